@@ -1,0 +1,1 @@
+//! The nodes' HTTP contract: paths and bodies.

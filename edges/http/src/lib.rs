@@ -1,0 +1,1 @@
+//! The nodes' HTTP server and client.

@@ -1,0 +1,1 @@
+//! The optical edge: ride codes as QR symbols, and back from PNG and JPEG.

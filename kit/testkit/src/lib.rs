@@ -1,0 +1,1 @@
+//! Vectors, fixtures and naive models that tests share.

@@ -1,0 +1,1 @@
+//! A small country in one process: riders, terminals, nodes, faults, and the auditor.

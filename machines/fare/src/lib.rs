@@ -1,0 +1,1 @@
+//! Fares as data: flat fares and distance tables, explained.

@@ -1,0 +1,1 @@
+//! The double-entry book: what sums to zero, always.

@@ -1,0 +1,1 @@
+//! The scan terminal: lists, checks, record store and upload, sans-io.

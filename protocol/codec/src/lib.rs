@@ -1,0 +1,1 @@
+//! Record tables as data, readers and writers for the field's encodings.

@@ -1,0 +1,1 @@
+//! Exchange files between bodies: names, frames and records (CQ, LD, FB, CL, BP).

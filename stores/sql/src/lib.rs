@@ -1,0 +1,1 @@
+//! The nodes' store: one SQL text for SQLite and PostgreSQL.
