@@ -1,1 +1,35 @@
 //! SM2, SM3, SM4 and 3DES in the field's roles, behind one small seam.
+//!
+//! What is here: what ride codes, cards and files ask of cryptography, in their words:
+//! [`PublicKey::verify`], [`SecretKey::sign`], [`sm3::digest`], [`mac`] and [`diversify`].
+//! What is not here: where keys live (key system), which bytes are signed (the formats),
+//! arithmetic (well-kept crates; nothing outside this crate names them, so that faster
+//! kernels can take their place).
+//!
+//! Signing and everything with a secret key is constant-time; verification sees public data
+//! only. Randomness comes in through [`Entropy`]. Secrets are zeroized when dropped and
+//! never printed: `Debug` shows a check value.
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+pub mod diversify;
+pub mod mac;
+pub mod sm2;
+pub mod sm3;
+mod symmetric;
+
+pub use sm2::{KeyError, PublicKey, SecretKey, Signature, SignatureError};
+pub use symmetric::{Algorithm, BlockKey, BlockKeyError};
+
+/// Where randomness comes from; the caller's, never ours.
+pub trait Entropy {
+    /// Fills all of `out` with unpredictable bytes.
+    fn fill(&mut self, out: &mut [u8]);
+}
+
+impl<F: FnMut(&mut [u8])> Entropy for F {
+    fn fill(&mut self, out: &mut [u8]) {
+        self(out);
+    }
+}

@@ -1,0 +1,37 @@
+//! SM3 (GB/T 32905) and HMAC-SM3.
+
+use ::sm3::Digest as _;
+
+/// A digest: 32 bytes.
+pub type Digest = [u8; 32];
+
+/// SM3 of `bytes`.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> Digest {
+    ::sm3::Sm3::digest(bytes).into()
+}
+
+/// SM3 of several parts one after the other, without joining them first.
+#[must_use]
+pub fn digest_parts(parts: &[&[u8]]) -> Digest {
+    let mut state = ::sm3::Sm3::new();
+    for part in parts {
+        state.update(part);
+    }
+    state.finalize().into()
+}
+
+/// HMAC-SM3 (RFC 2104 over SM3) of `message`.
+#[must_use]
+pub fn hmac(key: &[u8], message: &[u8]) -> Digest {
+    const BLOCK: usize = 64;
+    let mut padded = zeroize::Zeroizing::new([0u8; BLOCK]);
+    if key.len() > BLOCK {
+        padded[..32].copy_from_slice(&digest(key));
+    } else {
+        padded[..key.len()].copy_from_slice(key);
+    }
+    let inner = zeroize::Zeroizing::new(padded.map(|b| b ^ 0x36));
+    let outer = zeroize::Zeroizing::new(padded.map(|b| b ^ 0x5C));
+    digest_parts(&[&outer[..], &digest_parts(&[&inner[..], message])])
+}

@@ -1,0 +1,147 @@
+//! Block keys of the card world: 16 bytes, for 3DES (two-key) or SM4.
+
+use core::fmt;
+
+use des::cipher::{Block, BlockCipherDecrypt as _, BlockCipherEncrypt as _, KeyInit as _};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Which of the two algorithm sets a key belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// Two-key triple DES, the older set.
+    Tdes,
+    /// SM4 (GB/T 32907), the domestic set.
+    Sm4,
+}
+
+impl Algorithm {
+    /// Block length in bytes: 8 or 16.
+    #[must_use]
+    pub const fn block_len(self) -> usize {
+        match self {
+            Self::Tdes => 8,
+            Self::Sm4 => 16,
+        }
+    }
+}
+
+/// The bytes handed in are not whole blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{len} bytes are not whole blocks of {block} bytes")]
+pub struct BlockKeyError {
+    /// Bytes handed in.
+    pub len: usize,
+    /// Block length.
+    pub block: usize,
+}
+
+/// A 16-byte symmetric key with its algorithm. Zeroized on drop, not `Clone`.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct BlockKey {
+    #[zeroize(skip)]
+    algorithm: Algorithm,
+    bytes: [u8; 16],
+}
+
+impl BlockKey {
+    /// Takes the key's 16 bytes.
+    #[must_use]
+    pub const fn new(algorithm: Algorithm, bytes: [u8; 16]) -> Self {
+        Self { algorithm, bytes }
+    }
+
+    /// The algorithm that the key is for.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 16] {
+        &self.bytes
+    }
+
+    /// Enciphers whole blocks in place, each for itself (ECB).
+    ///
+    /// # Errors
+    /// [`BlockKeyError`] when `data` is not whole blocks.
+    pub fn encrypt_blocks(&self, data: &mut [u8]) -> Result<(), BlockKeyError> {
+        self.each_block(data, true)
+    }
+
+    /// Deciphers whole blocks in place, each for itself (ECB).
+    ///
+    /// # Errors
+    /// [`BlockKeyError`] when `data` is not whole blocks.
+    pub fn decrypt_blocks(&self, data: &mut [u8]) -> Result<(), BlockKeyError> {
+        self.each_block(data, false)
+    }
+
+    /// Key check value (密钥校验值): the first three bytes of a block of zeros enciphered.
+    #[must_use]
+    pub fn kcv(&self) -> [u8; 3] {
+        let mut block = [0; 16];
+        let block = &mut block[..self.algorithm.block_len()];
+        self.encrypt_blocks(block).expect("one whole block");
+        [block[0], block[1], block[2]]
+    }
+
+    fn each_block(&self, data: &mut [u8], encrypt: bool) -> Result<(), BlockKeyError> {
+        let block = self.algorithm.block_len();
+        if !data.len().is_multiple_of(block) {
+            return Err(BlockKeyError {
+                len: data.len(),
+                block,
+            });
+        }
+        match self.algorithm {
+            Algorithm::Tdes => {
+                let cipher = des::TdesEde2::new(&self.bytes.into());
+                for chunk in data.chunks_exact_mut(block) {
+                    let chunk: &mut Block<des::TdesEde2> =
+                        chunk.try_into().expect("chunks are whole blocks");
+                    if encrypt {
+                        cipher.encrypt_block(chunk)
+                    } else {
+                        cipher.decrypt_block(chunk)
+                    }
+                }
+            }
+            Algorithm::Sm4 => {
+                let cipher = ::sm4::Sm4::new(&self.bytes.into());
+                for chunk in data.chunks_exact_mut(block) {
+                    let chunk: &mut Block<::sm4::Sm4> =
+                        chunk.try_into().expect("chunks are whole blocks");
+                    if encrypt {
+                        cipher.encrypt_block(chunk)
+                    } else {
+                        cipher.decrypt_block(chunk)
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for BlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c] = self.kcv();
+        write!(
+            f,
+            "BlockKey({:?}, kcv {a:02X}{b:02X}{c:02X})",
+            self.algorithm
+        )
+    }
+}
+
+/// Single DES on one block; only inside MACs and session keys, never on its own.
+pub(crate) fn des_block(key: &[u8; 8], data: &mut [u8; 8], encrypt: bool) {
+    let cipher = des::Des::new(&(*key).into());
+    let mut block: Block<des::Des> = (*data).into();
+    if encrypt {
+        cipher.encrypt_block(&mut block);
+    } else {
+        cipher.decrypt_block(&mut block);
+    }
+    *data = block.into();
+}

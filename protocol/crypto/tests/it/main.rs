@@ -1,0 +1,5 @@
+//! Published vectors of the standards, and OpenSSL's opinion.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod openssl;
+mod vectors;
