@@ -37,9 +37,10 @@ table. Without arguments it runs all of them.
   --list          name the steps and end
 
 On Debian-like systems, as root or with a sudo that asks no password, missing foreign programs (zbar,
-ZXing, zint, OpenSSL, PostgreSQL) are installed with apt-get. PostgreSQL is started privately for the
-run, in a temporary folder on a free loopback port, and stopped with it; a server named in
-TONGTU_TEST_POSTGRES is used instead if you have one.
+ZXing, zint, OpenSSL, PostgreSQL) are installed with apt-get; --no-install prevents it. PostgreSQL is
+started privately for the run, in a temporary folder on a free loopback port, and stopped with it: a
+server that the machine runs already is never touched. A server named in TONGTU_TEST_POSTGRES is used
+instead if you have one for tests.
 ";
 
 /// How a step ended.

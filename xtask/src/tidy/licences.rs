@@ -24,6 +24,8 @@ const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 struct Rules {
     targets: Vec<String>,
     allowed: BTreeSet<String>,
+    /// Packages that may have further licences, each with those licences.
+    exceptions: Vec<(String, Vec<String>)>,
     /// Banned package names, each with the reason given.
     banned: Vec<(String, String)>,
 }
@@ -64,6 +66,10 @@ impl Rules {
                 .map(str::to_owned)
                 .collect()
         };
+        let exceptions = match list("licenses", "exceptions") {
+            Ok(entries) => entries.iter().map(exception).collect::<Result<_>>()?,
+            Err(_) => Vec::new(),
+        };
         let banned = list("bans", "deny")?
             .iter()
             .map(banned)
@@ -71,9 +77,32 @@ impl Rules {
         Ok(Self {
             targets: names(list("graph", "targets")?),
             allowed: names(list("licenses", "allow")?).into_iter().collect(),
+            exceptions,
             banned,
         })
     }
+
+    /// The licences that one package may have.
+    fn allowed_for(&self, package: &str) -> BTreeSet<String> {
+        let further = self.exceptions.iter().filter(|(name, _)| name == package);
+        let further = further.flat_map(|(_, licences)| licences.iter().cloned());
+        self.allowed.iter().cloned().chain(further).collect()
+    }
+}
+
+/// An entry is a table with a package and the licences that it alone may have.
+fn exception(entry: &Toml) -> Result<(String, Vec<String>)> {
+    let package = entry
+        .get("crate")
+        .or_else(|| entry.get("name"))
+        .and_then(Toml::as_str)
+        .context("an entry of [licenses] exceptions has no crate")?;
+    let licences = entry
+        .get("allow")
+        .and_then(Toml::as_array)
+        .with_context(|| format!("the exception for {package} allows nothing"))?;
+    let licences = licences.iter().filter_map(Toml::as_str).map(str::to_owned);
+    Ok((package.to_owned(), licences.collect()))
 }
 
 /// An entry is a name, or a table with the name and a reason.
@@ -120,7 +149,7 @@ fn judge(tree: &Json, rules: &Rules) -> Vec<Finding> {
 
         match package["license"].as_str() {
             None => found(format!("{shown} names no licence")),
-            Some(licence) => match expression::is_met(licence, &rules.allowed) {
+            Some(licence) => match expression::is_met(licence, &rules.allowed_for(name)) {
                 Ok(true) => {}
                 Ok(false) => {
                     found(format!(
@@ -183,6 +212,7 @@ mod tests {
 targets = ["x86_64-unknown-linux-gnu"]
 [licenses]
 allow = ["MIT", "Apache-2.0"]
+exceptions = [{ crate = "pictures", allow = ["IJG"] }]
 [bans]
 deny = [{ crate = "openssl-sys", reason = "no system OpenSSL" }, "native-tls"]
 "#;
@@ -239,6 +269,15 @@ deny = [{ crate = "openssl-sys", reason = "no system OpenSSL" }, "native-tls"]
         check(
             &tree("fork", "MIT".into(), "git+https://example.org/fork"),
             &["the registry"],
+        );
+    }
+
+    #[test]
+    fn an_exception_is_for_one_package() {
+        check(&tree("pictures", "MIT AND IJG".into(), REGISTRY), &[]);
+        check(
+            &tree("photos", "MIT AND IJG".into(), REGISTRY),
+            &["photos 2.0.0 is under"],
         );
     }
 
