@@ -36,6 +36,8 @@ finding as file:line with what to do. It checks that
   - no unfinished or skipped code is left, and no source file is over-long
   - text files end with a newline, have no CR LF and no tabs in Rust, and name no folder of
     somebody's machine
+  - a standard cited in Rust is registered in docs/sources.md, with its edition
+  - a link between pages leads somewhere
   - every dependency has a licence on the list of deny.toml, comes from the registry, and is not
     banned (cargo-deny, where it is installed, checks the same list once more)
 

@@ -1,5 +1,6 @@
 //! Rules for the text of single files.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context as _, Result};
@@ -37,7 +38,7 @@ const MACHINE_FOLDERS: &[&str] = &[
 /// Endings of files that are text for people.
 const TEXT_ENDINGS: &[&str] = &[
     "rs", "toml", "md", "json", "yml", "yaml", "html", "css", "js", "ts", "svg", "sql", "sh",
-    "txt", "svelte",
+    "txt", "svelte", "fare",
 ];
 
 /// Endings that are text even under `vectors/`, where other files keep the bytes of their origin.
@@ -46,13 +47,32 @@ const TEXT_AMONG_VECTORS: &[&str] = &["rs", "toml", "md", "json"];
 /// Files without an ending that are text.
 const TEXT_NAMES: &[&str] = &["LICENSE", ".gitignore", ".gitattributes", "run"];
 
+/// Where the names of standards are registered.
+const REGISTER: &str = "docs/sources.md";
+
+/// How the names of standards begin.
+const BODIES: &[&str] = &[
+    "JT/T ", "JR/T ", "CJ/T ", "GB/T ", "GM/T ", "GB ", "ISO/IEC ", "ISO ", "RFC ",
+];
+
 /// Checks every text file.
 pub(super) fn check(repo: &Repo, files: &[String]) -> Result<Vec<Finding>> {
+    let register = fs::read_to_string(repo.path(REGISTER))
+        .with_context(|| format!("cannot read {REGISTER}"))?;
+    let register: BTreeSet<&str> = register.lines().flat_map(standards_in).collect();
     let mut findings = Vec::new();
     for file in files.iter().filter(|file| is_text(file)) {
         let bytes = fs::read(repo.path(file)).with_context(|| format!("cannot read {file}"))?;
         match String::from_utf8(bytes) {
-            Ok(text) => findings.extend(check_text(file, &text)),
+            Ok(text) => {
+                findings.extend(check_text(file, &text));
+                if file.ends_with(".rs") {
+                    findings.extend(check_citations(file, &text, &register));
+                }
+                if file.ends_with(".md") {
+                    findings.extend(check_links(file, &text, |path| repo.path(path).exists()));
+                }
+            }
             Err(_) => findings.push(Finding::new(
                 file,
                 0,
@@ -145,6 +165,71 @@ fn machine_folder(line: &str) -> Option<&'static str> {
     })
 }
 
+/// Checks that a page's links into the repository lead somewhere.
+fn check_links(file: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<Finding> {
+    let folder = file.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        for link in line
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let path = link.split('#').next().unwrap_or_default();
+            if path.is_empty() || path.contains(':') || exists(&format!("{folder}/{path}")) {
+                continue;
+            }
+            findings.push(Finding::new(
+                file,
+                index + 1,
+                format!("the link to `{path}` leads nowhere"),
+                "correct it, or make the page (docs/formats.md: `cargo xtask docs`)",
+            ));
+        }
+    }
+    findings
+}
+
+fn check_citations(file: &str, text: &str, register: &BTreeSet<&str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        for name in standards_in(line)
+            .into_iter()
+            .filter(|name| !register.contains(name))
+        {
+            findings.push(Finding::new(
+                file,
+                index + 1,
+                format!("`{name}` is not registered"),
+                format!("use a name of {REGISTER}, or register it there with its edition"),
+            ));
+        }
+    }
+    findings
+}
+
+/// The standards that a line names, each with its number and, if given, its edition.
+fn standards_in(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for body in BODIES {
+        for (at, _) in line.match_indices(body) {
+            let before = line[..at].chars().next_back();
+            let number = &line[at + body.len()..];
+            if before.is_some_and(char::is_alphanumeric)
+                || !number.starts_with(|c: char| c.is_ascii_digit())
+            {
+                continue;
+            }
+            let end = number
+                .find(|c: char| !c.is_ascii_alphanumeric() && !".:-".contains(c))
+                .unwrap_or(number.len());
+            let number = number[..end].trim_end_matches(['.', ':', '-']);
+            found.push(&line[at..at + body.len() + number.len()]);
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +297,43 @@ mod tests {
             );
             finds("a.rs", &format!("// GET /keys{folder}current\n"), &[]);
         }
+    }
+
+    #[test]
+    fn reads_the_names_of_standards() {
+        let line = "see JT/T 978.4-2015 §7.3, `GB/T 32918.5`; ISO/IEC 20830:2021. RFC 6979: nonces";
+        assert_eq!(
+            standards_in(line),
+            [
+                "JT/T 978.4-2015",
+                "GB/T 32918.5",
+                "ISO/IEC 20830:2021",
+                "RFC 6979"
+            ]
+        );
+        assert_eq!(
+            standards_in("8 GB memory, RFC numbers, 16GB 1"),
+            Vec::<&str>::new()
+        );
+    }
+
+    #[test]
+    fn a_cited_standard_is_registered() {
+        let register = BTreeSet::from(["JT/T 978.4-2015"]);
+        assert!(check_citations("a.rs", "// JT/T 978.4-2015 §7.3\n", &register).is_empty());
+        let without_edition = concat!("\n// JT", "/T 978.4 §7.3\n");
+        let findings = check_citations("a.rs", without_edition, &register);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].line, 2);
+    }
+
+    #[test]
+    fn a_link_leads_somewhere() {
+        let text = "[a](there.md), [b](gone.md#part)\n[c](https://example.org/x) [d](#part)\n";
+        let findings = check_links("docs/a.md", text, |path| path == "docs/there.md");
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].line == 1 && findings[0].what.contains("gone.md"));
+        assert!(check_links("a.md", "[a](b.md)\n", |path| path == "./b.md").is_empty());
     }
 
     #[test]
