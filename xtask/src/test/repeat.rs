@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_temporary_folder_goes_with_its_owner() {
-        let folder = TempFolder::make("tongtu-compare").expect("a temporary folder");
+        // A name that no other test uses: theirs would take the same number at once.
+        let folder = TempFolder::make("tongtu-goes").expect("a temporary folder");
         let path = folder.path().to_owned();
         assert!(path.is_dir());
         drop(folder);
