@@ -9,7 +9,12 @@ use crate::error::SymbolError;
 use crate::luma::Luma;
 
 /// Most finder patterns in a picture: sixteen symbols, three patterns each.
-pub(crate) const FINDERS_MAX: usize = 48;
+const FINDERS_MAX: usize = 48;
+/// Work a search may cause, in pixels times the cube of the finder patterns.
+///
+/// The finder copies the picture for every three patterns that could belong together. Measured on
+/// noise, which has patterns at every angle: a few seconds at worst.
+const SEARCH_BUDGET: usize = 1 << 35;
 /// Most rows in which something looks like a finder pattern; each may cost a flood fill.
 const CROSSINGS_MAX: usize = 50_000;
 /// White border around the picture, for symbols cut off at their quiet zone.
@@ -83,11 +88,10 @@ impl Bitmap {
 
     /// Refuses a picture with more finder patterns than a search can afford.
     pub(crate) fn check_crowd(&self) -> Result<(), SymbolError> {
+        let finders_max = finders_max(self.width * self.height);
         match self.finder_count() {
-            Some(count) if count <= FINDERS_MAX => Ok(()),
-            _ => Err(SymbolError::Crowded {
-                finders_max: FINDERS_MAX,
-            }),
+            Some(count) if count <= finders_max => Ok(()),
+            _ => Err(SymbolError::Crowded { finders_max }),
         }
     }
 
@@ -138,6 +142,12 @@ impl Bitmap {
         rings.dedup();
         Some(rings.len())
     }
+}
+
+/// Most finder patterns that can be compared three by three in a picture of this many pixels.
+fn finders_max(pixels: usize) -> usize {
+    let affordable = |count: &usize| count.pow(3).saturating_mul(pixels) <= SEARCH_BUDGET;
+    (0..=FINDERS_MAX).rev().find(affordable).unwrap_or(0)
 }
 
 /// A dark run in a row, `start..end`, and the region it was first counted in.
@@ -284,14 +294,16 @@ mod tests {
 
     #[test]
     fn refuses_a_crowd() {
-        for (columns, rows) in [(7, 7), (100, 100)] {
+        for (columns, rows, finders_max) in [(7, 7, 48), (100, 100, 18)] {
             let refused = Bitmap::global(&tiled(columns, rows)).check_crowd();
-            assert_eq!(
-                refused,
-                Err(SymbolError::Crowded {
-                    finders_max: FINDERS_MAX
-                })
-            );
+            assert_eq!(refused, Err(SymbolError::Crowded { finders_max }));
+        }
+    }
+
+    #[test]
+    fn larger_pictures_afford_fewer_finder_patterns() {
+        for (pixels, expected) in [(300_000, 48), (1 << 20, 32), (8 << 20, 16), (16 << 20, 12)] {
+            assert_eq!(finders_max(pixels), expected, "{pixels} pixels");
         }
     }
 

@@ -10,6 +10,10 @@
 //! payload <--read_image------------------------------------------------- PNG or JPEG
 //! ```
 //!
+//! Readers: bind a scan head to QR alone. Dense symbols now and then hold a column of modules that
+//! passes for a linear code (about one picture in 300 with two well-known decoders), and a reader
+//! left to guess then delivers extra bytes or the wrong code.
+//!
 //! Start with [`SymbolEncoder`] and [`QrEncoder`] (`encode.rs`), then [`Display`] (`display.rs`) and
 //! [`read_image`] (`read.rs`).
 //!

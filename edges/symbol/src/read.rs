@@ -14,7 +14,7 @@ use crate::error::SymbolError;
 use crate::luma::Luma;
 
 /// Most pixels searched; larger pictures are halved first, which also averages sensor noise away.
-const SEARCH_PIXELS_MAX: usize = 8 << 20;
+const SEARCH_PIXELS_MAX: usize = 16 << 20;
 /// Longest side searched: the finder squares distances in 32 bits.
 const SEARCH_SIDE_MAX: usize = 16_384;
 /// Pictures up to this many pixels are also tried at twice their size.
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Found {
     }
 }
 
-/// Reads every QR symbol in a PNG or JPEG file, up to sixteen.
+/// Reads every QR symbol in a PNG or JPEG file: up to sixteen, in a large photo four.
 ///
 /// The picture is tried with a threshold that follows its shadows, then with one threshold for all
 /// of it; if neither shows a symbol that can be read, again at half and at twice its size. At least
