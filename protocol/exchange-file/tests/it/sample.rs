@@ -1,0 +1,121 @@
+//! One ride and what becomes of it, for the other tests to vary.
+
+use tongtu_exchange_file::{
+    BpFile, BpRecord, ClFile, ClRecord, Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail,
+    DiscountKind, FbFile, FbRecord, FileKind, FileName, LdFile, LdRecord, Mcc, ResultCode,
+    TestFlag, TimeOfDay,
+};
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, RecordId, TerminalNumber,
+    Timestamp,
+};
+
+/// 2026-01-01 16:00:05 in China.
+pub(crate) const SCANNED_AT: Timestamp = Timestamp::new(1_767_254_405);
+
+pub(crate) fn code(text: &str) -> InstitutionCode {
+    InstitutionCode::parse(text).unwrap()
+}
+
+pub(crate) fn day() -> BusinessDay {
+    "20260102".parse().unwrap()
+}
+
+pub(crate) fn name(kind: FileKind) -> FileName {
+    let institution = code("11341000");
+    FileName::new(kind, day(), TimeOfDay::MIDNIGHT, institution, 7).unwrap()
+}
+
+pub(crate) fn cq_tail() -> CqTail {
+    let terminal = TerminalNumber::parse("100000000001").unwrap();
+    CqTail {
+        ride_record: vec![0x00, 0x01, 0x4C, 0x81],
+        consumption: Consumption::SINGLE,
+        scanned_at: SCANNED_AT,
+        line: Some(LineCode::parse("B0302").unwrap()),
+        terminal,
+        record_id: RecordId::compose(code("11341000"), terminal, SCANNED_AT, 7),
+        generated_at: Timestamp::new(1_767_254_400),
+        account: CardNumber::parse("3104581000000000017").unwrap(),
+    }
+}
+
+pub(crate) fn ride() -> CqRide {
+    CqRide {
+        amount: Fen::new(180),
+        receivable: Fen::new(200),
+        discount: DiscountKind::new(12),
+        transmitted_at: SCANNED_AT.plus_s(600),
+        trace: 55,
+        reference: 123_456_789_012,
+        acquirer_serial: 77,
+        acquirer_day: day(),
+        acquirer: code("11341000"),
+        sender: code("11341000"),
+        receiver: code("30005800"),
+        issuer: code("01345810"),
+        mcc: Mcc::BUS,
+        acceptor_name: "北京公交".into(),
+        ride: cq_tail(),
+    }
+}
+
+pub(crate) fn clearing(result: ResultCode) -> Clearing {
+    Clearing {
+        serial: 42,
+        result,
+        test: TestFlag::LIVE,
+        fee: FenE7::new(6_300_001),
+        issuer_share: FenE7::new(1_890_003),
+        acquirer_share: FenE7::new(3_150_005),
+    }
+}
+
+pub(crate) fn cq_record() -> CqRecord {
+    CqRecord::from_ride(ride()).unwrap()
+}
+
+pub(crate) fn cq_file(count: usize) -> CqFile {
+    let records = vec![cq_record(); count];
+    CqFile::new(name(FileKind::CQ), day(), code("11341000"), records)
+}
+
+pub(crate) fn fb_file() -> FbFile {
+    let records = [ResultCode::OK, ResultCode::DUPLICATE]
+        .map(|result| FbRecord::answer(&cq_record(), &clearing(result)));
+    FbFile::new(
+        name(FileKind::FB),
+        day(),
+        code("11341000"),
+        records.to_vec(),
+    )
+}
+
+pub(crate) fn cl_file() -> ClFile {
+    let record = ClRecord::notice(&cq_record(), &[0x81, 0xAB], &clearing(ResultCode::OK)).unwrap();
+    ClFile::new(name(FileKind::CL), day(), code("01345810"), vec![record; 2])
+}
+
+pub(crate) fn ld_file() -> LdFile {
+    let records = vec![
+        LdRecord::answer(7, 1, &name(FileKind::CQ).to_string(), ResultCode::OK),
+        LdRecord::answer(7, 2, "CQ-what-is-this", ResultCode::FILE_NAME),
+    ];
+    LdFile::new(name(FileKind::LD), day(), code("11341000"), records)
+}
+
+pub(crate) fn bp_file() -> BpFile {
+    let record = BpRecord::new(Fen::new(18_000), Fen::new(20_000), Fen::new(3), Fen::ZERO).unwrap();
+    BpFile::new(name(FileKind::BP), day(), code("01341000"), vec![record])
+}
+
+/// One file of every kind: name and bytes.
+pub(crate) fn every_file() -> Vec<(FileName, Vec<u8>)> {
+    vec![
+        (name(FileKind::CQ), cq_file(2).encode().unwrap()),
+        (name(FileKind::FB), fb_file().encode().unwrap()),
+        (name(FileKind::CL), cl_file().encode().unwrap()),
+        (name(FileKind::LD), ld_file().encode().unwrap()),
+        (name(FileKind::BP), bp_file().encode().unwrap()),
+    ]
+}
