@@ -298,10 +298,13 @@ impl<'a> Fold<'a> {
         &mut self,
         rides: impl IntoIterator<Item = ClearedInput>,
     ) -> Result<(), ClearError> {
-        let key = |ride: &ClearedInput| (home_code(ride.acquirer.institution), ride.record);
         let mut rides: Vec<ClearedInput> = rides.into_iter().collect();
-        rides.sort_unstable_by_key(key);
-        if let Some(pair) = rides.windows(2).find(|pair| key(&pair[0]) == key(&pair[1])) {
+        // A record's id begins with its acquirer: this is the order of acquirer and record.
+        rides.sort_unstable_by_key(|ride| ride.record);
+        let twice = rides
+            .windows(2)
+            .find(|pair| pair[0].record == pair[1].record);
+        if let Some(pair) = twice {
             let record = pair[0].record;
             return Err(ClearError::RecordTwice { record });
         }
