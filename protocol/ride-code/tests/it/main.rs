@@ -1,0 +1,9 @@
+//! The ride code against published vectors, its own table of checks, and hostile bytes.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod checks;
+mod defects;
+mod fixture;
+mod hostile;
+mod record;
+mod vectors;
