@@ -1,1 +1,74 @@
 //! The nodes' HTTP contract: paths and bodies.
+//!
+//! Plain data that both sides of the wire agree on. JSON throughout; bytes as lower-case hex
+//! ([`Hex`]), money as whole fen (`…_fen`), exact sums as decimal strings of 10^-7 fen
+//! ([`AmountE7`]), instants as Unix seconds (`…_s`), days as `yyyy-mm-dd`. Numbers that name
+//! things (accounts, terminals, files) are strings: they have leading zeros.
+//!
+//! Requests refuse members they do not know, so that a misspelt one is not silently ignored;
+//! answers may grow new members, and readers ignore those.
+//!
+//! | method and path | request | answer |
+//! |---|---|---|
+//! | `GET /health` | | [`HealthView`] |
+//! | `POST /issuer/accounts` | [`AccountOpen`] | [`AccountView`] |
+//! | `GET /issuer/accounts/{account}` | | [`AccountView`] |
+//! | `POST /issuer/accounts/{account}/recharges` | [`AccountRecharge`] | [`AccountView`] |
+//! | `POST /issuer/accounts/{account}/suspension` | [`AccountSuspend`] | [`AccountView`] |
+//! | `POST /issuer/accounts/{account}/certificates` | | [`CertificateView`] |
+//! | `POST /acquirer/terminals` | [`TerminalRegister`] | 204 |
+//! | `POST /acquirer/terminals/{terminal}/records` | [`RecordsUpload`] | [`RecordsUploaded`] |
+//! | `GET /acquirer/lists?after=N` | [`ListsQuery`] | [`ListsView`], or 204 when none is newer |
+//! | `POST /acquirer/blacklist` | [`BlacklistAdd`] | [`BlacklistView`] |
+//! | `PUT /exchange/files/{name}` | the file's bytes, [`SENDER_HEADER`] | [`FileReceipt`] |
+//! | `GET /exchange/files?receiver=CODE` | [`ReceiverQuery`] | [`FilesView`] |
+//! | `GET /exchange/files/{name}?receiver=CODE` | [`ReceiverQuery`] | the file's bytes |
+//! | `POST /exchange/files/{name}/confirmation` | [`FileConfirm`] | 204 |
+//! | `POST /days/{day}/close`, `POST /days/{day}/settle`, `GET /days/{day}` | | [`DayView`] |
+//! | `GET /audit/ledger` | | [`LedgerView`] |
+//! | `GET /audit/rides?role=ROLE` | [`RidesQuery`] | [`RidesView`] |
+//! | `GET /audit/rejected` | | [`RejectedView`] |
+//! | `POST /pump` | | [`PumpReport`] |
+//!
+//! What goes wrong is answered with [`ApiError`] and a status outside 200..=299.
+//!
+//! Start with [`path`], then the bodies, one module per noun. Not here: any behaviour, any domain
+//! type (`tongtu-http` converts by hand), and sockets.
+
+pub mod path;
+
+mod account;
+mod acquirer;
+mod amount;
+mod audit;
+mod day;
+mod error;
+mod file;
+mod hex;
+mod node;
+
+pub use account::{AccountOpen, AccountRecharge, AccountSuspend, AccountView, CertificateView};
+pub use acquirer::{
+    BlacklistAdd, BlacklistView, ListsQuery, ListsView, RecordsUpload, RecordsUploaded,
+    TerminalRegister, UploadKind, UploadOutcome,
+};
+pub use amount::AmountE7;
+pub use audit::{
+    AlarmView, BalanceView, LedgerView, RejectedUpload, RejectedView, RideDirection, RideRole,
+    RideState, RideView, RidesQuery, RidesView,
+};
+pub use day::{DayPhase, DayView, PositionView};
+pub use error::ApiError;
+pub use file::{FileConfirm, FileInfo, FileReceipt, FilesView, ReceiptKind, ReceiverQuery};
+pub use hex::Hex;
+pub use node::{HealthView, PumpProblem, PumpReport, PumpStep};
+
+/// Header of `PUT /exchange/files/{name}`: the sending institution's code, 8 digits.
+pub const SENDER_HEADER: &str = "tongtu-sender";
+/// Header that tells a server with a simulated clock what time it is: Unix seconds.
+///
+/// A server that runs on real time ignores it.
+pub const NOW_HEADER: &str = "tongtu-now";
+
+#[cfg(test)]
+mod golden;

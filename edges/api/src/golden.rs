@@ -1,0 +1,361 @@
+//! Every body and its JSON, word for word: the contract does not change by accident.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::*;
+
+/// Writes `value` as `json`, and reads it back.
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
+    assert_eq!(serde_json::to_string(value).unwrap(), json);
+    assert_eq!(&serde_json::from_str::<T>(json).unwrap(), value);
+}
+
+/// A request refuses a member that it does not know.
+fn check_request<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
+    check(value, json);
+    let grown = format!("{},\"surplus\":1}}", json.strip_suffix('}').unwrap());
+    let error = serde_json::from_str::<T>(&grown).unwrap_err().to_string();
+    assert!(error.contains("unknown field `surplus`"), "{error}");
+}
+
+/// An answer may grow a member; today's reader ignores it.
+fn check_answer<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
+    check(value, json);
+    let grown = format!("{},\"later\":1}}", json.strip_suffix('}').unwrap());
+    assert_eq!(&serde_json::from_str::<T>(&grown).unwrap(), value);
+}
+
+fn hex(bytes: &[u8]) -> Hex {
+    Hex::from(bytes)
+}
+
+#[test]
+fn errors() {
+    check_answer(
+        &ApiError {
+            code: "http.bad_body".into(),
+            message: "no".into(),
+        },
+        r#"{"code":"http.bad_body","message":"no"}"#,
+    );
+}
+
+#[test]
+fn accounts() {
+    check_request(
+        &AccountOpen {
+            account: "3104100000000000017".into(),
+            user_key: hex(&[2, 0xab]),
+        },
+        r#"{"account":"3104100000000000017","user_key":"02ab"}"#,
+    );
+    check_request(
+        &AccountRecharge {
+            recharge_id: "r1".into(),
+            amount_fen: 5000,
+        },
+        r#"{"recharge_id":"r1","amount_fen":5000}"#,
+    );
+    check_request(&AccountSuspend { suspended: true }, r#"{"suspended":true}"#);
+    let view = AccountView {
+        account: "3104100000000000017".into(),
+        balance_fen: -300,
+        suspended: false,
+        certificate_expires_s: Some(1_767_254_400),
+        rides: 3,
+    };
+    check_answer(
+        &view,
+        r#"{"account":"3104100000000000017","balance_fen":-300,"suspended":false,"certificate_expires_s":1767254400,"rides":3}"#,
+    );
+    check_answer(
+        &AccountView {
+            certificate_expires_s: None,
+            ..view
+        },
+        r#"{"account":"3104100000000000017","balance_fen":-300,"suspended":false,"rides":3}"#,
+    );
+    check_answer(
+        &CertificateView {
+            certificate: hex(&[0x14, 0x01]),
+            expires_s: 1_767_254_400,
+        },
+        r#"{"certificate":"1401","expires_s":1767254400}"#,
+    );
+}
+
+#[test]
+fn terminals_and_records() {
+    check_request(
+        &TerminalRegister {
+            terminal: "100000000001".into(),
+            serial: hex(&[0, 0, 0, 1]),
+            public_key: hex(&[3]),
+        },
+        r#"{"terminal":"100000000001","serial":"00000001","public_key":"03"}"#,
+    );
+    check_request(
+        &RecordsUpload {
+            records: vec![hex(&[0xff]), hex(&[])],
+        },
+        r#"{"records":["ff",""]}"#,
+    );
+    let outcome = |record: Option<&str>, kind| UploadOutcome {
+        record: record.map(String::from),
+        kind,
+    };
+    check_answer(
+        &RecordsUploaded {
+            outcomes: vec![outcome(Some("1"), UploadKind::Stored)],
+        },
+        r#"{"outcomes":[{"record":"1","kind":"stored"}]}"#,
+    );
+    check_answer(
+        &outcome(Some("1"), UploadKind::Duplicate),
+        r#"{"record":"1","kind":"duplicate"}"#,
+    );
+    check_answer(
+        &outcome(
+            Some("1"),
+            UploadKind::Conflict {
+                reason: "same id".into(),
+            },
+        ),
+        r#"{"record":"1","kind":"conflict","reason":"same id"}"#,
+    );
+    check_answer(
+        &outcome(
+            None,
+            UploadKind::Refused {
+                reason: "short".into(),
+            },
+        ),
+        r#"{"kind":"refused","reason":"short"}"#,
+    );
+}
+
+#[test]
+fn lists() {
+    check_request(&ListsQuery { after: 7 }, r#"{"after":7}"#);
+    check_answer(
+        &ListsView {
+            bundle: hex(&[1, 2]),
+        },
+        r#"{"bundle":"0102"}"#,
+    );
+    check_request(
+        &BlacklistAdd {
+            accounts: vec!["31".into()],
+        },
+        r#"{"accounts":["31"]}"#,
+    );
+    check_answer(&BlacklistView { version: 8 }, r#"{"version":8}"#);
+}
+
+#[test]
+fn files() {
+    check_request(
+        &ReceiverQuery {
+            receiver: "01341000".into(),
+        },
+        r#"{"receiver":"01341000"}"#,
+    );
+    check_answer(
+        &FilesView {
+            files: vec![FileInfo {
+                name: "CQ".into(),
+                digest: hex(&[0xd1]),
+                length: 120,
+            }],
+        },
+        r#"{"files":[{"name":"CQ","digest":"d1","length":120}]}"#,
+    );
+    check_answer(
+        &FileReceipt {
+            receipt: ReceiptKind::Stored,
+        },
+        r#"{"receipt":"stored"}"#,
+    );
+    check_answer(
+        &FileReceipt {
+            receipt: ReceiptKind::Already,
+        },
+        r#"{"receipt":"already"}"#,
+    );
+    check_request(
+        &FileConfirm {
+            receiver: "01341000".into(),
+            digest: hex(&[0xd1]),
+        },
+        r#"{"receiver":"01341000","digest":"d1"}"#,
+    );
+}
+
+#[test]
+fn days() {
+    check_answer(
+        &DayView {
+            day: "2026-01-31".into(),
+            phase: DayPhase::Published,
+            records: 5,
+            forwarded: 1,
+            settled: 3,
+            refused: [(10_003, 1)].into(),
+            positions: vec![PositionView {
+                member: "01341000".into(),
+                income_e7: AmountE7(5_000_000_000),
+                outgo_e7: AmountE7(-2_800_000),
+                net_fen: 499,
+            }],
+            hub_fee_e7: AmountE7(0),
+            rounding_e7: AmountE7(i128::MIN),
+            control_sum_e7: AmountE7(0),
+        },
+        concat!(
+            r#"{"day":"2026-01-31","phase":"published","records":5,"forwarded":1,"settled":3,"#,
+            r#""refused":{"10003":1},"positions":[{"member":"01341000","#,
+            r#""income_e7":"5000000000","outgo_e7":"-2800000","net_fen":499}],"hub_fee_e7":"0","#,
+            r#""rounding_e7":"-170141183460469231731687303715884105728","control_sum_e7":"0"}"#,
+        ),
+    );
+    check(&DayPhase::Open, r#""open""#);
+    check(&DayPhase::Sealed, r#""sealed""#);
+    check(&DayPhase::Cleared, r#""cleared""#);
+}
+
+#[test]
+fn audit() {
+    check_answer(
+        &LedgerView {
+            balances: vec![BalanceView {
+                account: "00000000/fee-income".into(),
+                balance_e7: AmountE7(1),
+            }],
+            sum_e7: AmountE7(0),
+        },
+        r#"{"balances":[{"account":"00000000/fee-income","balance_e7":"1"}],"sum_e7":"0"}"#,
+    );
+    check_request(
+        &RidesQuery {
+            role: RideRole::Issuer,
+        },
+        r#"{"role":"issuer"}"#,
+    );
+    check(&RideRole::Acquirer, r#""acquirer""#);
+    let ride = RideView {
+        record: "1".into(),
+        account: "31".into(),
+        generated_at_s: 5,
+        amount_fen: 300,
+        direction: RideDirection::Exit,
+        state: RideState::Settled,
+        result: 0,
+        day: Some("2026-01-31".into()),
+        debited: true,
+    };
+    check_answer(
+        &RidesView {
+            rides: vec![ride.clone()],
+        },
+        r#"{"rides":[{"record":"1","account":"31","generated_at_s":5,"amount_fen":300,"direction":"exit","state":"settled","result":0,"day":"2026-01-31","debited":true}]}"#,
+    );
+    check_answer(
+        &RideView {
+            direction: RideDirection::Entry,
+            state: RideState::Evidence,
+            day: None,
+            debited: false,
+            ..ride
+        },
+        r#"{"record":"1","account":"31","generated_at_s":5,"amount_fen":300,"direction":"entry","state":"evidence","result":0,"debited":false}"#,
+    );
+    check(&RideDirection::Single, r#""single""#);
+    check(&RideState::Stored, r#""stored""#);
+    check(&RideState::Forwarded, r#""forwarded""#);
+    check(&RideState::Refused, r#""refused""#);
+    check_answer(
+        &RejectedView {
+            uploads: vec![RejectedUpload {
+                terminal: "100000000001".into(),
+                arrived_at_s: 5,
+                reason: "short".into(),
+                record: hex(&[0]),
+            }],
+            alarms: vec![AlarmView {
+                raised_at_s: 6,
+                code: "exchange.file_changed".into(),
+                message: "CQ".into(),
+            }],
+        },
+        concat!(
+            r#"{"uploads":[{"terminal":"100000000001","arrived_at_s":5,"reason":"short","record":"00"}],"#,
+            r#""alarms":[{"raised_at_s":6,"code":"exchange.file_changed","message":"CQ"}]}"#,
+        ),
+    );
+}
+
+#[test]
+fn node() {
+    check_answer(
+        &HealthView {
+            institution: "01341000".into(),
+            name_zh: "北京".into(),
+            name_en: "Beijing".into(),
+        },
+        r#"{"institution":"01341000","name_zh":"北京","name_en":"Beijing"}"#,
+    );
+    let problem = |step, file: Option<&str>| PumpProblem {
+        step,
+        file: file.map(String::from),
+        retryable: true,
+        code: "pump.unreachable".into(),
+        message: "no".into(),
+    };
+    check_answer(
+        &PumpReport {
+            pushed: 1,
+            pushed_already: 2,
+            fetched: 3,
+            fetched_already: 4,
+            problems: vec![problem(PumpStep::Push, Some("CQ"))],
+        },
+        r#"{"pushed":1,"pushed_already":2,"fetched":3,"fetched_already":4,"problems":[{"step":"push","file":"CQ","retryable":true,"code":"pump.unreachable","message":"no"}]}"#,
+    );
+    check_answer(
+        &problem(PumpStep::List, None),
+        r#"{"step":"list","retryable":true,"code":"pump.unreachable","message":"no"}"#,
+    );
+    check(&PumpStep::Outbox, r#""outbox""#);
+    check(&PumpStep::Fetch, r#""fetch""#);
+}
+
+#[test]
+fn reads_upper_case_hex_and_writes_lower() {
+    let read: Hex = serde_json::from_str(r#""0aFf""#).unwrap();
+    assert_eq!(read, hex(&[0x0a, 0xff]));
+    assert_eq!(serde_json::to_string(&read).unwrap(), r#""0aff""#);
+}
+
+#[test]
+fn refuses_what_is_no_hex_and_no_amount() {
+    let hex = |text| serde_json::from_str::<Hex>(text).unwrap_err().to_string();
+    assert!(hex(r#""0g""#).contains("unexpected character at position 1, expected hex digits"));
+    assert!(hex(r#""0""#).contains("invalid length 1, expected a string of hex digits"));
+    assert!(hex("[1]").contains("expected a string of hex digits"));
+    let amount = |text| {
+        serde_json::from_str::<AmountE7>(text)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(amount("1").contains("expected a string of decimal digits"));
+    assert!(amount(r#""1.5""#).contains("not a whole number of 10^-7 fen"));
+    assert!(amount(r#""170141183460469231731687303715884105728""#).contains("not a whole number"));
+}
+
+#[test]
+fn shows_no_bytes_in_logs() {
+    assert_eq!(format!("{:?}", hex(&[1, 2])), "Hex(2 bytes)");
+}

@@ -1,0 +1,175 @@
+//! Paths: the patterns a server routes by, and builders of concrete ones.
+//!
+//! Patterns name their variable parts in braces. A builder percent-encodes what it is given, so
+//! that no value can reach another path.
+
+/// `GET`: is the node there, and which is it.
+pub const HEALTH: &str = "/health";
+/// `POST`: opens an account.
+pub const ACCOUNTS: &str = "/issuer/accounts";
+/// `GET`: views an account.
+pub const ACCOUNT: &str = "/issuer/accounts/{account}";
+/// `POST`: pays into an account.
+pub const ACCOUNT_RECHARGES: &str = "/issuer/accounts/{account}/recharges";
+/// `POST`: suspends an account or lifts the suspension.
+pub const ACCOUNT_SUSPENSION: &str = "/issuer/accounts/{account}/suspension";
+/// `POST`: issues a user certificate.
+pub const ACCOUNT_CERTIFICATES: &str = "/issuer/accounts/{account}/certificates";
+/// `POST`: registers a terminal.
+pub const TERMINALS: &str = "/acquirer/terminals";
+/// `POST`: uploads ride records of a terminal.
+pub const TERMINAL_RECORDS: &str = "/acquirer/terminals/{terminal}/records";
+/// `GET`: the current lists for terminals.
+pub const LISTS: &str = "/acquirer/lists";
+/// `POST`: adds accounts to the blacklist.
+pub const BLACKLIST: &str = "/acquirer/blacklist";
+/// `GET`: what waits for a receiver.
+pub const FILES: &str = "/exchange/files";
+/// `PUT`: delivers a file; `GET`: reads one.
+pub const FILE: &str = "/exchange/files/{name}";
+/// `POST`: the receiver has the file.
+pub const FILE_CONFIRMATION: &str = "/exchange/files/{name}/confirmation";
+/// `GET`: views a settlement day.
+pub const DAY: &str = "/days/{day}";
+/// `POST`: closes a settlement day.
+pub const DAY_CLOSE: &str = "/days/{day}/close";
+/// `POST`: settles a settlement day.
+pub const DAY_SETTLE: &str = "/days/{day}/settle";
+/// `GET`: all balances.
+pub const AUDIT_LEDGER: &str = "/audit/ledger";
+/// `GET`: all rides, as issuer or as acquirer.
+pub const AUDIT_RIDES: &str = "/audit/rides";
+/// `GET`: refused uploads and alarms.
+pub const AUDIT_REJECTED: &str = "/audit/rejected";
+/// `POST`: the node exchanges files with its parent now.
+pub const PUMP: &str = "/pump";
+
+/// Every route: method and pattern.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", HEALTH),
+    ("POST", ACCOUNTS),
+    ("GET", ACCOUNT),
+    ("POST", ACCOUNT_RECHARGES),
+    ("POST", ACCOUNT_SUSPENSION),
+    ("POST", ACCOUNT_CERTIFICATES),
+    ("POST", TERMINALS),
+    ("POST", TERMINAL_RECORDS),
+    ("GET", LISTS),
+    ("POST", BLACKLIST),
+    ("GET", FILES),
+    ("PUT", FILE),
+    ("GET", FILE),
+    ("POST", FILE_CONFIRMATION),
+    ("GET", DAY),
+    ("POST", DAY_CLOSE),
+    ("POST", DAY_SETTLE),
+    ("GET", AUDIT_LEDGER),
+    ("GET", AUDIT_RIDES),
+    ("GET", AUDIT_REJECTED),
+    ("POST", PUMP),
+];
+
+/// The path of an account.
+#[must_use]
+pub fn account(account: &str) -> String {
+    fill(ACCOUNT, account)
+}
+
+/// The path of an account's recharges.
+#[must_use]
+pub fn account_recharges(account: &str) -> String {
+    fill(ACCOUNT_RECHARGES, account)
+}
+
+/// The path of an account's suspension.
+#[must_use]
+pub fn account_suspension(account: &str) -> String {
+    fill(ACCOUNT_SUSPENSION, account)
+}
+
+/// The path of an account's certificates.
+#[must_use]
+pub fn account_certificates(account: &str) -> String {
+    fill(ACCOUNT_CERTIFICATES, account)
+}
+
+/// The path of a terminal's records.
+#[must_use]
+pub fn terminal_records(terminal: &str) -> String {
+    fill(TERMINAL_RECORDS, terminal)
+}
+
+/// The path of an exchange file.
+#[must_use]
+pub fn file(name: &str) -> String {
+    fill(FILE, name)
+}
+
+/// The path of a file's confirmation.
+#[must_use]
+pub fn file_confirmation(name: &str) -> String {
+    fill(FILE_CONFIRMATION, name)
+}
+
+/// The path of a settlement day, `yyyy-mm-dd`.
+#[must_use]
+pub fn day(day: &str) -> String {
+    fill(DAY, day)
+}
+
+/// The path that closes a settlement day.
+#[must_use]
+pub fn day_close(day: &str) -> String {
+    fill(DAY_CLOSE, day)
+}
+
+/// The path that settles a settlement day.
+#[must_use]
+pub fn day_settle(day: &str) -> String {
+    fill(DAY_SETTLE, day)
+}
+
+/// Puts a percent-encoded value where the pattern has braces.
+fn fill(pattern: &str, value: &str) -> String {
+    let (before, rest) = pattern.split_once('{').expect("a pattern with a variable");
+    let (_, after) = rest.split_once('}').expect("a brace that closes");
+    let mut path = String::from(before);
+    for byte in value.bytes() {
+        // Dots too: a segment `..` would be resolved away before it is sent.
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => path.push(char::from(byte)),
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path + after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fills_every_pattern() {
+        assert_eq!(account("31"), "/issuer/accounts/31");
+        assert_eq!(account_recharges("31"), "/issuer/accounts/31/recharges");
+        assert_eq!(account_suspension("31"), "/issuer/accounts/31/suspension");
+        assert_eq!(
+            account_certificates("31"),
+            "/issuer/accounts/31/certificates"
+        );
+        assert_eq!(terminal_records("1"), "/acquirer/terminals/1/records");
+        assert_eq!(file("CQ1"), "/exchange/files/CQ1");
+        assert_eq!(file_confirmation("CQ1"), "/exchange/files/CQ1/confirmation");
+        assert_eq!(day("2026-01-31"), "/days/2026-01-31");
+        assert_eq!(day_close("2026-01-31"), "/days/2026-01-31/close");
+        assert_eq!(day_settle("2026-01-31"), "/days/2026-01-31/settle");
+    }
+
+    #[test]
+    fn keeps_a_value_inside_its_segment() {
+        assert_eq!(
+            day("../audit?x#y 通"),
+            "/days/%2E%2E%2Faudit%3Fx%23y%20%E9%80%9A"
+        );
+    }
+}
