@@ -1,1 +1,29 @@
-//! What a node does: issuing, accounts, acquiring, exchange, lists.
+//! What a node does: issuing, accounts, acquiring, exchange, settlement days, audit.
+//!
+//! A node is one institution with its own store and keys: a city (issuer, acquirer and exchange
+//! body in one), a province's hub or the nation's. Every call is one transaction, or a sequence
+//! of steps each of which can be repeated without harm; time is an argument.
+//!
+//! What is here: what happens to accounts, records, files and days, and in which order. What is
+//! not here: HTTP and JSON (the edges), SQL (`tongtu-sql`), how a ride is judged and netted
+//! (`tongtu-clearing`), the bytes of files and codes (`protocol/`).
+//!
+//! Start with [`Node`], then `days`: a settlement day is the same two calls everywhere.
+
+mod acquiring;
+mod audit;
+mod config;
+mod days;
+mod error;
+mod exchange;
+mod issuing;
+mod node;
+
+pub use acquiring::{TerminalRegistration, UploadKind, UploadOutcome};
+pub use audit::{Alarm, LedgerView, RejectedUpload, RideRole, RideState, RideView};
+pub use config::{AcquirerConfig, IssuerConfig, NodeConfig};
+pub use days::{DayPhase, DayView, PositionView};
+pub use error::{ServiceError, StatusKind};
+pub use exchange::{FileInfo, FileReceipt};
+pub use issuing::AccountView;
+pub use node::Node;
