@@ -22,7 +22,7 @@ pub struct BalanceView {
     pub balance_e7: AmountE7,
 }
 
-/// The query of rides: `?role=issuer` or `?role=acquirer`.
+/// The query of rides: `?role=issuer`, `?role=acquirer` or `?role=hub`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RidesQuery {
@@ -38,6 +38,8 @@ pub enum RideRole {
     Issuer,
     /// The ride was scanned here (受理机构).
     Acquirer,
+    /// The ride is cleared here (清分结算机构).
+    Hub,
 }
 
 /// Rides.
@@ -58,7 +60,7 @@ pub struct RideView {
     pub generated_at_s: i64,
     /// The amount, in fen; zero at entry.
     pub amount_fen: i64,
-    /// Which scan of the ride.
+    /// Which scan of the ride; an issuer sees `exit` for any ride of two scans.
     pub direction: RideDirection,
     /// How far it is.
     pub state: RideState,

@@ -29,6 +29,8 @@ pub struct DayView {
     pub phase: DayPhase,
     /// How many records were sealed into it.
     pub records: u64,
+    /// How many of them are entries of two-scan rides, kept and never cleared.
+    pub evidence: u64,
     /// How many of them another hub clears.
     pub forwarded: u64,
     /// How many were settled.

@@ -200,7 +200,8 @@ fn days() {
         &DayView {
             day: "2026-01-31".into(),
             phase: DayPhase::Published,
-            records: 5,
+            records: 6,
+            evidence: 1,
             forwarded: 1,
             settled: 3,
             refused: [(10_003, 1)].into(),
@@ -215,7 +216,7 @@ fn days() {
             control_sum_e7: AmountE7(0),
         },
         concat!(
-            r#"{"day":"2026-01-31","phase":"published","records":5,"forwarded":1,"settled":3,"#,
+            r#"{"day":"2026-01-31","phase":"published","records":6,"evidence":1,"forwarded":1,"settled":3,"#,
             r#""refused":{"10003":1},"positions":[{"member":"01341000","#,
             r#""income_e7":"5000000000","outgo_e7":"-2800000","net_fen":499}],"hub_fee_e7":"0","#,
             r#""rounding_e7":"-170141183460469231731687303715884105728","control_sum_e7":"0"}"#,
@@ -245,6 +246,7 @@ fn audit() {
         r#"{"role":"issuer"}"#,
     );
     check(&RideRole::Acquirer, r#""acquirer""#);
+    check(&RideRole::Hub, r#""hub""#);
     let ride = RideView {
         record: "1".into(),
         account: "31".into(),

@@ -1,0 +1,389 @@
+//! The client: one method per endpoint.
+//!
+//! Takes domain values, so that no request is malformed, and checks every answer. It never
+//! repeats a request by itself; every request is one that may be repeated
+//! ([`ClientError::retryable`]).
+
+mod error;
+mod wire;
+
+use reqwest::{Method, StatusCode};
+use tongtu_api::{self as api, path};
+use tongtu_crypto::PublicKey;
+use tongtu_exchange_file::FileName;
+use tongtu_ride_code::UserCertificate;
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
+
+pub use error::ClientError;
+use wire::{LONG_TIMEOUT, Request};
+
+/// A client of one node; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base_url: String,
+    now: Option<Timestamp>,
+}
+
+/// A file that waits for its receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WaitingFile {
+    /// Its name.
+    pub name: FileName,
+    /// The SM3 digest of its bytes.
+    pub digest: [u8; 32],
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+impl Client {
+    /// A client of the node at `base_url`, e.g. `http://127.0.0.1:7100`; connects on first use.
+    ///
+    /// # Panics
+    /// Never in a process that may open sockets.
+    #[must_use]
+    pub fn new(base_url: &str) -> Self {
+        Self {
+            http: wire::connections(),
+            base_url: String::from(base_url.trim_end_matches('/')),
+            now: None,
+        }
+    }
+
+    /// The same client, telling servers with a simulated clock that it is `now`.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        Self {
+            now: Some(now),
+            ..self.clone()
+        }
+    }
+
+    /// Where the node is, as given to [`Client::new`], without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Asks whether the node is there, and which it is.
+    ///
+    /// # Errors
+    /// [`ClientError`], as every method here.
+    pub async fn health(&self) -> Result<api::HealthView, ClientError> {
+        self.get(path::HEALTH, path::HEALTH.into()).json().await
+    }
+
+    /// Opens an account.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when the account has another key.
+    pub async fn account_open(
+        &self,
+        account: CardNumber,
+        user_key: &PublicKey,
+    ) -> Result<api::AccountView, ClientError> {
+        let body = api::AccountOpen {
+            account: account.reveal().into(),
+            user_key: hex(&user_key.to_compressed()),
+        };
+        let request = self.post(path::ACCOUNTS, path::ACCOUNTS.into());
+        request.body(&body).json().await
+    }
+
+    /// Views an account.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn account_view(&self, account: CardNumber) -> Result<api::AccountView, ClientError> {
+        let at = path::account(account.reveal());
+        self.get(path::ACCOUNT, at).json().await
+    }
+
+    /// Pays into an account; one `recharge_id` pays once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn account_recharge(
+        &self,
+        account: CardNumber,
+        recharge_id: &str,
+        amount: Fen,
+    ) -> Result<api::AccountView, ClientError> {
+        let body = api::AccountRecharge {
+            recharge_id: recharge_id.into(),
+            amount_fen: amount.get(),
+        };
+        let at = path::account_recharges(account.reveal());
+        let request = self.post(path::ACCOUNT_RECHARGES, at);
+        request.body(&body).json().await
+    }
+
+    /// Suspends an account, or lifts the suspension.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn account_suspend(
+        &self,
+        account: CardNumber,
+        suspended: bool,
+    ) -> Result<api::AccountView, ClientError> {
+        let body = api::AccountSuspend { suspended };
+        let at = path::account_suspension(account.reveal());
+        let request = self.post(path::ACCOUNT_SUSPENSION, at);
+        request.body(&body).json().await
+    }
+
+    /// Fetches a new user certificate for an account.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused for a suspended account and for one in arrears.
+    pub async fn user_certificate_issue(
+        &self,
+        account: CardNumber,
+    ) -> Result<UserCertificate, ClientError> {
+        let at = path::account_certificates(account.reveal());
+        let request = self.post(path::ACCOUNT_CERTIFICATES, at);
+        let malformed = request.malformed();
+        let view: api::CertificateView = request.json().await?;
+        UserCertificate::parse(&view.certificate.0)
+            .map_err(|error| malformed.because("certificate", error))
+    }
+
+    /// Registers a terminal.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when the terminal has another key.
+    pub async fn terminal_register(
+        &self,
+        terminal: TerminalNumber,
+        serial: [u8; 4],
+        public_key: &PublicKey,
+    ) -> Result<(), ClientError> {
+        let body = api::TerminalRegister {
+            terminal: terminal.as_str().into(),
+            serial: hex(&serial),
+            public_key: hex(&public_key.to_compressed()),
+        };
+        let request = self.post(path::TERMINALS, path::TERMINALS.into());
+        request.body(&body).empty().await
+    }
+
+    /// Uploads a terminal's records; the answer has one outcome per record, in their order.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was acknowledged then.
+    pub async fn records_upload(
+        &self,
+        terminal: TerminalNumber,
+        records: &[Vec<u8>],
+    ) -> Result<Vec<api::UploadOutcome>, ClientError> {
+        let body = api::RecordsUpload {
+            records: records.iter().map(|record| hex(record)).collect(),
+        };
+        let at = path::terminal_records(terminal.as_str());
+        let request = self.post(path::TERMINAL_RECORDS, at).body(&body);
+        let malformed = request.malformed();
+        let api::RecordsUploaded { outcomes } = request.json().await?;
+        if outcomes.len() != records.len() {
+            let (found, expected) = (outcomes.len(), records.len());
+            return Err(malformed.what(format!("{found} outcomes, expected {expected}")));
+        }
+        Ok(outcomes)
+    }
+
+    /// Fetches the signed lists if they are newer than version `after`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn lists_current(&self, after: u64) -> Result<Option<Vec<u8>>, ClientError> {
+        let request = self.get(path::LISTS, path::LISTS.into());
+        let answer = request.query(&api::ListsQuery { after }).send().await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        let api::ListsView { bundle } = answer.json().await?;
+        Ok(Some(bundle.0))
+    }
+
+    /// Adds accounts to the blacklist; answers the lists' new version.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn blacklist_add(&self, accounts: &[CardNumber]) -> Result<u64, ClientError> {
+        let accounts = accounts.iter().map(|a| a.reveal().into()).collect();
+        let body = api::BlacklistAdd { accounts };
+        let request = self.post(path::BLACKLIST, path::BLACKLIST.into());
+        let api::BlacklistView { version } = request.body(&body).json().await?;
+        Ok(version)
+    }
+
+    /// Delivers a file in the name of `sender`; safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when other bytes came under this name before.
+    pub async fn file_send(
+        &self,
+        sender: InstitutionCode,
+        name: &FileName,
+        bytes: &[u8],
+    ) -> Result<api::ReceiptKind, ClientError> {
+        let request = self.request(Method::PUT, path::FILE, path::file(&name.to_string()));
+        let request = request
+            .header(api::SENDER_HEADER, sender.as_str())
+            .raw_body(bytes)
+            .timeout(LONG_TIMEOUT);
+        let api::FileReceipt { receipt } = request.json().await?;
+        Ok(receipt)
+    }
+
+    /// Lists the files that wait for `receiver`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn files_waiting(
+        &self,
+        receiver: InstitutionCode,
+    ) -> Result<Vec<WaitingFile>, ClientError> {
+        let request = self.get(path::FILES, path::FILES.into());
+        let malformed = request.malformed();
+        let view: api::FilesView = request.query(&receiver_query(receiver)).json().await?;
+        let waiting = |info: &api::FileInfo| {
+            Ok(WaitingFile {
+                name: FileName::parse(&info.name).map_err(|e| malformed.because("name", e))?,
+                digest: info.digest.0.as_slice().try_into().map_err(|_| {
+                    let found = info.digest.0.len();
+                    malformed.what(format!("digest of {found} bytes, expected 32"))
+                })?,
+                length: info.length,
+            })
+        };
+        view.files.iter().map(waiting).collect()
+    }
+
+    /// Reads a file that waits for `receiver`, or waited once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn file_read(
+        &self,
+        receiver: InstitutionCode,
+        name: &FileName,
+    ) -> Result<Vec<u8>, ClientError> {
+        let request = self.get(path::FILE, path::file(&name.to_string()));
+        let request = request.query(&receiver_query(receiver));
+        request.timeout(LONG_TIMEOUT).send().await?.bytes().await
+    }
+
+    /// Says that `receiver` has the file with this digest; safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when the digest is another.
+    pub async fn file_confirm(
+        &self,
+        receiver: InstitutionCode,
+        name: &FileName,
+        digest: [u8; 32],
+    ) -> Result<(), ClientError> {
+        let body = api::FileConfirm {
+            receiver: receiver.as_str().into(),
+            digest: hex(&digest),
+        };
+        let at = path::file_confirmation(&name.to_string());
+        let request = self.post(path::FILE_CONFIRMATION, at);
+        request.body(&body).empty().await
+    }
+
+    /// Views a settlement day.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn day_view(&self, day: BusinessDay) -> Result<api::DayView, ClientError> {
+        let at = path::day(&day.to_string());
+        self.get(path::DAY, at).json().await
+    }
+
+    /// Closes a settlement day; safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn day_close(&self, day: BusinessDay) -> Result<api::DayView, ClientError> {
+        let at = path::day_close(&day.to_string());
+        let request = self.post(path::DAY_CLOSE, at);
+        request.timeout(LONG_TIMEOUT).json().await
+    }
+
+    /// Settles a closed day; safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn day_settle(&self, day: BusinessDay) -> Result<api::DayView, ClientError> {
+        let at = path::day_settle(&day.to_string());
+        let request = self.post(path::DAY_SETTLE, at);
+        request.timeout(LONG_TIMEOUT).json().await
+    }
+
+    /// Reads all balances.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn ledger_view(&self) -> Result<api::LedgerView, ClientError> {
+        let request = self.get(path::AUDIT_LEDGER, path::AUDIT_LEDGER.into());
+        request.json().await
+    }
+
+    /// Reads all rides of the node in one of its roles.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rides_view(&self, role: api::RideRole) -> Result<Vec<api::RideView>, ClientError> {
+        let request = self.get(path::AUDIT_RIDES, path::AUDIT_RIDES.into());
+        let request = request.query(&api::RidesQuery { role });
+        let api::RidesView { rides } = request.json().await?;
+        Ok(rides)
+    }
+
+    /// Reads what was refused at upload, and the alarms.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rejected_view(&self) -> Result<api::RejectedView, ClientError> {
+        let request = self.get(path::AUDIT_REJECTED, path::AUDIT_REJECTED.into());
+        request.json().await
+    }
+
+    /// Makes the node exchange files with its parent now; safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what went wrong between node and parent is in the report.
+    pub async fn pump(&self) -> Result<api::PumpReport, ClientError> {
+        let request = self.post(path::PUMP, path::PUMP.into());
+        request.timeout(LONG_TIMEOUT).json().await
+    }
+
+    fn get(&self, pattern: &'static str, at: String) -> Request {
+        self.request(Method::GET, pattern, at)
+    }
+
+    fn post(&self, pattern: &'static str, at: String) -> Request {
+        self.request(Method::POST, pattern, at)
+    }
+
+    fn request(&self, method: Method, pattern: &'static str, at: String) -> Request {
+        let url = format!("{}{at}", self.base_url);
+        let request = Request::new(&self.http, method, pattern, &url);
+        match self.now {
+            Some(now) => request.header(api::NOW_HEADER, &now.get().to_string()),
+            None => request,
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> api::Hex {
+    api::Hex::from(bytes)
+}
+
+fn receiver_query(receiver: InstitutionCode) -> api::ReceiverQuery {
+    api::ReceiverQuery {
+        receiver: receiver.as_str().into(),
+    }
+}

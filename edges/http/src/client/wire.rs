@@ -1,0 +1,190 @@
+//! One request and its answer on the wire.
+
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tongtu_api::ApiError;
+
+use super::error::{ClientError, Malformed};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request may take, answer included.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a request may take that moves a file or works through a day.
+pub(super) const LONG_TIMEOUT: Duration = Duration::from_secs(960);
+/// The longest answer that is read.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// A pool of connections.
+pub(super) fn connections() -> reqwest::Client {
+    // Nodes name each other by address: an environment's proxy or a redirect would only lead
+    // exchange files elsewhere.
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .build()
+        .expect("without TLS there is nothing that could not be set up")
+}
+
+/// A request being made.
+pub(super) struct Request {
+    name: String,
+    builder: RequestBuilder,
+}
+
+impl Request {
+    pub(super) fn new(
+        http: &reqwest::Client,
+        method: Method,
+        pattern: &'static str,
+        url: &str,
+    ) -> Self {
+        Self {
+            name: format!("{method} {pattern}"),
+            builder: http.request(method, url),
+        }
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.builder = self.builder.header(name, value);
+        self
+    }
+
+    pub(super) fn query(mut self, query: &impl Serialize) -> Self {
+        self.builder = self.builder.query(query);
+        self
+    }
+
+    pub(super) fn body(mut self, body: &impl Serialize) -> Self {
+        self.builder = self.builder.json(body);
+        self
+    }
+
+    pub(super) fn raw_body(mut self, bytes: &[u8]) -> Self {
+        self.builder = self
+            .builder
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .body(bytes.to_vec());
+        self
+    }
+
+    pub(super) fn timeout(mut self, timeout: Duration) -> Self {
+        self.builder = self.builder.timeout(timeout);
+        self
+    }
+
+    pub(super) fn malformed(&self) -> Malformed {
+        Malformed {
+            request: self.name.clone(),
+        }
+    }
+
+    /// Sends; an answer that is a refusal becomes an error.
+    pub(super) async fn send(self) -> Result<Answer, ClientError> {
+        let malformed = self.malformed();
+        let response = match self.builder.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_builder() => {
+                return Err(ClientError::Malformed {
+                    request: self.name,
+                    what: "no request can be made, expected a base address like \
+                           http://127.0.0.1:7100"
+                        .into(),
+                    source: Some(Box::new(error.without_url())),
+                });
+            }
+            Err(error) => return Err(unreachable(self.name, error)),
+        };
+        let answer = Answer {
+            response,
+            malformed,
+        };
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(answer.refusal().await)
+    }
+
+    /// Sends and reads a JSON answer.
+    pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+        self.send().await?.json().await
+    }
+
+    /// Sends and expects an answer without a body.
+    pub(super) async fn empty(self) -> Result<(), ClientError> {
+        self.send().await.map(drop)
+    }
+}
+
+/// The answer to a request that was served.
+pub(super) struct Answer {
+    response: Response,
+    malformed: Malformed,
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// Reads the body to its end.
+    pub(super) async fn bytes(mut self) -> Result<Vec<u8>, ClientError> {
+        let mut bytes = Vec::new();
+        loop {
+            let chunk = match self.response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(bytes),
+                Err(error) => return Err(unreachable(self.malformed.request, error)),
+            };
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                let what = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
+                return Err(self.malformed.what(what));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+
+    pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+        let malformed = Malformed {
+            request: self.malformed.request.clone(),
+        };
+        let bytes = self.bytes().await?;
+        serde_json::from_slice(&bytes).map_err(|error| malformed.because("JSON", error))
+    }
+
+    async fn refusal(self) -> ClientError {
+        let status = self.status().as_u16();
+        let malformed = Malformed {
+            request: self.malformed.request.clone(),
+        };
+        let bytes = match self.bytes().await {
+            Ok(bytes) => bytes,
+            Err(error) => return error,
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(ApiError { code, message }) => ClientError::Refused {
+                request: malformed.request,
+                status,
+                code,
+                message,
+            },
+            Err(_) => malformed.what(format!(
+                "status {status} without {{code, message}}: is this a node?"
+            )),
+        }
+    }
+}
+
+fn unreachable(request: String, error: reqwest::Error) -> ClientError {
+    ClientError::Unreachable {
+        request,
+        // Its text would name the address, and the address an account.
+        source: Box::new(error.without_url()),
+    }
+}

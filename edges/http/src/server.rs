@@ -1,0 +1,201 @@
+//! The server: routes, limits, and what surrounds every request.
+//!
+//! Handlers are in one module per area, named like the first segment of their paths. Around each
+//! stands [`guard`]: it keeps a panic or a hung request from hurting the node, finishes a request
+//! whose client went away, and writes one log line without any value of the request in it.
+
+mod acquirer;
+mod audit;
+mod days;
+mod exchange;
+mod failure;
+mod guard;
+mod issuer;
+mod node;
+mod request;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tongtu_api::path;
+use tongtu_services::Node;
+
+use crate::Clock;
+use crate::client::Client;
+
+pub use request::RequestError;
+
+/// How long requests in progress may take to finish after the server was told to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// What a request may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Longest body of an upload of records, in bytes.
+    pub records_bytes: usize,
+    /// Longest exchange file, in bytes; it is held in memory.
+    pub file_bytes: usize,
+    /// How many exchange files are received at a time; more wait.
+    pub files_at_a_time: usize,
+    /// Longest body of any other request, in bytes.
+    pub body_bytes: usize,
+    /// How long a request may take.
+    pub request_time: Duration,
+    /// How long a request may take that moves a file or works through a day.
+    pub long_request_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            records_bytes: 8 << 20,
+            file_bytes: 256 << 20,
+            files_at_a_time: 4,
+            body_bytes: 1 << 20,
+            request_time: Duration::from_secs(30),
+            long_request_time: Duration::from_secs(900),
+        }
+    }
+}
+
+/// What every handler has.
+#[derive(Clone)]
+struct Service {
+    node: Node,
+    parent: Option<Client>,
+    file_permits: Arc<Semaphore>,
+}
+
+/// All routes of a node, with the usual limits.
+///
+/// `parent` is the client of the node's parent for `POST /pump`; the nation has none.
+pub fn router(node: Node, clock: Clock, parent: Option<Client>) -> Router {
+    router_with(node, clock, parent, Limits::default())
+}
+
+/// All routes of a node.
+pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Limits) -> Router {
+    let service = Service {
+        node,
+        parent,
+        file_permits: Arc::new(Semaphore::new(limits.files_at_a_time)),
+    };
+    let upload = post(acquirer::records_upload).layer(DefaultBodyLimit::max(limits.records_bytes));
+    let file = get(exchange::file_read)
+        .put(exchange::file_receive)
+        .layer(DefaultBodyLimit::max(limits.file_bytes));
+    let routes = Router::new()
+        .route(path::HEALTH, get(node::health))
+        .route(path::ACCOUNTS, post(issuer::account_open))
+        .route(path::ACCOUNT, get(issuer::account_view))
+        .route(path::ACCOUNT_RECHARGES, post(issuer::account_recharge))
+        .route(path::ACCOUNT_SUSPENSION, post(issuer::account_suspend))
+        .route(
+            path::ACCOUNT_CERTIFICATES,
+            post(issuer::user_certificate_issue),
+        )
+        .route(path::TERMINALS, post(acquirer::terminal_register))
+        .route(path::TERMINAL_RECORDS, upload)
+        .route(path::LISTS, get(acquirer::lists_current))
+        .route(path::BLACKLIST, post(acquirer::blacklist_add))
+        .route(path::FILES, get(exchange::files_waiting))
+        .route(path::FILE, file)
+        .route(path::FILE_CONFIRMATION, post(exchange::file_confirm))
+        .route(path::DAY, get(days::day_view))
+        .route(path::DAY_CLOSE, post(days::day_close))
+        .route(path::DAY_SETTLE, post(days::day_settle))
+        .route(path::AUDIT_LEDGER, get(audit::ledger_view))
+        .route(path::AUDIT_RIDES, get(audit::rides_view))
+        .route(path::AUDIT_REJECTED, get(audit::rejected_view))
+        .route(path::PUMP, post(node::pump))
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .fallback(request::no_such_route)
+        .method_not_allowed_fallback(request::method_not_allowed)
+        .with_state(service);
+    guard::surround(routes, clock, limits)
+}
+
+/// Serves until `shutdown` is done, then lets requests in progress finish for a short while.
+///
+/// # Errors
+/// What the listener reports.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let (stopping, stopped) = oneshot::channel();
+    let signal = async move {
+        shutdown.await;
+        // Nobody listens any more only if serving already failed.
+        let _ = stopping.send(());
+    };
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
+    let serving = axum::serve(listener, router).with_graceful_shutdown(signal);
+    let grace = async move {
+        if stopped.await.is_err() {
+            // Serving ended by itself; the other branch tells how.
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = grace => {
+            tracing::warn!("requests were still in progress and are cut off");
+            Ok(())
+        }
+    }
+}
+
+/// From where a server may be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exposure {
+    /// From this machine only.
+    Loopback,
+    /// From anywhere, although nobody is authenticated yet.
+    DangerOpen,
+}
+
+/// Why no address was bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is not a loopback address, and nobody is authenticated yet.
+    #[error("{0}: reachable from other machines, expected a loopback address such as 127.0.0.1")]
+    NotLoopback(SocketAddr),
+    /// The system refused.
+    #[error("{address}: cannot be bound")]
+    Io {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Binds an address to serve on; port 0 takes any free one.
+///
+/// # Errors
+/// [`BindError`]; among others for an address reachable from other machines, unless `exposure`
+/// says that this is meant.
+pub async fn bind(address: SocketAddr, exposure: Exposure) -> Result<TcpListener, BindError> {
+    if exposure == Exposure::Loopback && !address.ip().is_loopback() {
+        return Err(BindError::NotLoopback(address));
+    }
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| BindError::Io { address, source })
+}
