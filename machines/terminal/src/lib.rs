@@ -1,8 +1,38 @@
-//! The scan terminal: lists, checks, record store and upload, sans-io.
+//! The scan terminal (扫码终端): lists, checks, record store and upload, sans-io.
+//!
+//! ```text
+//!  acquirer ── signed lists ─► apply_lists ┐
+//!  scanner ─── bytes, time ──► scan ───────┤ ScanTerminal ── append ─► RecordStore (durable)
+//!  beeper ◄─── prompt ─────────────────────┤              ◄─ replay ── after a power cut
+//!  acquirer ◄─ records ─────── Upload ─────┘
+//! ```
+//!
+//! What is here: the list bundle ([`lists`]), the machine ([`ScanTerminal`]), what it asks of a
+//! store ([`RecordStore`]), what it tells riders ([`Prompt`]), and when to upload ([`Upload`]).
+//! What is not here: files, sockets, clocks, cameras, the radio of cards; the checks on a code
+//! themselves are `tongtu-ride-code`'s. Start with [`ScanTerminal`].
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
+mod entries;
+mod fares;
+mod held;
 pub mod lists;
+mod machine;
+mod profile;
+mod prompt;
+mod scan;
+mod store;
+mod upload;
 
+pub use entries::{OpenEntries, OpenEntry};
+pub use held::{BLACKLIST_STALE_S, LISTS_OVERDUE_S, ListsStatus};
 pub use lists::{ListBundle, ListError};
+pub use machine::{DEBOUNCE_S, RecoverError, ScanTerminal};
+pub use profile::{Post, Profile, Sam, Setup};
+pub use prompt::{Light, Notice, Prompt};
+pub use scan::{OutOfService, Refusal, Ride, Scan, ScanOutcome};
+pub use store::{Capacity, ListsMark, RecordStore, StoreError, StoredRecord};
+pub use tongtu_fare::Lang;
+pub use upload::{BATCH_MAX, Backoff, Upload, UploadStep};

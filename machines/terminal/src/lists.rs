@@ -30,6 +30,8 @@ use tongtu_ride_code::certificate::CertificateError;
 use tongtu_ride_code::{BlackLists, Root, RootTable};
 use tongtu_types::{CardNumber, InstitutionCode, Timestamp};
 
+use crate::StoreError;
+
 /// What every bundle begins with.
 pub const BUNDLE_MAGIC: [u8; 4] = *b"TTLB";
 /// The one format there is.
@@ -247,6 +249,9 @@ pub enum ListError {
     /// The fare book does not follow the one held.
     #[error(transparent)]
     Tariff(#[from] TariffError),
+    /// The store could not remember the version, so the bundle is not taken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The bundle is for another acquirer's terminals.
     #[error("list bundle of acquirer {found}, expected {expected}")]
     OtherAcquirer {

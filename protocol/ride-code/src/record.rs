@@ -259,6 +259,18 @@ impl RideRecord {
     /// # Errors
     /// [`RecordError::Amount`] when the amount is negative or above 999 999.99 yuan.
     pub fn encode(&self, terminal_key: &SecretKey) -> Result<Vec<u8>, RecordError> {
+        self.encode_with(&mut |message| terminal_key.sign(message))
+    }
+
+    /// Writes the record; `sign` makes the signature where the terminal's key lives, which is
+    /// seldom in the terminal's own memory.
+    ///
+    /// # Errors
+    /// As [`RideRecord::encode`].
+    pub fn encode_with(
+        &self,
+        sign: &mut dyn FnMut(&[u8]) -> Signature,
+    ) -> Result<Vec<u8>, RecordError> {
         let mut amount = [0; 4];
         Cn::encode(&self.amount, &mut amount).map_err(|_| RecordError::Amount(self.amount))?;
         let scanned_at = self
@@ -303,7 +315,7 @@ impl RideRecord {
         );
         put(&mut out, tag::RESULT, self.result.code().as_bytes());
         put(&mut out, tag::TERMINAL_CERTIFICATE, &self.terminal_serial);
-        let signature = terminal_key.sign(&out);
+        let signature = sign(&out);
         put(&mut out, tag::TERMINAL_SIGNATURE, &signature.0);
         Ok(out)
     }

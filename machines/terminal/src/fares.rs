@@ -1,0 +1,70 @@
+//! What a scan costs at a post.
+
+use tongtu_fare::{FareBook, FareError, Ride as FareRide};
+use tongtu_types::{Fen, Timestamp};
+
+use crate::{Notice, OpenEntry, Post};
+
+/// The fare of one scan, before the code's own limit is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Charge {
+    pub(crate) amount: Fen,
+    pub(crate) fare_version: u32,
+    /// What the network's dearest ride costs; only at an entry.
+    pub(crate) fare_max: Option<Fen>,
+    pub(crate) notice: Option<Notice>,
+}
+
+/// Prices a scan.
+///
+/// UNSPECIFIED: an exit without a known entry, or with an entry at a station that the book does
+/// not have. The rider is never trapped: we let out with amount 0 and direction exit, which no
+/// complete ride has, and leave the fare to the back office, which sees all gates' records.
+pub(crate) fn charge(
+    post: &Post,
+    book: &FareBook,
+    entry: Option<&OpenEntry>,
+    now: Timestamp,
+) -> Result<Charge, FareError> {
+    let mut charge = Charge {
+        amount: Fen::ZERO,
+        fare_version: book.version(),
+        fare_max: None,
+        notice: None,
+    };
+    match *post {
+        Post::Bus { line, .. } => charge.amount = book.fare(&FareRide::Flat { line })?,
+        Post::Entry { network, station } => {
+            book.fare(&stay(network, station, station, 0))?;
+            charge.fare_max = Some(book.max_fare(network)?);
+        }
+        Post::Exit { network, station } => {
+            // First with this station alone: that it is unknown would be the terminal's fault.
+            book.fare(&stay(network, station, station, 0))?;
+            let priced = entry.and_then(|entry| {
+                let stayed_s = u32::try_from(now.since_s(entry.at).max(0)).unwrap_or(u32::MAX);
+                book.fare(&stay(network, entry.station, station, stayed_s))
+                    .ok()
+            });
+            match priced {
+                Some(amount) => charge.amount = amount,
+                None => charge.notice = Some(Notice::NoEntry),
+            }
+        }
+    }
+    Ok(charge)
+}
+
+const fn stay(
+    network: tongtu_types::LineCode,
+    entry: tongtu_types::StationCode,
+    exit: tongtu_types::StationCode,
+    stayed_s: u32,
+) -> FareRide {
+    FareRide::Distance {
+        network,
+        entry,
+        exit,
+        stayed_s,
+    }
+}

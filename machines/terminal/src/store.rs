@@ -1,0 +1,135 @@
+//! What a terminal asks of its record store; the store itself lives elsewhere.
+//!
+//! The terminal trusts four promises: what [`RecordStore::append`] returned for survives a
+//! power cut; a record is there whole or not at all; numbers rise and are never given to two
+//! records that were both stored; nothing unacknowledged is dropped.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use tongtu_crypto::sm3;
+use tongtu_types::Timestamp;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No room that does not hold something still needed; nothing unsent is overwritten.
+    #[error("record store is full: {held} records held, expected fewer than {max}")]
+    Full {
+        /// Records held.
+        held: u64,
+        /// Records there is room for.
+        max: u64,
+    },
+    /// Longer than any record.
+    #[error("record of {found} bytes, expected at most {max}")]
+    TooLong {
+        /// Bytes offered.
+        found: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// There is no such record.
+    #[error("no record {seq} in the store")]
+    Unknown {
+        /// The number asked for.
+        seq: u64,
+    },
+    /// The device refused; the store is as it was before.
+    #[error("record store's device: {0}")]
+    Device(String),
+    /// The device refused before and what it holds is uncertain: open the store again.
+    #[error("record store is out of use until it is opened again")]
+    Broken,
+}
+
+/// A record as the store holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredRecord<'a> {
+    /// The record's number, rising, never reused.
+    pub seq: u64,
+    /// The record's bytes, verbatim.
+    pub record: &'a [u8],
+    /// Whether the rider is known to have been told. A mark may be lost with the power; a
+    /// record with the mark was told for certain.
+    pub told: bool,
+    /// Whether the acquirer has it.
+    pub acknowledged: bool,
+}
+
+/// How full a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Records held, those acknowledged but still needed against replay included.
+    pub held: u64,
+    /// Records not acknowledged yet.
+    pub waiting: u64,
+    /// Records there is room for.
+    pub max: u64,
+}
+
+impl Capacity {
+    /// Whether one more record would not fit.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.held >= self.max
+    }
+}
+
+/// Which lists were taken last: what keeps an old bundle out after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListsMark {
+    /// Version of the bundle.
+    pub version: u64,
+    /// SM3 of its bytes.
+    pub digest: sm3::Digest,
+    /// When it was taken.
+    pub applied_at: Timestamp,
+}
+
+/// Where a terminal keeps its records.
+pub trait RecordStore {
+    /// The number that the next record will get, from 1.
+    fn next_seq(&self) -> u64;
+
+    /// Stores a record; it survives a power cut once this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then no such record was stored, unless it is [`StoreError::Broken`]
+    /// afterwards: only opening the store again can tell.
+    fn append(&mut self, record: &[u8]) -> Result<u64, StoreError>;
+
+    /// Notes that the rider was told; may be lost with the power, costs no wait.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no such record or the device refuses.
+    fn mark_told(&mut self, seq: u64) -> Result<(), StoreError>;
+
+    /// Notes that the acquirer has these records; numbers not held are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the device refuses; then the records will be sent again.
+    fn acknowledge(&mut self, seqs: &[u64]) -> Result<(), StoreError>;
+
+    /// Allows the store to forget acknowledged records numbered below `below`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the device refuses; nothing is lost by it.
+    fn release(&mut self, below: u64) -> Result<(), StoreError>;
+
+    /// Every record held, by rising number.
+    fn replay(&self) -> Box<dyn Iterator<Item = StoredRecord<'_>> + '_>;
+
+    /// How full the store is.
+    fn capacity(&self) -> Capacity;
+
+    /// Remembers which lists were taken; durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the device refuses.
+    fn remember_lists(&mut self, mark: ListsMark) -> Result<(), StoreError>;
+
+    /// The lists taken last, if any ever were.
+    fn lists_mark(&self) -> Option<ListsMark>;
+}

@@ -1,0 +1,160 @@
+//! Bringing records to the acquirer: one batch at a time, again until it is acknowledged.
+//!
+//! ```text
+//!            poll: records wait            answered
+//!   Idle ───────────────────────► Sent ───────────────► Idle
+//!                                  │ failed
+//!                                  ▼
+//!                               Waiting ── poll at or after `until` ──► Sent
+//! ```
+//!
+//! No timer runs in here: the delays are handed out, and the caller comes back.
+
+use alloc::vec::Vec;
+
+use tongtu_types::{TerminalNumber, Timestamp};
+
+use crate::{RecordStore, ScanTerminal, StoreError};
+
+/// How long to wait after failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Seconds after the first failure; each further one doubles it.
+    pub first_s: u32,
+    /// Seconds never exceeded.
+    pub max_s: u32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first_s: 2,
+            max_s: 300,
+        }
+    }
+}
+
+impl Backoff {
+    /// Seconds to wait after so many failures in a row, spread by terminal: up to a quarter
+    /// less, so that a city's terminals do not all come back at once.
+    #[must_use]
+    pub fn delay_s(&self, failures: u32, terminal: TerminalNumber) -> u32 {
+        let doubled = self.first_s.saturating_mul(
+            1u32.checked_shl(failures.saturating_sub(1))
+                .unwrap_or(u32::MAX),
+        );
+        let full = doubled.min(self.max_s);
+        // FNV over the number and the count: the same terminal waits differently each time.
+        let spread = terminal
+            .as_str()
+            .bytes()
+            .chain(failures.to_be_bytes())
+            .fold(2_166_136_261u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(16_777_619)
+            });
+        full - spread % (full / 4 + 1)
+    }
+}
+
+/// What to do about uploads now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UploadStep {
+    /// Nothing waits.
+    Idle,
+    /// A batch is out; say [`Upload::answered`] or [`Upload::failed`] first.
+    Sent,
+    /// Come back then.
+    Waiting {
+        /// When the next attempt is due.
+        until: Timestamp,
+    },
+    /// Send these, in this order.
+    Send {
+        /// Number and bytes of each record.
+        records: Vec<(u64, Vec<u8>)>,
+    },
+}
+
+/// Where the terminal stands with its uploads. Nothing of it need survive a restart: what is
+/// not acknowledged is sent again, and the acquirer knows a record by its id.
+#[derive(Debug)]
+pub struct Upload {
+    terminal: TerminalNumber,
+    batch_max: usize,
+    backoff: Backoff,
+    failures: u32,
+    until: Option<Timestamp>,
+    out: Vec<u64>,
+}
+
+/// Records in one batch unless told otherwise.
+pub const BATCH_MAX: usize = 64;
+
+impl Upload {
+    /// Begins with nothing out.
+    #[must_use]
+    pub const fn new(terminal: TerminalNumber, batch_max: usize, backoff: Backoff) -> Self {
+        Self {
+            terminal,
+            batch_max,
+            backoff,
+            failures: 0,
+            until: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// What to do now.
+    pub fn poll(&mut self, now: Timestamp, store: &dyn RecordStore) -> UploadStep {
+        if !self.out.is_empty() {
+            return UploadStep::Sent;
+        }
+        // A clock that jumped back must not keep records here for longer than the longest wait.
+        let longest = now.plus_s(i64::from(self.backoff.max_s));
+        if let Some(until) = self.until.filter(|until| now < *until && *until <= longest) {
+            return UploadStep::Waiting { until };
+        }
+        let records = crate::machine::pending(self.batch_max, store);
+        if records.is_empty() {
+            return UploadStep::Idle;
+        }
+        self.out = records.iter().map(|(seq, _)| *seq).collect();
+        UploadStep::Send { records }
+    }
+
+    /// The acquirer answered for the first `count` records of the batch: stored, duplicate or
+    /// refused, each of them acknowledges.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the acknowledgement could not be kept; the batch will go out again.
+    pub fn answered(
+        &mut self,
+        count: usize,
+        terminal: &mut ScanTerminal,
+        store: &mut dyn RecordStore,
+    ) -> Result<(), StoreError> {
+        let mut out = core::mem::take(&mut self.out);
+        out.truncate(count);
+        self.failures = 0;
+        self.until = None;
+        terminal.acknowledge(&out, store)
+    }
+
+    /// No answer came, or none that could be read.
+    ///
+    /// Returns when the next attempt is due.
+    pub fn failed(&mut self, now: Timestamp) -> Timestamp {
+        self.out.clear();
+        self.failures = self.failures.saturating_add(1);
+        let delay_s = self.backoff.delay_s(self.failures, self.terminal);
+        let until = now.plus_s(i64::from(delay_s));
+        self.until = Some(until);
+        until
+    }
+
+    /// Failures in a row so far.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+}
