@@ -1,0 +1,284 @@
+//! `tongtu code conform`: a file of cases, each judged as a terminal would.
+//!
+//! The form of the file is in [`form`]. Every case is judged by a verifier of its own, so that no
+//! case can help or spoil another.
+
+mod form;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tongtu_ride_code::{
+    BlackLists, Policy, RecentCodes, RideCode, Root, RootTable, Scan, Verdict, Verifier,
+};
+
+use self::form::{Case, Context, RootEntry};
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::lang::{Lang, Row, both};
+use crate::report::{Report, Tone};
+
+pub(crate) const HELP: &[Row] = &[
+    ("code conform", "运行用例文件，指出与预期不符的每个用例"),
+    ("code conform/file", "JSON 用例文件，或 `-` 表示标准输入"),
+    (
+        "code conform#examples",
+        "示例：
+  tongtu code conform protocol/ride-code/vectors/conform.json
+  tongtu code conform mine.json --json
+
+文件格式：
+  {\"context\": {\"roots\": [{\"index\": 2, \"cert_hex\": \"2101…\"}], \"accepted_issuers\": [\"01341000\"],
+               \"future_skew_s\": 20, \"max_validity_s\": 1200, \"account_interval_s\": 2,
+               \"min_trusted_clock\": 1577836800, \"service_id\": \"01010000\"},
+   \"cases\": [{\"name\": \"honest\", \"expect\": \"R00\", \"now\": 1767254405, \"fare_fen\": 200, \"hex\": \"8101…\"}]}
+
+用例可带自己的 context，覆盖任意一项，并可加 previous: [{hex, at}]（此前受理过的码）与
+blacklist: [账户号]。没有 now（或为 null）表示终端没有可信时钟。context 各项均可省略。
+全部相符时退出码为 0，有不符时为 1；文件有误时为 2。",
+    ),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tongtu code conform protocol/ride-code/vectors/conform.json
+  tongtu code conform mine.json --json
+
+The file:
+  {\"context\": {\"roots\": [{\"index\": 2, \"cert_hex\": \"2101…\"}], \"accepted_issuers\": [\"01341000\"],
+               \"future_skew_s\": 20, \"max_validity_s\": 1200, \"account_interval_s\": 2,
+               \"min_trusted_clock\": 1577836800, \"service_id\": \"01010000\"},
+   \"cases\": [{\"name\": \"honest\", \"expect\": \"R00\", \"now\": 1767254405, \"fare_fen\": 200, \"hex\": \"8101…\"}]}
+
+A case may have a context of its own, which overrides any key and may add previous: [{hex, at}]
+(codes accepted before) and blacklist: [account]. No now, or null, is a terminal without a trusted
+clock. Every key of a context may be left out. Exit code 0 when all agree, 1 when one differs, 2 when
+the file is wrong.")]
+pub(crate) struct Args {
+    /// The JSON file of cases, or `-` for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    total: usize,
+    agree: usize,
+    differ: usize,
+    roots_not_loaded: Vec<Complaint>,
+    previous_not_codes: Vec<Complaint>,
+    cases: Vec<CaseForm>,
+}
+
+/// Something in the file that has no effect, and why.
+#[derive(Serialize)]
+struct Complaint {
+    /// Where in the file: `context.roots[0]`.
+    at: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct CaseForm {
+    name: String,
+    expected: &'static str,
+    got: &'static str,
+    agrees: bool,
+    #[serde(skip)]
+    verdicts: (Verdict, Verdict),
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    let text = input::read_text(&args.file)?;
+    let file = form::read(&text).map_err(|error| {
+        let name = args.file.display();
+        Failure::usage(both(
+            format!("`{name}` is no file of cases"),
+            format!("`{name}` 不是用例文件"),
+        ))
+        .because(error)
+        .hint(both(
+            "`tongtu code conform --help` shows the form",
+            "`tongtu code conform --help` 给出文件格式",
+        ))
+    })?;
+    let mut answer = Answer {
+        total: file.cases.len(),
+        agree: 0,
+        differ: 0,
+        roots_not_loaded: Vec::new(),
+        previous_not_codes: Vec::new(),
+        cases: Vec::new(),
+    };
+    let shared = load_roots(file.context.roots.as_deref(), &mut answer.roots_not_loaded);
+    for case in &file.cases {
+        // Roots of the whole file are verified and complained of once.
+        let own = case.context.roots.as_deref();
+        let roots = match own {
+            Some(_) => load_roots(own, &mut answer.roots_not_loaded),
+            None => shared.clone(),
+        };
+        let got = judge(case, &file.context, roots, &mut answer.previous_not_codes);
+        let agrees = got == case.expect;
+        answer.agree += usize::from(agrees);
+        answer.differ += usize::from(!agrees);
+        answer.cases.push(CaseForm {
+            name: case.name.clone(),
+            expected: case.expect.code(),
+            got: got.code(),
+            agrees,
+            verdicts: (case.expect, got),
+        });
+    }
+    if report.json() {
+        report.value(&answer)?;
+    } else {
+        print(&answer, report)?;
+    }
+    Ok(if answer.differ == 0 {
+        Exit::Done
+    } else {
+        Exit::Refused
+    })
+}
+
+/// Verifies roots; one that does not hold is left out and named.
+fn load_roots(entries: Option<&[RootEntry]>, complaints: &mut Vec<Complaint>) -> RootTable {
+    let mut roots = Vec::new();
+    for entry in entries.unwrap_or_default() {
+        let root = Root::verify(&entry.certificate).map_err(|error| error.to_string());
+        // The index in the list and the one that the root itself signed must be the same: a root
+        // under another number would vouch for codes that do not name it.
+        let root = root.and_then(|root| match (entry.index, root.certificate().ca_index) {
+            (Some(listed), own) if listed != own => Err(format!(
+                "listed under index {listed:02X}, the certificate says {own:02X}"
+            )),
+            _ => Ok(root),
+        });
+        match root {
+            Ok(root) => roots.push(root),
+            Err(reason) => complaints.push(Complaint {
+                at: entry.at.clone(),
+                reason,
+            }),
+        }
+    }
+    RootTable::new(roots)
+}
+
+/// One case, in the context of the file overridden by its own.
+fn judge(
+    case: &Case,
+    shared: &Context,
+    roots: RootTable,
+    complaints: &mut Vec<Complaint>,
+) -> Verdict {
+    let (own, product) = (&case.context, Policy::default());
+    let policy = Policy {
+        future_skew_s: own
+            .future_skew_s
+            .or(shared.future_skew_s)
+            .unwrap_or(product.future_skew_s),
+        max_validity_s: own
+            .max_validity_s
+            .or(shared.max_validity_s)
+            .unwrap_or(product.max_validity_s),
+        account_interval_s: own
+            .account_interval_s
+            .or(shared.account_interval_s)
+            .unwrap_or(product.account_interval_s),
+        min_trusted_clock: own
+            .min_trusted_clock
+            .or(shared.min_trusted_clock)
+            .unwrap_or(product.min_trusted_clock),
+        service_id: own
+            .service_id
+            .or(shared.service_id)
+            .unwrap_or(product.service_id),
+    };
+    let issuers = own.accepted_issuers.as_ref();
+    let issuers = issuers.or(shared.accepted_issuers.as_ref());
+    let issuers = issuers.into_iter().flatten().copied();
+    let blacklist = own.blacklist.as_ref().or(shared.blacklist.as_ref());
+    let blacklists = BlackLists {
+        accounts: blacklist.into_iter().flatten().copied().collect(),
+        ..BlackLists::default()
+    };
+    let mut recent = RecentCodes::default();
+    let previous = own.previous.as_ref().or(shared.previous.as_ref());
+    for earlier in previous.into_iter().flatten() {
+        match RideCode::frame(&earlier.bytes) {
+            Ok(code) => recent.remember_code(&code, earlier.accepted_at),
+            // Nothing that is no ride code can have been accepted.
+            Err(error) => complaints.push(Complaint {
+                at: earlier.at.clone(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+    let scan = Scan {
+        bytes: &case.bytes,
+        now: case.now,
+        fare: case.fare,
+        enforce_limit: true,
+    };
+    Verifier::new(policy, roots, issuers)
+        .verify(&scan, &blacklists, &recent, &mut |_| {})
+        .map_or_else(|verdict| verdict, |_| Verdict::Accepted)
+}
+
+fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
+    let lang = report.lang();
+    let rows = answer.cases.iter().map(|case| {
+        let result = if case.agrees {
+            lang.pick(("agrees", "相符"))
+        } else {
+            lang.pick(("DIFFERS", "不符"))
+        };
+        [
+            case.name.clone(),
+            case.expected.to_owned(),
+            case.got.to_owned(),
+            result.to_owned(),
+        ]
+    });
+    let header = match lang {
+        Lang::En => ["case", "expected", "got", "result"],
+        Lang::Zh => ["用例", "预期", "实际", "结果"],
+    };
+    report.table(&header, rows)?;
+    report.line("")?;
+    for Complaint { at, reason } in &answer.roots_not_loaded {
+        report.line(&match lang {
+            Lang::En => format!("root not loaded: {at}: {reason}"),
+            Lang::Zh => format!("根证书未装入：{at}：{reason}"),
+        })?;
+    }
+    for Complaint { at, reason } in &answer.previous_not_codes {
+        report.line(&match lang {
+            Lang::En => format!("no ride code, cannot have been accepted: {at}: {reason}"),
+            Lang::Zh => format!("不是乘车码，不可能受理过：{at}：{reason}"),
+        })?;
+    }
+    for case in answer.cases.iter().filter(|case| !case.agrees) {
+        let (expected, got) = case.verdicts;
+        let name = &case.name;
+        let line = match lang {
+            Lang::En => format!("differs: {name}: expected {expected}, got {got}"),
+            Lang::Zh => format!("不符：{name}：预期 {expected}，实际 {got}"),
+        };
+        report.toned(Tone::Bad, &line)?;
+    }
+    let Answer {
+        total,
+        agree,
+        differ,
+        ..
+    } = answer;
+    let tone = if *differ == 0 { Tone::Good } else { Tone::Bad };
+    let line = match lang {
+        Lang::En => format!("{total} cases: {agree} as expected, {differ} different"),
+        Lang::Zh => format!("共 {total} 个用例：{agree} 个相符，{differ} 个不符"),
+    };
+    report.toned(tone, &line)
+}

@@ -1,0 +1,189 @@
+//! `tongtu docs`: pages made from the tables that the codecs use, so that they cannot disagree.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use serde::Serialize;
+use tongtu_codec::{RecordSpec, markdown};
+use tongtu_ride_code::record::TAGS;
+
+use crate::exit::{Exit, Failure};
+use crate::lang::Row;
+use crate::report::Report;
+
+pub(crate) const HELP: &[Row] = &[
+    ("docs", "由编解码所用的表生成的文档页"),
+    ("docs formats", "输出 docs/formats.md：每种记录逐字节的格式"),
+    (
+        "docs formats#examples",
+        "示例：
+  tongtu docs formats > formats.md
+  tongtu docs formats --json             供程序读取的同样的表
+
+在代码仓库中请用 `cargo xtask docs` 写入该页。",
+    ),
+];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print docs/formats.md: every record, byte by byte
+    #[command(after_help = "Examples:
+  tongtu docs formats > formats.md
+  tongtu docs formats --json             the same tables for programs
+
+In a checkout, `cargo xtask docs` writes the page.")]
+    Formats,
+}
+
+pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
+    match command {
+        Command::Formats if report.json() => report.value(&Formats::new())?,
+        Command::Formats => report.raw(&formats())?,
+    }
+    Ok(Exit::Done)
+}
+
+const HEAD: &str = "\
+# Formats
+
+Made by `cargo xtask docs` from the tables that the codecs read too; do not edit.
+
+Offsets are 0-based, ranges half-open: `4..8` is four bytes. Numbers of several bytes are big-endian.
+
+| form | meaning |
+| --- | --- |
+| B | binary, as many bytes as the field has |
+| cn | packed decimal, two digits a byte, exactly full |
+| n | digits, right-justified, zero-filled on the left; packed in codes and certificates, ASCII in files |
+| an | printable characters, left-justified, space-filled on the right |
+| H | hexadecimal digits as text |
+
+The last column says how sure we are of a row: *std* is the text of a standard or rule, *impl* was seen in
+public implementations, *inferred* is our reasoning, *ours* is open in the standards and our choice.
+[sources.md](sources.md) says which texts these are. [ride-code.md](ride-code.md) explains the ride code as
+a whole: which bytes each signature covers, and what is checked in which order.
+";
+
+/// The page, in English with the Chinese terms beside.
+fn formats() -> String {
+    let mut page = String::from(HEAD);
+    let write = |page: &mut String| -> std::fmt::Result {
+        writeln!(page, "\n## Ride code and certificates (乘车二维码与证书)")?;
+        tables(page, tongtu_ride_code::layout::SPECS)?;
+        writeln!(page, "\n## Ride record (乘车记录)\n")?;
+        writeln!(
+            page,
+            "`00 00 00 01 00`, then items: tag 2 bytes, length 2 bytes, content. Tags 0012 and on \
+             are ours.\n"
+        )?;
+        writeln!(page, "| tag | meaning | 含义 |\n| --- | --- | --- |")?;
+        for (tag, en, zh) in TAGS {
+            writeln!(page, "| {tag:04X} | {en} | {zh} |")?;
+        }
+        writeln!(page, "\n## Exchange files (数据交换文件)")?;
+        tables(page, tongtu_exchange_file::SPECS)?;
+        writeln!(page, "\n### Tail items of CQ and CL\n")?;
+        writeln!(
+            page,
+            "After the fixed part: tag four digits, length four digits, so many characters.\n"
+        )?;
+        writeln!(page, "| tag | name | meaning | 含义 | form |")?;
+        writeln!(page, "| --- | --- | --- | --- | --- |")?;
+        for item in tongtu_exchange_file::TAIL_ITEMS {
+            let (tag, name, en, zh, form) = (item.tag, item.name, item.en, item.zh, item.form);
+            writeln!(page, "| {tag} | `{name}` | {en} | {zh} | {form} |")?;
+        }
+        Ok(())
+    };
+    write(&mut page).expect("writing to a String does not fail");
+    page
+}
+
+fn tables(page: &mut String, specs: &[RecordSpec]) -> std::fmt::Result {
+    for spec in specs {
+        writeln!(page)?;
+        for line in markdown(spec).lines() {
+            // `r || s` inside a cell would end it.
+            if line.starts_with('|') {
+                writeln!(page, "{}", line.replace("||", "\\|\\|"))?;
+            } else {
+                writeln!(page, "{line}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Formats {
+    records: Vec<RecordForm>,
+    ride_record_tags: Vec<TagForm>,
+    tail_items: Vec<TagForm>,
+}
+
+#[derive(Serialize)]
+struct RecordForm {
+    name: &'static str,
+    length: usize,
+    fields: Vec<FieldForm>,
+}
+
+#[derive(Serialize)]
+struct FieldForm {
+    name: &'static str,
+    offset: usize,
+    length: usize,
+    form: &'static str,
+    certainty: &'static str,
+    title_en: &'static str,
+    title_zh: &'static str,
+}
+
+#[derive(Serialize)]
+struct TagForm {
+    tag: String,
+    title_en: &'static str,
+    title_zh: &'static str,
+}
+
+impl Formats {
+    fn new() -> Self {
+        let specs = tongtu_ride_code::layout::SPECS.iter();
+        let tags = TAGS.iter().map(|(tag, title_en, title_zh)| TagForm {
+            tag: format!("{tag:04X}"),
+            title_en,
+            title_zh,
+        });
+        let items = tongtu_exchange_file::TAIL_ITEMS.iter();
+        let items = items.map(|item| TagForm {
+            tag: item.tag.to_string(),
+            title_en: item.en,
+            title_zh: item.zh,
+        });
+        Self {
+            records: specs
+                .chain(tongtu_exchange_file::SPECS)
+                .map(record_form)
+                .collect(),
+            ride_record_tags: tags.collect(),
+            tail_items: items.collect(),
+        }
+    }
+}
+
+fn record_form(spec: &RecordSpec) -> RecordForm {
+    let fields = spec.fields.iter().map(|field| FieldForm {
+        name: field.name,
+        offset: field.offset,
+        length: field.len,
+        form: field.letter,
+        certainty: field.certainty.as_str(),
+        title_en: field.en,
+        title_zh: field.zh,
+    });
+    RecordForm {
+        name: spec.name,
+        length: spec.len,
+        fields: fields.collect(),
+    }
+}
