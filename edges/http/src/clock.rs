@@ -41,6 +41,20 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// The time of a request, for other loopback servers of ours.
+    ///
+    /// # Errors
+    /// A sentence when the clock is simulated and the request does not say the time.
+    pub fn now(self, headers: &HeaderMap) -> Result<Timestamp, String> {
+        match self.time_of(headers) {
+            Ok(Some(now)) => Ok(now),
+            Ok(None) => Err(format!("header {NOW_HEADER} is missing, expected Unix seconds")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
 /// The machine's time, in whole seconds.
 #[expect(
     clippy::disallowed_methods,

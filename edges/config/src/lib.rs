@@ -1,0 +1,102 @@
+//! A node's and a terminal's files at rest: settings, keys, lists of the first day.
+//!
+//! What is here: the TOML files that `tongtu serve` and `tongtu terminal` start from, and the
+//! text form of test keys. What is not here: production custody of keys (a key system and an
+//! HSM hold those; these files are for tests and the demo, and say so in their first line).
+//! Start with [`NodeFile::load`] and [`TerminalFile::load`].
+
+mod key_file;
+mod node;
+mod terminal;
+
+pub use key_file::{KEY_HEADER, read_key, write_key};
+pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
+pub use terminal::{MODEL, PostFile, ReadyTerminal, SOFTWARE, TerminalFile, terminal_id};
+
+use std::path::{Path, PathBuf};
+
+/// Why a file does not give a node, a terminal or a key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, or not these settings.
+    #[error("{path}: {message}")]
+    Toml {
+        /// Which file.
+        path: PathBuf,
+        /// Line, column and what was expected.
+        message: String,
+    },
+    /// A setting's content is not what it must be.
+    #[error("{path}: {setting}: {message}")]
+    Setting {
+        /// Which file.
+        path: PathBuf,
+        /// Which setting.
+        setting: &'static str,
+        /// What is wrong, and what was expected.
+        message: String,
+    },
+    /// A key file without its header, or without 64 hexadecimal digits.
+    #[error("{path}: {message}")]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong; never the content.
+        message: &'static str,
+    },
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path).map_err(|source| ConfigError::File {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
+    std::fs::write(path, bytes).map_err(|source| ConfigError::File {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+    toml::from_str(&read_text(path)?).map_err(|error| ConfigError::Toml {
+        path: path.to_path_buf(),
+        message: error.to_string(),
+    })
+}
+
+/// Turns a parse failure of one setting into a sentence that names it.
+fn setting<T, E: std::fmt::Display>(
+    path: &Path,
+    name: &'static str,
+    result: Result<T, E>,
+) -> Result<T, ConfigError> {
+    result.map_err(|error| ConfigError::Setting {
+        path: path.to_path_buf(),
+        setting: name,
+        message: error.to_string(),
+    })
+}
+
+/// A path of a settings file, counted from the folder that the file lies in.
+fn beside(file: &Path, other: &str) -> PathBuf {
+    file.parent().unwrap_or(Path::new(".")).join(other)
+}

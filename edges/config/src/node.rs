@@ -1,0 +1,209 @@
+//! The settings of one node.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tongtu_clearing::{CutOff, FeeRules, Topology};
+use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_ride_code::layout::IssuerCertificate;
+use tongtu_ride_code::{Policy, Root, RootTable};
+use tongtu_services::{AcquirerConfig, IssuerConfig, NodeConfig};
+use tongtu_types::{Fen, InstitutionCode};
+
+use crate::{ConfigError, beside, parse_toml, read, read_key, read_text, setting, write};
+
+/// Whose clock a node goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockKind {
+    /// The machine's.
+    #[default]
+    System,
+    /// Each request's own; for tests and the demo.
+    Simulated,
+}
+
+/// `node.toml`. Paths count from the file's own folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeFile {
+    /// Institution code, eight digits, role digit 0.
+    pub code: String,
+    /// Chinese name.
+    pub name_zh: String,
+    /// English name.
+    pub name_en: String,
+    /// Address to listen on, `127.0.0.1:7300`; port 0 takes any.
+    pub listen: String,
+    /// Store: `sqlite:FILE` (beside this file) or `postgres://…`.
+    pub store: String,
+    /// Base URL of the node above, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Whose clock.
+    #[serde(default)]
+    pub clock: ClockKind,
+    /// File with the topology.
+    pub topology: String,
+    /// File with the fee rules.
+    pub fee_rules: String,
+    /// Root certificate files.
+    pub roots: Vec<String>,
+    /// Accepted issuers, eight digits each.
+    pub accepted_issuers: Vec<String>,
+    /// Present when the node issues codes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<IssuerFile>,
+    /// Present when the node has terminals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acquirer: Option<AcquirerFile>,
+}
+
+/// `[issuer]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerFile {
+    /// Issuer certificate file.
+    pub certificate: String,
+    /// Signing key file.
+    pub key: String,
+    /// Single-ride limit, fen.
+    pub limit_fen: i64,
+    /// Validity of each code, seconds.
+    pub validity_s: u16,
+    /// Lifetime of a user certificate, seconds.
+    pub lifetime_s: i64,
+    /// Code platform number, four bytes in hex.
+    pub platform: String,
+    /// Issuer-defined data, up to 16 printable characters.
+    pub issuer_data: String,
+}
+
+/// `[acquirer]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcquirerFile {
+    /// Key file that lists are signed with.
+    pub list_key: String,
+    /// Fare book file.
+    pub fare_book: String,
+}
+
+/// Everything that `tongtu serve` needs.
+#[derive(Debug)]
+pub struct ReadyNode {
+    /// The node's configuration.
+    pub config: NodeConfig,
+    /// Address to listen on.
+    pub listen: String,
+    /// Store URL, file paths made absolute to the settings' folder.
+    pub store_url: String,
+    /// Base URL of the node above.
+    pub parent: Option<String>,
+    /// Whose clock.
+    pub clock: ClockKind,
+}
+
+impl NodeFile {
+    /// Reads the settings and everything they name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming file and setting.
+    pub fn load(path: &Path) -> Result<ReadyNode, ConfigError> {
+        let file: Self = parse_toml(path)?;
+        file.resolve(path)
+    }
+
+    /// Writes the settings.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`] when the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), ConfigError> {
+        let text = toml::to_string(self).expect("settings are plain values");
+        write(path, text.as_bytes())
+    }
+
+    fn resolve(self, path: &Path) -> Result<ReadyNode, ConfigError> {
+        let code = setting(path, "code", InstitutionCode::parse(&self.code))?;
+        let topology_text = read_text(&beside(path, &self.topology))?;
+        let topology = setting(path, "topology", Topology::parse(&topology_text))?;
+        let fee_text = read_text(&beside(path, &self.fee_rules))?;
+        let fee_rules = setting(path, "fee_rules", FeeRules::parse(&fee_text))?;
+        let roots = self
+            .roots
+            .iter()
+            .map(|name| setting(path, "roots", Root::verify(&read(&beside(path, name))?)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let accepted_issuers = self
+            .accepted_issuers
+            .iter()
+            .map(|text| setting(path, "accepted_issuers", InstitutionCode::parse(text)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let issuer = self.issuer.as_ref().map(|i| i.resolve(path)).transpose()?;
+        let acquirer = match &self.acquirer {
+            None => None,
+            Some(acquirer) => Some(AcquirerConfig {
+                list_key: Arc::new(read_key(&beside(path, &acquirer.list_key))?),
+                fare_book: read_text(&beside(path, &acquirer.fare_book))?,
+            }),
+        };
+        let store_url = match self.store.strip_prefix("sqlite:") {
+            Some(file) => format!("sqlite:{}", beside(path, file).display()),
+            None => self.store,
+        };
+        let config = NodeConfig {
+            code,
+            name_zh: self.name_zh,
+            name_en: self.name_en,
+            topology,
+            fee_rules,
+            cut_off: CutOff::default(),
+            policy: Policy::default(),
+            roots: RootTable::new(roots),
+            accepted_issuers,
+            issuer,
+            acquirer,
+        };
+        Ok(ReadyNode {
+            config,
+            listen: self.listen,
+            store_url,
+            parent: self.parent,
+            clock: self.clock,
+        })
+    }
+}
+
+impl IssuerFile {
+    fn resolve(&self, path: &Path) -> Result<IssuerConfig, ConfigError> {
+        let bytes = read(&beside(path, &self.certificate))?;
+        let certificate = setting(
+            path,
+            "issuer.certificate",
+            IssuerCertificate::decode(&bytes),
+        )?;
+        let platform = setting(path, "issuer.platform", hex_decode(&self.platform))?;
+        let found = platform.len();
+        let platform = platform.try_into().map_err(|_| ConfigError::Setting {
+            path: PathBuf::from(path),
+            setting: "issuer.platform",
+            message: format!("{found} bytes, expected 4"),
+        })?;
+        Ok(IssuerConfig {
+            certificate,
+            key: Arc::new(read_key(&beside(path, &self.key))?),
+            limit: Fen::new(self.limit_fen),
+            validity_s: self.validity_s,
+            lifetime_s: self.lifetime_s,
+            platform,
+            issuer_data: self.issuer_data.clone().into_bytes(),
+        })
+    }
+
+    /// The four bytes of a platform number as the file has them.
+    #[must_use]
+    pub fn platform_text(platform: [u8; 4]) -> String {
+        hex_encode(&platform)
+    }
+}

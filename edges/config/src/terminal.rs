@@ -1,0 +1,175 @@
+//! The settings of one terminal.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tongtu_codec::hex_decode;
+use tongtu_crypto::PublicKey;
+use tongtu_ride_code::Policy;
+use tongtu_terminal::{Post, Profile, Setup};
+use tongtu_types::{InstitutionCode, LineCode, StationCode, TerminalNumber, VehicleCode};
+
+use crate::{ClockKind, ConfigError, beside, parse_toml, read_key, setting, write};
+
+/// `terminal.toml`. Paths count from the file's own folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TerminalFile {
+    /// Acquirer, eight digits, role digit 1.
+    pub acquirer: String,
+    /// Terminal number, twelve digits.
+    pub terminal: String,
+    /// Serial of the terminal's certificate, four bytes in hex.
+    pub serial: String,
+    /// Address to listen on for the scan head.
+    pub listen: String,
+    /// Base URL of the acquirer's node.
+    pub acquirer_url: String,
+    /// Whose clock.
+    #[serde(default)]
+    pub clock: ClockKind,
+    /// Record store file.
+    pub journal: String,
+    /// The SAM's key file.
+    pub sam_key: String,
+    /// The acquirer's list key: a compressed public key in hex.
+    pub list_key: String,
+    /// Where the terminal stands.
+    pub post: PostFile,
+}
+
+/// `[post]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum PostFile {
+    /// On a bus.
+    Bus {
+        /// Line code.
+        line: String,
+        /// Vehicle code.
+        vehicle: String,
+    },
+    /// At a metro gate, way in.
+    Entry {
+        /// Network code.
+        network: String,
+        /// Station code.
+        station: String,
+    },
+    /// At a metro gate, way out.
+    Exit {
+        /// Network code.
+        network: String,
+        /// Station code.
+        station: String,
+    },
+}
+
+/// Everything that `tongtu terminal` needs.
+#[derive(Debug)]
+pub struct ReadyTerminal {
+    /// Profile, policy, list key and SAM.
+    pub setup: Setup,
+    /// Address to listen on.
+    pub listen: String,
+    /// Base URL of the acquirer's node.
+    pub acquirer_url: String,
+    /// Record store file.
+    pub journal: PathBuf,
+    /// Whose clock.
+    pub clock: ClockKind,
+}
+
+/// Maker and model that our own terminal gives itself.
+pub const MODEL: [u8; 8] = *b"TONGTU-1";
+/// Software version as records carry it.
+pub const SOFTWARE: [u8; 10] = *b"0.1_261122";
+
+impl TerminalFile {
+    /// Reads the settings and everything they name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming file and setting.
+    pub fn load(path: &Path) -> Result<ReadyTerminal, ConfigError> {
+        let file: Self = parse_toml(path)?;
+        let terminal = setting(path, "terminal", TerminalNumber::parse(&file.terminal))?;
+        let list_key = setting(path, "list_key", hex_decode(&file.list_key))?;
+        let list_key = <[u8; 33]>::try_from(list_key.as_slice())
+            .map_err(|_| "expected 33 bytes")
+            .and_then(|bytes| {
+                PublicKey::from_compressed(&bytes).map_err(|_| "expected a compressed SM2 point")
+            });
+        let serial = setting(path, "serial", hex_decode(&file.serial))?;
+        let serial = <[u8; 4]>::try_from(serial.as_slice()).map_err(|_| "expected 4 bytes");
+        let profile = Profile {
+            acquirer: setting(path, "acquirer", InstitutionCode::parse(&file.acquirer))?,
+            terminal,
+            model: MODEL,
+            terminal_id: terminal_id(terminal),
+            software: SOFTWARE,
+            serial: setting(path, "serial", serial)?,
+            post: file.post.resolve(path)?,
+        };
+        let setup = Setup {
+            profile,
+            policy: Policy::default(),
+            list_key: setting(path, "list_key", list_key)?,
+            sam: Box::new(read_key(&beside(path, &file.sam_key))?),
+        };
+        Ok(ReadyTerminal {
+            setup,
+            listen: file.listen,
+            acquirer_url: file.acquirer_url,
+            journal: beside(path, &file.journal),
+            clock: file.clock,
+        })
+    }
+
+    /// Writes the settings.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`] when the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), ConfigError> {
+        let text = toml::to_string(self).expect("settings are plain values");
+        write(path, text.as_bytes())
+    }
+}
+
+/// The terminal-side identifier: the last eight digits of the number.
+#[must_use]
+pub fn terminal_id(terminal: TerminalNumber) -> [u8; 8] {
+    let mut id = [0; 8];
+    id.copy_from_slice(&terminal.as_str().as_bytes()[4..]);
+    id
+}
+
+impl PostFile {
+    fn resolve(&self, path: &Path) -> Result<Post, ConfigError> {
+        let line = |text: &str| setting(path, "post.line", LineCode::parse(text));
+        let network = |text: &str| setting(path, "post.network", LineCode::parse(text));
+        let station = |text: &str| setting(path, "post.station", StationCode::parse(text));
+        Ok(match self {
+            Self::Bus {
+                line: code,
+                vehicle,
+            } => Post::Bus {
+                line: line(code)?,
+                vehicle: setting(path, "post.vehicle", VehicleCode::parse(vehicle))?,
+            },
+            Self::Entry {
+                network: code,
+                station: at,
+            } => Post::Entry {
+                network: network(code)?,
+                station: station(at)?,
+            },
+            Self::Exit {
+                network: code,
+                station: at,
+            } => Post::Exit {
+                network: network(code)?,
+                station: station(at)?,
+            },
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The scan terminal's loopback door: where a scan head hands in what it read.
+//!
+//! A terminal in a process of its own: the sans-io machine, its record file, and an HTTP door
+//! on loopback for the scan head and for whoever triggers uploads. The terminal itself calls
+//! its acquirer's node for lists and uploads.
+//!
+//! Not here: decisions (`tongtu-terminal`), the record file (`tongtu-journal`).
+//! Start with [`Door`] and [`serve`]; [`DoorClient`] is the other side.
+
+mod client;
+mod server;
+mod wire;
+
+pub use client::{DoorClient, DoorClientError};
+pub use server::{Door, DoorError, serve};
+pub use wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
