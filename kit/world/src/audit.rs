@@ -1,0 +1,480 @@
+//! The auditor: a model of its own, which reads what was planned and what was seen and
+//! computes for itself what must have come of it.
+//!
+//! It shares no code with terminals, clearing or ledger: fares are looked up by its own
+//! shortest path, fees by its own fractions, balances by plain sums.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tongtu_ride_code::record::Direction;
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
+
+use crate::country::{CITIES, Country, NODES, Place};
+use crate::log::{LoggedRecord, Observed, RideState, ScanLog};
+use crate::plan::Trick;
+
+/// One thing the auditor looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at, in English.
+    pub en: &'static str,
+    /// The same in Chinese.
+    pub zh: &'static str,
+    /// How many cases were compared.
+    pub compared: usize,
+    /// What did not agree; empty when all is well.
+    pub differences: Vec<String>,
+}
+
+/// The auditor's whole opinion.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Its findings, in order.
+    pub findings: Vec<Finding>,
+    /// Rides that must be settled, by its own reckoning.
+    pub settled: usize,
+    /// Rides that must be refused at clearing although a terminal accepted them.
+    pub reused: usize,
+    /// Entries kept as evidence.
+    pub evidence: usize,
+    /// What riders must have paid in all.
+    pub paid: Fen,
+}
+
+impl Audit {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.iter().all(|f| f.differences.is_empty())
+    }
+}
+
+/// What the auditor expects to become of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Evidence,
+    Settled,
+    Reused,
+}
+
+/// Looks at everything.
+#[must_use]
+pub fn audit(country: &Country, logs: &[ScanLog], observed: &Observed) -> Audit {
+    let mut audit = Audit::default();
+    audit.findings.push(verdicts(logs));
+    audit.findings.push(fares(country, logs));
+    let records = records(logs, &mut audit);
+    let fates = fates(&records);
+    audit
+        .findings
+        .push(fates_at_acquirers(&records, &fates, observed));
+    audit
+        .findings
+        .push(debits_at_issuers(&records, &fates, observed));
+    audit
+        .findings
+        .push(balances(country, &records, &fates, observed));
+    audit.findings.push(positions(&records, &fates, observed));
+    audit.findings.push(zero_sums(observed));
+    for (record, fate) in records.iter().zip(&fates) {
+        match fate {
+            Fate::Settled => {
+                audit.settled += 1;
+                audit.paid = audit.paid.checked_add(record.amount).unwrap_or(audit.paid);
+            }
+            Fate::Reused => audit.reused += 1,
+            Fate::Evidence => audit.evidence += 1,
+        }
+    }
+    audit
+}
+
+fn verdicts(logs: &[ScanLog]) -> Finding {
+    let differences = logs
+        .iter()
+        .filter(|log| log.verdict != log.scan.trick.verdict())
+        .map(|log| {
+            let (expected, found) = (log.scan.trick.verdict(), log.verdict);
+            format!(
+                "{:?} at {}: {found}, expected {expected}",
+                log.scan.trick, log.scan.at
+            )
+        })
+        .collect();
+    Finding {
+        en: "every scan got the verdict it deserves",
+        zh: "每次扫码的结论正确",
+        compared: logs.len(),
+        differences,
+    }
+}
+
+fn fares(country: &Country, logs: &[ScanLog]) -> Finding {
+    let networks: BTreeMap<usize, Metres> = CITIES
+        .into_iter()
+        .map(|city| (city, Metres::of(country, city)))
+        .collect();
+    let mut entered = BTreeMap::new();
+    let mut differences = Vec::new();
+    let mut compared = 0;
+    for log in logs {
+        let Some(record) = &log.record else { continue };
+        let post = &country.posts[log.scan.post];
+        let expected = match &post.place {
+            Place::Bus { line, .. } if line.as_str() == "B00001" || line.as_str() == "B00002" => {
+                Some(Fen::new(200))
+            }
+            Place::Bus { .. } => None,
+            Place::Entry { station } => {
+                entered.insert(record.account, *station);
+                Some(Fen::ZERO)
+            }
+            Place::Exit { station } => entered.remove(&record.account).and_then(|from| {
+                networks[&post.city].fare(post.city, from.as_str(), station.as_str())
+            }),
+        };
+        compared += 1;
+        if expected != Some(record.amount) {
+            let (id, found) = (record.id, record.amount);
+            differences.push(format!("{id}: charged {found}, expected {expected:?}"));
+        }
+    }
+    Finding {
+        en: "every fare is the published one",
+        zh: "每笔票价符合公布的规则",
+        compared,
+        differences,
+    }
+}
+
+/// The auditor's own map: all distances by relaxation, without cleverness.
+struct Metres(BTreeMap<(String, String), u32>);
+
+impl Metres {
+    fn of(country: &Country, city: usize) -> Self {
+        let book = &country.city(city).book;
+        let Some(network) = book.networks().next() else {
+            return Self(BTreeMap::new());
+        };
+        let codes: Vec<String> = network
+            .stations()
+            .iter()
+            .map(|s| s.code.as_str().to_owned())
+            .collect();
+        let n = codes.len();
+        let mut grid = vec![vec![u32::MAX; n]; n];
+        for (i, row) in grid.iter_mut().enumerate() {
+            row[i] = 0;
+        }
+        for link in network.links() {
+            let [a, b] = link.station_indices;
+            grid[a][b] = grid[a][b].min(link.metres);
+            grid[b][a] = grid[b][a].min(link.metres);
+        }
+        for via in 0..n {
+            for from in 0..n {
+                for to in 0..n {
+                    let detour = grid[from][via].saturating_add(grid[via][to]);
+                    grid[from][to] = grid[from][to].min(detour);
+                }
+            }
+        }
+        let mut metres = BTreeMap::new();
+        for (i, from) in codes.iter().enumerate() {
+            for (j, to) in codes.iter().enumerate() {
+                metres.insert((from.clone(), to.clone()), grid[i][j]);
+            }
+        }
+        Self(metres)
+    }
+
+    /// The published ladders, written out once more: Beijing since 2014, Guangzhou.
+    fn fare(&self, city: usize, from: &str, to: &str) -> Option<Fen> {
+        let metres = *self.0.get(&(from.to_owned(), to.to_owned()))?;
+        let beyond = |start: u32, step: u32| i64::from(metres.saturating_sub(start).div_ceil(step));
+        let yuan = if city == CITIES[0] {
+            match metres {
+                0..=6000 => 3,
+                6001..=12_000 => 4,
+                12_001..=32_000 => 4 + beyond(12_000, 10_000),
+                _ => 6 + beyond(32_000, 20_000),
+            }
+        } else {
+            match metres {
+                0..=4000 => 2,
+                4001..=12_000 => 2 + beyond(4000, 4000),
+                12_001..=24_000 => 4 + beyond(12_000, 6000),
+                _ => 6 + beyond(24_000, 8000),
+            }
+        };
+        Some(Fen::new(yuan * 100))
+    }
+}
+
+/// Every record a terminal acknowledged to a rider, each once.
+fn records(logs: &[ScanLog], audit: &mut Audit) -> Vec<LoggedRecord> {
+    let mut differences = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut records = Vec::new();
+    for log in logs {
+        match &log.record {
+            Some(record) => {
+                if !seen.insert(record.id) {
+                    differences.push(format!("record {} was given out twice", record.id));
+                } else {
+                    records.push(record.clone());
+                }
+            }
+            None if log.verdict == tongtu_ride_code::Verdict::Accepted => {
+                differences.push(format!("accepted at {} without a record", log.scan.at));
+            }
+            None => {}
+        }
+    }
+    audit.findings.push(Finding {
+        en: "every accepted scan left exactly one record",
+        zh: "每次受理恰好留下一条记录",
+        compared: records.len(),
+        differences,
+    });
+    records
+}
+
+/// The first ride of an (account, generation time) to arrive is settled; a later one is not.
+fn fates(records: &[LoggedRecord]) -> Vec<Fate> {
+    let mut order: Vec<usize> = (0..records.len()).collect();
+    order.sort_by_key(|i| {
+        (
+            records[*i].settled_on,
+            records[*i].id.as_str()[24..38].to_owned(),
+            records[*i].id,
+        )
+    });
+    let mut taken: BTreeSet<(CardNumber, Timestamp)> = BTreeSet::new();
+    let mut fates = vec![Fate::Evidence; records.len()];
+    for i in order {
+        let record = &records[i];
+        if record.direction == Direction::Entry || record.amount.is_zero() {
+            continue;
+        }
+        let first = taken.insert((record.account, record.generated_at));
+        fates[i] = if first { Fate::Settled } else { Fate::Reused };
+    }
+    fates
+}
+
+fn fates_at_acquirers(records: &[LoggedRecord], fates: &[Fate], observed: &Observed) -> Finding {
+    let mut expected: BTreeMap<(usize, RecordId), (Fate, Fen)> = BTreeMap::new();
+    for (record, fate) in records.iter().zip(fates) {
+        expected.insert((record.acquirer, record.id), (*fate, record.amount));
+    }
+    let mut differences = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (acquirer, rides) in &observed.rides {
+        for ride in rides {
+            if !seen.insert((*acquirer, ride.record)) {
+                differences.push(format!("{}: kept twice", ride.record));
+            }
+            let agrees = match expected.get(&(*acquirer, ride.record)) {
+                None => false,
+                Some((fate, amount)) => {
+                    *amount == ride.amount
+                        && match fate {
+                            Fate::Evidence => ride.state == RideState::Evidence,
+                            Fate::Settled => ride.state == RideState::Settled && ride.result == 0,
+                            Fate::Reused => {
+                                ride.state == RideState::Refused && ride.result == 20_003
+                            }
+                        }
+                }
+            };
+            if !agrees {
+                let (state, result) = (ride.state, ride.result);
+                let wanted = expected.get(&(*acquirer, ride.record)).map(|e| e.0);
+                let id = ride.record;
+                differences.push(format!("{id}: {state:?} {result:06}, expected {wanted:?}"));
+            }
+        }
+    }
+    for key in expected.keys().filter(|key| !seen.contains(key)) {
+        differences.push(format!("{}: lost", key.1));
+    }
+    Finding {
+        en: "every accepted ride is at its acquirer once, settled once or refused by name",
+        zh: "每笔受理的乘车在受理方恰好一条，或结算一次，或按名目拒付",
+        compared: expected.len(),
+        differences,
+    }
+}
+
+fn debits_at_issuers(records: &[LoggedRecord], fates: &[Fate], observed: &Observed) -> Finding {
+    let mut expected: BTreeMap<(usize, RecordId), (CardNumber, Fen)> = BTreeMap::new();
+    for (record, fate) in records.iter().zip(fates) {
+        if *fate == Fate::Settled {
+            expected.insert((record.issuer, record.id), (record.account, record.amount));
+        }
+    }
+    let compared = expected.len();
+    let mut differences = Vec::new();
+    for (issuer, debits) in &observed.debits {
+        for (record, account, amount) in debits {
+            match expected.remove(&(*issuer, *record)) {
+                Some(due) if due == (*account, *amount) => {}
+                Some(_) => differences.push(format!("{record}: debited another amount or rider")),
+                None => differences.push(format!("{record}: debited without need, or twice")),
+            }
+        }
+    }
+    differences.extend(
+        expected
+            .keys()
+            .map(|(_, record)| format!("{record}: never debited")),
+    );
+    Finding {
+        en: "every settled ride was debited to its rider exactly once",
+        zh: "每笔已结算的乘车恰好扣款一次",
+        compared,
+        differences,
+    }
+}
+
+fn balances(
+    country: &Country,
+    records: &[LoggedRecord],
+    fates: &[Fate],
+    observed: &Observed,
+) -> Finding {
+    let mut spent: BTreeMap<CardNumber, i64> = BTreeMap::new();
+    for (record, fate) in records.iter().zip(fates) {
+        if *fate == Fate::Settled {
+            *spent.entry(record.account).or_default() += record.amount.get();
+        }
+    }
+    let mut differences = Vec::new();
+    for (rider, balance) in country.riders.iter().zip(&observed.balances) {
+        let due = rider.recharge.get() - spent.get(&rider.account).copied().unwrap_or(0);
+        if due != balance.get() {
+            let due = Fen::new(due);
+            differences.push(format!(
+                "{}: balance {balance}, expected {due}",
+                rider.account
+            ));
+        }
+    }
+    if observed.balances.len() != country.riders.len() {
+        differences.push(format!("{} balances seen", observed.balances.len()));
+    }
+    Finding {
+        en: "every rider's balance is what was paid in less the rides",
+        zh: "每位乘客的余额等于充值减去乘车",
+        compared: country.riders.len(),
+        differences,
+    }
+}
+
+/// Fee parts of one cross-city ride in 10^-7 fen: 0.35 %, half, three tenths, the rest.
+fn fee_parts(amount: i64) -> (i64, i64, i64) {
+    let fee = amount * 35_000;
+    (fee, fee / 2, fee * 3 / 10)
+}
+
+/// Who must receive what, to the tenth of a millionth of a fen, at the hub that clears.
+fn positions(records: &[LoggedRecord], fates: &[Fate], observed: &Observed) -> Finding {
+    // Only the nation clears rides between two cities; a member there is the city itself or
+    // the province above it.
+    let member_at_nation = |city: usize| -> InstitutionCode {
+        let node = &NODES[city];
+        let parent = node.parent.unwrap_or(node.code);
+        let code = if parent == NODES[0].code {
+            node.code
+        } else {
+            parent
+        };
+        InstitutionCode::parse(code).expect("the table holds eight digits")
+    };
+    let mut exact: BTreeMap<(BusinessDay, InstitutionCode), i64> = BTreeMap::new();
+    let mut hub_fee: BTreeMap<BusinessDay, i64> = BTreeMap::new();
+    for (record, fate) in records.iter().zip(fates) {
+        if *fate != Fate::Settled || record.acquirer == record.issuer {
+            continue;
+        }
+        let (fee, acquirer_share, issuer_share) = fee_parts(record.amount.get());
+        let amount = record.amount.get() * 10_000_000;
+        let day = record.settled_on;
+        *exact
+            .entry((day, member_at_nation(record.acquirer)))
+            .or_default() += amount - fee + acquirer_share;
+        *exact
+            .entry((day, member_at_nation(record.issuer)))
+            .or_default() -= amount - issuer_share;
+        *hub_fee.entry(day).or_default() += fee - acquirer_share - issuer_share;
+    }
+    let mut differences = Vec::new();
+    let mut compared = 0;
+    for day in observed.days.iter().filter(|d| d.node == 0) {
+        let due = hub_fee.get(&day.day).copied().unwrap_or(0);
+        compared += 1;
+        if due != day.hub_fee.get() {
+            differences.push(format!(
+                "{}: hub fee {}, expected {due}",
+                day.day, day.hub_fee
+            ));
+        }
+        for position in &day.positions {
+            compared += 1;
+            let due = exact.remove(&(day.day, position.member)).unwrap_or(0);
+            // Whole fen are published; the auditor only insists that no more than half a fen
+            // was rounded away.
+            let away = (position.net.get() * 10_000_000 - due).abs();
+            if away > 5_000_000 {
+                let (member, net) = (position.member, position.net);
+                differences.push(format!("{} {member}: net {net}, exact {due}", day.day));
+            }
+        }
+    }
+    for ((day, member), due) in exact {
+        if due != 0 {
+            differences.push(format!("{day} {member}: {due} was never published"));
+        }
+    }
+    Finding {
+        en: "the nation's net positions are the sum of the rides and their fees",
+        zh: "全国清分的轧差等于乘车与手续费之和",
+        compared,
+        differences,
+    }
+}
+
+fn zero_sums(observed: &Observed) -> Finding {
+    let mut differences = Vec::new();
+    for day in &observed.days {
+        if day.control_sum.parse::<i128>() != Ok(0) {
+            let node = NODES[day.node].en;
+            differences.push(format!(
+                "{node} {}: control sum {}",
+                day.day, day.control_sum
+            ));
+        }
+    }
+    for (node, sum) in &observed.ledger_sums {
+        if sum.parse::<i128>() != Ok(0) {
+            differences.push(format!("{}: ledger sums to {sum}", NODES[*node].en));
+        }
+    }
+    Finding {
+        en: "every ledger and every settlement day sums to zero",
+        zh: "每本账、每个清算日之和为零",
+        compared: observed.days.len() + observed.ledger_sums.len(),
+        differences,
+    }
+}
+
+/// How many scans each trick had, in the order of the plan.
+#[must_use]
+pub fn tricks(logs: &[ScanLog]) -> BTreeMap<Trick, usize> {
+    let mut counts = BTreeMap::new();
+    for log in logs {
+        *counts.entry(log.scan.trick).or_default() += 1;
+    }
+    counts
+}

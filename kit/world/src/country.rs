@@ -1,0 +1,361 @@
+//! The country: nodes, keys, lines, terminals, riders.
+//!
+//! Two real cities on opposite sides of it: Beijing sits directly under the nation,
+//! Guangzhou under its province. Metro lines, distances and fare ladders are the published
+//! ones (`tongtu-fare`'s books name their sources); one flat line above the riders' limit is
+//! added so that somebody can be over it. All keys are test keys made from the seed.
+
+use tongtu_crypto::SecretKey;
+use tongtu_fare::FareBook;
+use tongtu_ride_code::certificate::apply_for_certificate;
+use tongtu_ride_code::layout::IssuerCertificate;
+use tongtu_ride_code::{Root, RootTable};
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, InstitutionCode, LineCode, StationCode, TerminalNumber,
+    VehicleCode,
+};
+
+use crate::seed::Seed;
+
+/// CA index of the world's root.
+pub const CA_INDEX: u8 = 0x02;
+/// Single-ride limit that both issuers give their riders.
+pub const LIMIT: Fen = Fen::new(2000);
+/// Fare of the line that is above it.
+pub const AIRPORT_FARE: Fen = Fen::new(2500);
+/// Line code of the line above the limit.
+pub const AIRPORT_LINE: &str = "B00009";
+/// Seconds a code is good for.
+pub const VALIDITY_S: u16 = 60;
+/// Seconds a user certificate is good for.
+pub const LIFETIME_S: i64 = 7 * 86_400;
+
+/// What a node is in the demo country.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeName {
+    /// Institution code, role digit 0.
+    pub code: &'static str,
+    /// Folder and file name.
+    pub id: &'static str,
+    /// English name.
+    pub en: &'static str,
+    /// Chinese name.
+    pub zh: &'static str,
+    /// The code of the node above, if any.
+    pub parent: Option<&'static str>,
+    /// Whether it is a city: issuer, acquirer and city exchange in one.
+    pub is_city: bool,
+}
+
+impl NodeName {
+    /// The institution code as a value.
+    #[must_use]
+    pub fn institution(&self) -> InstitutionCode {
+        InstitutionCode::parse(self.code).expect("the table holds eight digits")
+    }
+}
+
+/// The four nodes, from the top.
+pub const NODES: [NodeName; 4] = [
+    NodeName {
+        code: "00000000",
+        id: "nation",
+        en: "National exchange",
+        zh: "全国数据交换机构",
+        parent: None,
+        is_city: false,
+    },
+    NodeName {
+        code: "30005800",
+        id: "guangdong",
+        en: "Guangdong exchange",
+        zh: "广东省数据交换机构",
+        parent: Some("00000000"),
+        is_city: false,
+    },
+    NodeName {
+        code: "01341000",
+        id: "beijing",
+        en: "Beijing",
+        zh: "北京",
+        parent: Some("00000000"),
+        is_city: true,
+    },
+    NodeName {
+        code: "01345810",
+        id: "guangzhou",
+        en: "Guangzhou",
+        zh: "广州",
+        parent: Some("30005800"),
+        is_city: true,
+    },
+];
+
+/// The two cities, as indices into [`NODES`].
+pub const CITIES: [usize; 2] = [2, 3];
+
+/// A neighbour whose codes nobody here has agreed to accept.
+pub const STRANGER: &str = "01345840";
+
+/// Where a terminal stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// On a bus.
+    Bus {
+        /// Its line.
+        line: LineCode,
+        /// Its vehicle.
+        vehicle: VehicleCode,
+    },
+    /// At a metro gate, way in.
+    Entry {
+        /// The station.
+        station: StationCode,
+    },
+    /// At a metro gate, way out.
+    Exit {
+        /// The station.
+        station: StationCode,
+    },
+}
+
+/// One terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Index into [`NODES`].
+    pub city: usize,
+    /// Its number.
+    pub number: TerminalNumber,
+    /// Serial of its certificate.
+    pub serial: [u8; 4],
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// One rider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rider {
+    /// Index into [`NODES`]: the city that issues the rider's codes.
+    pub home: usize,
+    /// The virtual card number.
+    pub account: CardNumber,
+    /// What the rider paid in beforehand.
+    pub recharge: Fen,
+}
+
+/// One city's side of the country.
+#[derive(Debug)]
+pub struct City {
+    /// Index into [`NODES`].
+    pub node: usize,
+    /// Its issuer certificate.
+    pub certificate: IssuerCertificate,
+    /// Its fare book, as text and parsed.
+    pub book_text: String,
+    /// The same, parsed.
+    pub book: FareBook,
+}
+
+/// The whole country before its first day.
+#[derive(Debug)]
+pub struct Country {
+    /// The seed that it was made from.
+    pub seed: Seed,
+    /// The national ride-code root.
+    pub root: Root,
+    /// The two cities, in the order of [`CITIES`].
+    pub cities: Vec<City>,
+    /// A neighbour's certificate under the same root.
+    pub stranger: IssuerCertificate,
+    /// Every terminal.
+    pub posts: Vec<Post>,
+    /// Every rider.
+    pub riders: Vec<Rider>,
+}
+
+/// The metro network's line code in every fare book of the country.
+pub const NETWORK: &str = "METRO";
+
+impl Country {
+    /// Founds the country.
+    #[must_use]
+    pub fn found(seed: Seed, riders: usize, first_day: BusinessDay) -> Self {
+        let root_key = seed.key("root");
+        let expiry = "1240".parse().expect("a month");
+        let root = Root::self_sign(CA_INDEX, expiry, &root_key)
+            .expect("a root of these values can be written");
+        let certify = |code: InstitutionCode, serial: u8| {
+            let key = seed.key(&issuer_key_name(code));
+            let expiry = "1230".parse().expect("a month");
+            let application = apply_for_certificate(code, expiry, [0, 0, serial], &key)
+                .expect("an application of these values can be written");
+            root.certify(&application, &root_key)
+                .expect("the application is sound")
+        };
+        let books = [tongtu_fare::BEIJING, tongtu_fare::GUANGZHOU];
+        let cities: Vec<City> = CITIES
+            .into_iter()
+            .zip(books)
+            .map(|(node, book)| {
+                let book_text = with_airport_line(book);
+                let book = FareBook::parse(book_text.as_bytes())
+                    .expect("the shipped book and one more flat line");
+                let serial = u8::try_from(node).expect("four nodes");
+                let certificate = certify(NODES[node].institution(), serial);
+                City {
+                    node,
+                    certificate,
+                    book_text,
+                    book,
+                }
+            })
+            .collect();
+        let stranger = certify(InstitutionCode::parse(STRANGER).expect("eight digits"), 9);
+        let posts = cities
+            .iter()
+            .flat_map(|city| posts_of(city, seed))
+            .collect();
+        let riders = riders_of(seed, riders, first_day);
+        Self {
+            seed,
+            root,
+            cities,
+            stranger,
+            posts,
+            riders,
+        }
+    }
+
+    /// The roots that terminals and nodes trust.
+    #[must_use]
+    pub fn roots(&self) -> RootTable {
+        RootTable::new([self.root.clone()])
+    }
+
+    /// The accepted issuers: both cities, not the neighbour.
+    #[must_use]
+    pub fn accepted_issuers(&self) -> Vec<InstitutionCode> {
+        CITIES
+            .iter()
+            .map(|node| NODES[*node].institution())
+            .collect()
+    }
+
+    /// The city of this node index.
+    ///
+    /// # Panics
+    /// When the node is no city.
+    #[must_use]
+    pub fn city(&self, node: usize) -> &City {
+        self.cities
+            .iter()
+            .find(|c| c.node == node)
+            .expect("asked for a city's node only")
+    }
+
+    /// An issuer's signing key.
+    #[must_use]
+    pub fn issuer_key(&self, code: InstitutionCode) -> SecretKey {
+        self.seed.key(&issuer_key_name(code))
+    }
+
+    /// The key that a city signs its terminals' lists with.
+    #[must_use]
+    pub fn list_key(&self, node: usize) -> SecretKey {
+        self.seed.key(&format!("lists {}", NODES[node].code))
+    }
+
+    /// A terminal's SAM key.
+    #[must_use]
+    pub fn terminal_key(&self, number: TerminalNumber) -> SecretKey {
+        self.seed.key(&format!("terminal {number}"))
+    }
+
+    /// A rider's phone key.
+    #[must_use]
+    pub fn user_key(&self, rider: usize) -> SecretKey {
+        self.seed.key(&format!("user {rider}"))
+    }
+}
+
+fn issuer_key_name(code: InstitutionCode) -> String {
+    format!("issuer {code}")
+}
+
+/// Adds the flat line that is above the riders' limit.
+fn with_airport_line(book: &str) -> String {
+    let line = format!("flat {AIRPORT_LINE} | 示范机场巴士 | Demo airport bus | {AIRPORT_FARE}\n");
+    match book.find("flat ") {
+        Some(at) => format!("{}{line}{}", &book[..at], &book[at..]),
+        None => format!("{book}\n{line}"),
+    }
+}
+
+/// Stations of the demo's gates in each city.
+const STATIONS: usize = 10;
+/// Buses on each ordinary line.
+const BUSES: usize = 3;
+
+fn posts_of(city: &City, seed: Seed) -> Vec<Post> {
+    let mut dice = seed.dice(&format!("stations {}", city.node));
+    let network = LineCode::parse(NETWORK).expect("a line code");
+    let network = city
+        .book
+        .network(network)
+        .expect("every book of ours has its metro");
+    let mut stations: Vec<StationCode> = network.stations().iter().map(|s| s.code).collect();
+    for i in (1..stations.len()).rev() {
+        stations.swap(i, dice.index(i + 1));
+    }
+    stations.truncate(STATIONS);
+    stations.sort();
+    let mut places = Vec::new();
+    for (line, count) in [("B00001", BUSES), ("B00002", BUSES), (AIRPORT_LINE, 1)] {
+        for n in 1..=count {
+            let vehicle = format!("{}{n:02}", &line[2..]);
+            places.push(Place::Bus {
+                line: LineCode::parse(line).expect("a line code"),
+                vehicle: VehicleCode::parse(&vehicle).expect("six characters"),
+            });
+        }
+    }
+    for station in stations {
+        places.push(Place::Entry { station });
+        places.push(Place::Exit { station });
+    }
+    let region = NODES[city.node].institution().city();
+    places
+        .into_iter()
+        .enumerate()
+        .map(|(i, place)| {
+            let n = u32::try_from(i + 1).expect("some dozen terminals");
+            let number = format!("{region}{n:08}");
+            Post {
+                city: city.node,
+                number: TerminalNumber::parse(&number).expect("twelve digits"),
+                serial: n.to_be_bytes(),
+                place,
+            }
+        })
+        .collect()
+}
+
+fn riders_of(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Rider> {
+    let mut dice = seed.dice("riders");
+    (0..count)
+        .map(|i| {
+            let home = CITIES[i % CITIES.len()];
+            // Invented numbers: 310, the city, a day that nobody was born on, a serial.
+            let region = NODES[home].institution().city();
+            let digits = format!(
+                "310{region}00{:05}{i:05}",
+                first_day.days().rem_euclid(100_000)
+            );
+            Rider {
+                home,
+                account: CardNumber::parse(&digits).expect("nineteen digits"),
+                recharge: Fen::new(dice.between(8, 20) * 1000),
+            }
+        })
+        .collect()
+}

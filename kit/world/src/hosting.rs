@@ -1,0 +1,219 @@
+//! The country's nodes in this process, each with its own database file and its own port.
+//!
+//! They share nothing but the loopback interface: whatever one knows of another came over
+//! HTTP. The same settings can be written to a folder for nodes in processes of their own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tongtu_clearing::{CutOff, FeeRules, Topology};
+use tongtu_config::{AcquirerFile, ClockKind, IssuerFile, NodeFile, write_key};
+use tongtu_http::client::Client;
+use tongtu_http::{Clock, server};
+use tongtu_ride_code::Policy;
+use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
+use tongtu_sql::Store;
+
+use crate::WorldError;
+use crate::country::{Country, LIFETIME_S, LIMIT, NODES, VALIDITY_S};
+
+/// Issuer-defined data in the demo's codes.
+const ISSUER_DATA: &str = "TONGTU DEMO";
+/// Code platform number in the demo's codes.
+const PLATFORM: [u8; 4] = [0x50, 0x00, 0x00, 0x01];
+
+/// Nodes that run in this process until they are dropped or stopped.
+#[derive(Debug)]
+pub struct Hosted {
+    /// One client for each node, in the order of [`NODES`].
+    pub clients: Vec<Client>,
+    /// The base URLs, in the same order.
+    pub urls: Vec<String>,
+    stops: Vec<oneshot::Sender<()>>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+/// The configuration of one node of the country.
+///
+/// # Panics
+/// Never: topology and fee rules are the shipped ones.
+#[must_use]
+pub fn node_config(country: &Country, index: usize) -> NodeConfig {
+    let name = NODES[index];
+    let code = name.institution();
+    let city = name.is_city.then(|| country.city(index));
+    NodeConfig {
+        code,
+        name_zh: name.zh.to_owned(),
+        name_en: name.en.to_owned(),
+        topology: Topology::parse(tongtu_clearing::demo::TOPOLOGY).expect("shipped and tested"),
+        fee_rules: FeeRules::parse(tongtu_clearing::demo::FEE_RULES).expect("shipped and tested"),
+        cut_off: CutOff::default(),
+        policy: Policy::default(),
+        roots: country.roots(),
+        accepted_issuers: country.accepted_issuers(),
+        issuer: city.map(|city| IssuerConfig {
+            certificate: city.certificate.clone(),
+            key: Arc::new(country.issuer_key(code)),
+            limit: LIMIT,
+            validity_s: VALIDITY_S,
+            lifetime_s: LIFETIME_S,
+            platform: PLATFORM,
+            issuer_data: ISSUER_DATA.as_bytes().to_vec(),
+        }),
+        acquirer: city.map(|city| AcquirerConfig {
+            list_key: Arc::new(country.list_key(index)),
+            fare_book: city.book_text.clone(),
+        }),
+    }
+}
+
+/// Starts all nodes on free loopback ports, their databases in `folder`.
+///
+/// # Errors
+/// [`WorldError`] when a database or a port cannot be had.
+pub async fn host(country: &Country, folder: &Path) -> Result<Hosted, WorldError> {
+    let mut listeners = Vec::new();
+    for _ in NODES {
+        listeners.push(
+            TcpListener::bind("127.0.0.1:0")
+                .await
+                .map_err(WorldError::port)?,
+        );
+    }
+    let urls = listeners
+        .iter()
+        .map(|l| {
+            l.local_addr()
+                .map(|a| format!("http://{a}"))
+                .map_err(WorldError::port)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let (mut stops, mut servers) = (Vec::new(), Vec::new());
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let file = folder.join(format!("{}.db", NODES[index].id));
+        let store = Store::open(&format!("sqlite:{}", file.display()))
+            .await
+            .map_err(|e| WorldError::node(index, e))?;
+        let node = Node::open(node_config(country, index), store)
+            .await
+            .map_err(|e| WorldError::node(index, e))?;
+        let parent = parent_of(index).map(|parent| Client::new(&urls[parent]));
+        let router = server::router(node, Clock::Simulated, parent);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async {
+            // A dropped sender stops the node just as well.
+            let _ = stopped.await;
+        };
+        servers.push(tokio::spawn(async move {
+            // The listener is ours; serving ends only by the shutdown signal.
+            let _ = server::serve(listener, router, shutdown).await;
+        }));
+        stops.push(stop);
+    }
+    let clients = urls.iter().map(|url| Client::new(url)).collect();
+    Ok(Hosted {
+        clients,
+        urls,
+        stops,
+        servers,
+    })
+}
+
+impl Hosted {
+    /// Stops every node and waits until each has closed its port.
+    pub async fn stop(self) {
+        drop(self.stops);
+        for server in self.servers {
+            // A node that panicked has been reported by the runtime already.
+            let _ = server.await;
+        }
+    }
+}
+
+/// The index of the node above, if any.
+#[must_use]
+pub fn parent_of(index: usize) -> Option<usize> {
+    let code = NODES[index].parent?;
+    NODES.iter().position(|n| n.code == code)
+}
+
+/// Writes the settings of every node to `folder/<id>/`, for processes of their own.
+///
+/// `ports` are the ports to listen on, in the order of [`NODES`].
+///
+/// # Errors
+/// [`WorldError`] when a file cannot be written.
+pub fn write_settings(country: &Country, folder: &Path, ports: &[u16]) -> Result<(), WorldError> {
+    for (index, name) in NODES.iter().enumerate() {
+        let place = folder.join(name.id);
+        std::fs::create_dir_all(&place).map_err(|e| WorldError::file(&place, e))?;
+        let put = |file: &str, bytes: &[u8]| {
+            let path = place.join(file);
+            std::fs::write(&path, bytes).map_err(|e| WorldError::file(&path, e))
+        };
+        let root_name = country.root.file_name();
+        let root = country
+            .root
+            .certificate()
+            .encode()
+            .expect("a made root can be written");
+        put("topology.txt", tongtu_clearing::demo::TOPOLOGY.as_bytes())?;
+        put("fee-rules.txt", tongtu_clearing::demo::FEE_RULES.as_bytes())?;
+        put(&root_name, &root)?;
+        let mut issuer = None;
+        let mut acquirer = None;
+        if name.is_city {
+            let city = country.city(index);
+            let certificate = city
+                .certificate
+                .encode()
+                .expect("a made certificate can be written");
+            let certificate_name = city.certificate.file_name();
+            put(&certificate_name, &certificate)?;
+            put("city.fare", city.book_text.as_bytes())?;
+            write_key(
+                &place.join("issuer.key"),
+                &country.issuer_key(name.institution()),
+            )?;
+            write_key(&place.join("lists.key"), &country.list_key(index))?;
+            issuer = Some(IssuerFile {
+                certificate: certificate_name,
+                key: "issuer.key".to_owned(),
+                limit_fen: LIMIT.get(),
+                validity_s: VALIDITY_S,
+                lifetime_s: LIFETIME_S,
+                platform: IssuerFile::platform_text(PLATFORM),
+                issuer_data: ISSUER_DATA.to_owned(),
+            });
+            acquirer = Some(AcquirerFile {
+                list_key: "lists.key".to_owned(),
+                fare_book: "city.fare".to_owned(),
+            });
+        }
+        let file = NodeFile {
+            code: name.code.to_owned(),
+            name_zh: name.zh.to_owned(),
+            name_en: name.en.to_owned(),
+            listen: format!("127.0.0.1:{}", ports[index]),
+            store: "sqlite:node.db".to_owned(),
+            parent: parent_of(index).map(|p| format!("http://127.0.0.1:{}", ports[p])),
+            clock: ClockKind::Simulated,
+            topology: "topology.txt".to_owned(),
+            fee_rules: "fee-rules.txt".to_owned(),
+            roots: vec![root_name],
+            accepted_issuers: country
+                .accepted_issuers()
+                .iter()
+                .map(|code| code.as_str().to_owned())
+                .collect(),
+            issuer,
+            acquirer,
+        };
+        file.save(&place.join("node.toml"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! What was seen to happen: at the terminals, and afterwards at the nodes.
+
+use std::collections::BTreeMap;
+
+use tongtu_ride_code::Verdict;
+use tongtu_ride_code::record::Direction;
+use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, Timestamp};
+
+use crate::plan::PlannedScan;
+
+/// One scan and what the terminal said to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanLog {
+    /// What was planned.
+    pub scan: PlannedScan,
+    /// What the terminal said.
+    pub verdict: Verdict,
+    /// The record it left, if it accepted.
+    pub record: Option<LoggedRecord>,
+    /// Whether an earlier record was completed instead of a new one written.
+    pub resumed: bool,
+}
+
+/// A record that a terminal said it keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedRecord {
+    /// Its id.
+    pub id: RecordId,
+    /// The account in the code.
+    pub account: CardNumber,
+    /// The code's generation time.
+    pub generated_at: Timestamp,
+    /// Issuer, an index into the nodes.
+    pub issuer: usize,
+    /// Acquirer, an index into the nodes.
+    pub acquirer: usize,
+    /// What the terminal charged.
+    pub amount: Fen,
+    /// Single, entry or exit.
+    pub direction: Direction,
+    /// Settlement day of the batch that carried it.
+    pub settled_on: BusinessDay,
+}
+
+/// What a ride became at its acquirer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RideState {
+    /// Stored, its day not closed.
+    Stored,
+    /// An entry or an incomplete ride: kept, never cleared.
+    Evidence,
+    /// On its way to another hub.
+    Forwarded,
+    /// Settled.
+    Settled,
+    /// Refused at clearing.
+    Refused,
+}
+
+/// A ride as its acquirer's node shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRide {
+    /// Its record.
+    pub record: RecordId,
+    /// What became of it.
+    pub state: RideState,
+    /// Result code, six digits; zero when correct.
+    pub result: u32,
+    /// Its amount.
+    pub amount: Fen,
+}
+
+/// A member's net position as a hub published it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedPosition {
+    /// The member.
+    pub member: InstitutionCode,
+    /// What it is to receive; negative: to pay.
+    pub net: Fen,
+}
+
+/// One settlement day at one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedDay {
+    /// The node, an index into the nodes.
+    pub node: usize,
+    /// The day.
+    pub day: BusinessDay,
+    /// Positions of its members.
+    pub positions: Vec<ObservedPosition>,
+    /// The hub's own fee.
+    pub hub_fee: FenE7,
+    /// What rounding left.
+    pub rounding: FenE7,
+    /// Sum of everything; must be zero.
+    pub control_sum: String,
+}
+
+/// Everything the nodes were asked afterwards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Rides by acquirer (an index into the nodes).
+    pub rides: BTreeMap<usize, Vec<ObservedRide>>,
+    /// Records of debits by issuer (an index into the nodes).
+    pub debits: BTreeMap<usize, Vec<(RecordId, CardNumber, Fen)>>,
+    /// Balance of each rider, in the riders' order.
+    pub balances: Vec<Fen>,
+    /// Every node's settled days.
+    pub days: Vec<ObservedDay>,
+    /// Sum of each node's ledger, as text; must be `0`.
+    pub ledger_sums: BTreeMap<usize, String>,
+    /// Uploads refused at each acquirer, with the reason.
+    pub refused_uploads: BTreeMap<usize, Vec<String>>,
+}
