@@ -49,7 +49,9 @@ impl Clock {
     pub fn now(self, headers: &HeaderMap) -> Result<Timestamp, String> {
         match self.time_of(headers) {
             Ok(Some(now)) => Ok(now),
-            Ok(None) => Err(format!("header {NOW_HEADER} is missing, expected Unix seconds")),
+            Ok(None) => Err(format!(
+                "header {NOW_HEADER} is missing, expected Unix seconds"
+            )),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -1,0 +1,90 @@
+//! Terminals, uploads and lists over HTTP.
+
+use tongtu_api::UploadKind;
+
+use crate::country::{Country, Rider, T0, Terminal, key, status_of};
+
+#[tokio::test]
+async fn acknowledges_every_record_of_an_upload_once_and_in_order() {
+    let city = Country::new().beijing(None).await;
+    let rider = Rider::enrolled("3104100000000000017", &city).await;
+    let other = Rider::enrolled("3104100000000000025", &city).await;
+    let terminal = Terminal::registered("100000000001", &city).await;
+    let client = &city.client;
+
+    let ride = terminal.ride(&rider, T0, 1);
+    let same_id = terminal.ride(&other, T0, 1);
+    let records = [ride.clone(), b"no record".to_vec(), same_id];
+    let outcomes = client.records_upload(terminal.number, &records).await;
+    let outcomes = outcomes.unwrap();
+    let [stored, refused, conflict] = &outcomes[..] else {
+        panic!("{outcomes:?}");
+    };
+    assert_eq!(stored.kind, UploadKind::Stored);
+    assert_eq!(stored.record.as_ref().unwrap().len(), 43);
+    assert!(matches!(refused.kind, UploadKind::Refused { .. }));
+    assert_eq!(refused.record, None);
+    assert!(matches!(conflict.kind, UploadKind::Conflict { .. }));
+    assert_eq!(conflict.record, stored.record);
+
+    let again = client.records_upload(terminal.number, &[ride]).await;
+    let again = again.unwrap();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].kind, UploadKind::Duplicate);
+    assert_eq!(again[0].record, stored.record);
+
+    let rejected = client.rejected_view().await.unwrap();
+    let kept = rejected.uploads.iter().find(|u| u.record.0 == records[1]);
+    let kept = kept.expect("what was refused is kept");
+    assert_eq!(kept.terminal, "100000000001");
+    assert_eq!(kept.arrived_at_s, T0.get());
+    assert_ne!(kept.reason, "");
+
+    let none = client.records_upload(terminal.number, &[]).await;
+    assert_eq!(none.unwrap(), []);
+}
+
+#[tokio::test]
+async fn registers_a_terminal_once() {
+    let city = Country::new().beijing(None).await;
+    let terminal = Terminal::registered("100000000001", &city).await;
+    let client = &city.client;
+    client
+        .terminal_register(terminal.number, terminal.serial, terminal.key.public())
+        .await
+        .unwrap();
+    let error = client
+        .terminal_register(terminal.number, terminal.serial, key("other").public())
+        .await
+        .unwrap_err();
+    assert_eq!(status_of(&error).0, 409, "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_terminal_uploads_nothing() {
+    let city = Country::new().beijing(None).await;
+    let terminal = Terminal::new("100000000009");
+    let error = city
+        .client
+        .records_upload(terminal.number, &[vec![1]])
+        .await
+        .unwrap_err();
+    assert_eq!(status_of(&error).0, 404, "{error}");
+}
+
+#[tokio::test]
+async fn hands_out_lists_that_are_newer() {
+    let city = Country::new().beijing(None).await;
+    let rider = Rider::enrolled("3104100000000000017", &city).await;
+    let client = &city.client;
+    let first = client.lists_current(0).await.unwrap().expect("some lists");
+    assert!(first.starts_with(b"TTLB"));
+
+    let version = client.blacklist_add(&[rider.account]).await.unwrap();
+    assert_eq!(client.lists_current(version).await.unwrap(), None);
+    let newer = client.lists_current(version - 1).await.unwrap();
+    let newer = newer.expect("the version before is older");
+    assert_ne!(newer, first);
+    let same = client.lists_current(0).await.unwrap();
+    assert_eq!(same, Some(newer));
+}

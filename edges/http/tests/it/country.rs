@@ -1,0 +1,287 @@
+//! A nation and one city with their nodes served, riders and terminals to go with them.
+
+use std::fs;
+use std::future::pending;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
+use tongtu_crypto::{SecretKey, sm3};
+use tongtu_http::Clock;
+use tongtu_http::client::{Client, ClientError};
+use tongtu_http::server::{Exposure, Limits, bind, router_with, serve};
+use tongtu_ride_code::certificate::apply_for_certificate;
+use tongtu_ride_code::layout::IssuerCertificate;
+use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord};
+use tongtu_ride_code::{Policy, Root, RootTable, UserCertificate, UserTerms, Verdict};
+use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
+use tongtu_sql::Store;
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, InstitutionCode, LineCode, RecordId, TerminalNumber, Timestamp,
+};
+
+/// 2026-01-01T08:00:00Z, four in the afternoon in China.
+pub(crate) const T0: Timestamp = Timestamp::new(1_767_254_400);
+
+/// Two flat-fare lines.
+const FARE_BOOK: &str = "\
+fare-book 1
+city 1000 | 北京 | Beijing
+version 1
+effective 2014-12-28
+currency CNY
+flat B00001 | 示范单一票制1路 | Demo flat-fare bus 1 | 2.00
+";
+
+/// The flat fare.
+pub(crate) const FARE: Fen = Fen::new(200);
+
+/// The settlement day of everything that happens at [`T0`].
+pub(crate) fn day0() -> BusinessDay {
+    BusinessDay::from_ymd(2026, 1, 1).unwrap()
+}
+
+pub(crate) fn nation() -> InstitutionCode {
+    InstitutionCode::national()
+}
+
+pub(crate) fn beijing() -> InstitutionCode {
+    InstitutionCode::parse("01341000").unwrap()
+}
+
+fn guangzhou() -> InstitutionCode {
+    InstitutionCode::parse("01345810").unwrap()
+}
+
+/// Status and code of a refusal.
+pub(crate) fn status_of(error: &ClientError) -> (u16, &str) {
+    match error {
+        ClientError::Refused { status, code, .. } => (*status, code),
+        other => panic!("not a refusal: {other}"),
+    }
+}
+
+/// A key that is the same in every run.
+pub(crate) fn key(label: &str) -> SecretKey {
+    SecretKey::from_bytes(&sm3::digest(label.as_bytes())).unwrap()
+}
+
+/// The centre, and the certificates it gave.
+pub(crate) struct Country {
+    root: Root,
+    root_key: SecretKey,
+}
+
+impl Country {
+    pub(crate) fn new() -> Self {
+        let root_key = key("root");
+        let root = Root::self_sign(2, "1240".parse().unwrap(), &root_key).unwrap();
+        Self { root, root_key }
+    }
+
+    fn certify(&self, issuer: InstitutionCode) -> IssuerCertificate {
+        let secret = key(issuer.as_str());
+        let expiry = "1230".parse().unwrap();
+        let application = apply_for_certificate(issuer, expiry, [0, 0, 1], &secret).unwrap();
+        self.root.certify(&application, &self.root_key).unwrap()
+    }
+
+    fn config(&self, code: InstitutionCode) -> NodeConfig {
+        NodeConfig {
+            code,
+            name_zh: "测试".into(),
+            name_en: "Test".into(),
+            topology: Topology::parse(demo::TOPOLOGY).unwrap(),
+            fee_rules: FeeRules::parse(demo::FEE_RULES).unwrap(),
+            cut_off: CutOff::default(),
+            policy: Policy::default(),
+            roots: RootTable::new([self.root.clone()]),
+            accepted_issuers: vec![beijing(), guangzhou()],
+            issuer: None,
+            acquirer: None,
+        }
+    }
+
+    /// Serves the nation's node.
+    pub(crate) async fn nation(&self) -> Served {
+        Served::new(self.config(nation()), None, Limits::default()).await
+    }
+
+    /// Serves Beijing's node, issuer and acquirer.
+    pub(crate) async fn beijing(&self, parent: Option<&str>) -> Served {
+        self.beijing_with(parent, Limits::default()).await
+    }
+
+    pub(crate) async fn beijing_with(&self, parent: Option<&str>, limits: Limits) -> Served {
+        let config = NodeConfig {
+            issuer: Some(IssuerConfig {
+                certificate: self.certify(beijing()),
+                key: Arc::new(key(beijing().as_str())),
+                limit: Fen::new(2000),
+                validity_s: 600,
+                lifetime_s: 7 * 86_400,
+                platform: [0; 4],
+                issuer_data: b"BEIJING".to_vec(),
+            }),
+            acquirer: Some(AcquirerConfig {
+                list_key: Arc::new(key("lists")),
+                fare_book: FARE_BOOK.into(),
+            }),
+            ..self.config(beijing())
+        };
+        Served::new(config, parent.map(Client::new), limits).await
+    }
+
+    /// A rider of Guangzhou with a certificate good at `now`.
+    pub(crate) fn rider_from_guangzhou(&self, now: Timestamp) -> Rider {
+        let rider = Rider::new("3104581000000000017");
+        let terms = UserTerms {
+            issuer_data: b"GUANGZHOU".to_vec(),
+            account: rider.account,
+            card_issuer: [0x01, 0x34, 0x58, 0x10],
+            platform: [0; 4],
+            account_type: 1,
+            limit: Fen::new(2000),
+            user_key: rider.key.public().clone(),
+            expires: now.plus_s(7 * 86_400),
+            validity_s: 600,
+            extension: Vec::new(),
+        };
+        let issuer_key = key(guangzhou().as_str());
+        let certificate = self.certify(guangzhou());
+        let certificate = UserCertificate::issue(&certificate, &terms, &issuer_key).unwrap();
+        Rider {
+            certificate: Some(certificate),
+            ..rider
+        }
+    }
+}
+
+/// A rider's phone.
+pub(crate) struct Rider {
+    pub(crate) account: CardNumber,
+    pub(crate) key: SecretKey,
+    pub(crate) certificate: Option<UserCertificate>,
+}
+
+impl Rider {
+    pub(crate) fn new(account: &str) -> Self {
+        Self {
+            account: CardNumber::parse(account).unwrap(),
+            key: key(account),
+            certificate: None,
+        }
+    }
+
+    /// A rider with an account at `city`, money on it, and a certificate.
+    pub(crate) async fn enrolled(account: &str, city: &Served) -> Self {
+        let mut rider = Self::new(account);
+        let client = &city.client;
+        client
+            .account_open(rider.account, rider.key.public())
+            .await
+            .unwrap();
+        client
+            .account_recharge(rider.account, "first", Fen::new(5000))
+            .await
+            .unwrap();
+        rider.certificate = Some(client.user_certificate_issue(rider.account).await.unwrap());
+        rider
+    }
+}
+
+/// A terminal that accepts whatever it is shown.
+pub(crate) struct Terminal {
+    pub(crate) number: TerminalNumber,
+    pub(crate) serial: [u8; 4],
+    pub(crate) key: SecretKey,
+}
+
+impl Terminal {
+    pub(crate) fn new(number: &str) -> Self {
+        Self {
+            number: TerminalNumber::parse(number).unwrap(),
+            serial: [0, 0, 0, 1],
+            key: key(number),
+        }
+    }
+
+    /// A terminal that `city` knows.
+    pub(crate) async fn registered(number: &str, city: &Served) -> Self {
+        let terminal = Self::new(number);
+        city.client
+            .terminal_register(terminal.number, terminal.serial, terminal.key.public())
+            .await
+            .unwrap();
+        terminal
+    }
+
+    /// The record of one flat-fare ride at `now`.
+    pub(crate) fn ride(&self, rider: &Rider, now: Timestamp, sequence: u64) -> Vec<u8> {
+        let certificate = rider.certificate.as_ref().unwrap();
+        let code = certificate.ride_code(now, &rider.key).unwrap();
+        let acquirer = beijing().as_acquirer();
+        let record = RideRecord {
+            code: code.as_bytes().to_vec(),
+            model: *b"SIM00001",
+            terminal_id: *b"00000001",
+            software: *b"0000000001",
+            id: RecordId::compose(acquirer, self.number, now.plus_s(1), sequence),
+            category: CATEGORY_BUS,
+            amount: FARE,
+            vehicle: None,
+            line: LineCode::parse("B00001").unwrap(),
+            scanned_at: now.plus_s(1),
+            direction: Direction::Single,
+            station: None,
+            fare_version: 1,
+            result: Verdict::Accepted,
+            terminal_serial: self.serial,
+        };
+        record.encode(&self.key).unwrap()
+    }
+}
+
+/// A node that is served over HTTP on simulated time, with a store of its own.
+pub(crate) struct Served {
+    pub(crate) node: Node,
+    pub(crate) url: String,
+    /// A client at [`T0`].
+    pub(crate) client: Client,
+    folder: PathBuf,
+}
+
+impl Served {
+    async fn new(config: NodeConfig, parent: Option<Client>, limits: Limits) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let process = std::process::id();
+        let name = format!("http-{process}-{number}");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let store = format!("sqlite:{}", folder.join("node.db").display());
+        let store = Store::open(&store).await.unwrap();
+        let node = Node::open(config, store).await.unwrap();
+
+        let address = "127.0.0.1:0".parse().unwrap();
+        let listener = bind(address, Exposure::Loopback).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = router_with(node.clone(), Clock::Simulated, parent, limits);
+        tokio::spawn(serve(listener, router, pending()));
+        let client = Client::new(&url).at(T0);
+        Self {
+            node,
+            url,
+            client,
+            folder,
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // What is left over lies in the build folder and hurts nobody.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}

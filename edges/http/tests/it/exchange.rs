@@ -1,0 +1,103 @@
+//! Exchange files over HTTP.
+
+use tongtu_api::ReceiptKind;
+use tongtu_exchange_file::FileName;
+
+use crate::country::{Country, Rider, Served, T0, Terminal, beijing, day0, nation, status_of};
+
+/// A file that Beijing has for the nation.
+async fn upward_file(country: &Country, city: &Served) -> (FileName, Vec<u8>) {
+    let rider: Rider = country.rider_from_guangzhou(T0);
+    let terminal = Terminal::registered("100000000001", city).await;
+    let ride = terminal.ride(&rider, T0, 1);
+    city.client
+        .records_upload(terminal.number, &[ride])
+        .await
+        .unwrap();
+    city.client.day_close(day0()).await.unwrap();
+    let mut waiting = city.node.outbox_waiting().await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    let (receiver, name, bytes) = waiting.remove(0);
+    assert_eq!(receiver, nation());
+    (name, bytes)
+}
+
+#[tokio::test]
+async fn takes_a_file_once_and_no_other_under_its_name() {
+    let country = Country::new();
+    let (nation, city) = (country.nation().await, country.beijing(None).await);
+    let (name, bytes) = upward_file(&country, &city).await;
+
+    let client = &nation.client;
+    let receipt = client.file_send(beijing(), &name, &bytes).await.unwrap();
+    assert_eq!(receipt, ReceiptKind::Stored);
+    for _ in 0..2 {
+        let receipt = client.file_send(beijing(), &name, &bytes).await.unwrap();
+        assert_eq!(receipt, ReceiptKind::Already);
+    }
+    assert_eq!(client.rejected_view().await.unwrap().alarms, []);
+
+    let mut other = bytes.clone();
+    *other.last_mut().unwrap() ^= 1;
+    let error = client.file_send(beijing(), &name, &other).await;
+    let error = error.unwrap_err();
+    assert_eq!(status_of(&error).0, 409, "{error}");
+    let alarms = client.rejected_view().await.unwrap().alarms;
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!(alarms[0].raised_at_s, T0.get());
+    let receipt = client.file_send(beijing(), &name, &bytes).await.unwrap();
+    assert_eq!(receipt, ReceiptKind::Already);
+}
+
+#[tokio::test]
+async fn hands_a_file_out_until_it_is_confirmed() {
+    let country = Country::new();
+    let nation = country.nation().await;
+    nation.client.day_close(day0()).await.unwrap();
+    nation.client.day_settle(day0()).await.unwrap();
+
+    let client = &nation.client;
+    let waiting = client.files_waiting(beijing()).await.unwrap();
+    let file = waiting.first().expect("results go to every member");
+    let bytes = client.file_read(beijing(), &file.name).await.unwrap();
+    assert_eq!(u64::try_from(bytes.len()).unwrap(), file.length);
+    assert_eq!(tongtu_crypto::sm3::digest(&bytes), file.digest);
+
+    let wrong = client.file_confirm(beijing(), &file.name, [0; 32]).await;
+    let wrong = wrong.unwrap_err();
+    assert_eq!(status_of(&wrong).0, 409, "{wrong}");
+    assert_eq!(client.files_waiting(beijing()).await.unwrap(), waiting);
+
+    for _ in 0..2 {
+        client
+            .file_confirm(beijing(), &file.name, file.digest)
+            .await
+            .unwrap();
+    }
+    let left = client.files_waiting(beijing()).await.unwrap();
+    assert_eq!(left, waiting[1..]);
+    let again = client.file_read(beijing(), &file.name).await.unwrap();
+    assert_eq!(again, bytes);
+}
+
+#[tokio::test]
+async fn an_unknown_file_is_not_found() {
+    let nation = Country::new().nation().await;
+    let name = FileName::parse("BP260101160000013410000000000001A").unwrap();
+    let client = &nation.client;
+    let error = client.file_read(beijing(), &name).await.unwrap_err();
+    assert_eq!(status_of(&error).0, 404, "{error}");
+    let error = client.file_confirm(beijing(), &name, [0; 32]).await;
+    let error = error.unwrap_err();
+    assert_eq!(status_of(&error).0, 404, "{error}");
+    assert_eq!(client.files_waiting(beijing()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn refuses_a_file_that_is_none() {
+    let nation = Country::new().nation().await;
+    let name = FileName::parse("CQ260101160000113410000000000001A").unwrap();
+    let error = nation.client.file_send(beijing(), &name, b"no file").await;
+    let error = error.unwrap_err();
+    assert!([400, 422].contains(&status_of(&error).0), "{error}");
+}

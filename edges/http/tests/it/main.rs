@@ -1,0 +1,18 @@
+//! Nodes talk HTTP over the loopback interface.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's own functions fail by panicking, like the test"
+)]
+
+mod acquiring;
+mod country;
+mod cutter;
+mod days;
+mod exchange;
+mod issuing;
+mod logging;
+mod pumping;
+mod routes;
+mod serving;
+mod wire;

@@ -1,0 +1,210 @@
+//! The pump between two nodes, over ways that break.
+
+use tongtu_api::PumpStep;
+use tongtu_http::client::Client;
+use tongtu_http::pump::pump;
+use tongtu_types::{BusinessDay, Timestamp};
+
+use crate::country::{Country, Rider, Served, T0, Terminal, day0};
+use crate::cutter::Cutter;
+
+/// After the cut-off of a day.
+fn after(day: BusinessDay) -> Timestamp {
+    day.next().start_in_china().plus_s(4 * 3600)
+}
+
+/// A city, the nation above it, and a rider whose rides both must know of.
+struct Pair {
+    nation: Served,
+    city: Served,
+    terminal: Terminal,
+    rider: Rider,
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let country = Country::new();
+        let nation = country.nation().await;
+        let city = country.beijing(Some(&nation.url)).await;
+        let terminal = Terminal::registered("100000000001", &city).await;
+        Self {
+            nation,
+            city,
+            terminal,
+            rider: country.rider_from_guangzhou(T0),
+        }
+    }
+
+    /// Closes `day` at the city with one ride for the nation: one file waits to go up.
+    async fn ride_and_close(&self, day: BusinessDay) {
+        let noon = day.start_in_china().plus_s(12 * 3600);
+        let ride = self.terminal.ride(&self.rider, noon, 1);
+        let city = self.city.client.at(noon);
+        city.records_upload(self.terminal.number, &[ride])
+            .await
+            .unwrap();
+        city.at(after(day)).day_close(day).await.unwrap();
+        assert_eq!(self.city.node.outbox_waiting().await.unwrap().len(), 1);
+    }
+
+    /// Clears `day` at the nation: files wait to come down.
+    async fn clear_at_nation(&self, day: BusinessDay) {
+        let nation = self.nation.client.at(after(day));
+        let closed = nation.day_close(day).await.unwrap();
+        assert_eq!(closed.records, 1, "one file came, once: {closed:?}");
+        nation.day_settle(day).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn does_nothing_when_nothing_waits() {
+    let pair = Pair::new().await;
+    for _ in 0..2 {
+        let report = pair.city.client.pump().await.unwrap();
+        assert_eq!(report, Default::default());
+        let report = pair.nation.client.pump().await.unwrap();
+        assert_eq!(report, Default::default());
+    }
+}
+
+#[tokio::test]
+async fn reports_a_parent_that_is_not_there() {
+    let country = Country::new();
+    let city = country.beijing(Some("http://127.0.0.1:1")).await;
+    let report = city.client.pump().await.unwrap();
+    let [problem] = &report.problems[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!(problem.step, PumpStep::List);
+    assert_eq!(problem.code, "client.unreachable");
+    assert!(problem.retryable);
+}
+
+#[tokio::test]
+async fn reports_an_outbox_without_a_way_up() {
+    let pair = Pair::new().await;
+    pair.ride_and_close(day0()).await;
+    let node = pair.city.node.clone();
+    let alone = tongtu_http::server::router(node, tongtu_http::Clock::Simulated, None);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(tongtu_http::server::serve(
+        listener,
+        alone,
+        std::future::pending(),
+    ));
+    let report = client.at(T0).pump().await.unwrap();
+    let [problem] = &report.problems[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!(
+        (problem.step, &*problem.code),
+        (PumpStep::Outbox, "pump.no_address")
+    );
+    assert!(!problem.retryable);
+}
+
+#[tokio::test]
+async fn a_refused_file_does_not_hold_up_the_others() {
+    let pair = Pair::new().await;
+    let (first, second) = (day0(), day0().next());
+    pair.ride_and_close(first).await;
+    let waiting = pair.city.node.outbox_waiting().await.unwrap();
+    let (_, name, bytes) = &waiting[0];
+    // Somebody put another file there under the same name.
+    let mut other = bytes.clone();
+    let digit = other.iter().rposition(u8::is_ascii_digit).unwrap();
+    other[digit] = if other[digit] == b'9' { b'8' } else { b'9' };
+    let sender = pair.city.node.config().code;
+    let taken = pair.nation.client.file_send(sender, name, &other).await;
+    assert!(taken.is_ok(), "the other file is one, too: {taken:?}");
+
+    let noon = second.start_in_china().plus_s(12 * 3600);
+    let ride = pair.terminal.ride(&pair.rider, noon, 1);
+    let city = pair.city.client.at(noon);
+    city.records_upload(pair.terminal.number, &[ride])
+        .await
+        .unwrap();
+    city.at(after(second)).day_close(second).await.unwrap();
+
+    let report = city.at(after(second)).pump().await.unwrap();
+    assert_eq!(report.pushed, 1, "{report:?}");
+    let [problem] = &report.problems[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!(problem.step, PumpStep::Push);
+    assert_eq!(problem.file.as_deref(), Some(&*name.to_string()));
+    assert!(!problem.retryable);
+}
+
+/// Runs the pump over a way that breaks after `bytes_max` bytes; whether it broke.
+async fn pump_over_a_breaking_way(
+    pair: &Pair,
+    now: Timestamp,
+    bytes_max: usize,
+    kill: bool,
+) -> bool {
+    let way = Cutter::new(&pair.nation.url, bytes_max).await;
+    let parent = Client::new(&way.url);
+    if kill {
+        // The node dies the moment the way breaks: nothing after that is done.
+        tokio::select! {
+            biased;
+            () = way.broken() => {}
+            report = pump(&pair.city.node, &parent, now) => {
+                assert_eq!(report.problems, []);
+            }
+        }
+    } else {
+        let report = pump(&pair.city.node, &parent, now).await;
+        assert_eq!(report.problems.len(), usize::from(way.is_broken()));
+        for problem in &report.problems {
+            assert!(problem.retryable, "{problem:?}");
+            assert_eq!(problem.code, "client.unreachable");
+        }
+    }
+    way.is_broken()
+}
+
+async fn survives_a_way_that_breaks_anywhere(kill: bool) {
+    let pair = Pair::new().await;
+    let mut day = day0();
+    let (mut bytes_max, mut broken) = (0, true);
+    while broken {
+        let now = after(day);
+        pair.ride_and_close(day).await;
+        broken = pump_over_a_breaking_way(&pair, now, bytes_max, kill).await;
+        let report = pair.city.client.at(now).pump().await.unwrap();
+        assert_eq!(report.problems, [], "broken after {bytes_max}");
+        assert_eq!(pair.city.node.outbox_waiting().await.unwrap(), []);
+
+        pair.clear_at_nation(day).await;
+        let code = pair.city.node.config().code;
+        let waiting = pair.nation.node.files_waiting(code).await.unwrap().len();
+        assert!(waiting > 0);
+        broken |= pump_over_a_breaking_way(&pair, now, bytes_max, kill).await;
+        let report = pair.city.client.at(now).pump().await.unwrap();
+        assert_eq!(report.problems, [], "broken after {bytes_max}");
+        assert_eq!(pair.nation.node.files_waiting(code).await.unwrap(), []);
+
+        let settled = pair.city.client.at(now).day_settle(day).await.unwrap();
+        assert_eq!((settled.records, settled.forwarded), (1, 1));
+        assert_eq!(pair.city.node.alarms().await.unwrap(), []);
+        assert_eq!(pair.nation.node.alarms().await.unwrap(), []);
+
+        day = day.next();
+        // Uneven, so that breaks fall into heads and bodies of requests and answers alike.
+        bytes_max += 97;
+    }
+    assert!(bytes_max > 500, "the ways broke at all");
+}
+
+#[tokio::test]
+async fn survives_a_way_that_breaks() {
+    survives_a_way_that_breaks_anywhere(false).await;
+}
+
+#[tokio::test]
+async fn survives_being_killed() {
+    survives_a_way_that_breaks_anywhere(true).await;
+}

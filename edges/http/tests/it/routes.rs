@@ -1,0 +1,152 @@
+//! Every route answers bad input, a wrong method and an unknown path with typed JSON.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, StatusCode};
+use tongtu_api::{ApiError, NOW_HEADER, SENDER_HEADER, path};
+
+use crate::country::{Country, Served, T0};
+
+const ACCOUNT: &str = "/issuer/accounts/3104100000000000017";
+const FILE: &str = "/exchange/files/CQ260101160000113410000000000001A";
+
+/// What goes into a request beside method and path.
+enum With {
+    /// A body that is JSON.
+    Json(&'static str),
+    /// A body that says nothing about its type.
+    Plain(&'static str),
+    /// A header.
+    Header(&'static str, &'static str),
+    /// No `tongtu-now`.
+    NoTime,
+    /// Nothing more.
+    Nothing,
+}
+use With::{Header, Json, NoTime, Nothing, Plain};
+
+/// One row: method, pattern of the route, path and query asked, what goes with it, the answer.
+type Row = (
+    &'static str,
+    &'static str,
+    String,
+    With,
+    u16,
+    &'static str,
+    &'static str,
+);
+
+fn rows() -> Vec<Row> {
+    let account = |tail: &str| format!("{ACCOUNT}{tail}");
+    let file = |tail: &str| format!("{FILE}{tail}");
+    let s = String::from;
+    let key = r#"{"terminal":"100000000001","serial":"00000001","public_key":"00"}"#;
+    #[rustfmt::skip]
+    let rows = vec![
+        ("GET", path::HEALTH, s(path::HEALTH), Header(NOW_HEADER, "soon"), 400, "http.bad_header", "header tongtu-now: not a whole number, expected Unix seconds"),
+
+        ("POST", path::ACCOUNTS, s(path::ACCOUNTS), Json("{"), 400, "http.bad_body", "body: "),
+        ("POST", path::ACCOUNTS, s(path::ACCOUNTS), Json(r#"{"account":"31"}"#), 400, "http.bad_body", "missing field `user_key`"),
+        ("POST", path::ACCOUNTS, s(path::ACCOUNTS), Json(r#"{"account":"31","user_key":"0","x":1}"#), 400, "http.bad_body", "user_key: invalid length 1, expected a string of hex digits"),
+        ("POST", path::ACCOUNTS, s(path::ACCOUNTS), Json(r#"{"account":"31","user_key":"02"}"#), 400, "http.bad_body", "body: user_key: 1 bytes, expected 33"),
+        ("POST", path::ACCOUNTS, s(path::ACCOUNTS), Json(r#"{"account":"3x","user_key":""}"#), 400, "http.bad_body", "body: account: card number: unexpected character at position 1, expected 1 to 20 digits"),
+        ("POST", path::ACCOUNTS, s(path::ACCOUNTS), Plain("{}"), 415, "http.media_type", "header content-type: not JSON, expected application/json"),
+        ("POST", path::ACCOUNTS, s(path::ACCOUNTS), NoTime, 400, "http.bad_header", "header tongtu-now: missing, expected Unix seconds"),
+
+        ("GET", path::ACCOUNT, s("/issuer/accounts/31x"), Nothing, 400, "http.bad_path", "path: card number: unexpected character at position 2"),
+        ("GET", path::ACCOUNT, s("/issuer/accounts/%FF"), Nothing, 400, "http.bad_path", "path: "),
+        ("POST", path::ACCOUNT_RECHARGES, account("/recharges"), Json(r#"{"recharge_id":"r","amount_fen":1.5}"#), 400, "http.bad_body", "amount_fen: invalid type: floating point"),
+        ("POST", path::ACCOUNT_RECHARGES, account("/recharges"), Json(r#"{"recharge_id":"r","amount_fen":1,"currency":"CNY"}"#), 400, "http.bad_body", "unknown field `currency`"),
+        ("POST", path::ACCOUNT_SUSPENSION, account("/suspension"), Json(r#"{"suspended":"yes"}"#), 400, "http.bad_body", "suspended: invalid type: string"),
+        ("POST", path::ACCOUNT_CERTIFICATES, s("/issuer/accounts/-/certificates"), Nothing, 400, "http.bad_path", "path: card number"),
+
+        ("POST", path::TERMINALS, s(path::TERMINALS), Json(key), 400, "http.bad_body", "body: public_key: 1 bytes, expected 33"),
+        ("POST", path::TERMINAL_RECORDS, s("/acquirer/terminals/1/records"), Json(r#"{"records":[]}"#), 400, "http.bad_path", "path: terminal number: length 1, expected 12 digits"),
+        ("POST", path::TERMINAL_RECORDS, s("/acquirer/terminals/100000000001/records"), Json(r#"{"records":["zz"]}"#), 400, "http.bad_body", "records[0]: unexpected character at position 0, expected hex digits"),
+        ("GET", path::LISTS, s("/acquirer/lists"), Nothing, 400, "http.bad_query", "missing field `after`"),
+        ("GET", path::LISTS, s("/acquirer/lists?after=-1"), Nothing, 400, "http.bad_query", "after: invalid digit"),
+        ("GET", path::LISTS, s("/acquirer/lists?after=1&before=2"), Nothing, 400, "http.bad_query", "unknown field `before`"),
+        ("POST", path::BLACKLIST, s(path::BLACKLIST), Json(r#"{"accounts":[""]}"#), 400, "http.bad_body", "body: accounts: card number: length 0, expected 1 to 20 digits"),
+
+        ("GET", path::FILES, s("/exchange/files?receiver=1"), Nothing, 400, "http.bad_query", "query: receiver: institution code: length 1"),
+        ("PUT", path::FILE, file(""), Nothing, 400, "http.bad_header", "header tongtu-sender: missing, expected an institution code of 8 digits"),
+        ("PUT", path::FILE, file(""), Header(SENDER_HEADER, "1"), 400, "http.bad_header", "header tongtu-sender: institution code: length 1"),
+        ("PUT", path::FILE, s("/exchange/files/CQ"), Header(SENDER_HEADER, "01341000"), 400, "http.bad_path", "path: file name \"CQ\""),
+        ("GET", path::FILE, file(""), Nothing, 400, "http.bad_query", "missing field `receiver`"),
+        ("GET", path::FILE, s("/exchange/files/..%2F?receiver=01341000"), Nothing, 400, "http.bad_path", "path: file name"),
+        ("POST", path::FILE_CONFIRMATION, file("/confirmation"), Json(r#"{"receiver":"01341000","digest":"00"}"#), 400, "http.bad_body", "body: digest: 1 bytes, expected 32"),
+
+        ("GET", path::DAY, s("/days/2026-02-30"), Nothing, 400, "http.bad_path", "path: date: 20260230 is outside a day that exists"),
+        ("POST", path::DAY_CLOSE, s("/days/today/close"), Nothing, 400, "http.bad_path", "path: date: length 5, expected yyyymmdd"),
+        ("POST", path::DAY_SETTLE, s("/days/2026-01-01/settle"), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
+
+        ("GET", path::AUDIT_LEDGER, s(path::AUDIT_LEDGER), Header(NOW_HEADER, "0x5"), 400, "http.bad_header", "header tongtu-now"),
+        ("GET", path::AUDIT_RIDES, s("/audit/rides?role=rider"), Nothing, 400, "http.bad_query", "unknown variant `rider`, expected one of `issuer`, `acquirer`, `hub`"),
+        ("GET", path::AUDIT_REJECTED, s(path::AUDIT_REJECTED), Header(NOW_HEADER, ""), 400, "http.bad_header", "header tongtu-now"),
+        ("POST", path::PUMP, s(path::PUMP), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
+    ];
+    rows
+}
+
+async fn ask(city: &Served, method: &str, at: &str, with: &With) -> (StatusCode, ApiError) {
+    let method: Method = method.parse().unwrap();
+    let mut request = reqwest::Client::new().request(method, format!("{}{at}", city.url));
+    request = match with {
+        NoTime | Header(NOW_HEADER, _) => request,
+        _ => request.header(NOW_HEADER, T0.get()),
+    };
+    request = match with {
+        Json(body) => request
+            .header("content-type", "application/json")
+            .body(*body),
+        Plain(body) => request.body(*body),
+        Header(name, value) => request.header(*name, *value),
+        NoTime | Nothing => request,
+    };
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let kind = response.headers()["content-type"].clone();
+    assert_eq!(kind, "application/json", "{at}");
+    (status, response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn every_route_answers_bad_input_with_typed_json() {
+    let city = Country::new().beijing(None).await;
+    let mut asked = BTreeSet::new();
+    for (method, pattern, at, with, status, code, message) in rows() {
+        let (found, error) = ask(&city, method, &at, &with).await;
+        let row = format!("{method} {at}: {error:?}");
+        assert_eq!(
+            (found.as_u16(), error.code.as_str()),
+            (status, code),
+            "{row}"
+        );
+        assert!(error.message.contains(message), "{row}");
+        asked.insert((method, pattern));
+    }
+    let all: BTreeSet<_> = path::ROUTES.iter().copied().collect();
+    assert_eq!(asked, all, "the table has a row for every route");
+}
+
+#[tokio::test]
+async fn every_path_answers_a_wrong_method_with_typed_json() {
+    let city = Country::new().beijing(None).await;
+    for (_, pattern) in path::ROUTES {
+        let at = pattern.replace(['{', '}'], "");
+        let (status, error) = ask(&city, "DELETE", &at, &Nothing).await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
+        assert_eq!(error.code, "http.method_not_allowed", "{pattern}");
+        assert_eq!(error.message, "method: this path does not answer DELETE");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_answered_with_typed_json() {
+    let city = Country::new().beijing(None).await;
+    for at in ["/", "/health/", "/issuer", "/days", "/days/2026-01-01/open"] {
+        let (status, error) = ask(&city, "GET", at, &Nothing).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{at}");
+        assert_eq!(error.code, "http.no_such_route", "{at}");
+    }
+}
