@@ -1,1 +1,23 @@
-//! The terminal's record store at rest: an append-only file that survives power cuts.
+//! The terminal's record store at rest: an append-only journal that survives power cuts.
+//!
+//! ```text
+//! append ──► frame ──► medium.append ──► medium.sync ──► only now is the record stored
+//! open   ──► read every frame ──► torn end: cut and reported
+//!                             └─► damage to what was safe: an error naming the offset
+//! release ─► enough is dead ──► rewritten aside, synced, renamed, folder synced
+//! ```
+//!
+//! What is here: [`Journal`] over any [`Medium`]; [`FileJournal`], the one in a file, locked
+//! against a second process; [`SimMedium`], a device whose power fails at any byte. What is not
+//! here: what a record says (the terminal's), and when to upload. Start with
+//! [`FileJournal::open`].
+
+mod frame;
+mod journal;
+mod medium;
+mod sim;
+
+pub use frame::FrameFault;
+pub use journal::{Cut, FileJournal, Journal, JournalError, Limits};
+pub use medium::{FileMedium, Medium, ReplaceError};
+pub use sim::{Fault, SimMedium, Survival};

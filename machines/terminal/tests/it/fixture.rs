@@ -1,11 +1,14 @@
-//! An acquirer with its list key, a root, two issuers' worth of riders.
+//! A city with its root, issuer, riders and list key; a terminal in its street; a store.
 
 use tongtu_crypto::{SecretKey, sm3};
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::layout::IssuerCertificate;
-use tongtu_ride_code::{BlackLists, RideCode, Root, RootTable, UserCertificate, UserTerms};
-use tongtu_terminal::ListBundle;
-use tongtu_types::{CardNumber, Fen, InstitutionCode, Timestamp};
+use tongtu_ride_code::{BlackLists, Policy, RideCode, Root, RootTable, UserCertificate, UserTerms};
+use tongtu_terminal::{
+    Capacity, ListBundle, ListError, ListsMark, OpenEntry, Post, Profile, RecordStore,
+    RecoverError, Scan, ScanOutcome, ScanTerminal, Setup, StoreError, StoredRecord,
+};
+use tongtu_types::{CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
 /// 2026-01-01T08:00:00Z.
 pub(crate) const T0: Timestamp = Timestamp::new(1_767_254_400);
@@ -60,7 +63,7 @@ impl City {
         }
     }
 
-    /// A rider's certificate; rider 7 has account `31045810000000000` 07.
+    /// A rider with a limit of 20 yuan; the number ends the account.
     pub(crate) fn rider(&self, number: u8) -> Rider {
         self.rider_with_limit(number, Fen::new(2000))
     }
@@ -101,5 +104,217 @@ impl Rider {
         self.certificate
             .ride_code_unchecked(at, &self.user_key)
             .unwrap()
+    }
+}
+
+pub(crate) fn profile(post: Post) -> Profile {
+    Profile {
+        acquirer: institution("11345810"),
+        terminal: TerminalNumber::parse("581000000007").unwrap(),
+        model: *b"TT-GATE1",
+        terminal_id: *b"GZ000007",
+        software: *b"0.1_260101",
+        serial: [0, 0, 0, 7],
+        post,
+    }
+}
+
+pub(crate) fn bus() -> Post {
+    Post::Bus {
+        line: "B00001".parse().unwrap(),
+        vehicle: "A1234".parse().unwrap(),
+    }
+}
+
+pub(crate) fn entry(station: &str) -> Post {
+    Post::Entry {
+        network: "METRO".parse().unwrap(),
+        station: station.parse().unwrap(),
+    }
+}
+
+pub(crate) fn exit(station: &str) -> Post {
+    Post::Exit {
+        network: "METRO".parse().unwrap(),
+        station: station.parse().unwrap(),
+    }
+}
+
+/// A terminal with its store, as it stands in the street.
+pub(crate) struct Street {
+    pub(crate) city: City,
+    pub(crate) terminal: ScanTerminal,
+    pub(crate) store: MemoryStore,
+    post: Post,
+}
+
+impl Street {
+    /// A terminal that took list version 1 at `T0`.
+    pub(crate) fn new(post: Post) -> Self {
+        let city = City::new();
+        let mut street = Self {
+            terminal: recover(&city, post, &MemoryStore::default()).unwrap(),
+            store: MemoryStore::default(),
+            city,
+            post,
+        };
+        street.apply(&street.city.bundle(1)).unwrap();
+        street
+    }
+
+    pub(crate) fn apply(&mut self, bundle: &ListBundle) -> Result<(), ListError> {
+        let bytes = bundle.sign(&self.city.list_key).unwrap();
+        self.terminal.apply_lists(&bytes, T0, &mut self.store)
+    }
+
+    /// The process ends without a word and starts again from the store.
+    pub(crate) fn restart(&mut self) {
+        self.terminal = recover(&self.city, self.post, &self.store).unwrap();
+        self.apply(&self.city.bundle(1)).unwrap();
+    }
+
+    pub(crate) fn scan(&mut self, code: &RideCode, now: Timestamp) -> ScanOutcome {
+        self.scan_bytes(code.as_bytes(), Some(now), None)
+    }
+
+    pub(crate) fn scan_bytes(
+        &mut self,
+        bytes: &[u8],
+        now: Option<Timestamp>,
+        open_entry: Option<OpenEntry>,
+    ) -> ScanOutcome {
+        let scan = Scan {
+            bytes,
+            now,
+            open_entry,
+        };
+        self.terminal.scan(scan, &mut self.store)
+    }
+
+    /// Scans, and says so to the rider if it is a ride.
+    pub(crate) fn ride(&mut self, code: &RideCode, now: Timestamp) -> ScanOutcome {
+        let outcome = self.scan(code, now);
+        if let Some(ride) = outcome.ride() {
+            self.terminal.told(ride.seq, &mut self.store).unwrap();
+        }
+        outcome
+    }
+}
+
+pub(crate) fn recover(
+    city: &City,
+    post: Post,
+    store: &dyn RecordStore,
+) -> Result<ScanTerminal, RecoverError> {
+    let setup = Setup {
+        profile: profile(post),
+        policy: Policy::default(),
+        list_key: city.list_key.public().clone(),
+        sam: Box::new(key("sam")),
+    };
+    ScanTerminal::recover(setup, store)
+}
+
+/// A store that forgets nothing and fails on demand.
+#[derive(Debug, Clone)]
+pub(crate) struct MemoryStore {
+    records: Vec<(Vec<u8>, bool, bool)>,
+    lists: Option<ListsMark>,
+    pub(crate) released_below: u64,
+    pub(crate) max: u64,
+    pub(crate) fails: bool,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            lists: None,
+            released_below: 0,
+            max: u64::MAX,
+            fails: false,
+        }
+    }
+}
+
+impl MemoryStore {
+    fn works(&self) -> Result<(), StoreError> {
+        if self.fails {
+            return Err(StoreError::Device("out of order".to_string()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+}
+
+fn index(seq: u64) -> usize {
+    usize::try_from(seq).unwrap() - 1
+}
+
+impl RecordStore for MemoryStore {
+    fn next_seq(&self) -> u64 {
+        u64::try_from(self.records.len()).unwrap() + 1
+    }
+
+    fn append(&mut self, record: &[u8]) -> Result<u64, StoreError> {
+        self.works()?;
+        let seq = self.next_seq();
+        self.records.push((record.to_vec(), false, false));
+        Ok(seq)
+    }
+
+    fn mark_told(&mut self, seq: u64) -> Result<(), StoreError> {
+        self.works()?;
+        self.records[index(seq)].1 = true;
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, seqs: &[u64]) -> Result<(), StoreError> {
+        self.works()?;
+        for seq in seqs {
+            self.records[index(*seq)].2 = true;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, below: u64) -> Result<(), StoreError> {
+        self.released_below = below;
+        self.works()
+    }
+
+    fn replay(&self) -> Box<dyn Iterator<Item = StoredRecord<'_>> + '_> {
+        Box::new(
+            self.records
+                .iter()
+                .zip(1..)
+                .map(|(entry, seq)| StoredRecord {
+                    seq,
+                    record: &entry.0,
+                    told: entry.1,
+                    acknowledged: entry.2,
+                }),
+        )
+    }
+
+    fn capacity(&self) -> Capacity {
+        let waiting = self.records.iter().filter(|r| !r.2).count();
+        Capacity {
+            held: u64::try_from(self.records.len()).unwrap(),
+            waiting: u64::try_from(waiting).unwrap(),
+            max: self.max,
+        }
+    }
+
+    fn remember_lists(&mut self, mark: ListsMark) -> Result<(), StoreError> {
+        self.works()?;
+        self.lists = Some(mark);
+        Ok(())
+    }
+
+    fn lists_mark(&self) -> Option<ListsMark> {
+        self.lists
     }
 }

@@ -1,5 +1,11 @@
 //! The scan terminal: list bundles, scans, recovery, upload, prompts.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod exit;
 mod fixture;
 mod lists;
+mod prompt;
+mod recover;
+mod scan;
+mod service;
+mod upload;

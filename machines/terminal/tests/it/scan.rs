@@ -1,0 +1,144 @@
+//! What a scan leaves: a record, or nothing.
+
+use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord, check_signature};
+use tongtu_ride_code::{Verdict, foreign};
+use tongtu_terminal::{Lang, Light, RecordStore as _, ScanOutcome};
+use tongtu_types::Fen;
+
+use crate::fixture::{Street, T0, bus, key};
+
+#[test]
+fn a_bus_ride_is_recorded_signed_and_told() {
+    let mut street = Street::new(bus());
+    let rider = street.city.rider(1);
+    let code = rider.code_at(T0);
+    let ScanOutcome::Accepted(ride) = street.scan(&code, T0.plus_s(3)) else {
+        panic!("refused");
+    };
+    assert_eq!(ride.seq, 1);
+    assert_eq!(ride.account, rider.account);
+    assert_eq!(ride.record.amount, Fen::new(200));
+    assert_eq!(ride.record.code, code.as_bytes());
+    assert_eq!(ride.record.direction, Direction::Single);
+    assert_eq!(ride.record.category, CATEGORY_BUS);
+    assert_eq!(ride.record.scanned_at, T0.plus_s(3));
+    assert_eq!(ride.record.fare_version, 1);
+    assert_eq!(ride.record.result, Verdict::Accepted);
+    assert_eq!(
+        ride.record.id.as_str(),
+        "1134581000015810000000072026010116000300001"
+    );
+    assert_eq!(RideRecord::decode(&ride.raw).unwrap(), ride.record);
+    check_signature(&ride.raw, key("sam").public()).unwrap();
+    let stored: Vec<_> = street.store.replay().map(|s| s.record.to_vec()).collect();
+    assert_eq!(stored, [ride.raw]);
+    assert_eq!(ride.prompt.light(), Light::Green);
+    assert_eq!(ride.prompt.display(Lang::Zh), "乘车成功\n车费 2.00 元");
+    assert_eq!(ride.prompt.display(Lang::En), "Welcome\nFare 2.00 yuan");
+}
+
+#[test]
+fn the_same_code_is_silent_at_first_and_spoken_to_later() {
+    let mut street = Street::new(bus());
+    let rider = street.city.rider(1);
+    let code = rider.code_at(T0);
+    assert_eq!(street.ride(&code, T0).verdict(), Verdict::Accepted);
+    let at = |s| T0.plus_s(s);
+    for (now, verdict, spoken) in [
+        (at(0), Verdict::Duplicate, false),
+        (at(1), Verdict::Duplicate, false),
+        (at(2), Verdict::Duplicate, true),
+        (at(500), Verdict::Duplicate, true),
+        (at(601), Verdict::CodeExpired, true),
+    ] {
+        let outcome = street.scan(&code, now);
+        assert_eq!(outcome.verdict(), verdict, "{now}");
+        assert_eq!(outcome.prompt().is_some(), spoken, "{now}");
+    }
+    assert_eq!(street.store.len(), 1);
+}
+
+#[test]
+fn a_fresh_code_within_two_seconds_is_silent_and_after_them_a_companion() {
+    let mut street = Street::new(bus());
+    let rider = street.city.rider(1);
+    street.ride(&rider.code_at(T0), T0);
+    let echo = street.scan(&rider.code_at(T0.plus_s(1)), T0.plus_s(1));
+    assert_eq!(echo.verdict(), Verdict::TooFrequent);
+    assert_eq!(echo.prompt(), None);
+    let companion = street.scan(&rider.code_at(T0.plus_s(2)), T0.plus_s(2));
+    assert_eq!(companion.verdict(), Verdict::Accepted);
+    assert_eq!(street.store.len(), 2);
+}
+
+/// Another account is not an echo of the one before.
+#[test]
+fn the_next_rider_need_not_wait() {
+    let mut street = Street::new(bus());
+    for number in 1..=3 {
+        let code = street.city.rider(number).code_at(T0);
+        assert_eq!(street.ride(&code, T0).verdict(), Verdict::Accepted);
+    }
+    assert_eq!(street.store.len(), 3);
+}
+
+#[test]
+fn a_refused_code_changes_nothing() {
+    let mut street = Street::new(bus());
+    let mut bundle = street.city.bundle(2);
+    let listed = street.city.rider(9);
+    bundle.blacklists.accounts.insert(listed.account);
+    street.apply(&bundle).unwrap();
+    let rider = street.city.rider(1);
+    let good = rider.code_at(T0);
+    let mut forged = good.as_bytes().to_vec();
+    forged[300] ^= 1;
+    let poor = street.city.rider_with_limit(2, Fen::new(199));
+    let at = |s| T0.plus_s(s);
+    for (bytes, now, verdict) in [
+        (&forged[..], at(0), Verdict::UserSignature),
+        (good.as_bytes(), at(601), Verdict::CodeExpired),
+        (good.as_bytes(), at(-21), Verdict::NotYetValid),
+        (&good.as_bytes()[..331], at(0), Verdict::Length),
+        (listed.code_at(T0).as_bytes(), at(0), Verdict::Blacklisted),
+        (poor.code_at(T0).as_bytes(), at(0), Verdict::OverLimit),
+    ] {
+        let ScanOutcome::Refused(refusal) = street.scan_bytes(bytes, Some(now), None) else {
+            panic!("accepted");
+        };
+        assert_eq!(refusal.verdict, verdict);
+        assert_eq!(refusal.prompt.unwrap().light(), Light::Red);
+        assert_eq!(refusal.foreign, None);
+    }
+    assert_eq!(street.store.len(), 0);
+    assert_eq!(street.ride(&good, T0).verdict(), Verdict::Accepted);
+}
+
+#[test]
+fn names_what_is_before_the_scanner_instead() {
+    let mut street = Street::new(bus());
+    for (bytes, kind) in [
+        (&b"\x02\x01\x00"[..], foreign::Kind::AlipayBus),
+        (b"TXA1", foreign::Kind::TencentRide),
+        (b"6212345678901234567", foreign::Kind::UnionPay),
+        (b"", foreign::Kind::Unknown),
+    ] {
+        let ScanOutcome::Refused(refusal) = street.scan_bytes(bytes, Some(T0), None) else {
+            panic!("accepted");
+        };
+        assert_eq!(refusal.verdict, Verdict::NotRideCode);
+        assert_eq!(refusal.foreign, Some(kind));
+    }
+}
+
+#[test]
+fn record_ids_differ_within_one_second() {
+    let mut street = Street::new(bus());
+    let mut ids = std::collections::BTreeSet::new();
+    for number in 1..=20 {
+        let code = street.city.rider(number).code_at(T0);
+        let outcome = street.ride(&code, T0);
+        ids.insert(outcome.ride().unwrap().record.id);
+    }
+    assert_eq!(ids.len(), 20);
+}

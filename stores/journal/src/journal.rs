@@ -1,0 +1,597 @@
+//! The journal: records, marks and acknowledgements, appended one after the other.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use tongtu_terminal::{Capacity, ListsMark, RecordStore, StoreError, StoredRecord};
+use tongtu_types::Timestamp;
+
+use crate::frame::{ACKNOWLEDGED_MAX, Frame, FrameFault, Kind, MAGIC, PAYLOAD_LEN_MAX, frame_len};
+use crate::medium::{FileMedium, Medium, ReplaceError};
+
+/// How much a journal may hold, and when it tidies up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Records held at once; more are refused, nothing unsent is overwritten. All are in memory.
+    pub records_max: u64,
+    /// Bytes of what is no longer needed before the file is rewritten without it.
+    pub dead_bytes_max: u64,
+}
+
+impl Default for Limits {
+    /// Some four days of a busy bus, about 15 MB; rewritten when 1 MiB is dead.
+    fn default() -> Self {
+        Self {
+            records_max: 20_000,
+            dead_bytes_max: 1 << 20,
+        }
+    }
+}
+
+/// Why a journal does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The device refused.
+    #[error("journal cannot {action}")]
+    Device {
+        /// What was tried.
+        action: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another process, or another opening in this one, holds the journal.
+    #[error("journal is held by another process")]
+    Locked,
+    /// The bytes are no journal of this version.
+    #[error("not a journal: expected \"TTJRNL01\" in front")]
+    NotJournal,
+    /// Something that was safe on the device is damaged. Nothing is skipped or repaired: what
+    /// stands at this offset was promised to an acquirer.
+    #[error("journal is damaged at byte {offset}: {fault}")]
+    Damaged {
+        /// Offset of the first frame that cannot be read.
+        offset: u64,
+        /// What is wrong with it.
+        fault: FrameFault,
+    },
+}
+
+/// What was cut off when a journal was opened: bytes that no one was ever promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Where the torn part began.
+    pub offset: u64,
+    /// How many bytes it had.
+    pub bytes: u64,
+    /// Whole frames behind the torn one that were kept.
+    pub kept: usize,
+    /// What was wrong at `offset`.
+    pub fault: FrameFault,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Vec<u8>,
+    told: bool,
+    acknowledged: bool,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    next_seq: u64,
+    entries: BTreeMap<u64, Entry>,
+    lists: Option<ListsMark>,
+}
+
+/// A record store on a medium that only grows, until it is rewritten.
+#[derive(Debug)]
+pub struct Journal<M> {
+    medium: M,
+    limits: Limits,
+    content: Content,
+    waiting: u64,
+    /// Bytes appended, and of these the bytes that survive a power cut.
+    written_len: u64,
+    durable_len: u64,
+    /// Told marks behind `durable_len`.
+    unsynced_told: Vec<u64>,
+    /// Bytes that the records held need.
+    live_len: u64,
+    is_broken: bool,
+    cut: Option<Cut>,
+}
+
+/// A journal in a file.
+pub type FileJournal = Journal<FileMedium>;
+
+impl FileJournal {
+    /// Opens the journal at `path`, or begins one, and keeps every other process out.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, JournalError> {
+        let medium = FileMedium::open(path).map_err(|source| match source.kind() {
+            io::ErrorKind::WouldBlock => JournalError::Locked,
+            _ => device("open its file")(source),
+        })?;
+        Self::recover(medium, limits)
+    }
+}
+
+impl<M: Medium> Journal<M> {
+    /// Reads a medium, or begins a journal on an empty one. A torn end is cut off and reported
+    /// by [`Journal::cut`].
+    ///
+    /// # Errors
+    /// [`JournalError`]; the medium is then as it was.
+    pub fn recover(medium: M, limits: Limits) -> Result<Self, JournalError> {
+        let bytes = medium.read_all().map_err(device("read"))?;
+        let mut journal = Self {
+            medium,
+            limits,
+            content: Content {
+                next_seq: 1,
+                ..Content::default()
+            },
+            waiting: 0,
+            written_len: 0,
+            durable_len: 0,
+            unsynced_told: Vec::new(),
+            live_len: 0,
+            is_broken: false,
+            cut: None,
+        };
+        // The first image is put in place whole, so only an empty medium has none.
+        let must_rewrite = bytes.is_empty() || journal.read(&bytes)?;
+        if must_rewrite {
+            journal.rewrite().map_err(|error| match error {
+                ReplaceError::Old(source) | ReplaceError::Uncertain(source) => {
+                    device("be rewritten")(source)
+                }
+            })?;
+        } else {
+            let len = journal.cut.map_or(len_u64(&bytes), |cut| cut.offset);
+            if journal.cut.is_some() {
+                journal.medium.truncate(len).map_err(device("be cut"))?;
+            } else {
+                // What the last process left unsynced is read as written, so it must be.
+                journal.medium.sync().map_err(device("be synced"))?;
+            }
+            journal.written_len = len;
+            journal.durable_len = len;
+        }
+        journal.count();
+        Ok(journal)
+    }
+
+    /// What was cut off at opening, if anything.
+    #[must_use]
+    pub const fn cut(&self) -> Option<Cut> {
+        self.cut
+    }
+
+    /// The medium.
+    #[must_use]
+    pub const fn medium(&self) -> &M {
+        &self.medium
+    }
+
+    /// Bytes in use on the medium.
+    #[must_use]
+    pub const fn len_bytes(&self) -> u64 {
+        self.written_len
+    }
+
+    /// Reads all frames; says whether the file must be rewritten because whole frames were kept
+    /// from behind a torn one.
+    fn read(&mut self, bytes: &[u8]) -> Result<bool, JournalError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(JournalError::NotJournal);
+        }
+        let mut offset = MAGIC.len();
+        let mut durable = 0;
+        let mut torn = None;
+        while offset < bytes.len() {
+            let is_first = offset == MAGIC.len();
+            match Frame::read(&bytes[offset..]) {
+                Ok((frame, len)) if (frame.kind == Kind::Head) == is_first => {
+                    let fault = |fault| damaged(offset, fault);
+                    self.content.apply(&frame).map_err(fault)?;
+                    durable = frame.durable.max(durable);
+                    offset += len;
+                }
+                Ok(_) => return Err(damaged(offset, FrameFault::Content)),
+                Err(fault) => {
+                    torn = Some(fault);
+                    break;
+                }
+            }
+        }
+        // Every image has a head, and it was put in place whole.
+        let Some(fault) = torn else {
+            return if offset == MAGIC.len() {
+                Err(damaged(offset, FrameFault::CutOff))
+            } else {
+                Ok(false)
+            };
+        };
+        let later = frames_within(&bytes[offset + 1..]);
+        let promised = later.iter().map(|f| f.durable).fold(durable, u64::max);
+        let at = len_u64(&bytes[..offset]);
+        if offset == MAGIC.len() || promised > at {
+            return Err(damaged(offset, fault));
+        }
+        // Sectors reach the device in any order, so a whole frame may stand behind a torn one.
+        // It may also be the last thing promised, the bytes before it gone bad since: keep it.
+        for frame in &later {
+            if frame.kind == Kind::Head {
+                return Err(damaged(offset, fault));
+            }
+            self.content
+                .apply(frame)
+                .map_err(|fault| damaged(offset, fault))?;
+        }
+        let kept_len: usize = later.iter().map(|f| frame_len(f.payload.len())).sum();
+        self.cut = Some(Cut {
+            offset: at,
+            bytes: len_u64(&bytes[offset..]) - u64::try_from(kept_len).expect("in memory"),
+            kept: later.len(),
+            fault,
+        });
+        Ok(!later.is_empty())
+    }
+
+    fn count(&mut self) {
+        let entries = self.content.entries.values();
+        self.waiting = len_u64_of(entries.clone().filter(|e| !e.acknowledged).count());
+        self.live_len = entries.map(|e| len_u64_of(frame_len(e.record.len()))).sum();
+    }
+
+    fn rewrite(&mut self) -> Result<(), ReplaceError> {
+        let image = self.content.image();
+        self.medium.replace(&image)?;
+        self.written_len = len_u64(&image);
+        self.durable_len = self.written_len;
+        self.unsynced_told.clear();
+        Ok(())
+    }
+
+    /// Appends frames and makes them durable; if that fails, as though it had not been tried.
+    fn append_durably(&mut self, frames: &[(Kind, u64, &[u8])]) -> Result<(), StoreError> {
+        if self.is_broken {
+            return Err(StoreError::Broken);
+        }
+        let bytes = self.frames(frames);
+        let done = self.medium.append(&bytes).and_then(|()| self.medium.sync());
+        match done {
+            Ok(()) => {
+                self.written_len += len_u64(&bytes);
+                self.durable_len = self.written_len;
+                self.unsynced_told.clear();
+                Ok(())
+            }
+            Err(error) => {
+                self.undo()?;
+                Err(StoreError::Device(error.to_string()))
+            }
+        }
+    }
+
+    /// Goes back to what is durable. After a failed sync a system may have dropped anything
+    /// behind it, so the told marks there are written once more.
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.is_broken = true;
+        if self.medium.truncate(self.durable_len).is_err() {
+            return Err(StoreError::Broken);
+        }
+        self.written_len = self.durable_len;
+        let marks = self.unsynced_told.clone();
+        let frames: Vec<_> = marks
+            .iter()
+            .map(|seq| (Kind::Told, *seq, &[][..]))
+            .collect();
+        let bytes = self.frames(&frames);
+        if self.medium.append(&bytes).is_err() {
+            return Err(StoreError::Broken);
+        }
+        self.written_len += len_u64(&bytes);
+        self.is_broken = false;
+        Ok(())
+    }
+
+    fn frames(&self, frames: &[(Kind, u64, &[u8])]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (kind, seq, payload) in frames {
+            let frame = Frame {
+                kind: *kind,
+                seq: *seq,
+                durable: self.durable_len,
+                payload,
+            };
+            frame.write(&mut out);
+        }
+        out
+    }
+}
+
+impl<M: Medium> RecordStore for Journal<M> {
+    fn next_seq(&self) -> u64 {
+        self.content.next_seq
+    }
+
+    fn append(&mut self, record: &[u8]) -> Result<u64, StoreError> {
+        if record.len() > PAYLOAD_LEN_MAX {
+            return Err(StoreError::TooLong {
+                found: record.len(),
+                max: PAYLOAD_LEN_MAX,
+            });
+        }
+        let capacity = self.capacity();
+        if capacity.is_full() {
+            return Err(StoreError::Full {
+                held: capacity.held,
+                max: capacity.max,
+            });
+        }
+        let seq = self.content.next_seq;
+        self.append_durably(&[(Kind::Record, seq, record)])?;
+        let entry = Entry {
+            record: record.to_vec(),
+            told: false,
+            acknowledged: false,
+        };
+        self.content.entries.insert(seq, entry);
+        self.content.next_seq += 1;
+        self.waiting += 1;
+        self.live_len += len_u64_of(frame_len(record.len()));
+        Ok(seq)
+    }
+
+    fn mark_told(&mut self, seq: u64) -> Result<(), StoreError> {
+        if self.is_broken {
+            return Err(StoreError::Broken);
+        }
+        let entry = self
+            .content
+            .entries
+            .get_mut(&seq)
+            .ok_or(StoreError::Unknown { seq })?;
+        if entry.told {
+            return Ok(());
+        }
+        entry.told = true;
+        self.unsynced_told.push(seq);
+        let bytes = self.frames(&[(Kind::Told, seq, &[])]);
+        match self.medium.append(&bytes) {
+            Ok(()) => {
+                self.written_len += len_u64(&bytes);
+                Ok(())
+            }
+            Err(error) => {
+                self.undo()?;
+                Err(StoreError::Device(error.to_string()))
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, seqs: &[u64]) -> Result<(), StoreError> {
+        let entries = &self.content.entries;
+        let waits = |seq: &&u64| entries.get(*seq).is_some_and(|e| !e.acknowledged);
+        let mut new: Vec<u64> = seqs.iter().filter(waits).copied().collect();
+        new.sort_unstable();
+        new.dedup();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let payloads = acknowledgements(&new);
+        let frames: Vec<_> = payloads
+            .iter()
+            .map(|payload| (Kind::Acknowledged, new[0], &payload[..]))
+            .collect();
+        self.append_durably(&frames)?;
+        for seq in &new {
+            if let Some(entry) = self.content.entries.get_mut(seq) {
+                entry.acknowledged = true;
+            }
+        }
+        self.waiting -= len_u64_of(new.len());
+        Ok(())
+    }
+
+    fn release(&mut self, below: u64) -> Result<(), StoreError> {
+        if self.is_broken {
+            return Err(StoreError::Broken);
+        }
+        self.content
+            .entries
+            .retain(|seq, entry| *seq >= below || !entry.acknowledged);
+        self.count();
+        if self.written_len.saturating_sub(self.live_len) <= self.limits.dead_bytes_max {
+            return Ok(());
+        }
+        match self.rewrite() {
+            Ok(()) => Ok(()),
+            Err(ReplaceError::Old(error)) => Err(StoreError::Device(error.to_string())),
+            // What is appended now might be appended to a file that a power cut takes away.
+            Err(ReplaceError::Uncertain(_)) => {
+                self.is_broken = true;
+                Err(StoreError::Broken)
+            }
+        }
+    }
+
+    fn replay(&self) -> Box<dyn Iterator<Item = StoredRecord<'_>> + '_> {
+        Box::new(
+            self.content
+                .entries
+                .iter()
+                .map(|(seq, entry)| StoredRecord {
+                    seq: *seq,
+                    record: &entry.record,
+                    told: entry.told,
+                    acknowledged: entry.acknowledged,
+                }),
+        )
+    }
+
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            held: len_u64_of(self.content.entries.len()),
+            waiting: self.waiting,
+            max: self.limits.records_max,
+        }
+    }
+
+    fn remember_lists(&mut self, mark: ListsMark) -> Result<(), StoreError> {
+        let payload = lists_payload(&mark);
+        self.append_durably(&[(Kind::Lists, mark.version, &payload)])?;
+        self.content.lists = Some(mark);
+        Ok(())
+    }
+
+    fn lists_mark(&self) -> Option<ListsMark> {
+        self.content.lists
+    }
+}
+
+impl Content {
+    /// Takes a frame's fact in.
+    fn apply(&mut self, frame: &Frame<'_>) -> Result<(), FrameFault> {
+        match frame.kind {
+            Kind::Head => self.next_seq = frame.seq,
+            Kind::Record => {
+                // An image may leave numbers out below its head's; after it they are in a row.
+                let is_next = frame.seq == self.next_seq;
+                let is_held = frame.seq < self.next_seq
+                    && self
+                        .entries
+                        .last_key_value()
+                        .is_none_or(|(last, _)| *last < frame.seq);
+                if !is_next && !is_held {
+                    return Err(FrameFault::Content);
+                }
+                self.next_seq = self.next_seq.max(frame.seq + 1);
+                let entry = Entry {
+                    record: frame.payload.to_vec(),
+                    told: false,
+                    acknowledged: false,
+                };
+                self.entries.insert(frame.seq, entry);
+            }
+            Kind::Told => {
+                if let Some(entry) = self.entries.get_mut(&frame.seq) {
+                    entry.told = true;
+                }
+            }
+            Kind::Acknowledged => {
+                let seqs = frame.payload.chunks_exact(8);
+                if !seqs.remainder().is_empty() {
+                    return Err(FrameFault::Content);
+                }
+                for seq in seqs {
+                    let seq = u64::from_be_bytes(seq.try_into().expect("chunks of eight"));
+                    if let Some(entry) = self.entries.get_mut(&seq) {
+                        entry.acknowledged = true;
+                    }
+                }
+            }
+            Kind::Lists => {
+                let (digest, at) = frame
+                    .payload
+                    .split_first_chunk::<32>()
+                    .ok_or(FrameFault::Content)?;
+                let at = at.try_into().map_err(|_| FrameFault::Content)?;
+                self.lists = Some(ListsMark {
+                    version: frame.seq,
+                    digest: *digest,
+                    applied_at: Timestamp::new(i64::from_be_bytes(at)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole content as a fresh file, in which every byte is durable from the start.
+    fn image(&self) -> Vec<u8> {
+        let acknowledged: Vec<u64> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.acknowledged)
+            .map(|(seq, _)| *seq)
+            .collect();
+        let mut frames: Vec<(Kind, u64, Vec<u8>)> = vec![(Kind::Head, self.next_seq, Vec::new())];
+        for (seq, entry) in &self.entries {
+            frames.push((Kind::Record, *seq, entry.record.clone()));
+            if entry.told {
+                frames.push((Kind::Told, *seq, Vec::new()));
+            }
+        }
+        for payload in acknowledgements(&acknowledged) {
+            frames.push((Kind::Acknowledged, 0, payload));
+        }
+        if let Some(mark) = &self.lists {
+            frames.push((Kind::Lists, mark.version, lists_payload(mark)));
+        }
+        let len: usize = frames.iter().map(|(_, _, p)| frame_len(p.len())).sum();
+        let durable = len_u64_of(MAGIC.len() + len);
+        let mut out = MAGIC.to_vec();
+        for (kind, seq, payload) in &frames {
+            let frame = Frame {
+                kind: *kind,
+                seq: *seq,
+                durable,
+                payload,
+            };
+            frame.write(&mut out);
+        }
+        debug_assert_eq!(len_u64(&out), durable, "the length was foreseen");
+        out
+    }
+}
+
+/// Whole frames anywhere in `bytes`, each looked for behind the one before.
+fn frames_within(bytes: &[u8]) -> Vec<Frame<'_>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match Frame::read(&bytes[at..]) {
+            Ok((frame, len)) => {
+                found.push(frame);
+                at += len;
+            }
+            Err(_) => at += 1,
+        }
+    }
+    found
+}
+
+fn acknowledgements(seqs: &[u64]) -> Vec<Vec<u8>> {
+    seqs.chunks(ACKNOWLEDGED_MAX)
+        .map(|part| part.iter().flat_map(|seq| seq.to_be_bytes()).collect())
+        .collect()
+}
+
+fn lists_payload(mark: &ListsMark) -> Vec<u8> {
+    [&mark.digest[..], &mark.applied_at.get().to_be_bytes()].concat()
+}
+
+fn damaged(offset: usize, fault: FrameFault) -> JournalError {
+    JournalError::Damaged {
+        offset: len_u64_of(offset),
+        fault,
+    }
+}
+
+fn device(action: &'static str) -> impl Fn(io::Error) -> JournalError {
+    move |source| JournalError::Device { action, source }
+}
+
+fn len_u64(bytes: &[u8]) -> u64 {
+    len_u64_of(bytes.len())
+}
+
+fn len_u64_of(len: usize) -> u64 {
+    u64::try_from(len).expect("a length in memory")
+}
