@@ -1,5 +1,38 @@
 //! The nodes' store: one SQL text for SQLite and PostgreSQL.
+//!
+//! What is here: the tables (`migrations/`), transactions ([`Tx`]) and one module of statements
+//! per noun; rows are plain types. What counts once is a constraint, never a look-up: record
+//! ids, codes by account and generation time, file names, entry ids.
+//! What is not here: what the rows mean (`tongtu-services`), the book's rules (`tongtu-ledger`;
+//! they are asked inside the inserting transaction), terminals' own files (`tongtu-journal`).
+//!
+//! On SQLite there is one writer at a time and a commit survives a power cut (WAL with
+//! synchronous = FULL); readers never wait. On PostgreSQL the server's own settings decide.
+//!
+//! Start with [`Store::open`], then [`Store::write`].
 
+mod account;
+mod alarm;
+mod bulk;
+mod day;
+mod error;
+mod file;
+mod ledger;
+mod list;
+mod migration;
+mod ride;
+mod settlement;
 mod store;
+mod terminal;
 
-pub use store::{Store, StoreError};
+pub use account::{AccountRow, ChargedRow, RechargeRow};
+pub use alarm::AlarmRow;
+pub use day::{DayRow, DayTally, PositionRow, PublishedDay};
+pub use error::StoreError;
+pub use file::{OutgoingRow, ReceivedRow, WaitingRow};
+pub use ledger::Posted;
+pub use list::ListVersionRow;
+pub use ride::{BatchRow, RepeatedRow, RideRow};
+pub use settlement::{ClaimRow, JudgedRow, JudgementRow, RideEndRow, SerialRow, SettlementRow};
+pub use store::{Store, Tx};
+pub use terminal::{RejectedRow, TerminalRow};

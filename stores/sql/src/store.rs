@@ -5,6 +5,8 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Transaction};
 
+use crate::{StoreError, migration};
+
 /// Which engine is behind a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Engine {
@@ -12,34 +14,43 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-/// Why the store did not do something.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The address is neither `sqlite:PATH` nor `postgres://…`.
-    #[error("store address begins with {found:?}, expected sqlite:PATH or postgres://…")]
-    Address {
-        /// How it begins.
-        found: String,
-    },
-    /// The database failed or refused.
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-}
-
 /// A node's store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(crate) engine: Engine,
+    engine: Engine,
     writer: AnyPool,
     reader: AnyPool,
 }
 
+/// One transaction: it reads one state, and what it writes happens whole or not at all.
+///
+/// Dropped without [`Tx::commit`], it never was.
+#[derive(Debug)]
+pub struct Tx {
+    pub(crate) inner: Transaction<'static, Any>,
+}
+
+/// Connections that read; a node has few readers at a time.
+const READERS_MAX: u32 = 4;
+/// Connections that write, on an engine with more than one writer.
+const WRITERS_MAX: u32 = 8;
+/// How long a caller waits for a connection before it is told to come again.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(30);
+
+/// A commit must survive a power cut: WAL alone syncs at checkpoints, FULL at each commit.
+const SQLITE_PRAGMAS: &[&str] = &[
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+];
+
 impl Store {
-    /// Opens `sqlite:PATH` (made when missing) or `postgres://…`.
+    /// Opens `sqlite:PATH` (made when missing) or `postgres://…`, and brings its tables up to
+    /// date.
     ///
     /// # Errors
-    /// [`StoreError`] when the address is not one or the database does not answer.
+    /// [`StoreError`] when the address is not one, the database does not answer, or its tables
+    /// are of a later program.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let engine = match url.split_once(':') {
@@ -50,23 +61,65 @@ impl Store {
                 return Err(StoreError::Address { found });
             }
         };
-        let mut address = url.to_owned();
-        if engine == Engine::Sqlite && !address.contains('?') {
-            address.push_str("?mode=rwc");
-        }
-        let options: AnyConnectOptions = address.parse()?;
+        let options: AnyConnectOptions = match engine {
+            Engine::Sqlite if !url.contains('?') => format!("{url}?mode=rwc").parse()?,
+            Engine::Sqlite | Engine::Postgres => url.parse()?,
+        };
         let writers = match engine {
-            // SQLite has one writer at a time; with one connection nobody is ever refused.
+            // SQLite has one writer at a time; waiting here is fair, waiting there is not.
             Engine::Sqlite => 1,
-            Engine::Postgres => 8,
+            Engine::Postgres => WRITERS_MAX,
         };
         let writer = pool(engine, writers, &options).await?;
-        let reader = pool(engine, 4, &options).await?;
+        migration::run(engine, &writer).await?;
+        let reader = pool(engine, READERS_MAX, &options).await?;
         Ok(Self {
             engine,
             writer,
             reader,
         })
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn write(&self) -> Result<Tx, StoreError> {
+        let inner = match self.engine {
+            // Taking the write lock at once, so that no later statement finds it taken.
+            Engine::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            Engine::Postgres => self.writer.begin().await?,
+        };
+        Ok(Tx { inner })
+    }
+
+    /// Begins a transaction that only reads: one state, however long it takes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        let inner = match self.engine {
+            Engine::Sqlite => self.reader.begin().await?,
+            Engine::Postgres => self.reader.begin_with(SNAPSHOT).await?,
+        };
+        Ok(Tx { inner })
+    }
+
+    /// Closes all connections, once nobody uses them.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl Tx {
+    /// Makes everything written durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; whether it happened is then unknown, and repeating is safe.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.inner.commit().await?)
     }
 }
 
@@ -77,7 +130,7 @@ async fn pool(
 ) -> Result<AnyPool, sqlx::Error> {
     let pool = AnyPoolOptions::new()
         .max_connections(connections_max)
-        .acquire_timeout(Duration::from_secs(30))
+        .acquire_timeout(ACQUIRE_LIMIT)
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 if engine == Engine::Sqlite {
@@ -91,15 +144,26 @@ async fn pool(
     pool.connect_with(options.clone()).await
 }
 
-/// A commit must survive a power cut: WAL alone syncs only at checkpoints, FULL at each commit.
-const SQLITE_PRAGMAS: &[&str] = &[
-    "PRAGMA busy_timeout = 10000",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-];
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
 
-/// One transaction: reads see one state, writes all happen or none.
-#[derive(Debug)]
-pub struct Tx {
-    pub(crate) inner: Transaction<'static, Any>,
+    use super::*;
+
+    /// An acknowledged upload survives a power cut only with both of these.
+    #[tokio::test]
+    async fn sqlite_syncs_every_commit() {
+        let folder = std::env::temp_dir().join(format!("tongtu-sql-sync-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let url = format!("sqlite:{}", folder.join("node.db").display());
+        let store = Store::open(&url).await.unwrap();
+        for pool in [&store.writer, &store.reader] {
+            let row = sqlx::query("PRAGMA synchronous").fetch_one(pool).await;
+            assert_eq!(row.unwrap().try_get::<i64, _>(0).unwrap(), 2, "FULL");
+            let row = sqlx::query("PRAGMA journal_mode").fetch_one(pool).await;
+            assert_eq!(row.unwrap().try_get::<String, _>(0).unwrap(), "wal");
+        }
+        store.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -1,0 +1,103 @@
+//! Statements over many rows: one round trip for hundreds, not one for each.
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+
+use crate::{StoreError, Tx};
+
+/// Rows per statement: 13 columns of them stay far below the engines' limits on parameters
+/// (32 766 and 65 535), and more would not be faster.
+const ROWS_MAX: usize = 250;
+
+pub(crate) type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
+
+/// `($1,$2),($3,$4)` for so many rows of so many columns.
+fn places(rows: usize, columns: usize) -> String {
+    let mut text = String::with_capacity(rows * (columns * 5 + 3));
+    let mut number = 0;
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ",(" });
+        for column in 0..columns {
+            number += 1;
+            if column > 0 {
+                text.push(',');
+            }
+            text.push('$');
+            text.push_str(&number.to_string());
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// A statement with `VALUES` of as many rows as are given: `head VALUES (..),(..) tail`.
+pub(crate) struct Bulk {
+    pub(crate) head: &'static str,
+    pub(crate) columns: usize,
+    pub(crate) tail: &'static str,
+}
+
+impl Bulk {
+    fn text(&self, rows: usize) -> String {
+        let Self {
+            head,
+            columns,
+            tail,
+        } = self;
+        format!("{head} {} {tail}", places(rows, *columns))
+    }
+
+    /// Runs it over all rows; gives how many rows it touched.
+    pub(crate) async fn execute<'q, R>(
+        &self,
+        tx: &mut Tx,
+        rows: &'q [R],
+        bind: impl Fn(AnyQuery<'q>, &'q R) -> AnyQuery<'q>,
+    ) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        for chunk in rows.chunks(ROWS_MAX) {
+            let query = self.query(chunk, &bind);
+            touched += query.execute(&mut *tx.inner).await?.rows_affected();
+        }
+        Ok(touched)
+    }
+
+    /// Runs it over all rows; gives the rows it returns.
+    pub(crate) async fn fetch<'q, R>(
+        &self,
+        tx: &mut Tx,
+        rows: &'q [R],
+        bind: impl Fn(AnyQuery<'q>, &'q R) -> AnyQuery<'q>,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in rows.chunks(ROWS_MAX) {
+            let query = self.query(chunk, &bind);
+            found.extend(query.fetch_all(&mut *tx.inner).await?);
+        }
+        Ok(found)
+    }
+
+    fn query<'q, R>(
+        &self,
+        chunk: &'q [R],
+        bind: &impl Fn(AnyQuery<'q>, &'q R) -> AnyQuery<'q>,
+    ) -> AnyQuery<'q> {
+        let text = self.text(chunk.len());
+        // Full statements recur and are worth keeping prepared; the last, short one is not.
+        let keep = chunk.len() == ROWS_MAX || chunk.len() == 1;
+        let query = sqlx::query(AssertSqlSafe(text)).persistent(keep);
+        chunk.iter().fold(query, bind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_every_place() {
+        assert_eq!(places(2, 3), "($1,$2,$3),($4,$5,$6)");
+        assert_eq!(places(1, 1), "($1)");
+    }
+}

@@ -1,0 +1,230 @@
+//! The ledger's tables: entries go in whole and balanced, or not at all.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use tongtu_ledger::row::{EntryRow, Original, PostingRow, decide, entry_of, rows_of};
+use tongtu_ledger::{AccountName, Entry, EntryId, SumE7};
+
+use crate::bulk::Bulk;
+use crate::{StoreError, Tx};
+
+/// What became of entries that were posted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Posted {
+    /// How many are new.
+    pub new: u64,
+    /// How many were there already, the same.
+    pub already: u64,
+}
+
+/// One fen in the unit of postings.
+const E7: i128 = 10_000_000;
+
+const ENTRIES_OF: Bulk = Bulk {
+    head: "SELECT id, day, memo, corrects FROM entry WHERE id IN (SELECT column1 FROM (VALUES",
+    columns: 1,
+    tail: ") AS asked)",
+};
+
+const POSTINGS_OF: Bulk = Bulk {
+    head: "SELECT entry, number, account, amount FROM posting \
+           WHERE entry IN (SELECT column1 FROM (VALUES",
+    columns: 1,
+    tail: ") AS asked) ORDER BY entry, number",
+};
+
+const ENTRY_INSERT: Bulk = Bulk {
+    head: "INSERT INTO entry (id, day, memo, corrects) VALUES",
+    columns: 4,
+    tail: "",
+};
+
+const POSTING_INSERT: Bulk = Bulk {
+    head: "INSERT INTO posting (entry, number, account, amount) VALUES",
+    columns: 4,
+    tail: "",
+};
+
+// A sum of 64-bit amounts may leave 64 bits; whole fen and the rest, summed apart, do not.
+// Both engines cut towards zero and give the rest the sign of the amount.
+const BALANCES: &str = "SELECT account, \
+    CAST(SUM(amount / 10000000) AS BIGINT) AS fen, CAST(SUM(amount % 10000000) AS BIGINT) AS rest \
+    FROM posting GROUP BY account ORDER BY account";
+
+const BALANCES_OF: Bulk = Bulk {
+    head: "SELECT account, CAST(SUM(amount / 10000000) AS BIGINT) AS fen, \
+           CAST(SUM(amount % 10000000) AS BIGINT) AS rest FROM posting \
+           WHERE account IN (SELECT column1 FROM (VALUES",
+    columns: 1,
+    tail: ") AS asked) GROUP BY account",
+};
+
+impl Tx {
+    /// Posts entries; those that are there already, the same, are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] by the rules of the book; then nothing of this transaction may
+    /// be committed.
+    pub async fn entries_post(&mut self, entries: &[Entry]) -> Result<Posted, StoreError> {
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.id().as_str()).collect();
+        let mut known = self.entries_of(&ids).await?;
+        let mut posted = Posted::default();
+        let (mut heads, mut lines) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let original = match entry.corrects() {
+                None => None,
+                Some(id) => self.original(id, &known).await?,
+            };
+            let original = original.as_ref().map(|(entry, reversed)| Original {
+                entry,
+                reversed: *reversed,
+            });
+            match decide(entry, known.get(entry.id()), original) {
+                Ok(()) => {}
+                Err(refusal) if refusal.is_already_posted() => {
+                    posted.already += 1;
+                    continue;
+                }
+                Err(refusal) => return Err(refusal.into()),
+            }
+            let (head, postings) = rows_of(entry);
+            lines.extend(postings.into_iter().map(|row| (head.id.clone(), row)));
+            heads.push(head);
+            known.insert(entry.id().clone(), entry.clone());
+            posted.new += 1;
+        }
+        self.entry_rows_insert(&heads, &lines).await?;
+        Ok(posted)
+    }
+
+    async fn entry_rows_insert(
+        &mut self,
+        heads: &[EntryRow],
+        lines: &[(String, PostingRow)],
+    ) -> Result<(), StoreError> {
+        ENTRY_INSERT
+            .execute(self, heads, |query, row| {
+                query
+                    .bind(&row.id)
+                    .bind(row.day)
+                    .bind(&row.memo)
+                    .bind(&row.corrects)
+            })
+            .await?;
+        POSTING_INSERT
+            .execute(self, lines, |query, (entry, row)| {
+                query
+                    .bind(entry)
+                    .bind(row.number)
+                    .bind(&row.account)
+                    .bind(row.amount_e7)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The entry of that id.
+    ///
+    /// # Errors
+    /// [`StoreError`], also when the rows are not what a book wrote.
+    pub async fn entry(&mut self, id: &EntryId) -> Result<Option<Entry>, StoreError> {
+        Ok(self.entries_of(&[id.as_str()]).await?.remove(id))
+    }
+
+    /// Every account ever posted to, in the order of the keys, with its balance.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn balances(&mut self) -> Result<Vec<(AccountName, SumE7)>, StoreError> {
+        let rows = sqlx::query(BALANCES).fetch_all(&mut *self.inner).await?;
+        rows.iter().map(balance).collect()
+    }
+
+    /// The balances of these accounts; one never posted to is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn balances_of(
+        &mut self,
+        accounts: &[AccountName],
+    ) -> Result<BTreeMap<AccountName, SumE7>, StoreError> {
+        let keys: Vec<String> = accounts.iter().map(AccountName::key).collect();
+        let rows = BALANCES_OF
+            .fetch(self, &keys, |query, key| query.bind(key))
+            .await?;
+        rows.iter().map(balance).collect()
+    }
+
+    async fn entries_of(&mut self, ids: &[&str]) -> Result<BTreeMap<EntryId, Entry>, StoreError> {
+        let heads = ENTRIES_OF
+            .fetch(self, ids, |query, id| query.bind(*id))
+            .await?;
+        if heads.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let found: Vec<String> = heads
+            .iter()
+            .map(|row| row.try_get("id"))
+            .collect::<Result<_, _>>()?;
+        let lines = POSTINGS_OF
+            .fetch(self, &found, |query, id| query.bind(id))
+            .await?;
+        let mut postings: BTreeMap<String, Vec<PostingRow>> = BTreeMap::new();
+        for row in &lines {
+            let entry: String = row.try_get("entry")?;
+            postings.entry(entry).or_default().push(PostingRow {
+                number: row.try_get("number")?,
+                account: row.try_get("account")?,
+                amount_e7: row.try_get("amount")?,
+            });
+        }
+        let mut entries = BTreeMap::new();
+        for row in &heads {
+            let head = EntryRow {
+                id: row.try_get("id")?,
+                day: row.try_get("day")?,
+                memo: row.try_get("memo")?,
+                corrects: row.try_get("corrects")?,
+            };
+            let lines = postings.remove(&head.id).unwrap_or_default();
+            let entry = entry_of(&head, &lines)?;
+            entries.insert(entry.id().clone(), entry);
+        }
+        Ok(entries)
+    }
+
+    /// The entry that another corrects, and whether it is reversed, with what is about to be
+    /// inserted counted in.
+    async fn original(
+        &mut self,
+        id: &EntryId,
+        known: &BTreeMap<EntryId, Entry>,
+    ) -> Result<Option<(Entry, bool)>, StoreError> {
+        let entry = match known.get(id) {
+            Some(entry) => Some(entry.clone()),
+            None => self.entry(id).await?,
+        };
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        let row =
+            sqlx::query("SELECT COUNT(*) FROM entry WHERE corrects = $1 AND memo = 'reversal'")
+                .bind(id.as_str())
+                .fetch_one(&mut *self.inner)
+                .await?;
+        let stored: i64 = row.try_get(0)?;
+        let about_to_be = known
+            .values()
+            .any(|e| e.memo() == tongtu_ledger::Memo::Reversal && e.corrects() == Some(id));
+        Ok(Some((entry, stored > 0 || about_to_be)))
+    }
+}
+
+fn balance(row: &AnyRow) -> Result<(AccountName, SumE7), StoreError> {
+    let key: &str = row.try_get("account")?;
+    let (fen, rest): (i64, i64) = (row.try_get("fen")?, row.try_get("rest")?);
+    let sum = SumE7::new(i128::from(fen) * E7 + i128::from(rest));
+    Ok((AccountName::parse(key)?, sum))
+}

@@ -1,0 +1,255 @@
+//! What arrived: batches, ride records, repeated lines.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::bulk::Bulk;
+use crate::{StoreError, Tx};
+
+/// A row of table `batch`: one upload or one file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BatchRow {
+    /// Its id.
+    pub id: String,
+    /// The terminal or body that sent it.
+    pub sender: String,
+    /// Unix seconds.
+    pub received_at: i64,
+    /// How many records it brought, repeated lines too.
+    pub records: i64,
+    /// The settlement day it was sealed into, days since 1970-01-01.
+    pub day: Option<i64>,
+}
+
+/// A row of table `ride`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RideRow {
+    /// The record's id.
+    pub record: String,
+    /// The batch that brought it.
+    pub batch: String,
+    /// Its 0-based place there.
+    pub number: i64,
+    /// Who accepted it, as it says.
+    pub acquirer: String,
+    /// Whose code it carries.
+    pub issuer: String,
+    /// The rider's account.
+    pub account: String,
+    /// When the code was generated, Unix seconds.
+    pub generated_at: i64,
+    /// When it was scanned, Unix seconds.
+    pub scanned_at: i64,
+    /// Whole fen.
+    pub amount: i64,
+    /// 0 single, 1 entry, 2 exit.
+    pub direction: i64,
+    /// The merchant category, 4 digits.
+    pub category: String,
+    /// The line; empty where none is known.
+    pub line: String,
+    /// The record as the terminal wrote it, if an upload brought it.
+    pub body: Option<Vec<u8>>,
+}
+
+/// A row of table `repeated_line`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RepeatedRow {
+    /// The batch.
+    pub batch: String,
+    /// The 0-based place there.
+    pub number: i64,
+    /// The record id that was taken.
+    pub record: String,
+}
+
+const RIDE_INSERT: Bulk = Bulk {
+    head: "INSERT INTO ride (record, batch, number, acquirer, issuer, account, generated_at, \
+           scanned_at, amount, direction, category, line, body) VALUES",
+    columns: 13,
+    tail: "ON CONFLICT (record) DO NOTHING RETURNING record",
+};
+
+const REPEATED_INSERT: Bulk = Bulk {
+    head: "INSERT INTO repeated_line (batch, number, record) VALUES",
+    columns: 3,
+    tail: "ON CONFLICT (batch, number) DO NOTHING",
+};
+
+const BODIES_OF: Bulk = Bulk {
+    head: "SELECT record, body FROM ride WHERE record IN (SELECT column1 FROM (VALUES",
+    columns: 1,
+    tail: ") AS asked)",
+};
+
+impl Tx {
+    /// Stores a batch; false when its id is taken.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn batch_insert(&mut self, row: &BatchRow) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO batch (id, sender, received_at, records, day) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(&row.id)
+        .bind(&row.sender)
+        .bind(row.received_at)
+        .bind(row.records)
+        .bind(row.day)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Stamps every batch that has no day yet. One statement: an upload that is not committed
+    /// when it runs is not seen, and falls into the next day.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn batches_seal(&mut self, day: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query("UPDATE batch SET day = $1 WHERE day IS NULL")
+            .bind(day)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// The batches of a day, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn batches_of_day(&mut self, day: i64) -> Result<Vec<BatchRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, sender, received_at, records, day FROM batch WHERE day = $1 ORDER BY id",
+        )
+        .bind(day)
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let batch = |row: &AnyRow| {
+            Ok(BatchRow {
+                id: row.try_get("id")?,
+                sender: row.try_get("sender")?,
+                received_at: row.try_get("received_at")?,
+                records: row.try_get("records")?,
+                day: row.try_get("day")?,
+            })
+        };
+        rows.iter().map(batch).collect()
+    }
+
+    /// Stores rides whose record ids are free; gives the ids stored. The others are as they
+    /// were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rides_insert(&mut self, rows: &[RideRow]) -> Result<BTreeSet<String>, StoreError> {
+        let stored = RIDE_INSERT
+            .fetch(self, rows, |query, row| {
+                query
+                    .bind(&row.record)
+                    .bind(&row.batch)
+                    .bind(row.number)
+                    .bind(&row.acquirer)
+                    .bind(&row.issuer)
+                    .bind(&row.account)
+                    .bind(row.generated_at)
+                    .bind(row.scanned_at)
+                    .bind(row.amount)
+                    .bind(row.direction)
+                    .bind(&row.category)
+                    .bind(&row.line)
+                    .bind(&row.body)
+            })
+            .await?;
+        let stored = stored.iter().map(|row| row.try_get("record"));
+        Ok(stored.collect::<Result<_, _>>()?)
+    }
+
+    /// The bodies stored under these record ids.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ride_bodies(
+        &mut self,
+        records: &[String],
+    ) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
+        let rows = BODIES_OF
+            .fetch(self, records, |query, record| query.bind(record))
+            .await?;
+        let body = |row: &AnyRow| Ok((row.try_get("record")?, row.try_get("body")?));
+        rows.iter().map(body).collect()
+    }
+
+    /// Notes lines whose record id is taken.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn repeated_insert(&mut self, rows: &[RepeatedRow]) -> Result<(), StoreError> {
+        REPEATED_INSERT
+            .execute(self, rows, |query, row| {
+                query.bind(&row.batch).bind(row.number).bind(&row.record)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The repeated lines of a day, by batch and place.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn repeated_of_day(&mut self, day: i64) -> Result<Vec<RepeatedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.batch, r.number, r.record FROM batch b \
+             JOIN repeated_line r ON r.batch = b.id WHERE b.day = $1 ORDER BY r.batch, r.number",
+        )
+        .bind(day)
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let repeated = |row: &AnyRow| {
+            Ok(RepeatedRow {
+                batch: row.try_get("batch")?,
+                number: row.try_get("number")?,
+                record: row.try_get("record")?,
+            })
+        };
+        rows.iter().map(repeated).collect()
+    }
+
+    /// The rides sealed into a day, bodies too, by batch and place.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rides_of_day(&mut self, day: i64) -> Result<Vec<RideRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.record, r.batch, r.number, r.acquirer, r.issuer, r.account, \
+             r.generated_at, r.scanned_at, r.amount, r.direction, r.category, r.line, r.body \
+             FROM batch b JOIN ride r ON r.batch = b.id WHERE b.day = $1 \
+             ORDER BY r.batch, r.number",
+        )
+        .bind(day)
+        .fetch_all(&mut *self.inner)
+        .await?;
+        rows.iter().map(ride).collect()
+    }
+}
+
+fn ride(row: &AnyRow) -> Result<RideRow, StoreError> {
+    Ok(RideRow {
+        record: row.try_get("record")?,
+        batch: row.try_get("batch")?,
+        number: row.try_get("number")?,
+        acquirer: row.try_get("acquirer")?,
+        issuer: row.try_get("issuer")?,
+        account: row.try_get("account")?,
+        generated_at: row.try_get("generated_at")?,
+        scanned_at: row.try_get("scanned_at")?,
+        amount: row.try_get("amount")?,
+        direction: row.try_get("direction")?,
+        category: row.try_get("category")?,
+        line: row.try_get("line")?,
+        body: row.try_get("body")?,
+    })
+}

@@ -1,0 +1,125 @@
+//! Terminals, and what they sent that did not hold.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::bulk::Bulk;
+use crate::{StoreError, Tx};
+
+/// A row of table `terminal`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TerminalRow {
+    /// The terminal number, 12 digits.
+    pub number: String,
+    /// Serial of its certificate, 4 bytes.
+    pub serial: Vec<u8>,
+    /// Its public key, 33 bytes.
+    pub public_key: Vec<u8>,
+    /// Unix seconds.
+    pub registered_at: i64,
+}
+
+/// A row of table `rejected_upload`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RejectedRow {
+    /// A digest over terminal and body, 32 bytes: the same sent again is kept once.
+    pub digest: Vec<u8>,
+    /// The uploading terminal.
+    pub terminal: String,
+    /// Unix seconds.
+    pub arrived_at: i64,
+    /// What did not hold.
+    pub reason: String,
+    /// The record as it came.
+    pub body: Vec<u8>,
+}
+
+const REJECTED_INSERT: Bulk = Bulk {
+    head: "INSERT INTO rejected_upload (digest, terminal, arrived_at, reason, body) VALUES",
+    columns: 5,
+    tail: "ON CONFLICT (digest) DO NOTHING",
+};
+
+impl Tx {
+    /// Registers a terminal; false when the number is taken.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn terminal_insert(&mut self, row: &TerminalRow) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO terminal (number, serial, public_key, registered_at) \
+             VALUES ($1, $2, $3, $4) ON CONFLICT (number) DO NOTHING",
+        )
+        .bind(&row.number)
+        .bind(&row.serial)
+        .bind(&row.public_key)
+        .bind(row.registered_at)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The terminal of that number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn terminal(&mut self, number: &str) -> Result<Option<TerminalRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT number, serial, public_key, registered_at FROM terminal WHERE number = $1",
+        )
+        .bind(number)
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        Ok(Some(TerminalRow {
+            number: row.try_get("number")?,
+            serial: row.try_get("serial")?,
+            public_key: row.try_get("public_key")?,
+            registered_at: row.try_get("registered_at")?,
+        }))
+    }
+
+    /// Keeps refused records as evidence, each once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rejected_insert(&mut self, rows: &[RejectedRow]) -> Result<(), StoreError> {
+        REJECTED_INSERT
+            .execute(self, rows, |query, row| {
+                query
+                    .bind(&row.digest)
+                    .bind(&row.terminal)
+                    .bind(row.arrived_at)
+                    .bind(&row.reason)
+                    .bind(&row.body)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// All refused records, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rejected_uploads(&mut self) -> Result<Vec<RejectedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT digest, terminal, arrived_at, reason, body FROM rejected_upload \
+             ORDER BY arrived_at, digest",
+        )
+        .fetch_all(&mut *self.inner)
+        .await?;
+        rows.iter().map(rejected).collect()
+    }
+}
+
+fn rejected(row: &AnyRow) -> Result<RejectedRow, StoreError> {
+    Ok(RejectedRow {
+        digest: row.try_get("digest")?,
+        terminal: row.try_get("terminal")?,
+        arrived_at: row.try_get("arrived_at")?,
+        reason: row.try_get("reason")?,
+        body: row.try_get("body")?,
+    })
+}
