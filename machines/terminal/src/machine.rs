@@ -168,14 +168,13 @@ impl ScanTerminal {
         let mark = store.lists_mark();
         let held = HeldLists::admit(self.lists.as_ref(), mark, &bundle, digest, now)?;
         let mut tariff = self.tariff.clone();
-        let book = FareBook::parse(bundle.fare_book.as_bytes())?;
         // Bundles come hourly for the blacklists' sake; the same book again is not news.
         let same_book = self
             .lists
             .as_ref()
             .is_some_and(|old| old.fare_text == bundle.fare_book);
         if !same_book {
-            tariff.adopt(book)?;
+            tariff.adopt(FareBook::parse(bundle.fare_book.as_bytes())?)?;
         }
         if mark != Some(held.mark()) {
             store.remember_lists(held.mark())?;

@@ -105,7 +105,24 @@ impl SimMedium {
     /// from before do nothing any more.
     #[must_use]
     pub fn reboot(&self, survival: &Survival) -> Self {
+        let survivors = self.survivors(survival);
         let mut disk = self.disk();
+        disk.durable = survivors;
+        disk.seen = disk.durable.clone();
+        disk.power = None;
+        disk.is_off = false;
+        disk.boots += 1;
+        disk.faults.clear();
+        Self {
+            disk: Arc::clone(&self.disk),
+            boot: disk.boots,
+        }
+    }
+
+    /// What a power cut at this moment would leave; nothing happens to the device.
+    #[must_use]
+    pub fn survivors(&self, survival: &Survival) -> Vec<u8> {
+        let disk = self.disk();
         let unsynced = disk.seen[disk.durable.len()..].to_vec();
         let kept = match survival {
             Survival::Nothing => Vec::new(),
@@ -122,16 +139,7 @@ impl SimMedium {
                 kept
             }
         };
-        disk.durable.extend(kept);
-        disk.seen = disk.durable.clone();
-        disk.power = None;
-        disk.is_off = false;
-        disk.boots += 1;
-        disk.faults.clear();
-        Self {
-            disk: Arc::clone(&self.disk),
-            boot: disk.boots,
-        }
+        [&disk.durable[..], &kept].concat()
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {

@@ -1,0 +1,11 @@
+//! The journal: plain use, device faults, tears at every byte, damage, files, and a model.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod damage;
+mod fault;
+mod file;
+mod fixture;
+mod model;
+mod plain;
+mod street;
+mod tear;
