@@ -30,6 +30,26 @@ pub struct FileInfo {
     pub length: u64,
 }
 
+/// Every exchange file that a node has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFilesView {
+    /// The files, by day, receiver and place.
+    pub files: Vec<MadeFile>,
+}
+
+/// An exchange file that a node has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFile {
+    /// Who was or is to have it, 8 digits.
+    pub receiver: String,
+    /// The file's name, 33 characters.
+    pub name: String,
+    /// The SM3 digest of its bytes, 32 bytes.
+    pub digest: Hex,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
 /// The answer to a delivered file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileReceipt {

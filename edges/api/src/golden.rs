@@ -174,6 +174,17 @@ fn files() {
         r#"{"files":[{"name":"CQ","digest":"d1","length":120}]}"#,
     );
     check_answer(
+        &MadeFilesView {
+            files: vec![MadeFile {
+                receiver: "01341000".into(),
+                name: "BP".into(),
+                digest: hex(&[0xd1]),
+                length: 120,
+            }],
+        },
+        r#"{"files":[{"receiver":"01341000","name":"BP","digest":"d1","length":120}]}"#,
+    );
+    check_answer(
         &FileReceipt {
             receipt: ReceiptKind::Stored,
         },

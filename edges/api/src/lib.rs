@@ -28,6 +28,7 @@
 //! | `GET /audit/ledger` | | [`LedgerView`] |
 //! | `GET /audit/rides?role=ROLE` | [`RidesQuery`] | [`RidesView`] |
 //! | `GET /audit/rejected` | | [`RejectedView`] |
+//! | `GET /audit/files` | | [`MadeFilesView`] |
 //! | `POST /pump` | | [`PumpReport`] |
 //!
 //! What goes wrong is answered with [`ApiError`] and a status outside 200..=299.
@@ -59,7 +60,10 @@ pub use audit::{
 };
 pub use day::{DayPhase, DayView, PositionView};
 pub use error::ApiError;
-pub use file::{FileConfirm, FileInfo, FileReceipt, FilesView, ReceiptKind, ReceiverQuery};
+pub use file::{
+    FileConfirm, FileInfo, FileReceipt, FilesView, MadeFile, MadeFilesView, ReceiptKind,
+    ReceiverQuery,
+};
 pub use hex::Hex;
 pub use node::{HealthView, PumpProblem, PumpReport, PumpStep};
 

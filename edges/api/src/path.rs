@@ -41,6 +41,8 @@ pub const AUDIT_LEDGER: &str = "/audit/ledger";
 pub const AUDIT_RIDES: &str = "/audit/rides";
 /// `GET`: refused uploads and alarms.
 pub const AUDIT_REJECTED: &str = "/audit/rejected";
+/// `GET`: every exchange file that the node has made.
+pub const AUDIT_FILES: &str = "/audit/files";
 /// `POST`: the node exchanges files with its parent now.
 pub const PUMP: &str = "/pump";
 
@@ -66,6 +68,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", AUDIT_LEDGER),
     ("GET", AUDIT_RIDES),
     ("GET", AUDIT_REJECTED),
+    ("GET", AUDIT_FILES),
     ("POST", PUMP),
 ];
 

@@ -129,6 +129,12 @@ impl Door {
         all.into_iter().map(|(_, record)| record).collect()
     }
 
+    /// Whether no lists were taken since the start; nothing is accepted without them.
+    #[must_use]
+    pub fn has_no_lists(&self, now: Timestamp) -> bool {
+        self.terminal.lists_status(now).version.is_none()
+    }
+
     /// Fetches the acquirer's lists if there are newer ones, or any after a restart.
     ///
     /// # Errors
@@ -253,6 +259,10 @@ async fn scan(
     let bytes = hex_decode(&body.code).map_err(invalid("code"))?;
     let open_entry = body.open_entry.map(entry).transpose()?;
     let mut door = shared.0.lock().await;
+    if door.has_no_lists(now) {
+        // After a restart lists come from the acquirer; without them the scan says R20.
+        let _ = door.refresh_lists(now).await;
+    }
     let outcome = door.scan(&bytes, now, open_entry);
     let display = |lang| {
         outcome

@@ -360,6 +360,16 @@ impl Client {
         request.timeout(LONG_TIMEOUT).json().await
     }
 
+    /// Every exchange file that the node has made, with its receiver.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn files_made(&self) -> Result<Vec<api::MadeFile>, ClientError> {
+        let request = self.get(path::AUDIT_FILES, path::AUDIT_FILES.into());
+        let api::MadeFilesView { files } = request.json().await?;
+        Ok(files)
+    }
+
     fn get(&self, pattern: &'static str, at: String) -> Request {
         self.request(Method::GET, pattern, at)
     }

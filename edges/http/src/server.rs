@@ -115,6 +115,7 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
         .route(path::AUDIT_LEDGER, get(audit::ledger_view))
         .route(path::AUDIT_RIDES, get(audit::rides_view))
         .route(path::AUDIT_REJECTED, get(audit::rejected_view))
+        .route(path::AUDIT_FILES, get(audit::files_made))
         .route(path::PUMP, post(node::pump))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .fallback(request::no_such_route)

@@ -179,7 +179,7 @@ pub const NETWORK: &str = "METRO";
 impl Country {
     /// Founds the country.
     #[must_use]
-    pub fn found(seed: Seed, riders: usize, first_day: BusinessDay) -> Self {
+    pub fn found(seed: Seed, scale: Scale, first_day: BusinessDay) -> Self {
         let root_key = seed.key("root");
         let expiry = "1240".parse().expect("a month");
         let root = Root::self_sign(CA_INDEX, expiry, &root_key)
@@ -213,9 +213,9 @@ impl Country {
         let stranger = certify(InstitutionCode::parse(STRANGER).expect("eight digits"), 9);
         let posts = cities
             .iter()
-            .flat_map(|city| posts_of(city, seed))
+            .flat_map(|city| posts_of(city, seed, scale))
             .collect();
-        let riders = riders_of(seed, riders, first_day);
+        let riders = riders_of(seed, scale.riders, first_day);
         Self {
             seed,
             root,
@@ -291,12 +291,40 @@ fn with_airport_line(book: &str) -> String {
     }
 }
 
-/// Stations of the demo's gates in each city.
-const STATIONS: usize = 10;
-/// Buses on each ordinary line.
-const BUSES: usize = 3;
+/// How large the country is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scale {
+    /// Riders, both cities together.
+    pub riders: usize,
+    /// Metro stations with gates in each city, at least two.
+    pub stations: usize,
+    /// Buses on each of a city's two ordinary lines, at least one.
+    pub buses: usize,
+}
 
-fn posts_of(city: &City, seed: Seed) -> Vec<Post> {
+impl Scale {
+    /// The demo's: some hundred riders, ten stations and three buses a line in each city.
+    #[must_use]
+    pub const fn demo(riders: usize) -> Self {
+        Self {
+            riders,
+            stations: 10,
+            buses: 3,
+        }
+    }
+
+    /// Small enough that every terminal can be a process of its own.
+    #[must_use]
+    pub const fn village(riders: usize) -> Self {
+        Self {
+            riders,
+            stations: 2,
+            buses: 1,
+        }
+    }
+}
+
+fn posts_of(city: &City, seed: Seed, scale: Scale) -> Vec<Post> {
     let mut dice = seed.dice(&format!("stations {}", city.node));
     let network = LineCode::parse(NETWORK).expect("a line code");
     let network = city
@@ -307,10 +335,11 @@ fn posts_of(city: &City, seed: Seed) -> Vec<Post> {
     for i in (1..stations.len()).rev() {
         stations.swap(i, dice.index(i + 1));
     }
-    stations.truncate(STATIONS);
+    stations.truncate(scale.stations.max(2));
     stations.sort();
     let mut places = Vec::new();
-    for (line, count) in [("B00001", BUSES), ("B00002", BUSES), (AIRPORT_LINE, 1)] {
+    let buses = scale.buses.max(1);
+    for (line, count) in [("B00001", buses), ("B00002", buses), (AIRPORT_LINE, 1)] {
         for n in 1..=count {
             let vehicle = format!("{}{n:02}", &line[2..]);
             places.push(Place::Bus {

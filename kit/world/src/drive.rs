@@ -518,6 +518,17 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         })
     }
 
+    /// Who looks after the processes.
+    pub const fn caretaker(&mut self) -> &mut C {
+        &mut self.caretaker
+    }
+
+    /// The bytes that a rider's phone showed last.
+    #[must_use]
+    pub fn shown(&self, rider: usize) -> &[u8] {
+        self.phones.get(rider).map_or(&[], |phone| &phone.last)
+    }
+
     /// Asks every node what it holds.
     ///
     /// # Errors

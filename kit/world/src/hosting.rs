@@ -3,14 +3,17 @@
 //! They share nothing but the loopback interface: whatever one knows of another came over
 //! HTTP. The same settings can be written to a folder for nodes in processes of their own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tongtu_clearing::{CutOff, FeeRules, Topology};
-use tongtu_config::{AcquirerFile, ClockKind, IssuerFile, NodeFile, write_key};
+use tongtu_codec::hex_encode;
+use tongtu_config::{
+    AcquirerFile, ClockKind, IssuerFile, NodeFile, PostFile, TerminalFile, write_key,
+};
 use tongtu_http::client::Client;
 use tongtu_http::{Clock, server};
 use tongtu_ride_code::Policy;
@@ -18,7 +21,7 @@ use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
 use tongtu_sql::Store;
 
 use crate::WorldError;
-use crate::country::{Country, LIFETIME_S, LIMIT, NODES, VALIDITY_S};
+use crate::country::{Country, LIFETIME_S, LIMIT, NETWORK, NODES, Place, Post, VALIDITY_S};
 
 /// Issuer-defined data in the demo's codes.
 const ISSUER_DATA: &str = "TONGTU DEMO";
@@ -147,7 +150,12 @@ pub fn parent_of(index: usize) -> Option<usize> {
 ///
 /// # Errors
 /// [`WorldError`] when a file cannot be written.
-pub fn write_settings(country: &Country, folder: &Path, ports: &[u16]) -> Result<(), WorldError> {
+pub fn write_settings(
+    country: &Country,
+    folder: &Path,
+    ports: &[u16],
+    clock: ClockKind,
+) -> Result<(), WorldError> {
     for (index, name) in NODES.iter().enumerate() {
         let place = folder.join(name.id);
         std::fs::create_dir_all(&place).map_err(|e| WorldError::file(&place, e))?;
@@ -201,7 +209,7 @@ pub fn write_settings(country: &Country, folder: &Path, ports: &[u16]) -> Result
             listen: format!("127.0.0.1:{}", ports[index]),
             store: "sqlite:node.db".to_owned(),
             parent: parent_of(index).map(|p| format!("http://127.0.0.1:{}", ports[p])),
-            clock: ClockKind::Simulated,
+            clock,
             topology: "topology.txt".to_owned(),
             fee_rules: "fee-rules.txt".to_owned(),
             roots: vec![root_name],
@@ -216,4 +224,58 @@ pub fn write_settings(country: &Country, folder: &Path, ports: &[u16]) -> Result
         file.save(&place.join("node.toml"))?;
     }
     Ok(())
+}
+
+/// Writes the settings of every terminal to `folder/terminal-<number>/`.
+///
+/// `ports` are the ports to listen on, in the order of the country's posts; `urls` the nodes'.
+///
+/// # Errors
+/// [`WorldError`] when a file cannot be written.
+pub fn write_terminals(
+    country: &Country,
+    folder: &Path,
+    ports: &[u16],
+    urls: &[String],
+    clock: ClockKind,
+) -> Result<(), WorldError> {
+    for (post, port) in country.posts.iter().zip(ports) {
+        let place = terminal_folder(folder, post);
+        std::fs::create_dir_all(&place).map_err(|e| WorldError::file(&place, e))?;
+        write_key(&place.join("sam.key"), &country.terminal_key(post.number))?;
+        let network = NETWORK.to_owned();
+        let file = TerminalFile {
+            acquirer: NODES[post.city].institution().as_acquirer().to_string(),
+            terminal: post.number.to_string(),
+            serial: hex_encode(&post.serial),
+            listen: format!("127.0.0.1:{port}"),
+            acquirer_url: urls[post.city].clone(),
+            clock,
+            journal: "records.journal".to_owned(),
+            sam_key: "sam.key".to_owned(),
+            list_key: hex_encode(&country.list_key(post.city).public().to_compressed()),
+            post: match &post.place {
+                Place::Bus { line, vehicle } => PostFile::Bus {
+                    line: line.to_string(),
+                    vehicle: vehicle.to_string(),
+                },
+                Place::Entry { station } => PostFile::Entry {
+                    network,
+                    station: station.to_string(),
+                },
+                Place::Exit { station } => PostFile::Exit {
+                    network,
+                    station: station.to_string(),
+                },
+            },
+        };
+        file.save(&place.join("terminal.toml"))?;
+    }
+    Ok(())
+}
+
+/// Where the settings of a terminal lie.
+#[must_use]
+pub fn terminal_folder(folder: &Path, post: &Post) -> PathBuf {
+    folder.join(format!("terminal-{}", post.number))
 }

@@ -121,10 +121,20 @@ impl Terminals {
                     }),
                 };
                 let client = &clients[post];
-                let answer = insist_door(caretaker, "scanning", at, async || {
+                let mut answer = insist_door(caretaker, "scanning", at, async || {
                     client.scan(&body, at).await
                 })
                 .await?;
+                // Restarted while its acquirer was down: no lists yet. The rider waits.
+                for _ in 0..ASK_MAX {
+                    if answer.verdict != Verdict::TerminalState.code() || !caretaker.mend().await {
+                        break;
+                    }
+                    answer = insist_door(caretaker, "scanning", at, async || {
+                        client.scan(&body, at).await
+                    })
+                    .await?;
+                }
                 if let Some(seq) = answer.seq {
                     // The beep. If it is lost the terminal must assume that nobody was told.
                     let _ = client.told(seq, at).await;

@@ -205,15 +205,22 @@ fn symbols(bytes: &[u8]) -> Result<Vec<Found>, Failure> {
 }
 
 fn unreadable_picture(error: &SymbolError) -> Failure {
+    let hint = match error {
+        SymbolError::UnknownImageFormat => both(
+            "give a PNG or JPEG; an SVG has to be turned into one first",
+            "请给出 PNG 或 JPEG 图片；SVG 需先转换",
+        ),
+        _ => both(
+            "the symbol needs its light border of four modules, and three pixels a module",
+            "二维码四周要留四个模块的空白，每个模块至少三个像素",
+        ),
+    };
     Failure::usage(both(
         "no code can be read from the image",
         "无法从图片中读出二维码",
     ))
     .because(error)
-    .hint(both(
-        "the symbol needs its light border of four modules, and three pixels a module",
-        "二维码四周要留四个模块的空白，每个模块至少三个像素",
-    ))
+    .hint(hint)
 }
 
 /// Runs `read` without printing the panics that it catches: a hostile picture may confuse the

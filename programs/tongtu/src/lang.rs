@@ -14,9 +14,8 @@ use clap::{Arg, Command, ValueEnum};
 /// A language that the program speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Lang {
-    /// Chinese
+    // No documentation comments here: clap would print them as help, and the names say it all.
     Zh,
-    /// English
     En,
 }
 
@@ -100,6 +99,10 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::key::root::HELP,
     crate::key::issuer::HELP,
     crate::key::user::HELP,
+    crate::demo::HELP,
+    crate::serve::HELP,
+    crate::terminal::HELP,
+    crate::crash::HELP,
     crate::docs::HELP,
     crate::completions::HELP,
 ];
@@ -173,10 +176,11 @@ fn in_chinese(command: Command, path: &str) -> Command {
 }
 
 fn argument_in_chinese(arg: Arg, path: &str) -> Arg {
-    let heading = if arg.is_positional() {
-        "参数"
-    } else {
-        "选项"
+    let heading = match arg.get_help_heading() {
+        // The root's own, common to all commands.
+        Some(_) => "通用选项",
+        None if arg.is_positional() => "参数",
+        None => "选项",
     };
     let mut arg = arg.help_heading(heading);
     if let Some(text) = row(&format!("{path}/{}", arg.get_id())) {
@@ -197,6 +201,7 @@ fn values_in_chinese(arg: &Arg) -> String {
         return text;
     }
     let values = arg.get_default_values().iter();
+    let values = values.filter(|value| !value.is_empty());
     let defaults: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
     if !defaults.is_empty() {
         text += &format!(" [默认：{}]", defaults.join(" "));
@@ -276,6 +281,7 @@ mod tests {
                 "Options:",
                 "Commands:",
                 "Arguments:",
+                "Common",
                 "[default",
                 "[possible",
             ] {

@@ -10,12 +10,17 @@
 mod clock;
 mod code;
 mod completions;
+mod crash;
+mod demo;
 mod docs;
 mod exit;
 mod input;
 mod key;
 mod lang;
 mod report;
+mod runtime;
+mod serve;
+mod terminal;
 mod test_chain;
 mod usage;
 
@@ -49,16 +54,21 @@ Exit codes: 0 done, 1 refused (a code that does not verify, a case that differs)
 )]
 struct Cli {
     /// Language of texts and help; by default that of LC_ALL, LC_MESSAGES or LANG
-    #[arg(long, global = true, value_name = "LANG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LANG",
+        help_heading = "Common options"
+    )]
     lang: Option<Lang>,
     /// Print one JSON document instead of text for people
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Common options")]
     json: bool,
     /// Explain this command
-    #[arg(short, long, global = true, action = ArgAction::Help)]
+    #[arg(short, long, global = true, action = ArgAction::Help, help_heading = "Common options")]
     help: Option<bool>,
     /// Print the version
-    #[arg(short = 'V', long, action = ArgAction::Version)]
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Common options")]
     version: Option<bool>,
     #[command(subcommand)]
     command: Command,
@@ -67,13 +77,20 @@ struct Cli {
 /// The commands, in the order in which the help lists them.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// A small country lives a day: riders, terminals, faults, clearing, audit
+    Demo(demo::Args),
     /// Ride codes: issue, show, read, verify, conform
     #[command(subcommand)]
     Code(code::Command),
     /// Test keys and certificates: roots, issuers, users
     #[command(subcommand)]
     Key(key::Command),
-    // demo, serve, crash and bench go here, each a module of its name.
+    /// Run a node, or the whole test country
+    Serve(serve::Args),
+    /// Run a scan terminal
+    Terminal(terminal::Args),
+    /// Kill nodes and terminals at random points of a day, and audit
+    Crash(crash::Args),
     /// Pages made from the tables that the codecs use
     #[command(subcommand)]
     Docs(docs::Command),
@@ -111,8 +128,12 @@ fn parse(args: Vec<OsString>, lang: Lang) -> Result<Cli, clap::Error> {
 
 fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
     match command {
+        Command::Demo(args) => demo::run(&args, report),
         Command::Code(command) => code::run(command, report),
         Command::Key(command) => key::run(command, report),
+        Command::Serve(args) => serve::run(&args, report),
+        Command::Terminal(args) => terminal::run(&args, report),
+        Command::Crash(args) => crash::run(&args, report),
         Command::Docs(command) => docs::run(command, report),
         Command::Completions(args) => completions::run(&args, report),
         Command::Help(args) => {

@@ -135,6 +135,17 @@ impl Report {
         self.line(&text)
     }
 
+    /// Prints a JSON document on one line, for commands that go on running.
+    pub(crate) fn compact(&mut self, value: &serde_json::Value) -> Result<(), Failure> {
+        self.line(&value.to_string())
+    }
+
+    /// Hands what was printed so far to the reader.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        let flushed = self.out.flush();
+        self.written(flushed)
+    }
+
     /// Says something beside the result, on stderr. Programs that read JSON are not told.
     pub(crate) fn note(&self, note: &Both) {
         if !self.json {

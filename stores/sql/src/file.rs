@@ -218,6 +218,28 @@ impl Tx {
         rows.iter().map(waiting).collect()
     }
 
+    /// Every file made for anybody, by day, receiver and place.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outgoing_all(&mut self) -> Result<Vec<(String, WaitingRow)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT receiver, name, digest, CAST(LENGTH(content) AS BIGINT) AS length \
+             FROM outgoing_file ORDER BY day, receiver, place, name",
+        )
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let made = |row: &AnyRow| {
+            let file = WaitingRow {
+                name: row.try_get("name")?,
+                digest: row.try_get("digest")?,
+                length: row.try_get("length")?,
+            };
+            Ok((row.try_get("receiver")?, file))
+        };
+        rows.iter().map(made).collect()
+    }
+
     /// Notes that the receiver has a file; the first time counts.
     ///
     /// # Errors

@@ -25,6 +25,21 @@ pub(super) async fn ledger_view(
     }))
 }
 
+pub(super) async fn files_made(
+    State(service): State<Service>,
+) -> Result<Json<api::MadeFilesView>, Failure> {
+    let files = service.node.files_made().await?;
+    let file_body = |file: &tongtu_services::MadeFile| api::MadeFile {
+        receiver: file.receiver.to_string(),
+        name: file.info.name.to_string(),
+        digest: api::Hex(file.info.digest.to_vec()),
+        length: file.info.length,
+    };
+    Ok(Json(api::MadeFilesView {
+        files: files.iter().map(file_body).collect(),
+    }))
+}
+
 pub(super) async fn rides_view(
     State(service): State<Service>,
     Asked(query): Asked<api::RidesQuery>,

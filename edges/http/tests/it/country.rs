@@ -42,6 +42,11 @@ pub(crate) fn day0() -> BusinessDay {
     BusinessDay::from_ymd(2026, 1, 1).unwrap()
 }
 
+/// After the cut-off of a day, when it may be closed.
+pub(crate) fn after(day: BusinessDay) -> Timestamp {
+    day.next().start_in_china().plus_s(4 * 3600)
+}
+
 pub(crate) fn nation() -> InstitutionCode {
     InstitutionCode::national()
 }

@@ -3,7 +3,7 @@
 use tongtu_api::{AmountE7, DayPhase, RideRole, RideState};
 use tongtu_types::BusinessDay;
 
-use crate::country::{Country, FARE, Rider, T0, Terminal, day0, status_of};
+use crate::country::{Country, FARE, Rider, T0, Terminal, after, day0, status_of};
 
 #[tokio::test]
 async fn settles_a_day_between_city_and_nation() {
@@ -21,7 +21,7 @@ async fn settles_a_day_between_city_and_nation() {
 
     let open = city.client.day_view(day0()).await.unwrap();
     assert_eq!((&*open.day, open.phase), ("2026-01-01", DayPhase::Open));
-    let evening = city_end();
+    let evening = after(day0());
     let (city_late, nation_late) = (city.client.at(evening), nation.client.at(evening));
     let closed = city_late.day_close(day0()).await.unwrap();
     assert_eq!((closed.records, closed.forwarded), (2, 1), "{closed:?}");
@@ -79,11 +79,6 @@ async fn settles_a_day_between_city_and_nation() {
     assert_eq!(rides[0].account, foreign.account.reveal());
 }
 
-/// After the cut-off of the first day.
-fn city_end() -> tongtu_types::Timestamp {
-    day0().next().start_in_china().plus_s(4 * 3600)
-}
-
 #[tokio::test]
 async fn a_day_that_never_was_is_open_and_empty() {
     let city = Country::new().beijing(None).await;
@@ -97,7 +92,18 @@ async fn a_day_that_never_was_is_open_and_empty() {
 #[tokio::test]
 async fn a_day_that_is_not_closed_is_not_settled() {
     let city = Country::new().beijing(None).await;
-    let error = city.client.day_settle(day0()).await.unwrap_err();
+    let late = city.client.at(after(day0()));
+    let error = late.day_settle(day0()).await.unwrap_err();
+    let (status, _) = status_of(&error);
+    assert!([409, 422, 503].contains(&status), "{error}");
+    let view = city.client.day_view(day0()).await.unwrap();
+    assert_eq!(view.phase, DayPhase::Open);
+}
+
+#[tokio::test]
+async fn a_day_that_is_not_over_is_not_closed() {
+    let city = Country::new().beijing(None).await;
+    let error = city.client.day_close(day0()).await.unwrap_err();
     let (status, _) = status_of(&error);
     assert!([409, 422, 503].contains(&status), "{error}");
     let view = city.client.day_view(day0()).await.unwrap();

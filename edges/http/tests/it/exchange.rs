@@ -3,7 +3,9 @@
 use tongtu_api::ReceiptKind;
 use tongtu_exchange_file::FileName;
 
-use crate::country::{Country, Rider, Served, T0, Terminal, beijing, day0, nation, status_of};
+use crate::country::{
+    Country, Rider, Served, T0, Terminal, after, beijing, day0, nation, status_of,
+};
 
 /// A file that Beijing has for the nation.
 async fn upward_file(country: &Country, city: &Served) -> (FileName, Vec<u8>) {
@@ -14,7 +16,8 @@ async fn upward_file(country: &Country, city: &Served) -> (FileName, Vec<u8>) {
         .records_upload(terminal.number, &[ride])
         .await
         .unwrap();
-    city.client.day_close(day0()).await.unwrap();
+    let late = city.client.at(after(day0()));
+    late.day_close(day0()).await.unwrap();
     let mut waiting = city.node.outbox_waiting().await.unwrap();
     assert_eq!(waiting.len(), 1);
     let (receiver, name, bytes) = waiting.remove(0);
@@ -53,8 +56,9 @@ async fn takes_a_file_once_and_no_other_under_its_name() {
 async fn hands_a_file_out_until_it_is_confirmed() {
     let country = Country::new();
     let nation = country.nation().await;
-    nation.client.day_close(day0()).await.unwrap();
-    nation.client.day_settle(day0()).await.unwrap();
+    let late = nation.client.at(after(day0()));
+    late.day_close(day0()).await.unwrap();
+    late.day_settle(day0()).await.unwrap();
 
     let client = &nation.client;
     let waiting = client.files_waiting(beijing()).await.unwrap();

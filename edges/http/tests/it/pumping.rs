@@ -5,13 +5,8 @@ use tongtu_http::client::Client;
 use tongtu_http::pump::pump;
 use tongtu_types::{BusinessDay, Timestamp};
 
-use crate::country::{Country, Rider, Served, T0, Terminal, day0};
+use crate::country::{Country, Rider, Served, T0, Terminal, after, day0};
 use crate::cutter::Cutter;
-
-/// After the cut-off of a day.
-fn after(day: BusinessDay) -> Timestamp {
-    day.next().start_in_china().plus_s(4 * 3600)
-}
 
 /// A city, the nation above it, and a rider whose rides both must know of.
 struct Pair {

@@ -83,6 +83,7 @@ fn rows() -> Vec<Row> {
         ("GET", path::AUDIT_LEDGER, s(path::AUDIT_LEDGER), Header(NOW_HEADER, "0x5"), 400, "http.bad_header", "header tongtu-now"),
         ("GET", path::AUDIT_RIDES, s("/audit/rides?role=rider"), Nothing, 400, "http.bad_query", "unknown variant `rider`, expected one of `issuer`, `acquirer`, `hub`"),
         ("GET", path::AUDIT_REJECTED, s(path::AUDIT_REJECTED), Header(NOW_HEADER, ""), 400, "http.bad_header", "header tongtu-now"),
+        ("GET", path::AUDIT_FILES, s(path::AUDIT_FILES), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
         ("POST", path::PUMP, s(path::PUMP), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
     ];
     rows

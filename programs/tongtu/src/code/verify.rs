@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tongtu_codec::hex_encode;
+use tongtu_ride_code::tolerant::Transform;
 use tongtu_ride_code::{
     BlackLists, Check, Policy, RecentCodes, RootTable, Scan, Step, Verdict, Verifier,
 };
@@ -220,11 +221,16 @@ fn print(answer: &Answer, input: &Code, report: &mut Report) -> Result<(), Failu
     let lang = report.lang();
     let (kind, length) = (answer.kind.name(lang), answer.length);
     let title = input.form.title();
-    let (form, transform) = (title.of(lang), lang.pick(input.transform.name()));
+    let form = title.of(lang);
+    let undone = match (input.transform, lang) {
+        (Transform::None, _) => String::new(),
+        (transform, Lang::En) => format!(" ({})", transform.name().0),
+        (transform, Lang::Zh) => format!("（{}）", transform.name().1),
+    };
     let (now, fare) = (Timestamp::new(answer.now), Fen::new(answer.fare_fen));
     report.line(&match lang {
-        Lang::En => format!("{kind}, {length} bytes, from {form} ({transform})"),
-        Lang::Zh => format!("{kind}，{length} 字节，来自{form}（{transform}）"),
+        Lang::En => format!("{kind}, {length} bytes, from {form}{undone}"),
+        Lang::Zh => format!("{kind}，{length} 字节，来自{form}{undone}"),
     })?;
     report.line(&match lang {
         Lang::En => format!("at {now}, fare {fare} CNY\n"),

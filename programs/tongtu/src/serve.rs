@@ -1,0 +1,156 @@
+//! `tongtu serve`: one node from its settings, or the whole test country.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tongtu_config::{ClockKind, NodeFile};
+use tongtu_http::client::Client;
+use tongtu_http::server::{self, Exposure};
+use tongtu_services::Node;
+use tongtu_sql::Store;
+use tongtu_types::BusinessDay;
+use tongtu_world::country::{NODES, Scale};
+use tongtu_world::{Country, Seed, hosting};
+
+use crate::exit::{Exit, Failure};
+use crate::lang::{Row, both};
+use crate::report::Report;
+use crate::runtime;
+
+pub(crate) const HELP: &[Row] = &[
+    (
+        "serve",
+        "运行一个节点；不给配置文件时运行整个测试国家（四个节点）",
+    ),
+    ("serve/config", "节点的 node.toml"),
+    ("serve/dir", "测试国家的文件夹；不存在时新建"),
+    ("serve/port", "测试国家第一个节点的端口，其余依次加一"),
+    (
+        "serve/danger_open",
+        "允许监听非本机地址；目前尚无认证，请勿用于真实网络",
+    ),
+    (
+        "serve#examples",
+        "示例：
+  tongtu serve
+  tongtu serve tongtu-country/beijing/node.toml
+  curl http://127.0.0.1:7302/health",
+    ),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tongtu serve
+  tongtu serve tongtu-country/beijing/node.toml
+  curl http://127.0.0.1:7302/health")]
+pub(crate) struct Args {
+    /// A node's node.toml; without it the whole test country is served
+    #[arg(value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the test country; made when it is not there
+    #[arg(long, value_name = "DIR", default_value = "tongtu-country")]
+    dir: PathBuf,
+    /// Port of the test country's first node; the others follow
+    #[arg(long, value_name = "PORT", default_value_t = 7300, value_parser = clap::value_parser!(u16).range(1024..=65_500))]
+    port: u16,
+    /// Allow other than loopback addresses; there is no authentication yet
+    #[arg(long)]
+    danger_open: bool,
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    runtime::log_to_stderr();
+    let exposure = if args.danger_open {
+        Exposure::DangerOpen
+    } else {
+        Exposure::Loopback
+    };
+    runtime::run(async {
+        match &args.config {
+            Some(file) => serve(std::slice::from_ref(file), exposure, report).await,
+            None => {
+                let files = test_country(&args.dir, args.port)?;
+                serve(&files, exposure, report).await
+            }
+        }
+    })
+}
+
+/// The settings of the test country's nodes, written if they are not there.
+fn test_country(dir: &Path, port: u16) -> Result<Vec<PathBuf>, Failure> {
+    let files: Vec<PathBuf> = NODES
+        .iter()
+        .map(|n| dir.join(n.id).join("node.toml"))
+        .collect();
+    if !files[0].exists() {
+        let first_day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
+        let country = Country::found(Seed(1), Scale::demo(0), first_day);
+        let ports: Vec<u16> = (0..4).map(|n| port + n).collect();
+        hosting::write_settings(&country, dir, &ports, ClockKind::System).map_err(|error| {
+            Failure::fault(both("cannot write the test country", "无法写出测试国家")).because(error)
+        })?;
+    }
+    Ok(files)
+}
+
+async fn serve(
+    files: &[PathBuf],
+    exposure: Exposure,
+    report: &mut Report,
+) -> Result<Exit, Failure> {
+    let mut servers = Vec::new();
+    let (stop, _) = tokio::sync::broadcast::channel::<()>(1);
+    for file in files {
+        let ready = NodeFile::load(file).map_err(|error| {
+            Failure::usage(both("the node's settings do not hold", "节点配置有误")).because(error)
+        })?;
+        let address: SocketAddr = ready.listen.parse().map_err(|_| {
+            Failure::usage(both(
+                "listen is not an address and port",
+                "listen 不是地址与端口",
+            ))
+            .because(&ready.listen)
+        })?;
+        let listener = server::bind(address, exposure).await.map_err(|error| {
+            Failure::fault(both("cannot listen", "无法监听")).because(format!("{address}: {error}"))
+        })?;
+        let bound = listener
+            .local_addr()
+            .map_err(|error| Failure::fault(both("cannot listen", "无法监听")).because(error))?;
+        let name = report
+            .lang()
+            .pick((&ready.config.name_en, &ready.config.name_zh))
+            .to_owned();
+        let code = ready.config.code;
+        let fault = |error: &dyn std::fmt::Display| {
+            Failure::fault(both("the node does not start", "节点无法启动")).because(error)
+        };
+        let store = Store::open(&ready.store_url).await.map_err(|e| fault(&e))?;
+        let node = Node::open(ready.config, store)
+            .await
+            .map_err(|e| fault(&e))?;
+        let parent = ready.parent.as_deref().map(Client::new);
+        let router = server::router(node, runtime::clock(ready.clock), parent);
+        let mut stopped = stop.subscribe();
+        let shutdown = async move {
+            // A dropped sender stops the node just as well.
+            let _ = stopped.recv().await;
+        };
+        servers.push(tokio::spawn(server::serve(listener, router, shutdown)));
+        if report.json() {
+            report.compact(
+                &serde_json::json!({ "node": code.as_str(), "url": format!("http://{bound}") }),
+            )?;
+        } else {
+            report.line(&format!("{name} {code}  http://{bound}"))?;
+        }
+        report.flush()?;
+    }
+    runtime::until_told_to_stop().await;
+    drop(stop);
+    for server in servers {
+        // A node that panicked has said so on stderr.
+        let _ = server.await;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,81 @@
+//! `tongtu terminal`: a scan terminal in a process of its own.
+
+use std::path::PathBuf;
+
+use tokio::net::TcpListener;
+use tongtu_config::TerminalFile;
+use tongtu_door::Door;
+use tongtu_http::client::Client;
+use tongtu_journal::{FileJournal, Limits};
+
+use crate::exit::{Exit, Failure};
+use crate::lang::{Row, both};
+use crate::report::Report;
+use crate::runtime;
+
+pub(crate) const HELP: &[Row] = &[
+    (
+        "terminal",
+        "运行一台扫码终端：本机扫码入口、断电安全的记录存储、上传",
+    ),
+    ("terminal/config", "终端的 terminal.toml"),
+    (
+        "terminal#examples",
+        "示例：
+  tongtu terminal terminal-100000000001/terminal.toml",
+    ),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tongtu terminal terminal-100000000001/terminal.toml")]
+pub(crate) struct Args {
+    /// The terminal's terminal.toml
+    #[arg(value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    runtime::log_to_stderr();
+    runtime::run(serve(args, report))
+}
+
+async fn serve(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    let ready = TerminalFile::load(&args.config).map_err(|error| {
+        Failure::usage(both("the terminal's settings do not hold", "终端配置有误")).because(error)
+    })?;
+    let journal = FileJournal::open(&ready.journal, Limits::default()).map_err(|error| {
+        Failure::fault(both("the record store cannot be used", "记录存储不可用")).because(error)
+    })?;
+    let number = ready.setup.profile.terminal;
+    let acquirer = Client::new(&ready.acquirer_url);
+    let door = Door::open(ready.setup, Box::new(journal), acquirer).map_err(|error| {
+        Failure::fault(both("the terminal does not start", "终端无法启动")).because(error)
+    })?;
+    let listener = TcpListener::bind(&ready.listen).await;
+    let bound = listener.and_then(|l| l.local_addr().map(|a| (l, a)));
+    let (listener, address) = bound.map_err(|error| {
+        Failure::fault(both("cannot listen", "无法监听"))
+            .because(format!("{}: {error}", ready.listen))
+    })?;
+    if !address.ip().is_loopback() {
+        return Err(Failure::usage(both(
+            "a terminal's door opens on loopback only",
+            "终端的扫码入口只允许本机地址",
+        ))
+        .because(address));
+    }
+    if report.json() {
+        report.compact(&serde_json::json!({
+            "terminal": number.as_str(), "url": format!("http://{address}")
+        }))?;
+    } else {
+        report.line(&format!("{number}  http://{address}"))?;
+    }
+    report.flush()?;
+    let clock = runtime::clock(ready.clock);
+    tongtu_door::serve(listener, door, clock, runtime::until_told_to_stop())
+        .await
+        .map_err(|error| Failure::fault(both("the terminal stopped", "终端停止")).because(error))?;
+    Ok(Exit::Done)
+}

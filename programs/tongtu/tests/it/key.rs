@@ -1,0 +1,363 @@
+//! `tongtu key`: from an empty folder to a code that verifies.
+
+use std::path::Path;
+
+use crate::run::{Ran, folder, published, tongtu_in};
+
+fn run(folder: &Path, args: &[&str]) -> Ran {
+    tongtu_in(folder, args, b"", &[])
+}
+
+/// Makes a whole chain in a folder.
+fn chain(folder: &Path) {
+    for args in [
+        &["key", "root", "new", "--index", "1A", "--expiry", "1240"][..],
+        &[
+            "key", "issuer", "new", "--issuer", "01345810", "--expiry", "1230",
+        ],
+        &[
+            "key",
+            "issuer",
+            "sign",
+            "--root",
+            "01010000.JG1A",
+            "--root-key",
+            "root-1A.key",
+            "--application",
+            "issuer-01345810-000001.application",
+        ],
+        &["key", "user", "new"],
+    ] {
+        let ran = run(folder, args);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+const ISSUE: [&str; 10] = [
+    "code",
+    "issue",
+    "--issuer-cert",
+    "013458100000011230.IG1A",
+    "--issuer-key",
+    "issuer-01345810-000001.key",
+    "--user-key",
+    "user.key",
+    "--account",
+    "3104581000000000017",
+];
+
+#[test]
+fn a_chain_of_own_keys_issues_codes_that_verify() {
+    let folder = folder("key-chain");
+    chain(&folder);
+    let more = [
+        "--root",
+        "01010000.JG1A",
+        "--now",
+        "1767254400",
+        "--out",
+        "ride.png",
+    ];
+    let ran = run(&folder, &[&ISSUE[..], &more].concat());
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (0, ""),
+        "no TEST note: these are not the published keys"
+    );
+    let verify = ["code", "verify", "ride.png", "--now", "1767254405"];
+    let trust = ["--root", "01010000.JG1A", "--issuer", "01345810"];
+    let ran = run(&folder, &[&verify[..], &trust].concat());
+    assert!(
+        ran.code == 0 && ran.out.contains("R00 ACCEPTED"),
+        "{}",
+        ran.out
+    );
+    let ran = run(
+        &folder,
+        &[&verify[..], &["--test", "--issuer", "01345810"]].concat(),
+    );
+    assert!(
+        ran.code == 1 && ran.out.contains("R07 CA_KEY"),
+        "{}",
+        ran.out
+    );
+    for (file, len) in [
+        ("01010000.JG1A", 144),
+        ("issuer-01345810-000001.application", 115),
+        ("013458100000011230.IG1A", 117),
+    ] {
+        assert_eq!(
+            std::fs::read(folder.join(file)).unwrap().len(),
+            len,
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn secrets_are_marked_kept_private_and_shown_only_when_asked() {
+    let folder = folder("key-secrets");
+    chain(&folder);
+    for (file, role) in [
+        ("root-1A.key", "root"),
+        ("issuer-01345810-000001.key", "issuer"),
+        ("user.key", "user"),
+    ] {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        assert!(
+            text.starts_with(&format!("TONGTU TEST KEY\nrole: {role}\npublic: ")),
+            "{file}"
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = folder.join(file).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+    }
+    let secret_of = |file: &str| {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        text.lines()
+            .find_map(|line| line.strip_prefix("secret: ").map(str::to_owned))
+            .unwrap()
+    };
+    let quiet = run(&folder, &["key", "user", "new", "--name", "quiet"]);
+    assert!(
+        !quiet.out.contains(&secret_of("quiet.key")),
+        "{}",
+        quiet.out
+    );
+    let quiet = run(
+        &folder,
+        &["key", "user", "new", "--name", "quiet-json", "--json"],
+    );
+    assert!(quiet.json().get("secret").is_none());
+    let loud = run(
+        &folder,
+        &["key", "user", "new", "--name", "loud", "--reveal"],
+    );
+    assert!(loud.out.contains(&secret_of("loud.key")), "{}", loud.out);
+    let loud = run(
+        &folder,
+        &[
+            "key",
+            "user",
+            "new",
+            "--name",
+            "loud-json",
+            "--reveal",
+            "--json",
+        ],
+    );
+    let answer = loud.json();
+    assert_eq!(answer["secret"], secret_of("loud-json.key"));
+    assert_eq!(
+        (&answer["test"], &answer["kind"]),
+        (&true.into(), &"user".into())
+    );
+    assert!(answer["certificate_hex"].is_null());
+    assert_eq!(answer["key_file"], "./loud-json.key");
+    assert_eq!(answer["public_key"].as_str().unwrap().len(), 66);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let folder = folder("key-overwrite");
+    chain(&folder);
+    let before = std::fs::read(folder.join("root-1A.key")).unwrap();
+    let ran = run(
+        &folder,
+        &["key", "root", "new", "--index", "1A", "--expiry", "1240"],
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert_eq!(
+        ran.err,
+        "error: `./01010000.JG1A` is there already and is not overwritten\n  \
+         hint: choose another folder with --dir, or move the file away\n"
+    );
+    // With only the key there, the certificate is not written either.
+    std::fs::remove_file(folder.join("01010000.JG1A")).unwrap();
+    let ran = run(
+        &folder,
+        &[
+            "key", "root", "new", "--index", "1A", "--expiry", "1240", "--lang", "zh",
+        ],
+    );
+    assert!(
+        ran.code == 2
+            && ran
+                .err
+                .starts_with("错误：`./root-1A.key` 已存在，不会覆盖\n  提示：")
+    );
+    assert!(!folder.join("01010000.JG1A").exists());
+    assert_eq!(std::fs::read(folder.join("root-1A.key")).unwrap(), before);
+}
+
+#[test]
+fn a_root_is_explained_and_its_signature_checked() {
+    let folder = folder("key-show");
+    std::fs::write(folder.join("national.hex"), published("national_root")).unwrap();
+    let ran = run(&folder, &["key", "root", "show", "national.hex"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for line in [
+        "10..11   CA key index                                02                                2\n",
+        "11..13   expiry MMYY                                 1240                              2040-12\n",
+        "\nits own signature holds\n",
+    ] {
+        assert!(ran.out.contains(line), "{line:?} in {}", ran.out);
+    }
+    let mut spoilt = published("national_root");
+    spoilt.replace_range(22..24, "11");
+    std::fs::write(folder.join("spoilt.hex"), spoilt).unwrap();
+    let ran = run(
+        &folder,
+        &["key", "root", "show", "spoilt.hex", "--lang", "zh"],
+    );
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out
+            .contains("未通过校验：the root's own signature does not verify"),
+        "{}",
+        ran.out
+    );
+    let answer = run(&folder, &["key", "root", "show", "spoilt.hex", "--json"]).json();
+    assert_eq!(answer["verifies"], false);
+    assert_eq!(answer["fields"].as_array().unwrap().len(), 10);
+    let ran = run(&folder, &["key", "root", "show", "gone.hex"]);
+    assert_eq!(ran.code, 2);
+    std::fs::write(folder.join("short.hex"), "2101").unwrap();
+    let ran = run(&folder, &["key", "root", "show", "short.hex"]);
+    assert!(
+        ran.code == 2 && ran.err.contains("expected 144"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn keys_and_certificates_that_do_not_belong_together_are_refused() {
+    let folder = folder("key-foreign");
+    chain(&folder);
+    let other = folder.join("other");
+    std::fs::create_dir(&other).unwrap();
+    chain(&other);
+    let check = |args: &[&str], code: i32, word: &str| {
+        let ran = run(&folder, args);
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (code, ""),
+            "{args:?}: {}",
+            ran.err
+        );
+        assert!(ran.err.contains(word), "{args:?}: {}", ran.err);
+    };
+    let replaced = |at: usize, value| {
+        let mut args = ISSUE.to_vec();
+        args[at] = value;
+        args
+    };
+    check(
+        &replaced(5, "other/issuer-01345810-000001.key"),
+        2,
+        "not the one in the issuer",
+    );
+    check(
+        &replaced(5, "user.key"),
+        2,
+        "a role `user`, expected `issuer`",
+    );
+    check(&replaced(5, "013458100000011230.IG1A"), 2, "not UTF-8");
+    check(&replaced(3, "user.key"), 2, "expected 117");
+    let root = ["--root", "other/01010000.JG1A"];
+    check(
+        &[&ISSUE[..], &root].concat(),
+        1,
+        "does not hold under this root",
+    );
+    let sign = |key, application| {
+        [
+            "key",
+            "issuer",
+            "sign",
+            "--root",
+            "01010000.JG1A",
+            "--root-key",
+            key,
+            "--application",
+            application,
+            "--dir",
+            "signed",
+        ]
+    };
+    let application = "issuer-01345810-000001.application";
+    check(
+        &sign("other/root-1A.key", application),
+        2,
+        "does not belong to this root",
+    );
+    check(
+        &sign("root-1A.key", "013458100000011230.IG1A"),
+        2,
+        "expected 115",
+    );
+    // An application whose proof does not hold, and one that asks for too long a term.
+    let mut bytes = std::fs::read(folder.join(application)).unwrap();
+    bytes[114] ^= 1;
+    std::fs::write(folder.join("forged.application"), &bytes).unwrap();
+    check(
+        &sign("root-1A.key", "forged.application"),
+        1,
+        "applicant's signature",
+    );
+    let ran = run(
+        &folder,
+        &[
+            "key",
+            "issuer",
+            "new",
+            "--issuer",
+            "01345810",
+            "--expiry",
+            "0141",
+            "--tracking",
+            "0a0b0c",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    check(
+        &sign("root-1A.key", "issuer-01345810-0a0b0c.application"),
+        1,
+        "after the root's 2040-12",
+    );
+}
+
+#[test]
+fn arguments_are_checked() {
+    let folder = folder("key-arguments");
+    for args in [
+        &["key", "root", "new", "--index", "100", "--expiry", "1240"][..],
+        &["key", "root", "new", "--index", "+1", "--expiry", "1240"],
+        &["key", "root", "new", "--index", "02", "--expiry", "1340"],
+        &[
+            "key",
+            "issuer",
+            "new",
+            "--issuer",
+            "01345810",
+            "--expiry",
+            "1230",
+            "--tracking",
+            "01",
+        ],
+        &["key", "user", "new", "--name", "../user"],
+        &["key", "user", "new", "--name", ""],
+    ] {
+        let ran = run(&folder, args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+    }
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        0,
+        "nothing was written"
+    );
+}

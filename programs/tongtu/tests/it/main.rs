@@ -1,0 +1,13 @@
+//! `tongtu` as a user meets it: one file per verb, each run is a process of its own.
+
+mod cases;
+mod code_conform;
+mod code_issue;
+mod code_read;
+mod code_show;
+mod code_verify;
+mod help;
+mod key;
+mod pages;
+mod run;
+mod vectors;
