@@ -1,9 +1,19 @@
 //! Acquiring: terminals, the records they upload, the lists they are handed.
+//!
+//! A record that can be read, is the terminal's own and carries a framed code is stored as it
+//! is, whatever else is wrong with it: that is judged when the day is closed. Everything else is
+//! refused and kept as evidence.
 
-use tongtu_crypto::PublicKey;
-use tongtu_types::{CardNumber, RecordId, TerminalNumber, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Node, ServiceError};
+use tongtu_crypto::{PublicKey, sm3};
+use tongtu_ride_code::record::{RideRecord, check_signature};
+use tongtu_ride_code::{BlackLists, RideCode};
+use tongtu_sql::{BatchRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
+use tongtu_terminal::ListBundle;
+use tongtu_types::{CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
+
+use crate::{Node, ServiceError, parallel, stored};
 
 /// A terminal that may upload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,8 +64,25 @@ impl Node {
         registration: TerminalRegistration,
         now: Timestamp,
     ) -> Result<(), ServiceError> {
-        let _ = (registration, now);
-        Err(ServiceError::Unfinished)
+        self.acquirer()?;
+        let terminal = registration.terminal;
+        let row = TerminalRow {
+            number: terminal.as_str().to_owned(),
+            serial: registration.serial.to_vec(),
+            public_key: registration.public_key.to_compressed().to_vec(),
+            registered_at: now.get(),
+        };
+        let mut tx = self.store().write().await?;
+        if !tx.terminal_insert(&row).await? {
+            let same = |there: &TerminalRow| {
+                there.public_key == row.public_key && there.serial == row.serial
+            };
+            let there = tx.terminal(&row.number).await?;
+            if !there.as_ref().is_some_and(same) {
+                return Err(ServiceError::TerminalKeyDiffers { terminal });
+            }
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Takes a terminal's records, in one transaction that is durable before this returns.
@@ -68,8 +95,30 @@ impl Node {
         records: &[Vec<u8>],
         now: Timestamp,
     ) -> Result<Vec<UploadOutcome>, ServiceError> {
-        let _ = (terminal, records, now);
-        Err(ServiceError::Unfinished)
+        self.acquirer()?;
+        let row = self
+            .store()
+            .read()
+            .await?
+            .terminal(terminal.as_str())
+            .await?;
+        let row = row.ok_or(ServiceError::TerminalUnknown { terminal })?;
+        let sender = Sender {
+            acquirer: self.code().as_acquirer(),
+            terminal,
+            serial: row.serial,
+            key: stored::key(&row.public_key)?,
+        };
+        // Signatures first: the transaction is short, so that other terminals need not wait.
+        let owned = records.to_vec();
+        let inspected = self
+            .compute(move |_| parallel::map(&owned, || (), |(), bytes| sender.inspect(bytes)))
+            .await?;
+        let upload = Upload::new(terminal, records, inspected, now);
+        let mut tx = self.store().write().await?;
+        let outcomes = upload.store(&mut tx).await?;
+        tx.commit().await?;
+        Ok(outcomes)
     }
 
     /// The signed list bundle for terminals, if there is one above `after_version`.
@@ -81,8 +130,34 @@ impl Node {
         after_version: u64,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
-        let _ = (after_version, now);
-        Err(ServiceError::Unfinished)
+        let acquirer = self.acquirer()?;
+        let mut tx = self.store().write().await?;
+        let held = self.list_version(&mut tx, now).await?;
+        let version = stored::count(held.version)?;
+        if version <= after_version {
+            tx.commit().await?;
+            return Ok(None);
+        }
+        let mut accounts = BTreeSet::new();
+        for (account, _) in tx.blacklist().await? {
+            accounts.insert(stored::card(&account)?);
+        }
+        tx.commit().await?;
+        let config = self.config();
+        let bundle = ListBundle {
+            acquirer: self.code().as_acquirer(),
+            version,
+            issued_at: Timestamp::new(held.changed_at),
+            roots: config.roots.clone(),
+            issuers: config.accepted_issuers.iter().copied().collect(),
+            blacklists: BlackLists {
+                accounts,
+                ..BlackLists::default()
+            },
+            fare_book: acquirer.fare_book.clone(),
+        };
+        let signed = bundle.sign(&acquirer.list_key);
+        Ok(Some(signed.map_err(ServiceError::Lists)?))
     }
 
     /// Puts accounts on the blacklist (黑名单); gives the lists' version that has them.
@@ -94,7 +169,241 @@ impl Node {
         accounts: &[CardNumber],
         now: Timestamp,
     ) -> Result<u64, ServiceError> {
-        let _ = (accounts, now);
-        Err(ServiceError::Unfinished)
+        self.acquirer()?;
+        let numbers: Vec<String> = accounts.iter().map(|a| a.reveal().to_owned()).collect();
+        let mut tx = self.store().write().await?;
+        let mut held = self.list_version(&mut tx, now).await?;
+        if tx.blacklist_insert(&numbers, now.get()).await? > 0 {
+            held.version += 1;
+            held.changed_at = now.get();
+            tx.list_version_set(&held).await?;
+        }
+        tx.commit().await?;
+        stored::count(held.version)
+    }
+
+    /// The lists' version, raised first when the configuration has changed since.
+    async fn list_version(
+        &self,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<ListVersionRow, ServiceError> {
+        let digest = self.list_digest()?.to_vec();
+        let before = tx.list_version().await?;
+        let version = match before {
+            Some(held) if held.digest == digest => return Ok(held),
+            Some(held) => held.version + 1,
+            None => 1,
+        };
+        let row = ListVersionRow {
+            version,
+            digest,
+            changed_at: now.get(),
+        };
+        tx.list_version_set(&row).await?;
+        Ok(row)
+    }
+
+    /// A digest over what the configuration adds to the lists.
+    fn list_digest(&self) -> Result<sm3::Digest, ServiceError> {
+        let config = self.config();
+        let bundle = ListBundle {
+            acquirer: self.code().as_acquirer(),
+            version: 0,
+            issued_at: Timestamp::new(0),
+            roots: config.roots.clone(),
+            issuers: config.accepted_issuers.iter().copied().collect(),
+            blacklists: BlackLists::default(),
+            fare_book: self.acquirer()?.fare_book.clone(),
+        };
+        // The bundle's own bytes, so that nothing that goes into one can be forgotten here.
+        let signed = bundle.sign(&self.acquirer()?.list_key);
+        Ok(sm3::digest(&signed.map_err(ServiceError::Lists)?))
+    }
+}
+
+/// Whose records they must be.
+struct Sender {
+    acquirer: InstitutionCode,
+    terminal: TerminalNumber,
+    serial: Vec<u8>,
+    key: PublicKey,
+}
+
+/// A record as it was read, or why it is refused and what its id was.
+type Inspected = Result<RideRow, (Option<RecordId>, String)>;
+
+impl Sender {
+    fn inspect(&self, bytes: &[u8]) -> Inspected {
+        let record = match RideRecord::decode(bytes) {
+            Ok(record) => record,
+            Err(error) => return Err((None, error.to_string())),
+        };
+        let refuse = |reason: String| Err((Some(record.id), reason));
+        let (terminal, acquirer) = (record.id.terminal(), record.id.acquirer());
+        if terminal != self.terminal {
+            let expected = self.terminal;
+            return refuse(format!(
+                "record of terminal {terminal}, expected {expected}"
+            ));
+        }
+        if acquirer != self.acquirer {
+            let expected = self.acquirer;
+            return refuse(format!(
+                "record of acquirer {acquirer}, expected {expected}"
+            ));
+        }
+        if record.terminal_serial[..] != self.serial {
+            return refuse("terminal certificate serial is not the registered one".to_owned());
+        }
+        if let Err(error) = check_signature(bytes, &self.key) {
+            return refuse(error.to_string());
+        }
+        let code = match RideCode::frame(&record.code) {
+            Ok(code) => code,
+            Err(error) => return refuse(error.to_string()),
+        };
+        let (user, certificate) = match (code.user(), code.certificate()) {
+            (Ok(user), Ok(certificate)) => (user, certificate),
+            (Err(error), _) | (_, Err(error)) => return refuse(error.to_string()),
+        };
+        let Ok(category) = std::str::from_utf8(&record.category) else {
+            return refuse("merchant category is not text".to_owned());
+        };
+        if tongtu_clearing::Mcc::parse(category).is_err() {
+            return refuse(format!("merchant category {category:?}, expected 4 digits"));
+        }
+        Ok(RideRow {
+            record: record.id.as_str().to_owned(),
+            batch: String::new(),
+            number: 0,
+            acquirer: self.acquirer.as_str().to_owned(),
+            issuer: certificate.issuer.as_str().to_owned(),
+            account: user.account.reveal().to_owned(),
+            generated_at: code.generated_at().get(),
+            scanned_at: record.scanned_at.get(),
+            amount: record.amount.get(),
+            direction: stored::direction_number(record.direction),
+            category: category.to_owned(),
+            line: record.line.as_str().to_owned(),
+            body: Some(bytes.to_vec()),
+        })
+    }
+}
+
+/// One upload, every record looked at.
+struct Upload<'a> {
+    batch: BatchRow,
+    terminal: TerminalNumber,
+    records: &'a [Vec<u8>],
+    inspected: Vec<Inspected>,
+    now: Timestamp,
+}
+
+impl<'a> Upload<'a> {
+    fn new(
+        terminal: TerminalNumber,
+        records: &'a [Vec<u8>],
+        inspected: Vec<Inspected>,
+        now: Timestamp,
+    ) -> Self {
+        let time = now.get().to_be_bytes();
+        let mut parts: Vec<&[u8]> = vec![terminal.as_str().as_bytes(), &time];
+        parts.extend(records.iter().map(Vec::as_slice));
+        let digest = sm3::digest_parts(&parts);
+        let batch = BatchRow {
+            id: format!("upload/{terminal}/{}", tongtu_codec::hex_encode(&digest)),
+            sender: terminal.as_str().to_owned(),
+            received_at: now.get(),
+            records: 0,
+            day: None,
+        };
+        Self {
+            batch,
+            terminal,
+            records,
+            inspected,
+            now,
+        }
+    }
+
+    async fn store(mut self, tx: &mut Tx) -> Result<Vec<UploadOutcome>, ServiceError> {
+        let rides = self.first_of_each();
+        let new = tx.rides_insert(&rides).await?;
+        if !new.is_empty() {
+            self.batch.records = i64::try_from(new.len()).expect("an upload fits memory");
+            tx.batch_insert(&self.batch).await?;
+        }
+        let others: Vec<String> = self.repeated(&new);
+        let bodies: BTreeMap<_, _> = tx.ride_bodies(&others).await?.into_iter().collect();
+        let (outcomes, rejected) = self.outcomes(new, &bodies)?;
+        tx.rejected_insert(&rejected).await?;
+        Ok(outcomes)
+    }
+
+    /// The rides to be stored: of several with one id, the first. Sorted, so that two uploads
+    /// at once never wait for each other crosswise.
+    fn first_of_each(&self) -> Vec<RideRow> {
+        let mut rides: BTreeMap<&str, RideRow> = BTreeMap::new();
+        for (row, number) in self.inspected.iter().zip(0..) {
+            if let Ok(row) = row {
+                rides.entry(&row.record).or_insert_with(|| RideRow {
+                    batch: self.batch.id.clone(),
+                    number,
+                    ..row.clone()
+                });
+            }
+        }
+        rides.into_values().collect()
+    }
+
+    /// The record ids of which something is stored that this upload did not bring first.
+    fn repeated(&self, new: &BTreeSet<String>) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let mut repeated = BTreeSet::new();
+        for row in self.inspected.iter().flatten() {
+            if !new.contains(&row.record) || !seen.insert(&row.record) {
+                repeated.insert(row.record.clone());
+            }
+        }
+        repeated.into_iter().collect()
+    }
+
+    fn outcomes(
+        self,
+        mut new: BTreeSet<String>,
+        bodies: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<(Vec<UploadOutcome>, Vec<RejectedRow>), ServiceError> {
+        let (mut outcomes, mut rejected) = (Vec::new(), Vec::new());
+        for (row, bytes) in self.inspected.into_iter().zip(self.records) {
+            let (record, kind) = match row {
+                Err((record, reason)) => (record, UploadKind::Refused { reason }),
+                Ok(row) => {
+                    let record = stored::record(&row.record)?;
+                    let there = bodies.get(&row.record).and_then(Option::as_ref);
+                    let kind = if new.remove(&row.record) {
+                        UploadKind::Stored
+                    } else if there == Some(bytes) {
+                        UploadKind::Duplicate
+                    } else {
+                        let reason = format!("record id {record} is another record's");
+                        UploadKind::Conflict { reason }
+                    };
+                    (Some(record), kind)
+                }
+            };
+            if let UploadKind::Conflict { reason } | UploadKind::Refused { reason } = &kind {
+                let digest = sm3::digest_parts(&[self.terminal.as_str().as_bytes(), bytes]);
+                rejected.push(RejectedRow {
+                    digest: digest.to_vec(),
+                    terminal: self.terminal.as_str().to_owned(),
+                    arrived_at: self.now.get(),
+                    reason: reason.clone(),
+                    body: bytes.clone(),
+                });
+            }
+            outcomes.push(UploadOutcome { record, kind });
+        }
+        Ok((outcomes, rejected))
     }
 }

@@ -1,10 +1,12 @@
 //! Audit: what the books hold, what became of every ride, what was refused.
 
+use tongtu_clearing::home_code;
 use tongtu_ledger::{AccountName, SumE7};
 use tongtu_ride_code::record::Direction;
+use tongtu_sql::{AlarmRow, ChargedRow, RejectedRow, RideEndRow};
 use tongtu_types::{BusinessDay, CardNumber, Fen, RecordId, TerminalNumber, Timestamp};
 
-use crate::{Node, ServiceError};
+use crate::{Node, ServiceError, stored};
 
 /// Every balance of this node's books.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,7 +97,11 @@ impl Node {
     /// # Errors
     /// [`ServiceError`].
     pub async fn ledger_view(&self) -> Result<LedgerView, ServiceError> {
-        Err(ServiceError::Unfinished)
+        let balances = self.store().read().await?.balances().await?;
+        let add = |sum: SumE7, (_, balance): &(_, SumE7)| sum.checked_add(*balance);
+        let sum = balances.iter().try_fold(SumE7::ZERO, add);
+        let sum = sum.ok_or(ServiceError::Stored { what: "balance" })?;
+        Ok(LedgerView { balances, sum })
     }
 
     /// Lists rides, in the order of their record ids.
@@ -103,8 +109,25 @@ impl Node {
     /// # Errors
     /// [`ServiceError`].
     pub async fn rides_view(&self, role: RideRole) -> Result<Vec<RideView>, ServiceError> {
-        let _ = role;
-        Err(ServiceError::Unfinished)
+        let mut tx = self.store().read().await?;
+        if role == RideRole::Issuer {
+            return tx.charged_rides().await?.iter().map(charged_view).collect();
+        }
+        let own = self.code();
+        let mut views = Vec::new();
+        for row in tx.ride_ends().await? {
+            let wanted = match role {
+                RideRole::Acquirer => home_code(stored::record(&row.record)?.acquirer()) == own,
+                RideRole::Issuer | RideRole::Hub => {
+                    let hub = row.judged.as_ref().map(|(_, hub, _)| hub.as_str());
+                    hub == Some(own.as_str())
+                }
+            };
+            if wanted {
+                views.push(ride_view(&row, own.as_str())?);
+            }
+        }
+        Ok(views)
     }
 
     /// Lists the records refused at upload, oldest first.
@@ -112,7 +135,16 @@ impl Node {
     /// # Errors
     /// [`ServiceError`].
     pub async fn rejected_uploads(&self) -> Result<Vec<RejectedUpload>, ServiceError> {
-        Err(ServiceError::Unfinished)
+        let rows = self.store().read().await?.rejected_uploads().await?;
+        let view = |row: RejectedRow| {
+            Ok(RejectedUpload {
+                terminal: stored::terminal(&row.terminal)?,
+                arrived_at: Timestamp::new(row.arrived_at),
+                reason: row.reason,
+                record: row.body,
+            })
+        };
+        rows.into_iter().map(view).collect()
     }
 
     /// Lists the alarms, oldest first.
@@ -120,6 +152,49 @@ impl Node {
     /// # Errors
     /// [`ServiceError`].
     pub async fn alarms(&self) -> Result<Vec<Alarm>, ServiceError> {
-        Err(ServiceError::Unfinished)
+        let rows = self.store().read().await?.alarms().await?;
+        let view = |row: AlarmRow| Alarm {
+            raised_at: Timestamp::new(row.raised_at),
+            code: row.code,
+            message: row.message,
+        };
+        Ok(rows.into_iter().map(view).collect())
     }
+}
+
+fn charged_view(row: &ChargedRow) -> Result<RideView, ServiceError> {
+    Ok(RideView {
+        record: stored::record(&row.record)?,
+        account: stored::card(&row.account)?,
+        generated_at: Timestamp::new(row.generated_at),
+        amount: Fen::new(row.amount),
+        direction: stored::direction(row.direction)?,
+        state: RideState::Settled,
+        result: stored::result(row.result)?,
+        day: Some(BusinessDay::from_days(row.day)),
+        debited: true,
+    })
+}
+
+fn ride_view(row: &RideEndRow, own: &str) -> Result<RideView, ServiceError> {
+    let (state, result) = match (&row.judged, &row.ended) {
+        (None, _) => (RideState::Stored, 0),
+        (Some((2, _, _)), _) => (RideState::Evidence, 0),
+        (Some((0, _, result)), _) | (_, Some((_, false, result))) => (RideState::Refused, *result),
+        (_, Some((_, true, result))) => (RideState::Settled, *result),
+        (Some((_, hub, _)), None) if hub == own => (RideState::Stored, 0),
+        (Some(_), None) => (RideState::Forwarded, 0),
+    };
+    let day = row.ended.map(|(day, ..)| day).or(row.sealed);
+    Ok(RideView {
+        record: stored::record(&row.record)?,
+        account: stored::card(&row.account)?,
+        generated_at: Timestamp::new(row.generated_at),
+        amount: Fen::new(row.amount),
+        direction: stored::direction(row.direction)?,
+        state,
+        result: stored::result(result)?,
+        day: day.map(BusinessDay::from_days),
+        debited: row.charged,
+    })
 }

@@ -73,7 +73,7 @@ impl Node {
         now: Timestamp,
     ) -> Result<DayView, ServiceError> {
         let _ = (day, now);
-        Err(ServiceError::Unfinished)
+        Err(ServiceError::Stopping)
     }
 
     /// Settles a closed day and publishes its files. Repeated, it changes nothing.
@@ -86,7 +86,7 @@ impl Node {
         now: Timestamp,
     ) -> Result<DayView, ServiceError> {
         let _ = (day, now);
-        Err(ServiceError::Unfinished)
+        Err(ServiceError::Stopping)
     }
 
     /// Shows a day; one that never was is open and empty.
@@ -95,6 +95,6 @@ impl Node {
     /// [`ServiceError`].
     pub async fn day_view(&self, day: BusinessDay) -> Result<DayView, ServiceError> {
         let _ = day;
-        Err(ServiceError::Unfinished)
+        Err(ServiceError::Stopping)
     }
 }

@@ -1,6 +1,12 @@
 //! Why a call was not done, for any transport.
 
+use tongtu_clearing::posting::PostingError;
+use tongtu_clearing::{ClearError, DayRefusal, FeeError, RouteError};
+use tongtu_exchange_file::{FileError, FileKind, FileName, NameError, TailError};
+use tongtu_ride_code::produce::ProduceError;
 use tongtu_sql::StoreError;
+use tongtu_terminal::ListError;
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber};
 
 /// The kind of an error, from which a transport makes its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,36 +28,292 @@ pub enum StatusKind {
 /// Why a call was not done. `Display` is for the caller; what only we should know is the source.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// The call has no body yet.
-    #[error("not finished yet")]
-    Unfinished,
+    /// The node does not play the role that the call needs.
+    #[error("{node} is no {role}")]
+    RoleMissing {
+        /// The node.
+        node: InstitutionCode,
+        /// `issuer` or `acquirer`.
+        role: &'static str,
+    },
+    /// There is no such account.
+    #[error("account {account} is unknown")]
+    AccountUnknown {
+        /// The account.
+        account: CardNumber,
+    },
+    /// The account is there with another key.
+    #[error("account {account} is there with another key")]
+    AccountKeyDiffers {
+        /// The account.
+        account: CardNumber,
+    },
+    /// The account is suspended.
+    #[error("account {account} is suspended")]
+    AccountSuspended {
+        /// The account.
+        account: CardNumber,
+    },
+    /// The account owes money.
+    #[error("account {account} owes {owed} yuan")]
+    AccountInArrears {
+        /// The account.
+        account: CardNumber,
+        /// How much.
+        owed: Fen,
+    },
+    /// An amount to be paid in that is none.
+    #[error("amount {amount} yuan, expected 0.01 to 10000000.00")]
+    RechargeAmount {
+        /// The amount.
+        amount: Fen,
+    },
+    /// An id of a payment that is none.
+    #[error("recharge id of {length} characters, expected 1 to 48 printable ASCII without spaces")]
+    RechargeId {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// The id of a payment was used for another one.
+    #[error("recharge id was used for another payment")]
+    RechargeIdReused,
+    /// The user certificate cannot be made.
+    #[error("the user certificate cannot be made")]
+    Certificate(#[source] ProduceError),
+    /// There is no such terminal.
+    #[error("terminal {terminal} is not registered")]
+    TerminalUnknown {
+        /// The terminal.
+        terminal: TerminalNumber,
+    },
+    /// The terminal is there with another key or serial.
+    #[error("terminal {terminal} is registered with another key or serial")]
+    TerminalKeyDiffers {
+        /// The terminal.
+        terminal: TerminalNumber,
+    },
+    /// The list bundle cannot be made.
+    #[error("the list bundle cannot be made")]
+    Lists(#[source] ListError),
+    /// An institution that is neither this node's parent nor its child.
+    #[error("{code} is neither parent nor child of {node}")]
+    NeighbourUnknown {
+        /// The institution.
+        code: InstitutionCode,
+        /// The node.
+        node: InstitutionCode,
+    },
+    /// A kind of file that this neighbour does not send.
+    #[error("{sender} does not send {kind} files to {node}")]
+    FileKind {
+        /// The sender.
+        sender: InstitutionCode,
+        /// The kind.
+        kind: FileKind,
+        /// The node.
+        node: InstitutionCode,
+    },
+    /// The sender used the name for other content.
+    #[error("file {name} was received with other content")]
+    FileNameReused {
+        /// The name.
+        name: FileName,
+    },
+    /// There is no such file.
+    #[error("file {name} is unknown")]
+    FileUnknown {
+        /// The name.
+        name: FileName,
+    },
+    /// The receiver confirms other content.
+    #[error("file {name} has another digest")]
+    FileDigestDiffers {
+        /// The name.
+        name: FileName,
+    },
+    /// A day's command is refused by the day itself.
+    #[error("{0}")]
+    Day(DayRefusal),
+    /// A later day was closed before.
+    #[error("day {day} cannot be closed after {last}")]
+    DayOutOfOrder {
+        /// The day.
+        day: BusinessDay,
+        /// The last day closed.
+        last: BusinessDay,
+    },
+    /// The parent's result of the day is not here, or not all of it.
+    #[error("the result of {parent} for day {day} is not here yet")]
+    UpperMissing {
+        /// The parent.
+        parent: InstitutionCode,
+        /// The day.
+        day: BusinessDay,
+    },
+    /// A line of the parent's names a ride that was not passed on to it.
+    #[error("{parent} answers serial {serial} for day {day}, which was never passed on")]
+    UpperLine {
+        /// The parent.
+        parent: InstitutionCode,
+        /// The day.
+        day: BusinessDay,
+        /// The acquirer's serial.
+        serial: u64,
+    },
+    /// The run over the day's rides gives no result.
+    #[error("day {day} cannot be cleared")]
+    Run {
+        /// The day.
+        day: BusinessDay,
+        /// Why.
+        source: ClearError,
+    },
+    /// The fee rules do not give a ride's fees.
+    #[error("no fees for record {record}")]
+    Fees {
+        /// The record.
+        record: RecordId,
+        /// Why.
+        source: FeeError,
+    },
+    /// A rerun gave other bytes for a file that is published.
+    #[error("file {name} was made again with other content")]
+    FileDiffers {
+        /// The name.
+        name: FileName,
+    },
+    /// The configuration contradicts itself.
+    #[error("configuration of {node}: {fault}")]
+    Configuration {
+        /// The node.
+        node: InstitutionCode,
+        /// What is wrong, in words.
+        fault: String,
+    },
+    /// An institution is not where it must be.
+    #[error("the topology does not hold what is here")]
+    Route(#[from] RouteError),
+    /// An entry cannot be made.
+    #[error("a ledger entry cannot be made")]
+    Posting(#[from] PostingError),
+    /// A file cannot be written or read again.
+    #[error("an exchange file does not hold")]
+    File(#[from] FileError),
+    /// A file cannot be named.
+    #[error("an exchange file cannot be named")]
+    FileName(#[from] NameError),
+    /// A ride does not fit into a file's line.
+    #[error("a ride does not fit into a file")]
+    Tail(#[from] TailError),
+    /// What the store holds is not what was put there.
+    #[error("the store holds a {what} that does not hold")]
+    Stored {
+        /// What it is.
+        what: &'static str,
+    },
     /// The store failed.
     #[error("the node's store failed")]
     Store(#[from] StoreError),
+    /// A computation was cut off because the node stops.
+    #[error("the node is stopping")]
+    Stopping,
 }
 
 impl ServiceError {
     /// The stable code of the variant.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
-            Self::Unfinished => "node.unfinished",
+            Self::RoleMissing { .. } => "node.role_missing",
+            Self::AccountUnknown { .. } => "issuing.account_unknown",
+            Self::AccountKeyDiffers { .. } => "issuing.account_key_differs",
+            Self::AccountSuspended { .. } => "issuing.account_suspended",
+            Self::AccountInArrears { .. } => "issuing.account_in_arrears",
+            Self::RechargeAmount { .. } => "issuing.recharge_amount",
+            Self::RechargeId { .. } => "issuing.recharge_id",
+            Self::RechargeIdReused => "issuing.recharge_id_reused",
+            Self::Certificate(_) => "issuing.certificate",
+            Self::TerminalUnknown { .. } => "acquiring.terminal_unknown",
+            Self::TerminalKeyDiffers { .. } => "acquiring.terminal_key_differs",
+            Self::Lists(_) => "acquiring.lists",
+            Self::NeighbourUnknown { .. } => "exchange.neighbour_unknown",
+            Self::FileKind { .. } => "exchange.file_kind",
+            Self::FileNameReused { .. } => "exchange.file_name_reused",
+            Self::FileUnknown { .. } => "exchange.file_unknown",
+            Self::FileDigestDiffers { .. } => "exchange.file_digest_differs",
+            Self::Day(refusal) => refusal.code(),
+            Self::DayOutOfOrder { .. } => "clearing.day_out_of_order",
+            Self::UpperMissing { .. } => "clearing.upper_missing",
+            Self::UpperLine { .. } => "clearing.upper_line",
+            Self::Run { .. } => "clearing.run",
+            Self::Fees { .. } => "clearing.fees",
+            Self::FileDiffers { .. } => "clearing.file_differs",
+            Self::Configuration { .. } => "node.configuration",
+            Self::Route(_) => "node.route",
+            Self::Posting(_) => "node.posting",
+            Self::File(_) => "node.file",
+            Self::FileName(_) => "node.file_name",
+            Self::Tail(_) => "node.tail",
+            Self::Stored { .. } => "node.stored",
             Self::Store(_) => "node.store",
+            Self::Stopping => "node.stopping",
         }
     }
 
     /// Whether the very same call may succeed later.
     #[must_use]
     pub fn retryable(&self) -> bool {
-        matches!(self.status_kind(), StatusKind::Unavailable)
+        match self {
+            // The missing files may be on their way.
+            Self::Run { source, .. } => matches!(source, ClearError::UpperNetDiffers { .. }),
+            Self::Day(refusal) => matches!(
+                refusal,
+                DayRefusal::NotOver { .. } | DayRefusal::TooEarly { .. }
+            ),
+            other => other.status_kind() == StatusKind::Unavailable,
+        }
     }
 
     /// The kind, from which a transport makes its status.
     #[must_use]
     pub fn status_kind(&self) -> StatusKind {
         match self {
-            Self::Unfinished => StatusKind::Unavailable,
-            Self::Store(_) => StatusKind::Fault,
+            Self::AccountUnknown { .. }
+            | Self::TerminalUnknown { .. }
+            | Self::FileUnknown { .. }
+            | Self::RoleMissing { .. } => StatusKind::NotFound,
+            Self::AccountSuspended { .. }
+            | Self::AccountInArrears { .. }
+            | Self::NeighbourUnknown { .. }
+            | Self::FileKind { .. }
+            | Self::UpperLine { .. }
+            | Self::Run { .. }
+            | Self::Fees { .. } => StatusKind::Refused,
+            Self::AccountKeyDiffers { .. }
+            | Self::RechargeIdReused
+            | Self::TerminalKeyDiffers { .. }
+            | Self::FileNameReused { .. }
+            | Self::FileDigestDiffers { .. }
+            | Self::DayOutOfOrder { .. } => StatusKind::Conflict,
+            Self::RechargeAmount { .. } | Self::RechargeId { .. } => StatusKind::Invalid,
+            Self::Day(refusal) => match refusal {
+                DayRefusal::NotOver { .. } | DayRefusal::TooEarly { .. } => StatusKind::Refused,
+                DayRefusal::ResultDiffers { .. } => StatusKind::Fault,
+                _ => StatusKind::Conflict,
+            },
+            Self::UpperMissing { .. } | Self::Stopping => StatusKind::Unavailable,
+            Self::Store(error) if error.is_transient() => StatusKind::Unavailable,
+            Self::Certificate(_)
+            | Self::Lists(_)
+            | Self::FileDiffers { .. }
+            | Self::Configuration { .. }
+            | Self::Route(_)
+            | Self::Posting(_)
+            | Self::File(_)
+            | Self::FileName(_)
+            | Self::Tail(_)
+            | Self::Stored { .. }
+            | Self::Store(_) => StatusKind::Fault,
         }
     }
 }

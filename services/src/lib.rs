@@ -11,6 +11,7 @@
 //! Start with [`Node`], then `days`: a settlement day is the same two calls everywhere.
 
 mod acquiring;
+mod archive;
 mod audit;
 mod config;
 mod days;
@@ -18,8 +19,11 @@ mod error;
 mod exchange;
 mod issuing;
 mod node;
+mod parallel;
+mod stored;
 
 pub use acquiring::{TerminalRegistration, UploadKind, UploadOutcome};
+pub use archive::MadeFile;
 pub use audit::{Alarm, LedgerView, RejectedUpload, RideRole, RideState, RideView};
 pub use config::{AcquirerConfig, IssuerConfig, NodeConfig};
 pub use days::{DayPhase, DayView, PositionView};

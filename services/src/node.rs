@@ -1,12 +1,21 @@
-//! A node: its configuration, its store, and what it keeps in memory.
+//! A node: its configuration, its store, its place in the country, and what it keeps in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tongtu_sql::Store;
+use tokio::sync::Mutex;
+use tongtu_clearing::{Entitlements, JudgeContext, Mcc, home_code};
+use tongtu_fare::FareBook;
+use tongtu_ride_code::Verifier;
+use tongtu_sql::{AlarmRow, Store, Tx};
+use tongtu_types::{InstitutionCode, Timestamp};
 
-use crate::{NodeConfig, ServiceError};
+use crate::{AcquirerConfig, IssuerConfig, NodeConfig, ServiceError};
 
 /// One institution's node. Cheap to clone; all clones are the same node.
+///
+/// One store has one node: what must not happen twice is a constraint of the store, but that
+/// two runs of one day wait for each other is kept in memory.
 #[derive(Clone, Debug)]
 pub struct Node {
     inner: Arc<Inner>,
@@ -15,18 +24,65 @@ pub struct Node {
 #[derive(Debug)]
 struct Inner {
     config: NodeConfig,
-    #[expect(dead_code, reason = "read by every call once they have bodies")]
     store: Store,
+    parent: Option<InstitutionCode>,
+    children: BTreeSet<InstitutionCode>,
+    judging: JudgeContext,
+    /// Held while a day is closed or settled.
+    days: Mutex<()>,
+    /// Held while money is read and then posted by what was read.
+    books: Mutex<()>,
 }
 
 impl Node {
     /// Opens a node on its store.
     ///
     /// # Errors
-    /// [`ServiceError`] when the configuration contradicts itself or the store fails.
+    /// [`ServiceError`] when the configuration contradicts itself.
     pub async fn open(config: NodeConfig, store: Store) -> Result<Self, ServiceError> {
-        let inner = Arc::new(Inner { config, store });
-        Ok(Self { inner })
+        let fault = |fault: &str| ServiceError::Configuration {
+            node: config.code,
+            fault: fault.to_owned(),
+        };
+        let body = config.topology.body(config.code);
+        let body = body.ok_or_else(|| fault("its code is no exchange body of the topology"))?;
+        let parent = body.parent;
+        let children: BTreeSet<InstitutionCode> = config
+            .topology
+            .bodies()
+            .filter(|body| body.parent == Some(config.code))
+            .map(|body| body.code)
+            .collect();
+        let member = config.topology.member(config.code);
+        let is_member = member.is_some_and(|m| m.body == config.code);
+        if (config.issuer.is_some() || config.acquirer.is_some()) && !is_member {
+            return Err(fault(
+                "an issuer or acquirer must be a member of its own body",
+            ));
+        }
+        if let Some(issuer) = &config.issuer {
+            check_issuer(&config, issuer).map_err(fault)?;
+        }
+        if let Some(acquirer) = &config.acquirer {
+            FareBook::parse(acquirer.fare_book.as_bytes())
+                .map_err(|error| fault(&format!("fare book: {error}")))?;
+        }
+        let judging = JudgeContext {
+            entitlements: entitlements(&config),
+            ..JudgeContext::default()
+        };
+        let inner = Inner {
+            config,
+            store,
+            parent,
+            children,
+            judging,
+            days: Mutex::new(()),
+            books: Mutex::new(()),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// What the node was told.
@@ -34,4 +90,118 @@ impl Node {
     pub fn config(&self) -> &NodeConfig {
         &self.inner.config
     }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn code(&self) -> InstitutionCode {
+        self.inner.config.code
+    }
+
+    pub(crate) fn parent(&self) -> Option<InstitutionCode> {
+        self.inner.parent
+    }
+
+    pub(crate) fn children(&self) -> &BTreeSet<InstitutionCode> {
+        &self.inner.children
+    }
+
+    pub(crate) fn judging(&self) -> &JudgeContext {
+        &self.inner.judging
+    }
+
+    pub(crate) fn days(&self) -> &Mutex<()> {
+        &self.inner.days
+    }
+
+    pub(crate) fn books(&self) -> &Mutex<()> {
+        &self.inner.books
+    }
+
+    pub(crate) fn issuer(&self) -> Result<&IssuerConfig, ServiceError> {
+        let missing = ServiceError::RoleMissing {
+            node: self.code(),
+            role: "issuer",
+        };
+        self.config().issuer.as_ref().ok_or(missing)
+    }
+
+    pub(crate) fn acquirer(&self) -> Result<&AcquirerConfig, ServiceError> {
+        let missing = ServiceError::RoleMissing {
+            node: self.code(),
+            role: "acquirer",
+        };
+        self.config().acquirer.as_ref().ok_or(missing)
+    }
+
+    pub(crate) fn verifier(&self) -> Verifier {
+        let config = self.config();
+        let issuers = config.accepted_issuers.iter().copied();
+        Verifier::new(config.policy, config.roots.clone(), issuers)
+    }
+
+    /// Whether a city's institution is behind this node, with books of its own.
+    pub(crate) fn is_member(&self) -> bool {
+        let member = self.config().topology.member(self.code());
+        member.is_some_and(|m| m.body == self.code())
+    }
+
+    /// Does a computation elsewhere, so that other calls go on meanwhile.
+    pub(crate) async fn compute<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> R + Send + 'static,
+    ) -> Result<R, ServiceError> {
+        let node = self.clone();
+        match tokio::task::spawn_blocking(move || work(&node)).await {
+            Ok(result) => Ok(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(ServiceError::Stopping),
+            },
+        }
+    }
+}
+
+/// Raises an alarm in a transaction.
+pub(crate) async fn alarm(
+    tx: &mut Tx,
+    code: &str,
+    subject: impl ToString,
+    message: String,
+    now: Timestamp,
+) -> Result<(), ServiceError> {
+    let row = AlarmRow {
+        code: code.to_owned(),
+        subject: subject.to_string(),
+        message,
+        raised_at: now.get(),
+    };
+    Ok(tx.alarm_insert(&row).await?)
+}
+
+fn check_issuer(config: &NodeConfig, issuer: &IssuerConfig) -> Result<(), &'static str> {
+    if home_code(issuer.certificate.issuer) != config.code {
+        return Err("the issuer certificate is another institution's");
+    }
+    if issuer.key.public().to_compressed() != issuer.certificate.public_key {
+        return Err("the issuer key is not the one in the issuer certificate");
+    }
+    Ok(())
+}
+
+// UNSPECIFIED: accepted card segments come with BN files, which are not here yet; until then
+// an accepted issuer is accepted with all its accounts, and every member may send rides of the
+// three kinds of service that code rides are known for.
+fn entitlements(config: &NodeConfig) -> Entitlements {
+    let mut entitlements = Entitlements::new();
+    for issuer in &config.accepted_issuers {
+        entitlements.accept_issuer(*issuer, "");
+    }
+    for member in config.topology.members() {
+        for category in [Mcc::BUS, Mcc::METRO, Mcc::TAXI] {
+            entitlements.entitle_acquirer(member.code, category);
+        }
+    }
+    entitlements
 }

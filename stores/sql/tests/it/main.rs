@@ -1,4 +1,5 @@
 //! The behaviour suite: the same tests on SQLite always, and on PostgreSQL where there is one.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod account;
 mod engine;
