@@ -103,6 +103,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::serve::HELP,
     crate::terminal::HELP,
     crate::crash::HELP,
+    crate::bench::HELP,
     crate::docs::HELP,
     crate::completions::HELP,
 ];

@@ -7,6 +7,7 @@
 //! What is not here: any rule of the field. Add a command in [`Command`] and its Chinese help in
 //! [`lang::TABLES`]; a test names what is missing.
 
+mod bench;
 mod clock;
 mod code;
 mod completions;
@@ -91,6 +92,8 @@ enum Command {
     Terminal(terminal::Args),
     /// Kill nodes and terminals at random points of a day, and audit
     Crash(crash::Args),
+    /// Measure: codes verified, records parsed, rides cleared
+    Bench(bench::Args),
     /// Pages made from the tables that the codecs use
     #[command(subcommand)]
     Docs(docs::Command),
@@ -134,6 +137,7 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
         Command::Serve(args) => serve::run(&args, report),
         Command::Terminal(args) => terminal::run(&args, report),
         Command::Crash(args) => crash::run(&args, report),
+        Command::Bench(args) => bench::run(&args, report),
         Command::Docs(command) => docs::run(command, report),
         Command::Completions(args) => completions::run(&args, report),
         Command::Help(args) => {

@@ -1,1 +1,0 @@
-//! Vectors, fixtures and naive models that tests share.

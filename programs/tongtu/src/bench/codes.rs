@@ -1,0 +1,195 @@
+//! Verifying codes and parsing records, on one core.
+
+use std::hint::black_box;
+
+use tongtu_crypto::{PublicKey, SecretKey};
+use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord, check_signature};
+use tongtu_ride_code::{
+    BlackLists, Policy, RecentCodes, RideCode, Scan, UserCertificate, UserTerms, Verdict, Verifier,
+};
+use tongtu_types::{BusinessDay, CardNumber, Fen, LineCode, RecordId, TerminalNumber, Timestamp};
+use tongtu_world::country::{CITIES, LIFETIME_S, LIMIT, NODES, Scale, VALIDITY_S};
+use tongtu_world::{Country, Seed};
+
+use super::{Figure, figure};
+
+/// Riders, each with two codes.
+const RIDERS: usize = 200;
+
+/// A country's worth of genuine codes and records.
+pub(super) struct Stock {
+    pub(super) country: Country,
+    pub(super) now: Timestamp,
+    pub(super) first: Vec<RideCode>,
+    pub(super) second: Vec<RideCode>,
+}
+
+impl Stock {
+    pub(super) fn new(riders: usize) -> Self {
+        let day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
+        let country = Country::found(Seed(1), Scale::village(riders), day);
+        let now = day.start_in_china().plus_s(9 * 3600);
+        let city = country.city(CITIES[0]);
+        let issuer_key = country.issuer_key(NODES[CITIES[0]].institution());
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for rider in 0..riders {
+            let key = country.user_key(rider);
+            let terms = terms(country.riders[rider].account, key.public().clone(), now);
+            let certificate = UserCertificate::issue(&city.certificate, &terms, &issuer_key)
+                .expect("terms of the demo");
+            let draw = |at| {
+                certificate
+                    .ride_code(at, &key)
+                    .expect("a fresh certificate")
+            };
+            first.push(draw(now));
+            second.push(draw(now.plus_s(30)));
+        }
+        Self {
+            country,
+            now,
+            first,
+            second,
+        }
+    }
+
+    pub(super) fn verifier(&self) -> Verifier {
+        let issuers = self.country.accepted_issuers();
+        Verifier::new(Policy::default(), self.country.roots(), issuers)
+    }
+}
+
+fn terms(account: CardNumber, user_key: PublicKey, now: Timestamp) -> UserTerms {
+    UserTerms {
+        issuer_data: b"TONGTU BENCH".to_vec(),
+        account,
+        card_issuer: [0; 4],
+        platform: [0; 4],
+        account_type: 0,
+        limit: LIMIT,
+        user_key,
+        expires: now.plus_s(LIFETIME_S),
+        validity_s: VALIDITY_S,
+        extension: Vec::new(),
+    }
+}
+
+pub(super) fn measure(runs: u32) -> Vec<Figure> {
+    let stock = Stock::new(RIDERS);
+    let (lists, recent) = (BlackLists::default(), RecentCodes::default());
+    let scan = |verifier: &mut Verifier, code: &RideCode| {
+        let scan = Scan {
+            bytes: code.as_bytes(),
+            now: Some(stock.now.plus_s(35)),
+            fare: Fen::new(200),
+            enforce_limit: true,
+        };
+        let verdict = verifier
+            .verify(&scan, &lists, &recent, &mut |_| {})
+            .map(|_| ());
+        assert_eq!(
+            verdict,
+            Ok::<(), Verdict>(()),
+            "every code of the stock is genuine"
+        );
+    };
+    let mut verifier = stock.verifier();
+    let cold = figure(
+        "codes verified, nothing cached (3 signatures)",
+        "核验乘车码，无缓存（3 次验签）",
+        runs,
+        RIDERS,
+        || {
+            for code in &stock.first {
+                verifier.forget_keys();
+                scan(&mut verifier, code);
+            }
+        },
+    );
+    let mut verifier = stock.verifier();
+    let issuer = figure(
+        "codes verified, issuer cached (2 signatures)",
+        "核验乘车码，互通证书已缓存（2 次验签）",
+        runs,
+        RIDERS - 1,
+        || {
+            verifier.forget_keys();
+            for code in &stock.first {
+                scan(&mut verifier, code);
+            }
+        },
+    );
+    let user = figure(
+        "codes verified, user cached (1 signature)",
+        "核验乘车码，用户证书已缓存（1 次验签）",
+        runs,
+        RIDERS,
+        || {
+            for code in &stock.second {
+                scan(&mut verifier, code);
+            }
+        },
+    );
+    let terminal_key = stock.country.seed.key("terminal of the bench");
+    let records: Vec<Vec<u8>> = (0..RIDERS)
+        .map(|i| record(&stock, i, &stock.first[i], &terminal_key))
+        .collect();
+    let parsed = figure(
+        "ride records parsed, digest checked",
+        "解析乘车记录并核对摘要",
+        runs,
+        RIDERS * 50,
+        || {
+            for _ in 0..50 {
+                for record in &records {
+                    black_box(RideRecord::decode(black_box(record)).expect("made above"));
+                }
+            }
+        },
+    );
+    let signed = figure(
+        "ride records parsed, terminal signature checked",
+        "解析乘车记录并核对终端签名",
+        runs,
+        RIDERS,
+        || {
+            for record in &records {
+                black_box(RideRecord::decode(black_box(record)).expect("made above"));
+                check_signature(record, terminal_key.public()).expect("signed above");
+            }
+        },
+    );
+    vec![cold, issuer, user, parsed, signed]
+}
+
+/// The record of a flat-fare bus ride.
+pub(super) fn record(
+    stock: &Stock,
+    sequence: usize,
+    code: &RideCode,
+    terminal_key: &SecretKey,
+) -> Vec<u8> {
+    let acquirer = NODES[CITIES[0]].institution().as_acquirer();
+    let terminal = TerminalNumber::parse("100099999999").expect("twelve digits");
+    let sequence = u64::try_from(sequence).expect("some thousand");
+    let record = RideRecord {
+        code: code.as_bytes().to_vec(),
+        model: tongtu_config::MODEL,
+        terminal_id: tongtu_config::terminal_id(terminal),
+        software: tongtu_config::SOFTWARE,
+        id: RecordId::compose(acquirer, terminal, stock.now.plus_s(5), sequence),
+        category: CATEGORY_BUS,
+        amount: Fen::new(200),
+        vehicle: None,
+        line: LineCode::parse("B00001").expect("a line code"),
+        scanned_at: stock.now.plus_s(5),
+        direction: Direction::Single,
+        station: None,
+        fare_version: 1,
+        result: Verdict::Accepted,
+        terminal_serial: [0, 0, 0, 1],
+    };
+    record
+        .encode(terminal_key)
+        .expect("a record of these values")
+}
