@@ -188,7 +188,7 @@ impl Rider {
             .await
             .unwrap();
         client
-            .account_recharge(rider.account, "first", Fen::new(5000))
+            .account_recharge(rider.account, account, Fen::new(5000))
             .await
             .unwrap();
         rider.certificate = Some(client.user_certificate_issue(rider.account).await.unwrap());

@@ -60,6 +60,15 @@ async fn settles_a_day_between_city_and_nation() {
         assert!(!ledger.balances.is_empty());
     }
 
+    // Everything the nation made is on record there, confirmed or not.
+    let made = nation_late.files_made().await.unwrap();
+    let ours = made.iter().filter(|file| file.receiver == "01341000");
+    assert_eq!(ours.count() as u64, down.fetched);
+    for file in &made {
+        assert_eq!((file.name.len(), file.digest.0.len()), (33, 32));
+        assert!(file.length > 0);
+    }
+
     let rides = city_late.rides_view(RideRole::Acquirer).await.unwrap();
     assert_eq!(rides.len(), 2);
     for ride in &rides {

@@ -2,6 +2,7 @@
 
 use tongtu_api::ReceiptKind;
 use tongtu_exchange_file::FileName;
+use tongtu_types::InstitutionCode;
 
 use crate::country::{
     Country, Rider, Served, T0, Terminal, after, beijing, day0, nation, status_of,
@@ -98,10 +99,31 @@ async fn an_unknown_file_is_not_found() {
 }
 
 #[tokio::test]
-async fn refuses_a_file_that_is_none() {
+async fn refuses_strangers_and_kinds_that_the_sender_does_not_send() {
+    let nation = Country::new().nation().await;
+    let client = &nation.client;
+    // A city of a province talks to the province, and a member is told its position.
+    let stranger = InstitutionCode::parse("01345810").unwrap();
+    let upward = FileName::parse("CQ260101160000113410000000000001A").unwrap();
+    let downward = FileName::parse("BP260101160000013410000000000001A").unwrap();
+    for (sender, name) in [(stranger, upward), (beijing(), downward)] {
+        let error = client.file_send(sender, &name, b"x").await.unwrap_err();
+        let (status, code) = status_of(&error);
+        assert!([400, 404, 422].contains(&status), "{error}");
+        assert!(code.starts_with("exchange."), "{error}");
+    }
+    let error = client.files_waiting(stranger).await.unwrap_err();
+    assert!(status_of(&error).1.starts_with("exchange."), "{error}");
+}
+
+#[tokio::test]
+async fn keeps_a_file_that_cannot_be_read() {
     let nation = Country::new().nation().await;
     let name = FileName::parse("CQ260101160000113410000000000001A").unwrap();
-    let error = nation.client.file_send(beijing(), &name, b"no file").await;
-    let error = error.unwrap_err();
-    assert!([400, 422].contains(&status_of(&error).0), "{error}");
+    let client = &nation.client;
+    // It is answered in the list of processed files (LD), and not to be sent again.
+    for receipt in [ReceiptKind::Stored, ReceiptKind::Already] {
+        let found = client.file_send(beijing(), &name, b"no file").await;
+        assert_eq!(found.unwrap(), receipt);
+    }
 }

@@ -1,20 +1,25 @@
 //! What the server writes to its log.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
 
 use tongtu_types::{CardNumber, Fen};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::country::Country;
 
-/// A log that is kept in memory.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread logged.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl io::Write for Log {
+/// Writes to the log of the thread that logs.
+struct OfThisThread;
+
+impl io::Write for OfThisThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -22,24 +27,15 @@ impl io::Write for Log {
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn logs_one_line_per_request_and_no_account() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
+    // For all threads: a subscriber of one thread misses what others were first to log. This
+    // test's server runs on this test's thread.
+    tracing_subscriber::fmt()
+        .with_writer(|| OfThisThread)
         .with_ansi(false)
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .finish();
-    // For this thread, on which this test's server runs, too.
-    let _listening = tracing::subscriber::set_default(subscriber);
+        .with_max_level(LevelFilter::TRACE)
+        .init();
 
     let city = Country::new().beijing(None).await;
     let account = CardNumber::parse("3104100000000000017").unwrap();
@@ -54,7 +50,7 @@ async fn logs_one_line_per_request_and_no_account() {
         .await
         .unwrap();
 
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(LOG.take()).unwrap();
     let lines: Vec<_> = text
         .lines()
         .filter(|line| line.contains("tongtu_http") && line.contains(" request "))
