@@ -96,22 +96,28 @@ fn formats() -> String {
         Ok(())
     };
     write(&mut page).expect("writing to a String does not fail");
-    page
+    cells_escaped(&page)
 }
 
 fn tables(page: &mut String, specs: &[RecordSpec]) -> std::fmt::Result {
     for spec in specs {
-        writeln!(page)?;
-        for line in markdown(spec).lines() {
-            // `r || s` inside a cell would end it.
-            if line.starts_with('|') {
-                writeln!(page, "{}", line.replace("||", "\\|\\|"))?;
-            } else {
-                writeln!(page, "{line}")?;
-            }
-        }
+        write!(page, "\n{}", markdown(spec))?;
     }
     Ok(())
+}
+
+/// A `r || s` inside a cell would end it.
+fn cells_escaped(page: &str) -> String {
+    let mut escaped = String::with_capacity(page.len());
+    for line in page.lines() {
+        if line.starts_with('|') {
+            escaped += &line.replace("||", "\\|\\|");
+        } else {
+            escaped += line;
+        }
+        escaped.push('\n');
+    }
+    escaped
 }
 
 #[derive(Serialize)]

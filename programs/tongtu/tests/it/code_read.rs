@@ -34,7 +34,7 @@ fn symbol_transform_and_bytes_are_said() {
         ),
         (
             widened.into_bytes(),
-            15,
+            14,
             "utf8",
             "bytes widened by UTF-8",
             "被按 UTF-8 展开的字节",

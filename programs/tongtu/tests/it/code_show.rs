@@ -84,7 +84,7 @@ fn a_broken_code_is_explained_as_far_as_it_goes() {
         &["code", "show", &cut, "--lang", "zh"],
         "
 $ tongtu code show 8101492401010000021201341000133000000104 --lang zh
-交通一卡通乘车二维码，20 字节，SM3 81d8a3f3b02cad1e4ef45c1d77a02e58d0ae1ac8b4c4c9ea8b2ac4c0bbf5b8cb
+交通一卡通乘车二维码，20 字节，SM3 d53ebf6d7d8b9851f8578f4223d7e5a9ad3847867ff2b291a501008492a757b8
 长度或版本不符：20 bytes, expected 332 to 364
 
 引导域
@@ -155,7 +155,7 @@ fn json_has_stable_fields() {
     assert_eq!(sections.len(), 4);
     assert_eq!(sections[2]["title_zh"], "用户证书域");
     let limit = serde_json::json!({
-        "name": "limit_fen", "title_en": "single-ride limit, fen", "title_zh": "单次消费金额上限",
+        "name": "limit_fen", "title_en": "single-ride limit, fen", "title_zh": "用户单次消费金额上限",
         "offset": 155, "length": 3, "hex": "0007d0", "value": "2000 = 20.00 CNY", "problem": null,
     });
     assert!(
