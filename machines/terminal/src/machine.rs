@@ -294,9 +294,9 @@ impl ScanTerminal {
         if !seqs.is_empty() {
             store.acknowledge(seqs)?;
         }
-        // The newest record stays in any case: it knows the time.
+        // The horizon follows the newest record, so that one stays: it knows the time.
         let horizon = self.horizon();
-        while self.retained.len() > 1 && self.retained[0].1 < horizon {
+        while self.retained.front().is_some_and(|(_, at)| *at < horizon) {
             self.retained.pop_front();
         }
         match self.retained.front() {

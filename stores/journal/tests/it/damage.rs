@@ -1,6 +1,6 @@
 //! Damage to what was promised is an error that names the place; it is never skipped.
 
-use tongtu_journal::{JournalError, SimMedium};
+use tongtu_journal::{JournalError, SimMedium, Survival};
 use tongtu_terminal::RecordStore as _;
 
 use crate::fixture::{held, open};
@@ -16,10 +16,7 @@ fn three() -> (Vec<u8>, Vec<u64>) {
         offsets.push(journal.len_bytes());
         journal.mark_told(seq).unwrap();
     }
-    (
-        medium.survivors(&tongtu_journal::Survival::Everything),
-        offsets,
-    )
+    (medium.survivors(&Survival::Everything), offsets)
 }
 
 #[test]
@@ -63,7 +60,7 @@ fn every_flipped_bit_of_a_rewritten_journal_is_an_error() {
     }
     journal.acknowledge(&(1..=11).collect::<Vec<_>>()).unwrap();
     journal.release(11).unwrap();
-    let image = medium.survivors(&tongtu_journal::Survival::Nothing);
+    let image = medium.survivors(&Survival::Nothing);
     assert!(image.len() < 400, "it was rewritten");
     for at in 0..image.len() {
         let mut bytes = image.clone();
@@ -85,4 +82,58 @@ fn other_files_are_no_journals() {
     }
     let error = open(&SimMedium::holding(b"TTJRNL01")).unwrap_err();
     assert!(matches!(error, JournalError::Damaged { offset: 8, .. }));
+}
+
+/// Sectors reach a device in any order: the told mark before a record may be torn while the
+/// record behind it is whole. If its append had returned, it was promised; so it is kept.
+#[test]
+fn a_whole_record_behind_a_torn_mark_is_kept() {
+    let medium = SimMedium::new();
+    let mut journal = open(&medium).unwrap();
+    journal.append(b"first").unwrap();
+    let mark_at = journal.len_bytes();
+    journal.mark_told(1).unwrap();
+    let record_at = journal.len_bytes();
+    journal.append(b"second").unwrap();
+    let mut bytes = medium.survivors(&Survival::Nothing);
+    for at in mark_at..record_at {
+        bytes[usize::try_from(at).unwrap()] = 0;
+    }
+    let disk = SimMedium::holding(&bytes);
+    let mut journal = open(&disk).unwrap();
+    let cut = journal.cut().unwrap();
+    assert_eq!(
+        (cut.offset, cut.bytes, cut.kept),
+        (mark_at, record_at - mark_at, 1)
+    );
+    let expected = [
+        (1, b"first".to_vec(), false, false),
+        (2, b"second".to_vec(), false, false),
+    ];
+    assert_eq!(held(&journal), expected);
+    assert_eq!(journal.append(b"third"), Ok(3));
+    drop(journal);
+    let again = open(&disk).unwrap();
+    assert_eq!(
+        (again.cut(), held(&again).len()),
+        (None, 3),
+        "it was mended"
+    );
+}
+
+/// Two files run together are no torn end.
+#[test]
+fn a_second_head_is_damage() {
+    let (good, _) = three();
+    let head = SimMedium::new();
+    drop(open(&head).unwrap());
+    let head = head.survivors(&Survival::Nothing)[8..].to_vec();
+    for torn in [&b""[..], b"\0"] {
+        let bytes = [&good[..], torn, &head].concat();
+        let error = open(&SimMedium::holding(&bytes)).unwrap_err();
+        let JournalError::Damaged { offset, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(offset, good.len() as u64);
+    }
 }
