@@ -81,6 +81,8 @@ pub struct ScanTerminal {
     tariff: Tariff,
     recent: RecentCodes,
     untold: BTreeMap<u64, Untold>,
+    /// Codes that completed a ride of another code, until the rider is told.
+    completing: BTreeMap<u64, RideCode>,
     /// Records still needed against replay, oldest first.
     retained: VecDeque<(u64, Timestamp)>,
     last_recorded_at: Option<Timestamp>,
@@ -102,6 +104,7 @@ impl ScanTerminal {
             tariff: Tariff::default(),
             recent: RecentCodes::default(),
             untold: BTreeMap::new(),
+            completing: BTreeMap::new(),
             retained: VecDeque::new(),
             last_recorded_at: None,
         };
@@ -127,7 +130,14 @@ impl ScanTerminal {
                 })
             })?;
             let at = record.scanned_at;
-            terminal.retain(stored.seq, at);
+            let completing = stored.completed_by.and_then(|b| RideCode::frame(b).ok());
+            // A completing code outlives its record's own, so the record is needed for longer.
+            let needed_at = completing.as_ref().map_or(at, |c| c.generated_at().max(at));
+            terminal.retained.push_back((stored.seq, needed_at));
+            terminal.last_recorded_at = terminal.last_recorded_at.max(Some(at));
+            if let Some(completing) = completing {
+                terminal.recent.remember_code(&completing, needed_at);
+            }
             if stored.told {
                 terminal.recent.remember_code(&code, at);
             } else {
@@ -273,7 +283,10 @@ impl ScanTerminal {
     /// # Errors
     /// [`StoreError`]; the ride stays accepted, only a restart may ask again.
     pub fn told(&mut self, seq: u64, store: &mut dyn RecordStore) -> Result<(), StoreError> {
-        store.mark_told(seq)
+        let completing = self.completing.get(&seq).map(RideCode::as_bytes);
+        store.mark_told(seq, completing)?;
+        self.completing.remove(&seq);
+        Ok(())
     }
 
     /// The oldest records not acknowledged yet, at most `max`, with their numbers.
@@ -376,7 +389,8 @@ impl ScanTerminal {
         let raw = record.encode_with(&mut |message| self.setup.sam.sign(message))?;
         let stored = store.append(&raw)?;
         debug_assert_eq!(stored, seq, "the store gave the number it had promised");
-        self.retain(stored, now);
+        self.retained.push_back((stored, now));
+        self.last_recorded_at = self.last_recorded_at.max(Some(now));
         self.recent.forget_before(self.horizon());
         self.remember(accepted, now);
         let limit_fen = i64::from(accepted.user.limit_fen);
@@ -429,6 +443,12 @@ impl ScanTerminal {
         now: Timestamp,
     ) -> ScanOutcome {
         let untold = self.untold.remove(&seq).expect("found a moment ago");
+        if accepted.code != untold.code {
+            self.completing.insert(seq, accepted.code.clone());
+        }
+        if let Some(retained) = self.retained.iter_mut().find(|(other, _)| *other == seq) {
+            retained.1 = now;
+        }
         // Neither the code of the record nor the one that completes it is good once more.
         self.recent.remember_code(&untold.code, now);
         self.remember(accepted, now);
@@ -485,11 +505,6 @@ impl ScanTerminal {
             accepted.code.generated_at(),
             at,
         );
-    }
-
-    fn retain(&mut self, seq: u64, at: Timestamp) {
-        self.retained.push_back((seq, at));
-        self.last_recorded_at = self.last_recorded_at.max(Some(at));
     }
 
     /// Codes accepted before this instant are refused as stale by other checks.

@@ -54,6 +54,8 @@ pub struct StoredRecord<'a> {
     /// Whether the rider is known to have been told. A mark may be lost with the power; a
     /// record with the mark was told for certain.
     pub told: bool,
+    /// The code that completed the ride, where it is not the record's own.
+    pub completed_by: Option<&'a [u8]>,
     /// Whether the acquirer has it.
     pub acknowledged: bool,
 }
@@ -100,11 +102,12 @@ pub trait RecordStore {
     /// afterwards: only opening the store again can tell.
     fn append(&mut self, record: &[u8]) -> Result<u64, StoreError>;
 
-    /// Notes that the rider was told; may be lost with the power, costs no wait.
+    /// Notes that the rider was told, and by which code if another one than the record's
+    /// completed the ride; may be lost with the power, costs no wait.
     ///
     /// # Errors
     /// [`StoreError`] when there is no such record or the device refuses.
-    fn mark_told(&mut self, seq: u64) -> Result<(), StoreError>;
+    fn mark_told(&mut self, seq: u64, completed_by: Option<&[u8]>) -> Result<(), StoreError>;
 
     /// Notes that the acquirer has these records; numbers not held are passed over.
     ///

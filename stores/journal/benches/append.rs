@@ -24,7 +24,7 @@ fn main() {
         .map(|_| {
             let begun = Instant::now();
             let seq = journal.append(&record).unwrap();
-            journal.mark_told(seq).unwrap();
+            journal.mark_told(seq, None).unwrap();
             begun.elapsed()
         })
         .collect();

@@ -28,7 +28,8 @@ pub(crate) enum Kind {
     Head = 0,
     /// A record; the payload is it.
     Record = 1,
-    /// The rider was told of record seq.
+    /// The rider was told of record seq; the payload is the code that completed the ride, if it
+    /// was another one than the record's.
     Told = 2,
     /// The acquirer has the records whose numbers are the payload, 8 bytes each.
     Acknowledged = 3,

@@ -75,7 +75,24 @@ pub struct Cut {
 struct Entry {
     record: Vec<u8>,
     told: bool,
+    completed_by: Option<Vec<u8>>,
     acknowledged: bool,
+}
+
+impl Entry {
+    fn new(record: &[u8]) -> Self {
+        Self {
+            record: record.to_vec(),
+            told: false,
+            completed_by: None,
+            acknowledged: false,
+        }
+    }
+
+    /// The payload of its told mark.
+    fn told_payload(&self) -> &[u8] {
+        self.completed_by.as_deref().unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -287,12 +304,13 @@ impl<M: Medium> Journal<M> {
             return Err(StoreError::Broken);
         }
         self.written_len = self.durable_len;
-        let marks = self.unsynced_told.clone();
-        let frames: Vec<_> = marks
+        let entries = &self.content.entries;
+        let marks: Vec<_> = self
+            .unsynced_told
             .iter()
-            .map(|seq| (Kind::Told, *seq, &[][..]))
+            .filter_map(|seq| Some((Kind::Told, *seq, entries.get(seq)?.told_payload())))
             .collect();
-        let bytes = self.frames(&frames);
+        let bytes = self.frames(&marks);
         if self.medium.append(&bytes).is_err() {
             return Err(StoreError::Broken);
         }
@@ -322,12 +340,7 @@ impl<M: Medium> RecordStore for Journal<M> {
     }
 
     fn append(&mut self, record: &[u8]) -> Result<u64, StoreError> {
-        if record.len() > PAYLOAD_LEN_MAX {
-            return Err(StoreError::TooLong {
-                found: record.len(),
-                max: PAYLOAD_LEN_MAX,
-            });
-        }
+        check_len(record)?;
         let capacity = self.capacity();
         if capacity.is_full() {
             return Err(StoreError::Full {
@@ -337,11 +350,7 @@ impl<M: Medium> RecordStore for Journal<M> {
         }
         let seq = self.content.next_seq;
         self.append_durably(&[(Kind::Record, seq, record)])?;
-        let entry = Entry {
-            record: record.to_vec(),
-            told: false,
-            acknowledged: false,
-        };
+        let entry = Entry::new(record);
         self.content.entries.insert(seq, entry);
         self.content.next_seq += 1;
         self.waiting += 1;
@@ -349,10 +358,12 @@ impl<M: Medium> RecordStore for Journal<M> {
         Ok(seq)
     }
 
-    fn mark_told(&mut self, seq: u64) -> Result<(), StoreError> {
+    fn mark_told(&mut self, seq: u64, completed_by: Option<&[u8]>) -> Result<(), StoreError> {
         if self.is_broken {
             return Err(StoreError::Broken);
         }
+        let payload = completed_by.unwrap_or_default();
+        check_len(payload)?;
         let entry = self
             .content
             .entries
@@ -362,8 +373,9 @@ impl<M: Medium> RecordStore for Journal<M> {
             return Ok(());
         }
         entry.told = true;
+        entry.completed_by = completed_by.map(<[u8]>::to_vec);
         self.unsynced_told.push(seq);
-        let bytes = self.frames(&[(Kind::Told, seq, &[])]);
+        let bytes = self.frames(&[(Kind::Told, seq, payload)]);
         match self.medium.append(&bytes) {
             Ok(()) => {
                 self.written_len += len_u64(&bytes);
@@ -431,6 +443,7 @@ impl<M: Medium> RecordStore for Journal<M> {
                     seq: *seq,
                     record: &entry.record,
                     told: entry.told,
+                    completed_by: entry.completed_by.as_deref(),
                     acknowledged: entry.acknowledged,
                 }),
         )
@@ -473,16 +486,13 @@ impl Content {
                     return Err(FrameFault::Content);
                 }
                 self.next_seq = self.next_seq.max(frame.seq + 1);
-                let entry = Entry {
-                    record: frame.payload.to_vec(),
-                    told: false,
-                    acknowledged: false,
-                };
-                self.entries.insert(frame.seq, entry);
+                self.entries.insert(frame.seq, Entry::new(frame.payload));
             }
             Kind::Told => {
                 if let Some(entry) = self.entries.get_mut(&frame.seq) {
                     entry.told = true;
+                    let code = frame.payload;
+                    entry.completed_by = (!code.is_empty()).then(|| code.to_vec());
                 }
             }
             Kind::Acknowledged => {
@@ -525,7 +535,7 @@ impl Content {
         for (seq, entry) in &self.entries {
             frames.push((Kind::Record, *seq, entry.record.clone()));
             if entry.told {
-                frames.push((Kind::Told, *seq, Vec::new()));
+                frames.push((Kind::Told, *seq, entry.told_payload().to_vec()));
             }
         }
         for payload in acknowledgements(&acknowledged) {
@@ -549,6 +559,16 @@ impl Content {
         debug_assert_eq!(len_u64(&out), durable, "the length was foreseen");
         out
     }
+}
+
+fn check_len(payload: &[u8]) -> Result<(), StoreError> {
+    if payload.len() > PAYLOAD_LEN_MAX {
+        return Err(StoreError::TooLong {
+            found: payload.len(),
+            max: PAYLOAD_LEN_MAX,
+        });
+    }
+    Ok(())
 }
 
 /// Whole frames anywhere in `bytes`, each looked for behind the one before.

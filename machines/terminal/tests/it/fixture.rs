@@ -215,10 +215,18 @@ pub(crate) fn recover(
     ScanTerminal::recover(setup, store)
 }
 
+#[derive(Debug, Clone)]
+struct Kept {
+    record: Vec<u8>,
+    told: bool,
+    completed_by: Option<Vec<u8>>,
+    acknowledged: bool,
+}
+
 /// A store that forgets nothing and fails on demand.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryStore {
-    records: Vec<(Vec<u8>, bool, bool)>,
+    records: Vec<Kept>,
     lists: Option<ListsMark>,
     pub(crate) released_below: u64,
     pub(crate) max: u64,
@@ -262,20 +270,27 @@ impl RecordStore for MemoryStore {
     fn append(&mut self, record: &[u8]) -> Result<u64, StoreError> {
         self.works()?;
         let seq = self.next_seq();
-        self.records.push((record.to_vec(), false, false));
+        self.records.push(Kept {
+            record: record.to_vec(),
+            told: false,
+            completed_by: None,
+            acknowledged: false,
+        });
         Ok(seq)
     }
 
-    fn mark_told(&mut self, seq: u64) -> Result<(), StoreError> {
+    fn mark_told(&mut self, seq: u64, completed_by: Option<&[u8]>) -> Result<(), StoreError> {
         self.works()?;
-        self.records[index(seq)].1 = true;
+        let kept = &mut self.records[index(seq)];
+        kept.told = true;
+        kept.completed_by = completed_by.map(<[u8]>::to_vec);
         Ok(())
     }
 
     fn acknowledge(&mut self, seqs: &[u64]) -> Result<(), StoreError> {
         self.works()?;
         for seq in seqs {
-            self.records[index(*seq)].2 = true;
+            self.records[index(*seq)].acknowledged = true;
         }
         Ok(())
     }
@@ -292,15 +307,16 @@ impl RecordStore for MemoryStore {
                 .zip(1..)
                 .map(|(entry, seq)| StoredRecord {
                     seq,
-                    record: &entry.0,
-                    told: entry.1,
-                    acknowledged: entry.2,
+                    record: &entry.record,
+                    told: entry.told,
+                    completed_by: entry.completed_by.as_deref(),
+                    acknowledged: entry.acknowledged,
                 }),
         )
     }
 
     fn capacity(&self) -> Capacity {
-        let waiting = self.records.iter().filter(|r| !r.2).count();
+        let waiting = self.records.iter().filter(|r| !r.acknowledged).count();
         Capacity {
             held: u64::try_from(self.records.len()).unwrap(),
             waiting: u64::try_from(waiting).unwrap(),

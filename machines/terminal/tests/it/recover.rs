@@ -57,6 +57,28 @@ fn an_untold_ride_is_completed_by_a_fresh_code_and_neither_is_good_again() {
     assert_eq!(street.store.len(), 1);
 }
 
+/// The completing code has no record of its own, yet a second restart does not make it good.
+#[test]
+fn a_completing_code_stays_used_across_restarts() {
+    let mut street = Street::new(bus());
+    let rider = street.city.rider(1);
+    street.scan(&rider.code_at(T0), T0);
+    street.restart();
+    let late = T0.plus_s(1200);
+    let fresh = rider.code_at(late);
+    assert!(matches!(street.ride(&fresh, late), ScanOutcome::Resumed(_)));
+    // Rides of others, until the record itself is past its own window.
+    let later = late.plus_s(500);
+    street.ride(&street.city.rider(2).code_at(later), later);
+    let terminal = &mut street.terminal;
+    terminal.acknowledge(&[1, 2], &mut street.store).unwrap();
+    assert_eq!(street.store.released_below, 1, "record 1 holds the code");
+    street.restart();
+    let again = street.scan(&fresh, later);
+    assert_eq!(again.verdict(), Verdict::Duplicate);
+    assert_eq!(street.store.len(), 2);
+}
+
 #[test]
 fn a_stranger_completes_nothing() {
     let mut street = Street::new(bus());

@@ -14,7 +14,7 @@ fn three() -> (Vec<u8>, Vec<u64>) {
         offsets.push(journal.len_bytes());
         let seq = journal.append(text.as_bytes()).unwrap();
         offsets.push(journal.len_bytes());
-        journal.mark_told(seq).unwrap();
+        journal.mark_told(seq, None).unwrap();
     }
     (medium.survivors(&Survival::Everything), offsets)
 }
@@ -92,7 +92,7 @@ fn a_whole_record_behind_a_torn_mark_is_kept() {
     let mut journal = open(&medium).unwrap();
     journal.append(b"first").unwrap();
     let mark_at = journal.len_bytes();
-    journal.mark_told(1).unwrap();
+    journal.mark_told(1, None).unwrap();
     let record_at = journal.len_bytes();
     journal.append(b"second").unwrap();
     let mut bytes = medium.survivors(&Survival::Nothing);

@@ -9,7 +9,7 @@ fn with_one() -> (SimMedium, Journal<SimMedium>) {
     let medium = SimMedium::new();
     let mut journal = open(&medium).unwrap();
     journal.append(b"first").unwrap();
-    journal.mark_told(1).unwrap();
+    journal.mark_told(1, None).unwrap();
     (medium, journal)
 }
 
@@ -45,7 +45,7 @@ fn a_fault_that_cannot_be_undone_breaks_the_journal_until_it_is_opened() {
     medium.fail_next(Fault::Truncate);
     assert_eq!(journal.append(b"second"), Err(StoreError::Broken));
     assert_eq!(journal.append(b"third"), Err(StoreError::Broken));
-    assert_eq!(journal.mark_told(1), Err(StoreError::Broken));
+    assert_eq!(journal.mark_told(1, None), Err(StoreError::Broken));
     assert_eq!(journal.acknowledge(&[1]), Err(StoreError::Broken));
     assert_eq!(journal.release(9), Err(StoreError::Broken));
     drop(journal);

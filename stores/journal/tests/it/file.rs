@@ -23,7 +23,7 @@ fn keeps_records_and_survives_being_killed() {
     let path = fresh("kept");
     let mut journal = FileJournal::open(&path, SMALL).unwrap();
     journal.append(b"first").unwrap();
-    journal.mark_told(1).unwrap();
+    journal.mark_told(1, None).unwrap();
     journal.append(b"second").unwrap();
     let expected = held(&journal);
     // As a process that is killed: nothing is closed in order, the lock goes with it.

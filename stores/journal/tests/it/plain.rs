@@ -1,7 +1,7 @@
 //! Plain use: what is put in is there after every opening, until it is released.
 
 use tongtu_journal::SimMedium;
-use tongtu_terminal::{Capacity, ListsMark, RecordStore as _, StoreError};
+use tongtu_terminal::{Capacity, ListsMark, RecordStore, StoreError};
 
 use crate::fixture::{SMALL, T0, held, open};
 
@@ -13,8 +13,8 @@ fn everything_is_there_after_opening_again() {
     for (seq, record) in [(1, &b"one"[..]), (2, b""), (3, b"three")] {
         assert_eq!(journal.append(record), Ok(seq));
     }
-    journal.mark_told(1).unwrap();
-    journal.mark_told(1).unwrap();
+    journal.mark_told(1, None).unwrap();
+    journal.mark_told(1, None).unwrap();
     journal.acknowledge(&[1, 3, 3, 99]).unwrap();
     let mark = ListsMark {
         version: 7,
@@ -43,9 +43,41 @@ fn everything_is_there_after_opening_again() {
 }
 
 #[test]
+fn a_completing_code_is_kept_through_faults_and_rewrites() {
+    let medium = SimMedium::new();
+    let mut journal = open(&medium).unwrap();
+    journal.append(b"record").unwrap();
+    journal.mark_told(1, Some(b"fresh code")).unwrap();
+    let completed = |journal: &dyn RecordStore| {
+        let first = journal.replay().next().unwrap();
+        first.completed_by.map(<[u8]>::to_vec)
+    };
+    medium.fail_next(tongtu_journal::Fault::Sync);
+    assert!(journal.append(b"fails").is_err());
+    for _ in 0..9 {
+        journal.append(&[b'x'; 90]).unwrap();
+    }
+    assert_eq!(
+        completed(&open(&medium).unwrap()),
+        Some(b"fresh code".to_vec())
+    );
+    journal.acknowledge(&(2..=10).collect::<Vec<_>>()).unwrap();
+    let long = journal.len_bytes();
+    journal.release(11).unwrap();
+    assert!(journal.len_bytes() < long);
+    assert_eq!(
+        completed(&open(&medium).unwrap()),
+        Some(b"fresh code".to_vec())
+    );
+}
+
+#[test]
 fn unknown_numbers_are_refused_where_they_matter() {
     let mut journal = open(&SimMedium::new()).unwrap();
-    assert_eq!(journal.mark_told(1), Err(StoreError::Unknown { seq: 1 }));
+    assert_eq!(
+        journal.mark_told(1, None),
+        Err(StoreError::Unknown { seq: 1 })
+    );
     assert_eq!(journal.acknowledge(&[1, 2]), Ok(()));
     assert!(matches!(
         journal.append(&[0; 9000]),
@@ -102,7 +134,7 @@ fn a_rewritten_journal_keeps_what_is_needed_and_its_numbers() {
     journal.remember_lists(mark).unwrap();
     for _ in 0..20 {
         let seq = journal.append(&[b'x'; 50]).unwrap();
-        journal.mark_told(seq).unwrap();
+        journal.mark_told(seq, None).unwrap();
     }
     let all: Vec<u64> = (1..=20).filter(|seq| *seq != 5).collect();
     journal.acknowledge(&all).unwrap();

@@ -36,7 +36,7 @@ fn life(journal: &mut Journal<SimMedium>, promised: &mut Promised) -> Option<()>
             promised.tried = seq;
             journal.append(&record(seq)).ok()?;
             promised.stored.push(seq);
-            journal.mark_told(seq).ok()?;
+            journal.mark_told(seq, None).ok()?;
         }
         journal.remember_lists(mark(round)).ok()?;
         promised.lists = Some(mark(round));
