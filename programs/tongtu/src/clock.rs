@@ -22,16 +22,16 @@ fn system() -> Timestamp {
 const EXPECTED: &str = "expected Unix seconds, or a time with its zone such as \
                         2026-01-01T08:00:00Z or 2026-01-01T16:00:00+08:00";
 
-/// Reads Unix seconds or an RFC 3339 time.
+/// Reads Unix seconds, or date, time and zone as the internet writes them.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Ok(Timestamp::new(seconds));
     }
-    rfc3339(text).ok_or_else(|| String::from(EXPECTED))
+    zoned(text).ok_or_else(|| String::from(EXPECTED))
 }
 
 /// `yyyy-mm-ddThh:mm:ss`, an optional fraction that is dropped, then `Z` or `±hh:mm`.
-fn rfc3339(text: &str) -> Option<Timestamp> {
+fn zoned(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     let day = date.bytes().enumerate().all(|(at, byte)| match at {
         4 | 7 => byte == b'-',

@@ -83,6 +83,8 @@ type Result<T> = std::result::Result<T, FormError>;
 
 /// Reads a file of cases; all unknown keys are named together.
 pub(super) fn read(text: &str) -> Result<CaseFile> {
+    // Some editors put a mark of the byte order in front.
+    let text = text.trim_start_matches('\u{feff}');
     let value = serde_json::from_str(text).map_err(|error| FormError(error.to_string()))?;
     let mut unknown = Vec::new();
     let mut file = Object::open(value, String::new(), &mut unknown)?;
@@ -333,6 +335,7 @@ mod tests {
     fn every_complaint_says_where() {
         check("", "EOF");
         check("[]", "expected an object");
+        check("\u{feff}[]", "expected an object");
         check("{}", "cases is missing");
         check(r#"{"cases": []}"#, "there are none");
         check(r#"{"cases": {}}"#, "cases: expected an array");
