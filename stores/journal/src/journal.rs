@@ -1,13 +1,12 @@
 //! The journal: records, marks and acknowledgements, appended one after the other.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use tongtu_terminal::{Capacity, ListsMark, RecordStore, StoreError, StoredRecord};
-use tongtu_types::Timestamp;
 
-use crate::frame::{ACKNOWLEDGED_MAX, Frame, FrameFault, Kind, MAGIC, PAYLOAD_LEN_MAX, frame_len};
+use crate::content::{Content, Entry, acknowledgements, lists_payload};
+use crate::frame::{Frame, FrameFault, Kind, MAGIC, PAYLOAD_LEN_MAX, frame_len};
 use crate::medium::{FileMedium, Medium, ReplaceError};
 
 /// How much a journal may hold, and when it tidies up.
@@ -69,37 +68,6 @@ pub struct Cut {
     pub kept: usize,
     /// What was wrong at `offset`.
     pub fault: FrameFault,
-}
-
-#[derive(Debug)]
-struct Entry {
-    record: Vec<u8>,
-    told: bool,
-    completed_by: Option<Vec<u8>>,
-    acknowledged: bool,
-}
-
-impl Entry {
-    fn new(record: &[u8]) -> Self {
-        Self {
-            record: record.to_vec(),
-            told: false,
-            completed_by: None,
-            acknowledged: false,
-        }
-    }
-
-    /// The payload of its told mark.
-    fn told_payload(&self) -> &[u8] {
-        self.completed_by.as_deref().unwrap_or_default()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Content {
-    next_seq: u64,
-    entries: BTreeMap<u64, Entry>,
-    lists: Option<ListsMark>,
 }
 
 /// A record store on a medium that only grows, until it is rewritten.
@@ -469,98 +437,6 @@ impl<M: Medium> RecordStore for Journal<M> {
     }
 }
 
-impl Content {
-    /// Takes a frame's fact in.
-    fn apply(&mut self, frame: &Frame<'_>) -> Result<(), FrameFault> {
-        match frame.kind {
-            Kind::Head => self.next_seq = frame.seq,
-            Kind::Record => {
-                // An image may leave numbers out below its head's; after it they are in a row.
-                let is_next = frame.seq == self.next_seq;
-                let is_held = frame.seq < self.next_seq
-                    && self
-                        .entries
-                        .last_key_value()
-                        .is_none_or(|(last, _)| *last < frame.seq);
-                if !is_next && !is_held {
-                    return Err(FrameFault::Content);
-                }
-                self.next_seq = self.next_seq.max(frame.seq + 1);
-                self.entries.insert(frame.seq, Entry::new(frame.payload));
-            }
-            Kind::Told => {
-                if let Some(entry) = self.entries.get_mut(&frame.seq) {
-                    entry.told = true;
-                    let code = frame.payload;
-                    entry.completed_by = (!code.is_empty()).then(|| code.to_vec());
-                }
-            }
-            Kind::Acknowledged => {
-                let seqs = frame.payload.chunks_exact(8);
-                if !seqs.remainder().is_empty() {
-                    return Err(FrameFault::Content);
-                }
-                for seq in seqs {
-                    let seq = u64::from_be_bytes(seq.try_into().expect("chunks of eight"));
-                    if let Some(entry) = self.entries.get_mut(&seq) {
-                        entry.acknowledged = true;
-                    }
-                }
-            }
-            Kind::Lists => {
-                let (digest, at) = frame
-                    .payload
-                    .split_first_chunk::<32>()
-                    .ok_or(FrameFault::Content)?;
-                let at = at.try_into().map_err(|_| FrameFault::Content)?;
-                self.lists = Some(ListsMark {
-                    version: frame.seq,
-                    digest: *digest,
-                    applied_at: Timestamp::new(i64::from_be_bytes(at)),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// The whole content as a fresh file, in which every byte is durable from the start.
-    fn image(&self) -> Vec<u8> {
-        let acknowledged: Vec<u64> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.acknowledged)
-            .map(|(seq, _)| *seq)
-            .collect();
-        let mut frames: Vec<(Kind, u64, Vec<u8>)> = vec![(Kind::Head, self.next_seq, Vec::new())];
-        for (seq, entry) in &self.entries {
-            frames.push((Kind::Record, *seq, entry.record.clone()));
-            if entry.told {
-                frames.push((Kind::Told, *seq, entry.told_payload().to_vec()));
-            }
-        }
-        for payload in acknowledgements(&acknowledged) {
-            frames.push((Kind::Acknowledged, 0, payload));
-        }
-        if let Some(mark) = &self.lists {
-            frames.push((Kind::Lists, mark.version, lists_payload(mark)));
-        }
-        let len: usize = frames.iter().map(|(_, _, p)| frame_len(p.len())).sum();
-        let durable = len_u64_of(MAGIC.len() + len);
-        let mut out = MAGIC.to_vec();
-        for (kind, seq, payload) in &frames {
-            let frame = Frame {
-                kind: *kind,
-                seq: *seq,
-                durable,
-                payload,
-            };
-            frame.write(&mut out);
-        }
-        debug_assert_eq!(len_u64(&out), durable, "the length was foreseen");
-        out
-    }
-}
-
 fn check_len(payload: &[u8]) -> Result<(), StoreError> {
     if payload.len() > PAYLOAD_LEN_MAX {
         return Err(StoreError::TooLong {
@@ -585,16 +461,6 @@ fn frames_within(bytes: &[u8]) -> Vec<Frame<'_>> {
         }
     }
     found
-}
-
-fn acknowledgements(seqs: &[u64]) -> Vec<Vec<u8>> {
-    seqs.chunks(ACKNOWLEDGED_MAX)
-        .map(|part| part.iter().flat_map(|seq| seq.to_be_bytes()).collect())
-        .collect()
-}
-
-fn lists_payload(mark: &ListsMark) -> Vec<u8> {
-    [&mark.digest[..], &mark.applied_at.get().to_be_bytes()].concat()
 }
 
 fn damaged(offset: usize, fault: FrameFault) -> JournalError {

@@ -12,6 +12,7 @@
 //! here: what a record says (the terminal's), and when to upload. Start with
 //! [`FileJournal::open`].
 
+mod content;
 mod frame;
 mod journal;
 mod medium;
