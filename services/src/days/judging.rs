@@ -1,0 +1,259 @@
+//! Judging a sealed day: every ride is verified again, and every code pays once.
+
+use std::collections::BTreeMap;
+
+use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, judge};
+use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
+use tongtu_ride_code::{RideCode, Verifier};
+use tongtu_sql::{ClaimRow, JudgementRow};
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
+
+use super::files_keep;
+use super::sealed::{Sealed, Source};
+use crate::{Node, ServiceError, parallel, stored};
+
+/// The verdict column.
+pub(super) const REFUSED: i64 = 0;
+pub(super) const TO_SETTLE: i64 = 1;
+const EVIDENCE: i64 = 2;
+
+/// How many acquirer's serials a day has.
+const SERIALS_PER_DAY: i64 = 1_000_000_000;
+
+/// What became of a day's rides.
+#[derive(Default)]
+struct Judged {
+    judgements: Vec<JudgementRow>,
+    claims: Vec<ClaimRow>,
+}
+
+impl Node {
+    /// Judges a sealed day and makes the files for the parent. A day that is judged stays as it
+    /// is; its files are made again and compared.
+    pub(super) async fn judge(&self, day: BusinessDay) -> Result<(), ServiceError> {
+        let sealed = self.sealed(day).await?;
+        let mut tx = self.store().read().await?;
+        let row = tx.day(day.days()).await?;
+        let before = row.is_some_and(|row| row.judged);
+        let mut judged = Judged::default();
+        let sealed = if before {
+            let rows = tx.judged_of_day(day.days()).await?;
+            judged.judgements = rows.into_iter().map(|row| row.judgement).collect();
+            drop(tx);
+            sealed
+        } else {
+            let claims = tx.claims_on_day(day.days()).await?;
+            let blacklist = tx.blacklist().await?;
+            drop(tx);
+            let (sealed, made) = self
+                .compute(move |node| {
+                    let made = node.judge_all(day, &sealed, claims, blacklist);
+                    (sealed, made)
+                })
+                .await?;
+            judged = made?;
+            sealed
+        };
+        let to_forward = judged.judgements.clone();
+        let files = self
+            .compute(move |node| node.forwarded_files(day, sealed, &to_forward))
+            .await??;
+        let mut tx = self.store().write().await?;
+        if !before {
+            tx.judgements_insert(&judged.judgements).await?;
+            tx.claims_insert(&judged.claims).await?;
+            tx.day_judged(day.days()).await?;
+        }
+        files_keep(&mut tx, &files).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Judges rides in the order of scan time and record id, so that the order of arrival does
+    /// not matter.
+    fn judge_all(
+        &self,
+        day: BusinessDay,
+        sealed: &[Sealed],
+        claims: Vec<ClaimRow>,
+        blacklist: Vec<(String, i64)>,
+    ) -> Result<Judged, ServiceError> {
+        let blacklist: BTreeMap<String, i64> = blacklist.into_iter().collect();
+        let mut taken: BTreeMap<(String, i64), String> = claims
+            .into_iter()
+            .map(|claim| ((claim.account, claim.generated_at), claim.record))
+            .collect();
+        let mut looked: Vec<(&Sealed, Option<RideFacts>)> = sealed
+            .iter()
+            .zip(self.look_at_all(sealed, &blacklist)?)
+            .collect();
+        looked.sort_by(|(a, _), (b, _)| {
+            let key = |s: &'_ Sealed| (s.row.scanned_at, s.row.record.clone());
+            key(a).cmp(&key(b))
+        });
+        let mut judged = Judged::default();
+        for ((sealed, facts), number) in looked.into_iter().zip(1..) {
+            let row = &sealed.row;
+            let (verdict, hub, outcome) = match facts {
+                None => (EVIDENCE, self.code(), Outcome::Correct),
+                Some(mut facts) => {
+                    let code = (row.account.clone(), row.generated_at);
+                    let other = taken.get(&code).is_some_and(|record| *record != row.record);
+                    facts.repeat = if other {
+                        Repeat::SameCode
+                    } else {
+                        Repeat::None
+                    };
+                    let (verdict, hub, outcome) = self.decide(&facts);
+                    if verdict == TO_SETTLE && taken.insert(code, row.record.clone()).is_none() {
+                        judged.claims.push(ClaimRow {
+                            account: row.account.clone(),
+                            generated_at: row.generated_at,
+                            record: row.record.clone(),
+                        });
+                    }
+                    (verdict, hub, outcome)
+                }
+            };
+            judged.judgements.push(JudgementRow {
+                record: row.record.clone(),
+                day: day.days(),
+                verdict,
+                hub: hub.as_str().to_owned(),
+                result: i64::from(outcome.code()),
+                acquirer: row.acquirer.clone(),
+                serial: serial(day, sealed, number),
+            });
+        }
+        Ok(judged)
+    }
+
+    /// The facts of every ride but entries, which are not judged.
+    fn look_at_all(
+        &self,
+        sealed: &[Sealed],
+        blacklist: &BTreeMap<String, i64>,
+    ) -> Result<Vec<Option<RideFacts>>, ServiceError> {
+        let entry = stored::direction_number(Direction::Entry);
+        let look = |verifier: &mut Verifier, sealed: &Sealed| {
+            if sealed.row.direction == entry {
+                return Ok(None);
+            }
+            let listed = blacklist.get(&sealed.row.account);
+            look(verifier, sealed, listed.copied().map(Timestamp::new)).map(Some)
+        };
+        let facts = parallel::map(sealed, || self.verifier(), look);
+        facts.into_iter().collect()
+    }
+
+    /// The verdict on a ride, and who clears it.
+    fn decide(&self, facts: &RideFacts) -> (i64, InstitutionCode, Outcome) {
+        let own = self.code();
+        let outcome = match judge(facts, self.judging()) {
+            Verdict::Settle(outcome) => outcome,
+            // UNSPECIFIED: held rides (可疑交易) wait for their issuer's answer, which needs
+            // files that are not here yet; until then they end like rejected ones, under their
+            // own result codes.
+            Verdict::Reject(outcome) | Verdict::Suspicious(outcome) => {
+                return (REFUSED, own, outcome);
+            }
+        };
+        let topology = &self.config().topology;
+        match topology.route(facts.acquirer, facts.issuer) {
+            Ok(route) if route.hub == own => (TO_SETTLE, own, outcome),
+            // A hub below us should have cleared it itself and not have sent it here.
+            Ok(route) if topology.party_at(own, route.hub).is_ok() => {
+                (REFUSED, own, Outcome::Acquirer)
+            }
+            Ok(route) => (TO_SETTLE, route.hub, outcome),
+            Err(_) => (REFUSED, own, Outcome::Issuer),
+        }
+    }
+}
+
+/// The acquirer's serial (受理方流水号): ours is made of the day and the place in it, so that a
+/// rerun gives the same.
+// UNSPECIFIED: only the width, 12 digits, is known; made like the clearing serial.
+fn serial(day: BusinessDay, sealed: &Sealed, number: i64) -> i64 {
+    match &sealed.source {
+        Source::Upload(_) => day.days().rem_euclid(1000) * SERIALS_PER_DAY + number,
+        Source::Line(line) => {
+            i64::try_from(line.transit.acquirer_serial).expect("twelve digits fit 64 bits")
+        }
+    }
+}
+
+/// Verifies one ride again: the record's digest, the code's three signatures at the time of the
+/// scan, and that what stands beside them is what is inside.
+fn look(
+    verifier: &mut Verifier,
+    sealed: &Sealed,
+    blacklisted_since: Option<Timestamp>,
+) -> Result<RideFacts, ServiceError> {
+    let row = &sealed.row;
+    let decoded = RideRecord::decode(sealed.record());
+    let code = decoded
+        .as_ref()
+        .ok()
+        .and_then(|record| RideCode::frame(&record.code).ok());
+    let limit = code.as_ref().and_then(|code| code.user().ok());
+    let limit = limit.map_or(0, |user| i64::from(user.limit_fen));
+    let scanned_at = Timestamp::new(row.scanned_at);
+    let (well_formed, evidence) = match (&decoded, &code) {
+        (Err(RecordError::Digest), _) => (true, Evidence::DigestWrong),
+        (Ok(record), Some(code)) => {
+            let evidence = match verifier.verify_again(code.as_bytes(), scanned_at) {
+                Ok(_) => Evidence::Sound,
+                Err(_) => Evidence::CodeRefused,
+            };
+            (agrees(sealed, record, code), evidence)
+        }
+        _ => (false, Evidence::CodeRefused),
+    };
+    Ok(RideFacts {
+        well_formed,
+        record: stored::record(&row.record)?,
+        card: stored::card(&row.account)?,
+        issuer: stored::institution(&row.issuer)?,
+        acquirer: stored::institution(&row.acquirer)?,
+        mcc: stored::mcc(&row.category)?,
+        test: false,
+        rode_at: scanned_at,
+        arrived_at: sealed.arrived_at,
+        // UNSPECIFIED: when a terminal or an account began is not told by any file yet.
+        not_before: None,
+        amount: Fen::new(row.amount),
+        single_limit: Fen::new(limit),
+        may_be_free: false,
+        evidence,
+        blacklisted_since,
+        repeat: Repeat::None,
+    })
+}
+
+/// Whether what stands beside the record, and is routed and counted by, is what is in it.
+fn agrees(sealed: &Sealed, record: &RideRecord, code: &RideCode) -> bool {
+    let row = &sealed.row;
+    let (Ok(user), Ok(certificate)) = (code.user(), code.certificate()) else {
+        return false;
+    };
+    let inside: (&RecordId, &CardNumber) = (&record.id, &user.account);
+    let line_agrees = match &sealed.source {
+        Source::Upload(_) => true,
+        Source::Line(line) => {
+            let ride = line.ride();
+            let two = u16::from(record.direction != Direction::Single);
+            ride.terminal == record.id.terminal()
+                && ride.consumption.get() == two
+                && record.direction != Direction::Entry
+        }
+    };
+    line_agrees
+        && inside.0.as_str() == row.record
+        && inside.1.reveal() == row.account
+        && certificate.issuer.as_str() == row.issuer
+        && code.generated_at().get() == row.generated_at
+        && record.scanned_at.get() == row.scanned_at
+        && record.amount.get() == row.amount
+        && record.category[..] == *row.category.as_bytes()
+        && record.line.as_str() == row.line
+}

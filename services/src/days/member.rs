@@ -1,0 +1,338 @@
+//! The books of a city's institution: what it earned as acquirer, what it debits as issuer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tongtu_clearing::posting::{
+    AcquirerRide, IssuerRide, acquirer_ride, issuer_ride, member_rounding,
+};
+use tongtu_clearing::{DayResult, Fees, home_code};
+use tongtu_exchange_file::{ClRecord, FbRecord, TailTag};
+use tongtu_ledger::{AccountKind, AccountName, Entry};
+use tongtu_ride_code::record::Direction;
+use tongtu_sql::{ChargedRow, JudgedRow, SerialRow, SettlementRow, Tx};
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, RecordId, Timestamp,
+};
+
+use super::upper::{Upper, fees, is_settled};
+use crate::issuing::whole_fen;
+use crate::node::alarm;
+use crate::{Node, ServiceError, parallel, stored};
+
+/// A ride that this institution is paid for.
+struct Earned {
+    hub: InstitutionCode,
+    record: RecordId,
+    line: LineCode,
+    amount: Fen,
+    fees: Fees,
+}
+
+/// A ride that this institution pays for and debits.
+struct Owed {
+    hub: InstitutionCode,
+    record: RecordId,
+    card: CardNumber,
+    generated_at: Timestamp,
+    amount: Fen,
+    direction: Direction,
+    issuer_share: FenE7,
+    result: u32,
+}
+
+/// What an institution posts for a day.
+#[derive(Default)]
+pub(super) struct MemberDay {
+    pub(super) entries: Vec<Entry>,
+    pub(super) charged: Vec<ChargedRow>,
+    /// How the rides ended that were passed on.
+    pub(super) ended: Vec<SettlementRow>,
+}
+
+impl Node {
+    /// Everything that a city's institution posts for a day.
+    pub(super) async fn member_day(
+        &self,
+        tx: &mut Tx,
+        judged: &[JudgedRow],
+        result: &DayResult,
+        upper: Option<&Upper>,
+    ) -> Result<MemberDay, ServiceError> {
+        let (day, own) = (result.day(), self.code());
+        let (mut earned, mut owed) = self.local_rides(judged, result)?;
+        let mut made = MemberDay::default();
+        if let Some(upper) = upper {
+            let answered = self.answered(tx, day, upper).await?;
+            for (line, row) in upper.feedback.iter().zip(&answered) {
+                made.ended.push(ended(day, line, row));
+            }
+            earned.extend(self.earned_above(day, upper, &answered)?);
+            owed.extend(self.owed_above(upper)?);
+            if let Some(net) = result.upper() {
+                let rounding = member_rounding(own, net.hub, day, net.exact, net.net)?;
+                made.entries.extend(rounding);
+            }
+        }
+        for ride in earned {
+            let Earned {
+                hub,
+                record,
+                line,
+                amount,
+                fees,
+            } = ride;
+            made.entries.extend(acquirer_ride(&AcquirerRide {
+                acquirer: own,
+                hub,
+                day,
+                record,
+                line,
+                amount,
+                fees,
+            })?);
+        }
+        // In the order of the records: which ride meets the end of the money is then the same
+        // in every run.
+        owed.sort_by_key(|ride| ride.record);
+        self.debit(tx, day, &owed, &mut made).await?;
+        Ok(made)
+    }
+
+    /// Rides that this city cleared for itself, in both roles.
+    fn local_rides(
+        &self,
+        judged: &[JudgedRow],
+        result: &DayResult,
+    ) -> Result<(Vec<Earned>, Vec<Owed>), ServiceError> {
+        let rows: BTreeMap<&str, &JudgedRow> = judged
+            .iter()
+            .map(|row| (row.judgement.record.as_str(), row))
+            .collect();
+        let (mut earned, mut owed) = (Vec::new(), Vec::new());
+        for line in result.lines() {
+            let ride = line.ride;
+            let row = rows.get(ride.record.as_str());
+            let row = row.ok_or(ServiceError::Stored { what: "ride" })?;
+            let hub = self.code();
+            earned.push(Earned {
+                hub,
+                record: ride.record,
+                line: line_of(&row.line)?,
+                amount: ride.amount,
+                fees: ride.fees,
+            });
+            owed.push(Owed {
+                hub,
+                record: ride.record,
+                card: stored::card(&row.account)?,
+                generated_at: Timestamp::new(row.generated_at),
+                amount: ride.amount,
+                direction: stored::direction(row.direction)?,
+                issuer_share: ride.fees.issuer_share(),
+                result: stored::result(row.judgement.result)?,
+            });
+        }
+        Ok((earned, owed))
+    }
+
+    /// The rides that the parent's feedback answers, one for each line.
+    async fn answered(
+        &self,
+        tx: &mut Tx,
+        day: BusinessDay,
+        upper: &Upper,
+    ) -> Result<Vec<SerialRow>, ServiceError> {
+        let asked: Vec<(String, i64)> = upper
+            .feedback
+            .iter()
+            .map(|line| {
+                let serial = i64::try_from(line.acquirer_serial).unwrap_or(i64::MAX);
+                (line.acquirer.as_str().to_owned(), serial)
+            })
+            .collect();
+        let found: BTreeMap<i64, SerialRow> = tx
+            .rides_by_serial(&asked)
+            .await?
+            .into_iter()
+            .map(|row| (row.serial, row))
+            .collect();
+        let mut rows = Vec::with_capacity(asked.len());
+        for (line, (_, serial)) in upper.feedback.iter().zip(&asked) {
+            let row = found
+                .get(serial)
+                .filter(|row| row.amount == line.amount.get() && row.account == line.card.reveal());
+            let row = row.ok_or(ServiceError::UpperLine {
+                parent: upper.hub,
+                day,
+                serial: line.acquirer_serial,
+            })?;
+            rows.push(row.clone());
+        }
+        Ok(rows)
+    }
+
+    fn earned_above(
+        &self,
+        _day: BusinessDay,
+        upper: &Upper,
+        answered: &[SerialRow],
+    ) -> Result<Vec<Earned>, ServiceError> {
+        let mut earned = Vec::new();
+        for (line, row) in upper.feedback.iter().zip(answered) {
+            if is_settled(line) {
+                earned.push(Earned {
+                    hub: upper.hub,
+                    record: stored::record(&row.record)?,
+                    line: line_of(&row.line)?,
+                    amount: line.amount,
+                    fees: fees(line.fee, line.acquirer_share, line.issuer_share)?,
+                });
+            }
+        }
+        Ok(earned)
+    }
+
+    fn owed_above(&self, upper: &Upper) -> Result<Vec<Owed>, ServiceError> {
+        let owed = |line: &ClRecord| {
+            let tail = line.ride()?;
+            let two = line.tail.get(TailTag::CONSUMPTION) == Some("1");
+            Ok(Owed {
+                hub: upper.hub,
+                record: tail.record_id,
+                card: line.fixed.card,
+                generated_at: tail.generated_at,
+                amount: line.fixed.amount,
+                direction: if two {
+                    Direction::Exit
+                } else {
+                    Direction::Single
+                },
+                issuer_share: line.fixed.issuer_share,
+                result: line.fixed.result.get(),
+            })
+        };
+        upper.charges.iter().map(owed).collect()
+    }
+
+    /// Debits the riders: what the prepaid money does not cover goes to arrears.
+    async fn debit(
+        &self,
+        tx: &mut Tx,
+        day: BusinessDay,
+        owed: &[Owed],
+        made: &mut MemberDay,
+    ) -> Result<(), ServiceError> {
+        let name = |card| AccountName::new(self.code(), AccountKind::Rider(card));
+        let cards: BTreeSet<CardNumber> = owed.iter().map(|ride| ride.card).collect();
+        let names: Vec<AccountName> = cards.iter().map(|card| name(*card)).collect();
+        let mut prepaid: BTreeMap<AccountName, i64> = BTreeMap::new();
+        for (name, sum) in tx.balances_of(&names).await? {
+            prepaid.insert(name, whole_fen(sum)?.get().max(0));
+        }
+        for ride in owed {
+            let left = prepaid.entry(name(ride.card)).or_default();
+            let short = (ride.amount.get() - *left).max(0);
+            *left -= ride.amount.get() - short;
+            made.entries.extend(issuer_ride(&IssuerRide {
+                issuer: self.code(),
+                hub: ride.hub,
+                day,
+                record: ride.record,
+                card: ride.card,
+                amount: ride.amount,
+                short: Fen::new(short),
+                issuer_share: ride.issuer_share,
+            })?);
+            made.charged.push(ChargedRow {
+                record: ride.record.as_str().to_owned(),
+                account: ride.card.reveal().to_owned(),
+                generated_at: ride.generated_at.get(),
+                amount: ride.amount.get(),
+                direction: stored::direction_number(ride.direction),
+                hub: ride.hub.as_str().to_owned(),
+                result: i64::from(ride.result),
+                day: day.days(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Looks at the rides that we are charged for, and raises an alarm for each that a dispute
+    /// should follow.
+    // UNSPECIFIED: an issuer that does not accept a charge sends an error request (ED), which is
+    // not here yet. Until then it pays, debits its rider and is told about it.
+    pub(super) async fn check_charges(
+        &self,
+        tx: &mut Tx,
+        upper: Option<&Upper>,
+        charged: &[ChargedRow],
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let codes: Vec<(String, i64)> = charged
+            .iter()
+            .map(|row| (row.account.clone(), row.generated_at))
+            .collect();
+        let mut first: BTreeMap<(String, i64), String> = tx
+            .codes_charged(&codes)
+            .await?
+            .into_iter()
+            .map(|(account, generated_at, record)| ((account, generated_at), record))
+            .collect();
+        for (row, code) in charged.iter().zip(codes) {
+            if let Some(other) = first.get(&code).filter(|other| **other != row.record) {
+                let message = format!("one code was charged for {other} and {}", row.record);
+                let about = row.record.as_str();
+                alarm(tx, "issuing.code_charged_twice", about, message, now).await?;
+            } else {
+                first.insert(code, row.record.clone());
+            }
+        }
+        let accounts: BTreeSet<String> = charged.iter().map(|row| row.account.clone()).collect();
+        let accounts: Vec<String> = accounts.into_iter().collect();
+        let known = tx.accounts_known(&accounts).await?;
+        for row in charged.iter().filter(|row| !known.contains(&row.account)) {
+            let message = format!("{} was charged for an account that is not here", row.record);
+            let about = row.record.as_str();
+            alarm(tx, "issuing.account_unknown", about, message, now).await?;
+        }
+        let Some(upper) = upper else {
+            return Ok(());
+        };
+        for record in self.unsound_charges(upper) {
+            let message = format!("the code of {record} does not verify, or is another's");
+            alarm(tx, "issuing.charge_unsound", record, message, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The charged rides whose code is not the rider's, or does not verify.
+    fn unsound_charges(&self, upper: &Upper) -> Vec<RecordId> {
+        let issuer = self.code();
+        let sound = |verifier: &mut tongtu_ride_code::Verifier, line: &ClRecord| {
+            let tail = line.ride().ok()?;
+            let accepted = verifier.verify_again(&tail.ride_code, tail.scanned_at);
+            let sound = accepted.is_ok_and(|accepted| {
+                accepted.user.account == line.fixed.card
+                    && accepted.code.generated_at() == tail.generated_at
+                    && home_code(accepted.certificate.issuer) == issuer
+            });
+            (!sound).then_some(tail.record_id)
+        };
+        let found = parallel::map(&upper.charges, || self.verifier(), sound);
+        found.into_iter().flatten().collect()
+    }
+}
+
+fn line_of(text: &str) -> Result<LineCode, ServiceError> {
+    stored::line(text)?.ok_or(ServiceError::Stored { what: "line" })
+}
+
+fn ended(day: BusinessDay, line: &FbRecord, row: &SerialRow) -> SettlementRow {
+    SettlementRow {
+        record: row.record.clone(),
+        day: day.days(),
+        settled: is_settled(line),
+        result: i64::from(line.result.get()),
+        serial: i64::try_from(line.clearing_serial).expect("twelve digits fit 64 bits"),
+    }
+}

@@ -1,0 +1,102 @@
+//! The sealed rides of a day, each with the record that is its proof.
+
+use std::collections::BTreeMap;
+
+use tongtu_exchange_file::{CqFile, CqRecord, ResultCode};
+use tongtu_sql::{ReceivedRow, RideRow, Tx};
+use tongtu_types::{BusinessDay, Timestamp};
+
+use crate::exchange::{file_name, file_of_batch};
+use crate::{Node, ServiceError};
+
+/// Where a ride's proof is.
+pub(super) enum Source {
+    /// A terminal uploaded it here: its record.
+    Upload(Vec<u8>),
+    /// A file brought it: its line.
+    Line(Box<CqRecord>),
+}
+
+/// A sealed ride.
+pub(super) struct Sealed {
+    pub(super) row: RideRow,
+    pub(super) arrived_at: Timestamp,
+    pub(super) source: Source,
+}
+
+impl Sealed {
+    /// The record as the terminal wrote it.
+    pub(super) fn record(&self) -> &[u8] {
+        match &self.source {
+            Source::Upload(body) => body,
+            Source::Line(line) => &line.ride().ride_record,
+        }
+    }
+}
+
+/// The CQ files of a day by their batches, good or bad.
+pub(super) async fn files_of_day(
+    tx: &mut Tx,
+    day: BusinessDay,
+) -> Result<BTreeMap<String, ReceivedRow>, ServiceError> {
+    let mut files = BTreeMap::new();
+    for batch in tx.batches_of_day(day.days()).await? {
+        if let Some((sender, name)) = file_of_batch(&batch.id) {
+            let file = tx.received(sender, name).await?;
+            let file = file.ok_or(ServiceError::Stored { what: "file" })?;
+            files.insert(batch.id, file);
+        }
+    }
+    Ok(files)
+}
+
+/// The records of a file that was good when it came.
+pub(super) fn lines_of(file: &ReceivedRow) -> Result<Vec<CqRecord>, ServiceError> {
+    if file.result != i64::from(ResultCode::OK.get()) {
+        return Ok(Vec::new());
+    }
+    let name = file_name(&file.name)?;
+    Ok(CqFile::decode(&name, &file.content)?.records)
+}
+
+impl Node {
+    /// Everything sealed into a day.
+    pub(super) async fn sealed(&self, day: BusinessDay) -> Result<Vec<Sealed>, ServiceError> {
+        let mut tx = self.store().read().await?;
+        let batches = tx.batches_of_day(day.days()).await?;
+        let files = files_of_day(&mut tx, day).await?;
+        let rows = tx.rides_of_day(day.days()).await?;
+        drop(tx);
+        self.compute(move |_| {
+            let arrived: BTreeMap<&str, i64> = batches
+                .iter()
+                .map(|batch| (batch.id.as_str(), batch.received_at))
+                .collect();
+            let mut lines: BTreeMap<String, BTreeMap<i64, CqRecord>> = BTreeMap::new();
+            for (batch, file) in &files {
+                let numbered = (0..).zip(lines_of(file)?).collect();
+                lines.insert(batch.clone(), numbered);
+            }
+            rows.into_iter()
+                .map(|mut row| {
+                    let missing = ServiceError::Stored { what: "ride" };
+                    let at = arrived.get(row.batch.as_str()).copied().unwrap_or_default();
+                    let source = match row.body.take() {
+                        Some(body) => Source::Upload(body),
+                        None => {
+                            let file = lines.get_mut(&row.batch);
+                            let line = file.and_then(|file| file.remove(&row.number));
+                            Source::Line(Box::new(line.ok_or(missing)?))
+                        }
+                    };
+                    Ok(Sealed {
+                        row,
+                        arrived_at: Timestamp::new(at),
+                        source,
+                    })
+                })
+                .collect()
+        })
+        .await?
+    }
+}
