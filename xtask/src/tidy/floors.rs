@@ -24,6 +24,8 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("machines/clearing", "machines/ledger"),
     ("machines/terminal", "machines/fare"),
     ("edges/http", "edges/api"),
+    ("edges/door", "edges/api"),
+    ("edges/door", "edges/http"),
 ];
 
 /// Crates that depend on no other crate of ours, so that they can be taken out and used alone.
@@ -178,13 +180,13 @@ mod tests {
         programs/tongtu         edges/symbol        product  ok
         programs/tongtu         kit/world           product  ok
         kit/world               edges/http          product  ok
-        kit/testkit             protocol/types      product  ok
-        kit/world               kit/testkit         product  ok
-        protocol/types          kit/testkit         test     ok
+        kit/fixtures            protocol/types      product  ok
+        kit/world               kit/fixtures        product  ok
+        protocol/types          kit/fixtures        test     ok
         protocol/types          protocol/codec      test     ok
         machines/fare           machines/ledger     test     ok
         edges/symbol            protocol/ride-code  test     ok
-        programs/tongtu         kit/testkit         test     ok
+        programs/tongtu         kit/fixtures        test     ok
 
         protocol/types          stores/sql          product  stores comes after protocol
         protocol/ride-code      machines/terminal   product  machines comes after protocol
@@ -203,14 +205,14 @@ mod tests {
         edges/api               edges/http          product  depends on no crate of ours
         edges/http              edges/symbol        product  not declared neighbours
         edges/http              programs/tongtu     product  programs comes after edges
-        services                kit/testkit         product  the kit is for tests
+        services                kit/fixtures        product  the kit is for tests
         edges/http              kit/world           product  the kit is for tests
-        programs/tongtu         kit/testkit         product  the kit is for tests
+        programs/tongtu         kit/fixtures        product  the kit is for tests
         kit/world               programs/tongtu     product  everything but the programs
         kit/world               programs/tongtu     test     everything but the programs
         machines/fare           stores/sql          test     stores comes after machines
         xtask                   protocol/types      product  xtask depends on no crate
-        xtask                   kit/testkit         test     xtask depends on no crate
+        xtask                   kit/fixtures        test     xtask depends on no crate
         services                xtask               product  nothing depends on xtask
     ";
 
