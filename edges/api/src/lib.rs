@@ -31,7 +31,8 @@
 //! | `GET /audit/files` | | [`MadeFilesView`] |
 //! | `POST /pump` | | [`PumpReport`] |
 //!
-//! What goes wrong is answered with [`ApiError`] and a status outside 200..=299.
+//! What goes wrong is answered with [`ApiError`] and a status outside 200..=299; a `Retry-After`
+//! header says that the very same request may succeed later. Every request may be repeated.
 //!
 //! Start with [`path`], then the bodies, one module per noun. Not here: any behaviour, any domain
 //! type (`tongtu-http` converts by hand), and sockets.

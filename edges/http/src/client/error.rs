@@ -27,6 +27,8 @@ pub enum ClientError {
         code: String,
         /// Why, for people.
         message: String,
+        /// Whether the node says that the same request may succeed later.
+        retryable: bool,
     },
     /// The answer is not what this endpoint answers, or no request could be made.
     #[error("{request}: {what}")]
@@ -47,7 +49,7 @@ impl ClientError {
     pub const fn retryable(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused { status, .. } => *status == 503,
+            Self::Refused { retryable, .. } => *retryable,
             Self::Malformed { .. } => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -160,6 +160,7 @@ impl Answer {
 
     async fn refusal(self) -> ClientError {
         let status = self.status().as_u16();
+        let retryable = self.response.headers().contains_key(RETRY_AFTER);
         let malformed = Malformed {
             request: self.malformed.request.clone(),
         };
@@ -173,6 +174,7 @@ impl Answer {
                 status,
                 code,
                 message,
+                retryable,
             },
             Err(_) => malformed.what(format!(
                 "status {status} without {{code, message}}: is this a node?"

@@ -4,19 +4,25 @@ use std::error::Error;
 use std::iter;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tongtu_api::ApiError;
 use tongtu_services::{ServiceError, StatusKind};
 
 use super::request::RequestError;
 
-/// An answer that is not a success: status, stable code, public message.
+/// What a retryable failure says in its `Retry-After` header, in seconds.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+
+/// An answer that is not a success: status, stable code, public message, and whether the same
+/// request may succeed later (told by a `Retry-After` header, whatever the status).
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: String,
+    pub(crate) retryable: bool,
 }
 
 /// What [`super::guard`] logs of a failure; the message may hold values of the request.
@@ -29,6 +35,7 @@ impl IntoResponse for Failure {
             status,
             code,
             message,
+            retryable,
         } = self;
         let body = ApiError {
             code: code.into(),
@@ -36,6 +43,9 @@ impl IntoResponse for Failure {
         };
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(FailureCode(code));
+        if retryable {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+        }
         response
     }
 }
@@ -46,6 +56,7 @@ impl From<RequestError> for Failure {
             status: error.status(),
             code: error.code(),
             message: error.to_string(),
+            retryable: matches!(error, RequestError::Timeout),
         }
     }
 }
@@ -68,6 +79,7 @@ impl From<ServiceError> for Failure {
             status,
             code: error.code(),
             message: error.to_string(),
+            retryable: error.retryable(),
         }
     }
 }

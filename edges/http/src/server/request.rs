@@ -50,7 +50,7 @@ pub enum RequestError {
     #[error("not done in time; the same request may be sent again")]
     Timeout,
     /// A fault of ours.
-    #[error("a fault of this node; the same request may be sent again")]
+    #[error("a fault of this node; it is in its log")]
     Panic,
 }
 

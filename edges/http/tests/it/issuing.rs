@@ -54,7 +54,7 @@ async fn pays_in_once_per_id() {
     }
     let error = client.account_recharge(account, "c", Fen::new(-1)).await;
     let error = error.unwrap_err();
-    assert!([400, 422].contains(&status_of(&error).0), "{error}");
+    assert_eq!(status_of(&error), (400, "issuing.recharge_amount"));
     let view = client.account_view(account).await.unwrap();
     assert_eq!(view.balance_fen, 1000);
 }
@@ -104,4 +104,16 @@ async fn an_unknown_account_is_not_found() {
         // Errors go to logs: no number of an account in full.
         assert!(!error.to_string().contains(nobody.reveal()), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_node_that_issues_nothing_has_no_accounts() {
+    let nation = Country::new().nation().await;
+    let rider = Rider::new("3104100000000000017");
+    let error = nation
+        .client
+        .account_open(rider.account, rider.key.public())
+        .await
+        .unwrap_err();
+    assert_eq!(status_of(&error), (404, "node.role_missing"));
 }

@@ -1,19 +1,25 @@
 //! The pump between two nodes, over ways that break.
 
-use tongtu_api::PumpStep;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::routing::{get, post};
+use tongtu_api::{PumpStep, path};
 use tongtu_http::client::Client;
 use tongtu_http::pump::pump;
 use tongtu_types::{BusinessDay, Timestamp};
 
-use crate::country::{Country, Rider, Served, T0, Terminal, after, day0};
+use crate::country::{Country, Served, T0, Terminal, after, day0};
 use crate::cutter::Cutter;
+use crate::wire::serving;
 
-/// A city, the nation above it, and a rider whose rides both must know of.
+/// A city and the nation above it.
 struct Pair {
     nation: Served,
     city: Served,
     terminal: Terminal,
-    rider: Rider,
+    country: Country,
 }
 
 impl Pair {
@@ -26,20 +32,20 @@ impl Pair {
             nation,
             city,
             terminal,
-            rider: country.rider_from_guangzhou(T0),
+            country,
         }
     }
 
     /// Closes `day` at the city with one ride for the nation: one file waits to go up.
     async fn ride_and_close(&self, day: BusinessDay) {
         let noon = day.start_in_china().plus_s(12 * 3600);
-        let ride = self.terminal.ride(&self.rider, noon, 1);
+        let rider = self.country.rider_from_guangzhou(noon);
+        let ride = self.terminal.ride(&rider, noon, 1);
         let city = self.city.client.at(noon);
         city.records_upload(self.terminal.number, &[ride])
             .await
             .unwrap();
         city.at(after(day)).day_close(day).await.unwrap();
-        assert_eq!(self.city.node.outbox_waiting().await.unwrap().len(), 1);
     }
 
     /// Clears `day` at the nation: files wait to come down.
@@ -114,14 +120,8 @@ async fn a_refused_file_does_not_hold_up_the_others() {
     let taken = pair.nation.client.file_send(sender, name, &other).await;
     assert!(taken.is_ok(), "the other file is one, too: {taken:?}");
 
-    let noon = second.start_in_china().plus_s(12 * 3600);
-    let ride = pair.terminal.ride(&pair.rider, noon, 1);
-    let city = pair.city.client.at(noon);
-    city.records_upload(pair.terminal.number, &[ride])
-        .await
-        .unwrap();
-    city.at(after(second)).day_close(second).await.unwrap();
-
+    pair.ride_and_close(second).await;
+    let city = &pair.city.client;
     let report = city.at(after(second)).pump().await.unwrap();
     assert_eq!(report.pushed, 1, "{report:?}");
     let [problem] = &report.problems[..] else {
@@ -130,6 +130,60 @@ async fn a_refused_file_does_not_hold_up_the_others() {
     assert_eq!(problem.step, PumpStep::Push);
     assert_eq!(problem.file.as_deref(), Some(&*name.to_string()));
     assert!(!problem.retryable);
+}
+
+#[tokio::test]
+async fn takes_no_file_that_changed_on_its_way() {
+    const NAME: &str = "BP260101160000013410000000000001A";
+    let list = || async {
+        let digest = "00".repeat(32);
+        format!(r#"{{"files":[{{"name":"{NAME}","digest":"{digest}","length":4}}]}}"#)
+    };
+    let confirmed = Arc::new(AtomicBool::new(false));
+    let confirm = {
+        let confirmed = Arc::clone(&confirmed);
+        move || async move { confirmed.store(true, Ordering::Relaxed) }
+    };
+    let routes = Router::new()
+        .route(path::FILES, get(list))
+        .route(path::FILE, get(async || "file"))
+        .route(path::FILE_CONFIRMATION, post(confirm));
+    let parent = serving(routes).await;
+
+    let city = Country::new().beijing(None).await;
+    let report = pump(&city.node, &parent, T0).await;
+    let [problem] = &report.problems[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!(problem.step, PumpStep::Fetch);
+    assert_eq!(problem.file.as_deref(), Some(NAME));
+    assert_eq!(
+        (&*problem.code, problem.retryable),
+        ("pump.file_altered", true)
+    );
+    assert_eq!((report.fetched, report.fetched_already), (0, 0));
+    assert!(!confirmed.load(Ordering::Relaxed));
+    // Nor was it stored: it would have been unreadable, and an alarm.
+    assert_eq!(city.node.alarms().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn several_at_a_time_do_no_harm() {
+    let pair = Pair::new().await;
+    pair.ride_and_close(day0()).await;
+    let city = pair.city.client.at(after(day0()));
+    let reports = tokio::join!(city.pump(), city.pump(), city.pump());
+    for report in [&reports.0, &reports.1, &reports.2] {
+        assert_eq!(report.as_ref().unwrap().problems, []);
+    }
+    let pushed = [reports.0, reports.1, reports.2].map(|r| r.unwrap().pushed);
+    assert_eq!(pushed.iter().sum::<u64>(), 1, "{pushed:?}");
+    pair.clear_at_nation(day0()).await;
+    let reports = tokio::join!(city.pump(), city.pump(), city.pump());
+    for report in [reports.0, reports.1, reports.2] {
+        assert_eq!(report.unwrap().problems, []);
+    }
+    city.day_settle(day0()).await.unwrap();
 }
 
 /// Runs the pump over a way that breaks after `bytes_max` bytes; whether it broke.
@@ -165,13 +219,16 @@ async fn survives_a_way_that_breaks_anywhere(kill: bool) {
     let pair = Pair::new().await;
     let mut day = day0();
     let (mut bytes_max, mut broken) = (0, true);
+    let (mut pushed_already, mut fetched_already) = (0, 0);
     while broken {
         let now = after(day);
         pair.ride_and_close(day).await;
+        assert_eq!(pair.city.node.outbox_waiting().await.unwrap().len(), 1);
         broken = pump_over_a_breaking_way(&pair, now, bytes_max, kill).await;
         let report = pair.city.client.at(now).pump().await.unwrap();
         assert_eq!(report.problems, [], "broken after {bytes_max}");
         assert_eq!(pair.city.node.outbox_waiting().await.unwrap(), []);
+        pushed_already += report.pushed_already;
 
         pair.clear_at_nation(day).await;
         let code = pair.city.node.config().code;
@@ -181,6 +238,7 @@ async fn survives_a_way_that_breaks_anywhere(kill: bool) {
         let report = pair.city.client.at(now).pump().await.unwrap();
         assert_eq!(report.problems, [], "broken after {bytes_max}");
         assert_eq!(pair.nation.node.files_waiting(code).await.unwrap(), []);
+        fetched_already += report.fetched_already;
 
         let settled = pair.city.client.at(now).day_settle(day).await.unwrap();
         assert_eq!((settled.records, settled.forwarded), (1, 1));
@@ -192,6 +250,14 @@ async fn survives_a_way_that_breaks_anywhere(kill: bool) {
         bytes_max += 97;
     }
     assert!(bytes_max > 500, "the ways broke at all");
+    assert!(
+        pushed_already > 0,
+        "some way broke between taking and telling"
+    );
+    assert!(
+        fetched_already > 0,
+        "some way broke between taking and telling"
+    );
 }
 
 #[tokio::test]

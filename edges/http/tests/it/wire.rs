@@ -13,7 +13,8 @@ use tongtu_http::server::serve;
 
 use crate::country::beijing;
 
-async fn serving(routes: Router) -> Client {
+/// Serves `routes` as they are; a client of them.
+pub(crate) async fn serving(routes: Router) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = Client::new(&format!("http://{}/", listener.local_addr().unwrap()));
     tokio::spawn(serve(listener, routes, pending()));
