@@ -15,6 +15,9 @@ use tongtu_types::{CardNumber, InstitutionCode, RecordId, TerminalNumber, Timest
 
 use crate::{Node, ServiceError, parallel, stored};
 
+/// The longest record that goes into the tail of a file's line, in hex beside its other items.
+const RECORD_LEN_MAX: usize = 930;
+
 /// A terminal that may upload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TerminalRegistration {
@@ -131,18 +134,26 @@ impl Node {
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
         let acquirer = self.acquirer()?;
-        let mut tx = self.store().write().await?;
-        let held = self.list_version(&mut tx, now).await?;
+        let mut tx = self.store().read().await?;
+        let held = match self.list_version_held(&mut tx).await? {
+            Some(held) => held,
+            None => {
+                drop(tx);
+                let mut writing = self.store().write().await?;
+                let held = self.list_version(&mut writing, now).await?;
+                writing.commit().await?;
+                tx = self.store().read().await?;
+                held
+            }
+        };
         let version = stored::count(held.version)?;
         if version <= after_version {
-            tx.commit().await?;
             return Ok(None);
         }
         let mut accounts = BTreeSet::new();
         for (account, _) in tx.blacklist().await? {
             accounts.insert(stored::card(&account)?);
         }
-        tx.commit().await?;
         let config = self.config();
         let bundle = ListBundle {
             acquirer: self.code().as_acquirer(),
@@ -188,20 +199,24 @@ impl Node {
         tx: &mut Tx,
         now: Timestamp,
     ) -> Result<ListVersionRow, ServiceError> {
-        let digest = self.list_digest()?.to_vec();
+        if let Some(held) = self.list_version_held(tx).await? {
+            return Ok(held);
+        }
         let before = tx.list_version().await?;
-        let version = match before {
-            Some(held) if held.digest == digest => return Ok(held),
-            Some(held) => held.version + 1,
-            None => 1,
-        };
         let row = ListVersionRow {
-            version,
-            digest,
+            version: before.map_or(1, |held| held.version + 1),
+            digest: self.list_digest()?.to_vec(),
             changed_at: now.get(),
         };
         tx.list_version_set(&row).await?;
         Ok(row)
+    }
+
+    /// The lists' version, unless the configuration has changed since.
+    async fn list_version_held(&self, tx: &mut Tx) -> Result<Option<ListVersionRow>, ServiceError> {
+        let digest = self.list_digest()?;
+        let held = tx.list_version().await?;
+        Ok(held.filter(|held| held.digest == digest))
     }
 
     /// A digest over what the configuration adds to the lists.
@@ -235,6 +250,11 @@ type Inspected = Result<RideRow, (Option<RecordId>, String)>;
 
 impl Sender {
     fn inspect(&self, bytes: &[u8]) -> Inspected {
+        let length = bytes.len();
+        if length > RECORD_LEN_MAX {
+            let reason = format!("record of {length} bytes, expected at most {RECORD_LEN_MAX}");
+            return Err((None, reason));
+        }
         let record = match RideRecord::decode(bytes) {
             Ok(record) => record,
             Err(error) => return Err((None, error.to_string())),

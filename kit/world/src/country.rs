@@ -285,7 +285,7 @@ fn issuer_key_name(code: InstitutionCode) -> String {
 /// Adds the flat line that is above the riders' limit.
 fn with_airport_line(book: &str) -> String {
     let line = format!("flat {AIRPORT_LINE} | 示范机场巴士 | Demo airport bus | {AIRPORT_FARE}\n");
-    match book.find("flat ") {
+    match book.find("\nflat ").map(|at| at + 1) {
         Some(at) => format!("{}{line}{}", &book[..at], &book[at..]),
         None => format!("{book}\n{line}"),
     }

@@ -66,7 +66,7 @@ impl Node {
             for (line, row) in upper.feedback.iter().zip(&answered) {
                 made.ended.push(ended(day, line, row));
             }
-            earned.extend(self.earned_above(day, upper, &answered)?);
+            earned.extend(self.earned_above(upper, &answered)?);
             owed.extend(self.owed_above(upper)?);
             if let Some(net) = result.upper() {
                 let rounding = member_rounding(own, net.hub, day, net.exact, net.net)?;
@@ -173,7 +173,6 @@ impl Node {
 
     fn earned_above(
         &self,
-        _day: BusinessDay,
         upper: &Upper,
         answered: &[SerialRow],
     ) -> Result<Vec<Earned>, ServiceError> {

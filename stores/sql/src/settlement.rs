@@ -132,6 +132,12 @@ const SETTLEMENT_INSERT: Bulk = Bulk {
     tail: "",
 };
 
+const REFUSAL_INSERT: Bulk = Bulk {
+    head: "INSERT INTO settlement (record, day, settled, result, serial) VALUES",
+    columns: 5,
+    tail: "ON CONFLICT (record) DO NOTHING",
+};
+
 const BY_SERIAL: Bulk = Bulk {
     head: "SELECT j.serial, j.record, r.line, r.amount, r.account FROM judgement j \
            JOIN ride r ON r.record = j.record JOIN (VALUES",
@@ -225,13 +231,16 @@ impl Tx {
         Ok(())
     }
 
-    /// Stores how rides ended; a record that ended before refuses them all.
+    /// Stores how rides ended. A settled record that ended before refuses them all; that a
+    /// record was not settled counts only where nothing else is known of it, because a
+    /// repeated line is refused beside the line that was settled.
     ///
     /// # Errors
-    /// [`StoreError`], one that [`StoreError::is_taken`] for a record that ended before.
+    /// [`StoreError`], one that [`StoreError::is_taken`] for a settled record that ended before.
     pub async fn settlements_insert(&mut self, rows: &[SettlementRow]) -> Result<(), StoreError> {
-        SETTLEMENT_INSERT
-            .execute(self, rows, |query, row| {
+        let (settled, refused): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.settled);
+        for (bulk, rows) in [(SETTLEMENT_INSERT, settled), (REFUSAL_INSERT, refused)] {
+            bulk.execute(self, &rows, |query, row| {
                 query
                     .bind(&row.record)
                     .bind(row.day)
@@ -240,6 +249,7 @@ impl Tx {
                     .bind(row.serial)
             })
             .await?;
+        }
         Ok(())
     }
 

@@ -145,6 +145,10 @@ async fn ends_a_record_once(home: &Home) {
     let again = [settled(3, DAY + 1, true), settled(1, DAY + 1, true)];
     assert!(tx.settlements_insert(&again).await.unwrap_err().is_taken());
     drop(tx);
+    let mut tx = store.write().await.unwrap();
+    let repeated = [settled(1, DAY + 1, false), settled(2, DAY + 1, false)];
+    tx.settlements_insert(&repeated).await.unwrap();
+    tx.commit().await.unwrap();
     let ends = store.read().await.unwrap().ride_ends().await.unwrap();
     let ended: Vec<_> = ends.iter().map(|end| end.ended).collect();
     let (one, two) = (Some((DAY, true, 0)), Some((DAY, false, 20_003)));
