@@ -79,6 +79,14 @@ impl Node {
         } else if content.result != ResultCode::OK {
             let message = format!("{sender} sent {name}, which cannot be read");
             alarm(&mut tx, "exchange.file_unreadable", name, message, now).await?;
+        } else if tx
+            .day(row.day)
+            .await?
+            .is_some_and(|day| day.published.is_some())
+        {
+            // Its lines were never posted: the parent published more than its net position.
+            let message = format!("{name} came when its day was settled already");
+            alarm(&mut tx, "exchange.file_late", name, message, now).await?;
         }
         tx.commit().await?;
         Ok(FileReceipt::Stored)

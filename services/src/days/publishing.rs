@@ -252,7 +252,7 @@ fn notice(line: &CqRecord, clearing: &Clearing) -> Result<ClRecord, ServiceError
 // UNSPECIFIED: BP has three amounts in whole fen, of which the net position is rounded once
 // from exact sums. We round the outgo alike and let the income follow, so that income less
 // outgo is the net position; it is never negative, because rounding is monotonic.
-fn net_position(position: &Position) -> Result<BpRecord, ServiceError> {
+pub(super) fn net_position(position: &Position) -> Result<BpRecord, ServiceError> {
     let fault = || ServiceError::Stored { what: "position" };
     let outgo = position.outgo.round_half_even().map_err(|_| fault())?;
     let income = position.net.checked_add(outgo).map_err(|_| fault())?;

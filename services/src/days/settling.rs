@@ -101,6 +101,14 @@ impl Node {
     fn outputs(&self, inputs: &Inputs) -> Result<Outputs, ServiceError> {
         let upper = inputs.upper.as_ref().map(UpperFiles::read).transpose()?;
         let result = self.run(inputs.day, &inputs.judged, upper.as_ref())?;
+        if let Some(upper) = &upper
+            && !upper.is_whole(&result)?
+        {
+            return Err(ServiceError::UpperMissing {
+                parent: upper.hub,
+                day: inputs.day,
+            });
+        }
         let files = self.published_files(&Publication {
             day: inputs.day,
             judged: &inputs.judged,

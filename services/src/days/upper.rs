@@ -1,12 +1,16 @@
 //! The parent's result of a day, out of its files.
 
-use tongtu_clearing::{ClearingSerial, Fees, Mcc, Side, UpperLine, UpperResult};
+use tongtu_clearing::{
+    ClearingSerial, DayResult, Fees, Mcc, Position, Side, UpperLine, UpperResult,
+};
 use tongtu_exchange_file::{
-    BpFile, ClFile, ClRecord, ExchangeFile, FbFile, FbRecord, FileKind, LdFile, LdRecord, Record,
-    ResultCode,
+    BpFile, BpRecord, ClFile, ClRecord, ExchangeFile, FbFile, FbRecord, FileKind, LdFile, LdRecord,
+    Record, ResultCode,
 };
 use tongtu_sql::{ReceivedRow, Tx};
-use tongtu_types::{BusinessDay, Fen, FenE7, InstitutionCode};
+use tongtu_types::{BusinessDay, FenE7, InstitutionCode};
+
+use super::publishing::net_position;
 
 use crate::exchange::file_name;
 use crate::{Node, ServiceError};
@@ -14,8 +18,8 @@ use crate::{Node, ServiceError};
 /// What a parent published for us.
 pub(super) struct Upper {
     pub(super) hub: InstitutionCode,
-    /// The net position: positive is to receive.
-    net: Fen,
+    /// The net position that it published.
+    position: BpRecord,
     /// Rides that we or ours acquired, settled and not.
     pub(super) feedback: Vec<FbRecord>,
     /// Rides by codes of ours or our members'.
@@ -79,9 +83,10 @@ impl Node {
                 fees,
             });
         }
+        let fault = |_| ServiceError::Stored { what: "position" };
         Ok(UpperResult {
             hub: upper.hub,
-            net: upper.net,
+            net: upper.position.net().map_err(fault)?,
             lines,
         })
     }
@@ -104,13 +109,11 @@ impl UpperFiles {
             day: self.day,
         };
         let positions = records(&self.files, BpFile::decode)?;
-        let [position] = &positions[..] else {
-            return Err(missing());
-        };
-        let net = position.net();
+        let position = <[BpRecord; 1]>::try_from(positions);
+        let [position] = position.map_err(|_| missing())?;
         Ok(Upper {
             hub: self.hub,
-            net: net.map_err(|_| ServiceError::Stored { what: "position" })?,
+            position,
             feedback: records(&self.files, FbFile::decode)?,
             charges: records(&self.files, ClFile::decode)?,
             refused_files: records(&self.files, LdFile::decode)?
@@ -118,6 +121,26 @@ impl UpperFiles {
                 .filter(|line: &LdRecord| !line.result.is_ok())
                 .collect(),
         })
+    }
+}
+
+impl Upper {
+    /// Whether the lines are all there: they must come to the published income and outgo. The
+    /// net position alone would not tell, because what is missing may cancel out.
+    pub(super) fn is_whole(&self, result: &DayResult) -> Result<bool, ServiceError> {
+        let fault = || ServiceError::Stored { what: "position" };
+        let mut sums = Position {
+            net: self.position.net().map_err(|_| fault())?,
+            ..Position::default()
+        };
+        for (key, total) in result.relayed() {
+            let (sum, more) = match key.side {
+                Side::Acquired => (&mut sums.income, total.income()),
+                Side::Issued => (&mut sums.outgo, total.outgo()),
+            };
+            *sum = sum.checked_add(more).ok_or_else(fault)?;
+        }
+        Ok(net_position(&sums)? == self.position)
     }
 }
 

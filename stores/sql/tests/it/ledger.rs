@@ -60,8 +60,14 @@ async fn posts_once_and_only_once(home: &Home) {
     let e1 = draft("e1", Memo::Clearing, None, &[(GZ, 7), (BJ, -9), (FEE, 2)]);
     let reused = draft("e1", Memo::Clearing, None, &[(GZ, 1), (BJ, -1)]);
     let e2 = draft("e2", Memo::Clearing, None, &[(GZ, 1), (BJ, -1)]);
-    assert_eq!(post(&store, &[e1.clone()]).await, "1 new, 0 already");
-    assert_eq!(post(&store, &[e1.clone()]).await, "0 new, 1 already");
+    assert_eq!(
+        post(&store, std::slice::from_ref(&e1)).await,
+        "1 new, 0 already"
+    );
+    assert_eq!(
+        post(&store, std::slice::from_ref(&e1)).await,
+        "0 new, 1 already"
+    );
     let both = [e2.clone(), reused.clone()];
     assert_eq!(post(&store, &both).await, "ledger.id_reused");
     assert_eq!(balance(&store, GZ).await, 7, "e2 was not posted either");

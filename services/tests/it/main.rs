@@ -1,0 +1,12 @@
+//! Nodes from outside: a small country of them, files carried by function calls only.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod abort;
+mod account;
+mod country;
+mod file;
+mod judged;
+mod list;
+mod rerun;
+mod settled;
+mod upload;
