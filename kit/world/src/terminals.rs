@@ -269,17 +269,19 @@ impl Terminals {
             }
             Self::Remote(clients) => {
                 let client = &clients[post];
-                let answer =
-                    insist_door(caretaker, "uploading", at, async || client.upload(at).await)
-                        .await?;
-                if answer.waiting == 0 {
-                    return Ok(());
+                // After a failure the terminal waits its backoff before it tries again.
+                let mut when = at;
+                for _ in 0..ASK_MAX {
+                    let answer = insist_door(caretaker, "uploading", when, async || {
+                        client.upload(when).await
+                    })
+                    .await?;
+                    if answer.waiting == 0 {
+                        return Ok(());
+                    }
+                    when = when.plus_s(BACKOFF_S);
                 }
-                Err(failed(
-                    "uploading",
-                    at,
-                    format!("{} records still wait", answer.waiting),
-                ))
+                Err(failed("uploading", when, "records still wait"))
             }
         }
     }
@@ -365,6 +367,8 @@ fn failed(what: &str, at: Timestamp, error: impl std::fmt::Display) -> WorldErro
     }
 }
 
+/// Longer than any backoff of a terminal's upload.
+const BACKOFF_S: i64 = 301;
 /// How often a terminal is asked before the world gives up.
 const ASK_MAX: usize = 40;
 

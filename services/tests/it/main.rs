@@ -10,3 +10,4 @@ mod list;
 mod rerun;
 mod settled;
 mod upload;
+mod zz_bench;

@@ -37,7 +37,12 @@ struct Lived {
 
 impl Lived {
     fn audit(&self) -> Audit {
-        audit(&self.country, &self.logs, &self.observed, Strictness::AsPlanned)
+        audit(
+            &self.country,
+            &self.logs,
+            &self.observed,
+            Strictness::AsPlanned,
+        )
     }
 }
 
@@ -79,7 +84,12 @@ async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
         }
     }
     hosted.stop().await;
-    Lived { country, logs, observed, files }
+    Lived {
+        country,
+        logs,
+        observed,
+        files,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,16 +98,25 @@ async fn a_day_of_the_country_is_clean() {
     let audit = lived.audit();
     let differences: Vec<_> = audit.findings.iter().flat_map(|f| &f.differences).collect();
     assert_eq!(differences, Vec::<&String>::new());
-    assert!(audit.settled > 100 && audit.reused > 0 && audit.evidence > 0, "{audit:?}");
+    assert!(
+        audit.settled > 100 && audit.reused > 0 && audit.evidence > 0,
+        "{audit:?}"
+    );
     // Every trick of the plan was played.
     for trick in Trick::DEALT {
-        assert!(lived.logs.iter().any(|log| log.scan.trick == trick), "{trick:?}");
+        assert!(
+            lived.logs.iter().any(|log| log.scan.trick == trick),
+            "{trick:?}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_seed_gives_the_same_files_and_another_does_not() {
-    let (first, second) = (live("same-1", 5, 40, 2).await, live("same-2", 5, 40, 2).await);
+    let (first, second) = (
+        live("same-1", 5, 40, 2).await,
+        live("same-2", 5, 40, 2).await,
+    );
     assert!(first.audit().is_clean(), "{:?}", first.audit());
     assert!(first.files.len() > 10);
     assert_eq!(first.files, second.files);
@@ -127,7 +146,11 @@ async fn the_auditor_sees_through_false_books() {
     });
     falsify("a ride never settled", &|o| {
         let rides = o.rides.get_mut(&city).unwrap();
-        rides.iter_mut().find(|r| r.state == RideState::Settled).unwrap().state = RideState::Stored;
+        rides
+            .iter_mut()
+            .find(|r| r.state == RideState::Settled)
+            .unwrap()
+            .state = RideState::Stored;
     });
     falsify("a reused code settled", &|o| {
         for rides in o.rides.values_mut() {
@@ -147,7 +170,11 @@ async fn the_auditor_sees_through_false_books() {
         o.balances[3] = o.balances[3].checked_add(Fen::new(1)).unwrap();
     });
     falsify("a net position one fen off", &|o| {
-        let day = o.days.iter_mut().find(|d| d.node == 0 && !d.positions.is_empty()).unwrap();
+        let day = o
+            .days
+            .iter_mut()
+            .find(|d| d.node == 0 && !d.positions.is_empty())
+            .unwrap();
         day.positions[0].net = day.positions[0].net.checked_add(Fen::new(1)).unwrap();
     });
     falsify("a ledger that does not sum to zero", &|o| {
