@@ -13,6 +13,8 @@ use tongtu_world::{Country, Seed};
 
 use super::{Figure, figure};
 
+/// The terminal that all records of the bench name.
+pub(super) const BENCH_TERMINAL: &str = "100099999999";
 /// Riders, each with two codes.
 const RIDERS: usize = 200;
 
@@ -29,27 +31,40 @@ impl Stock {
         let day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
         let country = Country::found(Seed(1), Scale::village(riders), day);
         let now = day.start_in_china().plus_s(9 * 3600);
-        let city = country.city(CITIES[0]);
-        let issuer_key = country.issuer_key(NODES[CITIES[0]].institution());
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for rider in 0..riders {
-            let key = country.user_key(rider);
-            let terms = terms(country.riders[rider].account, key.public().clone(), now);
-            let certificate = UserCertificate::issue(&city.certificate, &terms, &issuer_key)
-                .expect("terms of the demo");
+        let mut stock = Self {
+            country,
+            now,
+            first: Vec::new(),
+            second: Vec::new(),
+        };
+        stock.draw();
+        stock
+    }
+
+    /// The same riders with new certificates and codes, one day later.
+    pub(super) fn next_day(&mut self) {
+        self.now = self.now.plus_s(86_400);
+        self.draw();
+    }
+
+    fn draw(&mut self) {
+        let (country, now) = (&self.country, self.now);
+        self.first.clear();
+        self.second.clear();
+        for (rider, user) in country.riders.iter().zip(0..) {
+            let key = country.user_key(user);
+            let issuer_key = country.issuer_key(NODES[rider.home].institution());
+            let terms = terms(rider.account, key.public().clone(), now);
+            let issuer = &country.city(rider.home).certificate;
+            let certificate =
+                UserCertificate::issue(issuer, &terms, &issuer_key).expect("terms of the demo");
             let draw = |at| {
                 certificate
                     .ride_code(at, &key)
                     .expect("a fresh certificate")
             };
-            first.push(draw(now));
-            second.push(draw(now.plus_s(30)));
-        }
-        Self {
-            country,
-            now,
-            first,
-            second,
+            self.first.push(draw(now));
+            self.second.push(draw(now.plus_s(30)));
         }
     }
 
@@ -170,7 +185,7 @@ pub(super) fn record(
     terminal_key: &SecretKey,
 ) -> Vec<u8> {
     let acquirer = NODES[CITIES[0]].institution().as_acquirer();
-    let terminal = TerminalNumber::parse("100099999999").expect("twelve digits");
+    let terminal = TerminalNumber::parse(BENCH_TERMINAL).expect("twelve digits");
     let sequence = u64::try_from(sequence).expect("some thousand");
     let record = RideRecord {
         code: code.as_bytes().to_vec(),
