@@ -93,9 +93,6 @@ pub enum WorldError {
     /// Settings cannot be written.
     #[error(transparent)]
     Config(#[from] tongtu_config::ConfigError),
-    /// A symbol cannot be drawn.
-    #[error(transparent)]
-    Symbol(#[from] tongtu_symbol::SymbolError),
 }
 
 impl WorldError {

@@ -21,9 +21,9 @@ dl div { border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .8r
 dt { color: var(--soft); font-size: .85rem; } dd { margin: 0; font-size: 1.35rem;
   font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line);
+th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; } th { color: var(--soft); font-weight: 600; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td:first-child, th { white-space: nowrap; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: auto; } svg .plus { fill: var(--plus); } svg .minus { fill: var(--minus); }
 svg text { fill: var(--ink); font-size: 13px; } svg .axis { stroke: var(--line); }
 .verdict { padding: .7rem 1rem; border-radius: .4rem; color: #fff; background: var(--plus); }
@@ -150,8 +150,8 @@ fn write_page(out: &mut String, story: &Story<'_>, lang: Lang, title: &str) -> s
         })
         .collect();
     out.push_str(&bars(&verdicts.title, &counts));
+    write_table(out, &verdicts)?;
     for table in [
-        verdicts,
         story.refusals(lang),
         story.fares(lang),
         story.findings(lang),
@@ -194,10 +194,8 @@ fn write_page(out: &mut String, story: &Story<'_>, lang: Lang, title: &str) -> s
 fn write_table(out: &mut String, table: &Table) -> std::fmt::Result {
     let numeric = |column: usize| {
         let is_number = |cell: &String| {
-            !cell.is_empty()
-                && cell
-                    .chars()
-                    .all(|c| c.is_ascii_digit() || matches!(c, '.' | '-'))
+            let digits = cell.strip_prefix('-').unwrap_or(cell);
+            !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.')
         };
         !table.rows.is_empty()
             && table

@@ -7,13 +7,14 @@ mod html;
 
 use std::collections::BTreeMap;
 
+use tongtu_clearing::Outcome;
 use tongtu_fare::{Lang, Ride};
 use tongtu_ride_code::Verdict;
 use tongtu_ride_code::record::Direction;
 use tongtu_types::{Fen, FenE7, LineCode};
 
 use crate::audit::Audit;
-use crate::country::{CITIES, Country, NETWORK, NODES, Place};
+use crate::country::{CITIES, Country, NETWORK, NODES, Place, STRANGER};
 use crate::log::{Observed, RideState, ScanLog};
 use crate::plan::PlannedDay;
 
@@ -65,6 +66,7 @@ pub(crate) fn node_name(lang: Lang, node: usize) -> String {
 fn name_of(lang: Lang, code: &str) -> String {
     match NODES.iter().position(|n| n.code == code) {
         Some(node) => node_name(lang, node),
+        None if code == STRANGER => say(lang, "Shenzhen (not accepted)", "深圳（未受理）"),
         None => code.to_owned(),
     }
 }
@@ -232,10 +234,8 @@ impl Story<'_> {
                 cause.0 += 1;
             }
             for (code, (count, amount)) in causes {
-                let text = tongtu_exchange_file::ResultCode::new(code)
-                    .map_or_else(String::new, |c| {
-                        say(lang, c.en().unwrap_or_default(), c.zh().unwrap_or_default())
-                    });
+                let text = Outcome::from_code(code)
+                    .map_or_else(String::new, |o| say(lang, o.text_en(), o.text_zh()));
                 let city = node_name(lang, *node);
                 let what = say(lang, "refused at clearing", "清分拒付");
                 let example = format!("{amount}");
