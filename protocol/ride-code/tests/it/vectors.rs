@@ -144,7 +144,10 @@ impl Mod {
 
     fn plus(&self, other: &Self) -> Self {
         let (mut sum, mut carry) = ([0u64; 4], 0u128);
-        #[expect(clippy::needless_range_loop, reason = "two numbers and a carry walk together")]
+        #[expect(
+            clippy::needless_range_loop,
+            reason = "two numbers and a carry walk together"
+        )]
         for i in 0..4 {
             let t = u128::from(self.0[i]) + u128::from(other.0[i]) + carry;
             sum[i] = u64::try_from(t & u128::from(u64::MAX)).unwrap();
