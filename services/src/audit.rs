@@ -6,6 +6,7 @@ use tongtu_ride_code::record::Direction;
 use tongtu_sql::{AlarmRow, ChargedRow, RejectedRow, RideEndRow};
 use tongtu_types::{BusinessDay, CardNumber, Fen, RecordId, TerminalNumber, Timestamp};
 
+use crate::days::{EVIDENCE, REFUSED};
 use crate::{Node, ServiceError, stored};
 
 /// Every balance of this node's books.
@@ -119,8 +120,10 @@ impl Node {
             let wanted = match role {
                 RideRole::Acquirer => home_code(stored::record(&row.record)?.acquirer()) == own,
                 RideRole::Issuer | RideRole::Hub => {
-                    let hub = row.judged.as_ref().map(|(_, hub, _)| hub.as_str());
-                    hub == Some(own.as_str())
+                    let judged = row.judged.as_ref();
+                    judged.is_some_and(|(verdict, hub, _)| {
+                        *verdict != EVIDENCE && hub == own.as_str()
+                    })
                 }
             };
             if wanted {
@@ -179,8 +182,10 @@ fn charged_view(row: &ChargedRow) -> Result<RideView, ServiceError> {
 fn ride_view(row: &RideEndRow, own: &str) -> Result<RideView, ServiceError> {
     let (state, result) = match (&row.judged, &row.ended) {
         (None, _) => (RideState::Stored, 0),
-        (Some((2, _, _)), _) => (RideState::Evidence, 0),
-        (Some((0, _, result)), _) | (_, Some((_, false, result))) => (RideState::Refused, *result),
+        (Some((EVIDENCE, _, _)), _) => (RideState::Evidence, 0),
+        (Some((REFUSED, _, result)), _) | (_, Some((_, false, result))) => {
+            (RideState::Refused, *result)
+        }
         (_, Some((_, true, result))) => (RideState::Settled, *result),
         (Some((_, hub, _)), None) if hub == own => (RideState::Stored, 0),
         (Some(_), None) => (RideState::Forwarded, 0),

@@ -27,6 +27,8 @@ use tongtu_ledger::SumE7;
 use tongtu_sql::{BatchRow, DayRow, OutgoingRow, Tx};
 use tongtu_types::{BusinessDay, Fen, InstitutionCode, Timestamp};
 
+pub(crate) use judging::{EVIDENCE, REFUSED};
+
 use crate::node::alarm;
 use crate::{Node, ServiceError, exchange, stored};
 

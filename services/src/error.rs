@@ -317,3 +317,26 @@ impl ServiceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// Two variants under one code could not be told apart by a program.
+    #[test]
+    fn codes_are_unique_and_name_their_area() {
+        let source = include_str!("error.rs");
+        let arms = source.lines().filter_map(|line| {
+            let (_, code) = line.split_once("=> \"")?;
+            code.strip_suffix("\",")
+        });
+        let codes: Vec<&str> = arms.collect();
+        let unique: BTreeSet<&str> = codes.iter().copied().collect();
+        assert_eq!(unique.len(), codes.len());
+        assert!(codes.len() > 30, "{codes:?}");
+        for code in codes {
+            let area = code.split_once('.').unwrap().0;
+            assert!(["node", "issuing", "acquiring", "exchange", "clearing"].contains(&area));
+        }
+    }
+}

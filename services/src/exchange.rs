@@ -3,6 +3,7 @@
 //! A file is stored before anything is made of it, once under its sender and name. One that
 //! cannot be read is stored too, with the result that the processed-file list (LD) answers.
 
+use tongtu_clearing::home_code;
 use tongtu_crypto::sm3;
 use tongtu_exchange_file::{
     BpFile, ClFile, CqFile, CqRecord, ExchangeFile, FbFile, FileError, FileKind, FileName, LdFile,
@@ -243,14 +244,17 @@ impl Node {
             Ok(file) => file,
             Err(error) => return Content::read(name, Err(error.result_code())),
         };
+        // A record id names its acquirer; whoever could use another's would block its rides.
         let ours = |record: &CqRecord| {
+            let named = home_code(record.ride().record_id.acquirer());
             let party = self
                 .config()
                 .topology
                 .party_at(self.code(), record.main.acquirer);
-            party.is_ok_and(|party| party.member == sender)
+            let below = party.is_ok_and(|party| party.member == sender);
+            below && named == home_code(record.main.acquirer)
         };
-        let from_sender = tongtu_clearing::home_code(file.header.institution) == sender;
+        let from_sender = home_code(file.header.institution) == sender;
         if !from_sender || !file.records.iter().all(ours) {
             return Content::read(name, Err(ResultCode::FILE_SENDER));
         }

@@ -12,10 +12,12 @@ use super::files_keep;
 use super::sealed::{Sealed, Source};
 use crate::{Node, ServiceError, parallel, stored};
 
-/// The verdict column.
-pub(super) const REFUSED: i64 = 0;
+/// The verdict column: refused here.
+pub(crate) const REFUSED: i64 = 0;
+/// The verdict column: to be settled by the hub named beside it.
 pub(super) const TO_SETTLE: i64 = 1;
-const EVIDENCE: i64 = 2;
+/// The verdict column: kept and never cleared.
+pub(crate) const EVIDENCE: i64 = 2;
 
 /// How many acquirer's serials a day has.
 const SERIALS_PER_DAY: i64 = 1_000_000_000;

@@ -100,6 +100,8 @@ impl Node {
             };
             ends.insert((&row.batch, row.number), clearing);
         }
+        // UNSPECIFIED: whether a record that was refused may be sent again is nowhere said; we
+        // answer every repetition as one, whatever became of the first.
         for row in of.repeated {
             let clearing = refusal(Outcome::Duplicate.code());
             ends.insert((&row.batch, row.number), clearing);

@@ -148,6 +148,30 @@ async fn a_bad_file_comes_back_whole() {
     assert_eq!(alarms[0].code, "exchange.file_refused");
 }
 
+/// A file with a record id that names another acquirer would block that one's ride.
+#[tokio::test]
+async fn nobody_uses_anothers_record_ids() {
+    let country = one_ride().await;
+    let (_, name, bytes) = waiting(&country, GUANGZHOU_CODE).await;
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    // The id's own item only: 2101, 0043, then the acquirer that it begins with.
+    let squatted = text.replace("2101004311345810", "2101004311345840");
+    assert_ne!(squatted, text);
+    let (province, now) = (country.node(PROVINCE), night(day()));
+    let from = code(GUANGZHOU_CODE);
+    let first = name.with_sequence(9).unwrap();
+    province
+        .file_receive(from, &first, squatted.as_bytes(), now)
+        .await
+        .unwrap();
+    province
+        .file_receive(from, &name, &bytes, now)
+        .await
+        .unwrap();
+    let view = province.day_close(day(), now).await.unwrap();
+    assert_eq!((view.records, view.forwarded), (1, 1));
+}
+
 /// A record that comes in two files is answered twice and settled once.
 #[tokio::test]
 async fn a_repeated_line_is_answered_and_not_settled() {

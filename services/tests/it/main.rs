@@ -10,4 +10,3 @@ mod list;
 mod rerun;
 mod settled;
 mod upload;
-mod zz_bench;

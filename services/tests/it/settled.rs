@@ -332,6 +332,33 @@ async fn a_late_upload_is_the_next_days() {
     assert_eq!(country.balance(BEIJING_CODE, &bei).await, Fen::new(4700));
 }
 
+/// A file that reaches a hub after its cut-off belongs to the hub's next day.
+#[tokio::test]
+async fn a_late_file_is_the_hubs_next_day() {
+    let country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south = country.terminal(GUANGZHOU_CODE, 1).await;
+    let record = south.record(Tap::ride(&bei, morning(), 1, 100));
+    country.upload(&south, &[record], morning()).await;
+    let (nation, province) = (country.node(NATION), country.node(PROVINCE));
+    nation.day_close(day(), night(day())).await.unwrap();
+    country.close(day()).await;
+    assert_eq!(nation.day_view(day()).await.unwrap().records, 0);
+    assert_eq!(province.day_view(day()).await.unwrap().forwarded, 1);
+    country.settle(day()).await;
+    country.audit().await;
+    let rides = country.acquired(GUANGZHOU_CODE).await;
+    assert_eq!(rides[0].state, RideState::Forwarded);
+    assert_eq!(country.balance(BEIJING_CODE, &bei).await, Fen::new(5000));
+    country.close(day().next()).await;
+    country.settle(day().next()).await;
+    country.audit().await;
+    let rides = country.acquired(GUANGZHOU_CODE).await;
+    let found = (rides[0].state, rides[0].day);
+    assert_eq!(found, (RideState::Settled, Some(day().next())));
+    assert_eq!(country.balance(BEIJING_CODE, &bei).await, Fen::new(4900));
+}
+
 /// A ride that the prepaid money does not cover goes to arrears, and the next recharge pays it.
 #[tokio::test]
 async fn arrears_are_paid_by_the_next_recharge() {
