@@ -94,7 +94,7 @@ async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_of_the_country_is_clean() {
-    let lived = live("clean", 3, 90, 1).await;
+    let lived = live("clean", 3, 150, 1).await;
     let audit = lived.audit();
     let differences: Vec<_> = audit.findings.iter().flat_map(|f| &f.differences).collect();
     assert_eq!(differences, Vec::<&String>::new());
