@@ -1,0 +1,162 @@
+//! Settings written and read back; and every way in which a file can be wrong, by name.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use tongtu_config::{ClockKind, NodeFile, TerminalFile, read_key, write_key};
+use tongtu_types::BusinessDay;
+use tongtu_world::country::{NODES, Scale};
+use tongtu_world::{Country, Seed, hosting};
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("tongtu-config-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn village(place: &Path) -> Country {
+    let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
+    let country = Country::found(Seed(1), Scale::village(2), day);
+    let clock = ClockKind::Simulated;
+    hosting::write_settings(&country, place, &[7300, 7301, 7302, 7303], clock).unwrap();
+    let urls: Vec<String> = (7300..7304)
+        .map(|p| format!("http://127.0.0.1:{p}"))
+        .collect();
+    let ports = vec![0; country.posts.len()];
+    hosting::write_terminals(&country, place, &ports, &urls, clock).unwrap();
+    country
+}
+
+#[test]
+fn every_node_and_terminal_of_the_country_loads_again() {
+    let scratch = Scratch::new("loads");
+    let country = village(&scratch.0);
+    for (node, port) in NODES.iter().zip(7300..) {
+        let ready = NodeFile::load(&scratch.0.join(node.id).join("node.toml")).unwrap();
+        assert_eq!(ready.config.code, node.institution());
+        assert_eq!(ready.config.issuer.is_some(), node.is_city);
+        assert_eq!(ready.config.acquirer.is_some(), node.is_city);
+        assert_eq!(ready.parent.is_some(), node.parent.is_some());
+        assert_eq!(ready.listen, format!("127.0.0.1:{port}"));
+        assert_eq!(ready.clock, ClockKind::Simulated);
+        assert!(
+            ready.store_url.starts_with("sqlite:/"),
+            "{}",
+            ready.store_url
+        );
+    }
+    for post in &country.posts {
+        let folder = hosting::terminal_folder(&scratch.0, post);
+        let ready = TerminalFile::load(&folder.join("terminal.toml")).unwrap();
+        assert_eq!(ready.setup.profile.terminal, post.number);
+        assert_eq!(ready.journal, folder.join("records.journal"));
+    }
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_file() {
+    let scratch = Scratch::new("wrong");
+    village(&scratch.0);
+    let folder = scratch.0.join("beijing");
+    let file = folder.join("node.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let check = |from: &str, to: &str, words: &[&str]| {
+        assert!(good.contains(from), "{from}");
+        std::fs::write(&file, good.replace(from, to)).unwrap();
+        let message = NodeFile::load(&file).unwrap_err().to_string();
+        for word in words.iter().chain(&["beijing"]) {
+            assert!(message.contains(word), "{message:?} lacks {word:?}");
+        }
+    };
+    check(
+        "code = \"01341000\"",
+        "code = \"0134\"",
+        &["code", "length 4", "8 digits"],
+    );
+    check(
+        "clock = \"simulated\"",
+        "clock = \"sundial\"",
+        &["sundial", "system", "simulated"],
+    );
+    check("name_zh", "name_cn", &["name_cn"]);
+    check("topology.txt", "nowhere.txt", &["nowhere.txt"]);
+    check(
+        "platform = \"50000001\"",
+        "platform = \"5000\"",
+        &["issuer.platform", "2 bytes", "4"],
+    );
+    check("issuer.key", "city.fare", &["city.fare", "TONGTU TEST KEY"]);
+    std::fs::write(&file, &good).unwrap();
+    let root = folder.join("01010000.JG02");
+    let mut bytes = std::fs::read(&root).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&root, bytes).unwrap();
+    let message = NodeFile::load(&file).unwrap_err().to_string();
+    assert!(message.contains("roots"), "{message}");
+}
+
+#[test]
+fn a_key_file_says_what_it_is_and_is_never_overwritten() {
+    let scratch = Scratch::new("keys");
+    let path = scratch.0.join("some.key");
+    let key = Seed(9).key("some");
+    write_key(&path, &key).unwrap();
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("TONGTU TEST KEY\n")
+    );
+    assert_eq!(read_key(&path).unwrap().public(), key.public());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+    assert!(
+        write_key(&path, &key)
+            .unwrap_err()
+            .to_string()
+            .contains("some.key")
+    );
+    let secret = std::fs::read_to_string(&path)
+        .unwrap()
+        .lines()
+        .last()
+        .unwrap()
+        .to_owned();
+    for (text, word) in [
+        (secret.clone(), "first line"),
+        (
+            format!("TONGTU TEST KEY\n{}", &secret[2..]),
+            "64 hexadecimal digits",
+        ),
+        (
+            format!("TONGTU TEST KEY\n{}zz", &secret[2..]),
+            "64 hexadecimal digits",
+        ),
+        (format!("TONGTU TEST KEY\n{}", "0".repeat(64)), "1..=n-2"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let message = read_key(&path).unwrap_err().to_string();
+        assert!(message.contains(word), "{message}");
+        assert!(
+            !message.contains(&secret[4..20]),
+            "an error must not show the key: {message}"
+        );
+    }
+}

@@ -1,0 +1,315 @@
+//! A terminal behind its door, over real HTTP, before a real acquirer's node.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::path::PathBuf;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tongtu_api::RideRole;
+use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_config::{MODEL, SOFTWARE, terminal_id};
+use tongtu_door::{Door, DoorClient, DoorClientError, ScanBody, serve};
+use tongtu_http::Clock;
+use tongtu_http::client::Client;
+use tongtu_journal::{Journal, Limits, SimMedium, Survival};
+use tongtu_ride_code::UserCertificate;
+use tongtu_ride_code::record::RideRecord;
+use tongtu_terminal::{Profile, Setup};
+use tongtu_types::{BusinessDay, Fen, Timestamp};
+use tongtu_world::country::{CITIES, NODES, Scale};
+use tongtu_world::hosting::{self, Hosted};
+use tongtu_world::terminals::terminal_post;
+use tongtu_world::{Country, Seed};
+
+struct Bench {
+    country: Country,
+    hosted: Hosted,
+    certificate: UserCertificate,
+    now: Timestamp,
+    scratch: PathBuf,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// A bus terminal of Beijing, which is post 0.
+const POST: usize = 0;
+
+impl Bench {
+    async fn new(name: &str) -> Self {
+        let scratch =
+            std::env::temp_dir().join(format!("tongtu-door-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&scratch).unwrap();
+        let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
+        let country = Country::found(Seed(1), Scale::village(2), day);
+        let hosted = hosting::host(&country, &scratch).await.unwrap();
+        let now = day.start_in_china().plus_s(9 * 3600);
+        let client = hosted.clients[CITIES[0]].at(now);
+        let post = &country.posts[POST];
+        let key = country.terminal_key(post.number);
+        client
+            .terminal_register(post.number, post.serial, key.public())
+            .await
+            .unwrap();
+        let rider = &country.riders[0];
+        client
+            .account_open(rider.account, country.user_key(0).public())
+            .await
+            .unwrap();
+        client
+            .account_recharge(rider.account, "r", Fen::new(5000))
+            .await
+            .unwrap();
+        let certificate = client.user_certificate_issue(rider.account).await.unwrap();
+        Self {
+            country,
+            hosted,
+            certificate,
+            now,
+            scratch,
+        }
+    }
+
+    fn acquirer(&self) -> &Client {
+        &self.hosted.clients[CITIES[0]]
+    }
+
+    fn door(&self, medium: &SimMedium, acquirer: Client) -> Door {
+        let post = &self.country.posts[POST];
+        let setup = Setup {
+            profile: Profile {
+                acquirer: NODES[post.city].institution().as_acquirer(),
+                terminal: post.number,
+                model: MODEL,
+                terminal_id: terminal_id(post.number),
+                software: SOFTWARE,
+                serial: post.serial,
+                post: terminal_post(&post.place),
+            },
+            policy: tongtu_ride_code::Policy::default(),
+            list_key: self.country.list_key(post.city).public().clone(),
+            sam: Box::new(self.country.terminal_key(post.number)),
+        };
+        let journal = Journal::recover(medium.clone(), Limits::default()).unwrap();
+        Door::open(setup, Box::new(journal), acquirer).unwrap()
+    }
+
+    fn code_at(&self, at: Timestamp) -> ScanBody {
+        let code = self
+            .certificate
+            .ride_code(at, &self.country.user_key(0))
+            .unwrap();
+        ScanBody {
+            code: hex_encode(code.as_bytes()),
+            open_entry: None,
+        }
+    }
+
+    async fn rides(&self) -> Vec<String> {
+        let rides = self
+            .acquirer()
+            .at(self.now)
+            .rides_view(RideRole::Acquirer)
+            .await
+            .unwrap();
+        rides.into_iter().map(|r| r.record).collect()
+    }
+}
+
+struct Served {
+    client: DoorClient,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+    url: String,
+}
+
+impl Served {
+    async fn new(door: Door) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(serve(listener, door, Clock::Simulated, async {
+            let _ = stopped.await;
+        }));
+        Self {
+            client: DoorClient::new(&url),
+            stop,
+            task,
+            url,
+        }
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        drop(self.client);
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+fn record_id(raw_hex: &str) -> String {
+    RideRecord::decode(&hex_decode(raw_hex).unwrap())
+        .unwrap()
+        .id
+        .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_is_accepted_told_uploaded_and_there_once() {
+    let bench = Bench::new("accepted").await;
+    let medium = SimMedium::new();
+    let served = Served::new(bench.door(&medium, bench.acquirer().clone())).await;
+    assert!(served.client.is_up().await);
+    // No lists were fetched: the door fetches them before the first scan.
+    let answer = served
+        .client
+        .scan(&bench.code_at(bench.now), bench.now)
+        .await
+        .unwrap();
+    assert_eq!((answer.verdict.as_str(), answer.resumed), ("R00", false));
+    assert_eq!(answer.display[1], "Welcome\nFare 2.00 yuan");
+    served
+        .client
+        .told(answer.seq.unwrap(), bench.now)
+        .await
+        .unwrap();
+    let again = served
+        .client
+        .scan(&bench.code_at(bench.now), bench.now.plus_s(9))
+        .await
+        .unwrap();
+    assert_eq!((again.verdict.as_str(), again.record), ("R18", None));
+    for acknowledged in [1, 0] {
+        let uploaded = served.client.upload(bench.now.plus_s(60)).await.unwrap();
+        assert_eq!((uploaded.acknowledged, uploaded.waiting), (acknowledged, 0));
+    }
+    assert_eq!(bench.rides().await, [record_id(&answer.record.unwrap())]);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_lost_with_the_power_is_given_again_after_the_restart() {
+    let bench = Bench::new("resumed").await;
+    let medium = SimMedium::new();
+    let served = Served::new(bench.door(&medium, bench.acquirer().clone())).await;
+    let code = bench.code_at(bench.now);
+    let first = served.client.scan(&code, bench.now).await.unwrap();
+    assert_eq!(first.verdict, "R00");
+    // Nobody says `told`; the power goes.
+    served.stop().await;
+    let medium = medium.reboot(&Survival::Nothing);
+    let served = Served::new(bench.door(&medium, bench.acquirer().clone())).await;
+    let second = served
+        .client
+        .scan(&code, bench.now.plus_s(20))
+        .await
+        .unwrap();
+    assert_eq!((second.verdict.as_str(), second.resumed), ("R00", true));
+    assert_eq!(second.record, first.record);
+    served
+        .client
+        .told(second.seq.unwrap(), bench.now.plus_s(20))
+        .await
+        .unwrap();
+    let third = served
+        .client
+        .scan(&code, bench.now.plus_s(30))
+        .await
+        .unwrap();
+    assert_eq!(third.verdict, "R18");
+    served.client.upload(bench.now.plus_s(60)).await.unwrap();
+    assert_eq!(bench.rides().await.len(), 1);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_wait_while_the_acquirer_is_away() {
+    let bench = Bench::new("away").await;
+    let medium = SimMedium::new();
+    let mut door = bench.door(&medium, bench.acquirer().clone());
+    door.refresh_lists(bench.now).await.unwrap();
+    let code = hex_decode(&bench.code_at(bench.now).code).unwrap();
+    let outcome = door.scan(&code, bench.now, None);
+    door.told(&outcome).unwrap();
+    drop(door);
+    // A port that nobody listens on any more.
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = format!("http://{}", gone.local_addr().unwrap());
+    drop(gone);
+    let medium = medium.reboot(&Survival::Everything);
+    let served = Served::new(bench.door(&medium, Client::new(&nowhere))).await;
+    let error = served.client.upload(bench.now).await.unwrap_err();
+    assert!(
+        matches!(error, DoorClientError::Refused { status: 502, .. }),
+        "{error}"
+    );
+    // Without lists nothing is accepted, and the door says so rather than failing.
+    let refused = served
+        .client
+        .scan(&bench.code_at(bench.now), bench.now.plus_s(5))
+        .await
+        .unwrap();
+    assert_eq!(refused.verdict, "R20");
+    served.stop().await;
+    let medium = medium.reboot(&Survival::Everything);
+    let served = Served::new(bench.door(&medium, bench.acquirer().clone())).await;
+    assert_eq!(
+        served
+            .client
+            .upload(bench.now.plus_s(60))
+            .await
+            .unwrap()
+            .acknowledged,
+        1
+    );
+    assert_eq!(bench.rides().await.len(), 1);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_requests_are_answered_with_what_was_expected() {
+    let bench = Bench::new("bad").await;
+    let served = Served::new(bench.door(&SimMedium::new(), bench.acquirer().clone())).await;
+    let check = async |body: &ScanBody, words: &str| {
+        let error = served.client.scan(body, bench.now).await.unwrap_err();
+        let DoorClientError::Refused {
+            status: 400,
+            message,
+        } = error
+        else {
+            panic!("{error}")
+        };
+        assert!(message.contains(words), "{message:?} lacks {words:?}");
+    };
+    let code = |text: &str| ScanBody {
+        code: text.to_owned(),
+        open_entry: None,
+    };
+    check(&code("81 0g"), "code: character 'g' at position 4").await;
+    let mut body = code("81");
+    body.open_entry = Some(tongtu_door::EntryBody {
+        station: "0101".to_owned(),
+        at_s: 0,
+        record: "12".to_owned(),
+    });
+    check(&body, "open_entry.record").await;
+    // Whatever is no ride code is a verdict, not an error.
+    let answer = served
+        .client
+        .scan(&code("54585858"), bench.now)
+        .await
+        .unwrap();
+    assert_eq!((answer.verdict.as_str(), answer.record), ("R01", None));
+    let answer = served.client.scan(&code(""), bench.now).await.unwrap();
+    assert_eq!(answer.verdict, "R01");
+    let plain = reqwest::Client::new()
+        .post(format!("{}/upload", served.url))
+        .json(&());
+    let answer = plain.send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 400);
+    assert!(answer.text().await.unwrap().contains("tongtu-now"));
+    served.stop().await;
+}
