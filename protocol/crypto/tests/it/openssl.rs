@@ -9,6 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tongtu_codec::hex_encode;
 use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, Signature, sm3};
 
+#[expect(clippy::print_stdout, reason = "a test that did not run says so")]
 /// Whether `openssl` is here; where strictness is asked for, its absence is a failure.
 fn openssl_is_here() -> bool {
     let found = Command::new("openssl").arg("version").output().is_ok();
