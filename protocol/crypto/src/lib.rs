@@ -2,6 +2,7 @@
 //!
 //! What is here: what ride codes, cards and files ask of cryptography, in their words:
 //! [`PublicKey::verify`], [`SecretKey::sign`], [`sm3::digest`], [`mac`] and [`diversify`].
+//! SHA-1 is here too, for one foreign file form that carries it; nothing trusts it.
 //! What is not here: where keys live (key system), which bytes are signed (the formats),
 //! arithmetic (well-kept crates; nothing outside this crate names them, so that faster
 //! kernels can take their place).
@@ -15,6 +16,7 @@ extern crate alloc;
 
 pub mod diversify;
 pub mod mac;
+pub mod sha1;
 pub mod sm2;
 pub mod sm3;
 mod symmetric;

@@ -160,6 +160,8 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     RideDomain::SPEC,
     RootCertificate::SPEC,
     CertificateApplication::SPEC,
+    crate::root_file::RootFileHead::SPEC,
+    crate::root_file::RootFileEntry::SPEC,
 ];
 
 const _: () = assert!(

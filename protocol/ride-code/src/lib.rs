@@ -13,7 +13,7 @@
 //! ```
 //!
 //! What is here: the bytes ([`RideCode`], [`layout`]), certificates ([`certificate`]), making
-//! codes ([`produce`]), the 22 checks in their normative order ([`Verifier`]), the ride record
+//! codes ([`produce`], [`phone`]), the 22 checks in their normative order ([`Verifier`]), the ride record
 //! that a terminal leaves ([`record`]), and telling other codes apart ([`foreign`]).
 //! What is not here: cameras and symbols, lists' transport, clocks, storage.
 //! Source: QR annex of the service rules draft (交通一卡通二维码技术规则); where it is silent,
@@ -29,9 +29,11 @@ mod describe;
 pub mod foreign;
 pub mod layout;
 mod lists;
+pub mod phone;
 pub mod produce;
 mod recent;
 pub mod record;
+pub mod root_file;
 pub mod tolerant;
 mod verdict;
 mod verify;

@@ -3,7 +3,7 @@
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_crypto::mac::{SessionKey, secure_messaging};
 use tongtu_crypto::{
-    Algorithm, BlockKey, KeyError, PublicKey, SecretKey, Signature, diversify, sm3,
+    Algorithm, BlockKey, KeyError, PublicKey, SecretKey, Signature, diversify, sha1, sm3,
 };
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
@@ -143,6 +143,14 @@ fn sm3_examples_of_the_standard() {
     assert_eq!(
         hex_encode(&sm3::hmac(&key, b"abc")),
         "28d8a61be67d8bf7652c4eda7092b612f88be62184f55005c57ddf076e764199"
+    );
+}
+
+#[test]
+fn sha1_example_of_the_standard() {
+    assert_eq!(
+        sha1::digest(b"abc"),
+        hex("A9993E364706816ABA3E25717850C26C9CD0D89D")
     );
 }
 

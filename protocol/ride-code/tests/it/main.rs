@@ -5,5 +5,7 @@ mod checks;
 mod defects;
 mod fixture;
 mod hostile;
+mod phone;
 mod record;
+mod root_file;
 mod vectors;
