@@ -13,9 +13,9 @@ pub(crate) const HELP: &str = "
 usage: cargo xtask crash [--rounds 50] [--seed N] [arguments of `tongtu crash`]
 
 Builds the release program and runs `tongtu crash`: each round plays the demo's day with real
-processes, ends one of them with kill -9 at a moment drawn from the seed, starts it again, and
-checks that nothing acknowledged is lost and nothing is counted twice. A failing round prints the
-seed that repeats it.
+processes, ends some of them with kill -9 at random moments, starts them again on the same files,
+and checks that nothing acknowledged is lost and nothing is counted twice. The seed repeats the
+day; the moments of the kills are as random as the machine is busy.
 
   cargo xtask crash -- --help       what `tongtu crash` itself can do
 ";

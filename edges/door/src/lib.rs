@@ -12,5 +12,5 @@ mod server;
 mod wire;
 
 pub use client::{DoorClient, DoorClientError};
-pub use server::{Door, DoorError, serve};
+pub use server::{Door, DoorError, ListsKeeper, serve};
 pub use wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};

@@ -1,22 +1,24 @@
 //! The door's server: one terminal, one store, one scan at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tongtu_api::ApiError;
 use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_crypto::PublicKey;
 use tongtu_fare::Lang;
 use tongtu_http::Clock;
 use tongtu_http::client::{Client, ClientError};
 use tongtu_terminal::{
-    Backoff, OpenEntry, RecordStore, RecoverError, Scan, ScanOutcome, ScanTerminal, Setup,
-    StoreError, Upload, UploadStep,
+    Backoff, ListBundle, ListError, OpenEntry, RecordStore, RecoverError, Scan, ScanOutcome,
+    ScanTerminal, Setup, StoreError, Upload, UploadStep,
 };
-use tongtu_types::{RecordId, StationCode, Timestamp};
+use tongtu_types::{RecordId, StationCode, TerminalNumber, Timestamp};
 
 use crate::wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
 
@@ -43,21 +45,50 @@ pub enum DoorError {
     Acquirer(#[from] ClientError),
     /// The lists offered are not taken.
     #[error(transparent)]
-    Lists(#[from] tongtu_terminal::ListError),
+    Refused(#[from] ListError),
+    /// The lists kept for the next start cannot be read or written.
+    #[error("lists at rest: {0}")]
+    Lists(std::io::Error),
+}
+
+/// Keeps the signed lists that a terminal took last, for a start without its acquirer.
+pub trait ListsKeeper: Send + Sync {
+    /// The bundle kept last, if any.
+    ///
+    /// # Errors
+    /// The device's.
+    fn load(&self) -> std::io::Result<Option<Vec<u8>>>;
+
+    /// Keeps a bundle in place of the one before, whole or not at all.
+    ///
+    /// # Errors
+    /// The device's.
+    fn keep(&self, bundle: &[u8]) -> std::io::Result<()>;
 }
 
 /// A terminal, its record store and its acquirer.
+///
+/// Scans never wait for the network: the terminal is locked only while it judges or notes,
+/// never while a request to the acquirer is under way.
 pub struct Door {
+    inside: Mutex<Inside>,
+    /// Held by whoever talks to the acquirer, so that one batch is out at a time.
+    uplink: tokio::sync::Mutex<()>,
+    acquirer: Client,
+    lists: Option<Box<dyn ListsKeeper>>,
+    list_key: PublicKey,
+}
+
+struct Inside {
     terminal: ScanTerminal,
     store: Box<dyn RecordStore + Send>,
     upload: Upload,
-    acquirer: Client,
 }
 
 impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Door")
-            .field("terminal", &self.terminal)
+            .field("terminal", &self.inside().terminal)
             .finish_non_exhaustive()
     }
 }
@@ -66,48 +97,65 @@ impl std::fmt::Debug for Door {
 const BATCH: usize = 200;
 
 impl Door {
-    /// Rebuilds the terminal from its store.
+    /// Rebuilds the terminal from its store, and from the lists it took last if they were kept.
+    ///
+    /// Lists that no longer hold are left aside: the terminal is out of service (R20) until
+    /// the acquirer gives others.
     ///
     /// # Errors
     /// [`DoorError::Recover`] when the store is another terminal's, or not readable.
     pub fn open(
         setup: Setup,
-        store: Box<dyn RecordStore + Send>,
+        mut store: Box<dyn RecordStore + Send>,
         acquirer: Client,
+        lists: Option<Box<dyn ListsKeeper>>,
     ) -> Result<Self, DoorError> {
         let number = setup.profile.terminal;
-        let terminal = ScanTerminal::recover(setup, &*store)?;
+        let list_key = setup.list_key.clone();
+        let mut terminal = ScanTerminal::recover(setup, &*store)?;
+        if let Some(keeper) = &lists
+            && let Some(bundle) = keeper.load().map_err(DoorError::Lists)?
+            && let Ok(opened) = ListBundle::open(&bundle, &list_key)
+        {
+            // A bundle older than the store's mark is refused, and so it should be.
+            let _ = terminal.apply_lists(&bundle, opened.issued_at, &mut *store);
+        }
         let upload = Upload::new(number, BATCH, Backoff::default());
-        Ok(Self {
+        let inside = Mutex::new(Inside {
             terminal,
             store,
             upload,
+        });
+        Ok(Self {
+            inside,
+            uplink: tokio::sync::Mutex::new(()),
             acquirer,
+            lists,
+            list_key,
         })
     }
 
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        // A panic under the lock left whole records only: the store sees to that.
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands in what the scan head read; the record is stored when this returns.
-    pub fn scan(
-        &mut self,
-        bytes: &[u8],
-        now: Timestamp,
-        open_entry: Option<OpenEntry>,
-    ) -> ScanOutcome {
-        self.terminal.scan(
-            Scan {
-                bytes,
-                now: Some(now),
-                open_entry,
-            },
-            &mut *self.store,
-        )
+    pub fn scan(&self, bytes: &[u8], now: Timestamp, open_entry: Option<OpenEntry>) -> ScanOutcome {
+        let inside = &mut *self.inside();
+        let scan = Scan {
+            bytes,
+            now: Some(now),
+            open_entry,
+        };
+        inside.terminal.scan(scan, &mut *inside.store)
     }
 
     /// Notes that the rider was told.
     ///
     /// # Errors
     /// [`DoorError::Store`]; the ride stays accepted.
-    pub fn told(&mut self, outcome: &ScanOutcome) -> Result<(), DoorError> {
+    pub fn told(&self, outcome: &ScanOutcome) -> Result<(), DoorError> {
         match outcome.ride() {
             Some(ride) => self.told_of(ride.seq),
             None => Ok(()),
@@ -118,79 +166,104 @@ impl Door {
     ///
     /// # Errors
     /// [`DoorError::Store`]; the ride stays accepted.
-    pub fn told_of(&mut self, seq: u64) -> Result<(), DoorError> {
-        Ok(self.terminal.told(seq, &mut *self.store)?)
+    pub fn told_of(&self, seq: u64) -> Result<(), DoorError> {
+        let inside = &mut *self.inside();
+        Ok(inside.terminal.told(seq, &mut *inside.store)?)
     }
 
     /// The records that the acquirer has not acknowledged yet.
     #[must_use]
     pub fn waiting(&self) -> Vec<Vec<u8>> {
-        let all = self.terminal.pending(usize::MAX, &*self.store);
+        let inside = self.inside();
+        let all = inside.terminal.pending(usize::MAX, &*inside.store);
         all.into_iter().map(|(_, record)| record).collect()
     }
 
-    /// Whether no lists were taken since the start; nothing is accepted without them.
+    /// Whether there are no lists; nothing is accepted without them.
     #[must_use]
     pub fn has_no_lists(&self, now: Timestamp) -> bool {
-        self.terminal.lists_status(now).version.is_none()
+        self.inside().terminal.lists_status(now).version.is_none()
     }
 
-    /// Fetches the acquirer's lists if there are newer ones, or any after a restart.
+    /// Fetches the acquirer's lists if there are newer ones, and keeps them for the next start.
     ///
     /// # Errors
     /// [`DoorError`] when the acquirer does not answer or its lists do not hold.
-    pub async fn refresh_lists(&mut self, now: Timestamp) -> Result<u64, DoorError> {
-        let held = self.terminal.lists_status(now).version;
-        let bundle = self
-            .acquirer
-            .at(now)
-            .lists_current(held.unwrap_or(0))
-            .await?;
-        match bundle {
-            Some(bundle) => self.terminal.apply_lists(&bundle, now, &mut *self.store)?,
-            None => self.terminal.confirm_lists(now),
+    pub async fn refresh_lists(&self, now: Timestamp) -> Result<u64, DoorError> {
+        let _one_at_a_time = self.uplink.lock().await;
+        let held = self
+            .inside()
+            .terminal
+            .lists_status(now)
+            .version
+            .unwrap_or(0);
+        let bundle = self.acquirer.at(now).lists_current(held).await?;
+        if let (Some(bundle), Some(keeper)) = (&bundle, &self.lists) {
+            // Kept before it is taken: what a terminal took once it can take again.
+            ListBundle::open(bundle, &self.list_key)?;
+            keeper.keep(bundle).map_err(DoorError::Lists)?;
         }
-        Ok(self.terminal.lists_status(now).version.unwrap_or(0))
+        let inside = &mut *self.inside();
+        match bundle {
+            Some(bundle) => inside
+                .terminal
+                .apply_lists(&bundle, now, &mut *inside.store)?,
+            None => inside.terminal.confirm_lists(now),
+        }
+        Ok(inside.terminal.lists_status(now).version.unwrap_or(0))
     }
 
     /// Uploads until nothing waits or the acquirer does not answer.
     ///
     /// # Errors
     /// [`DoorError`]; what is not acknowledged goes out again next time.
-    pub async fn upload(&mut self, now: Timestamp) -> Result<UploadAnswer, DoorError> {
-        let number = self.terminal.profile().terminal;
+    pub async fn upload(&self, now: Timestamp) -> Result<UploadAnswer, DoorError> {
+        let _one_at_a_time = self.uplink.lock().await;
         let mut acknowledged = 0;
-        loop {
-            let records = match self.upload.poll(now, &*self.store) {
-                UploadStep::Send { records } => records,
-                UploadStep::Sent => {
-                    // An earlier attempt of this process was broken off half-way.
-                    self.upload.failed(now);
-                    break;
-                }
-                UploadStep::Idle | UploadStep::Waiting { .. } => break,
-            };
-            let raw: Vec<Vec<u8>> = records.into_iter().map(|(_, bytes)| bytes).collect();
-            match self.acquirer.at(now).records_upload(number, &raw).await {
+        while let Some((number, records)) = self.next_batch(now) {
+            let answer = self.acquirer.at(now).records_upload(number, &records).await;
+            let inside = &mut *self.inside();
+            let Inside {
+                terminal,
+                store,
+                upload,
+            } = inside;
+            match answer {
                 Ok(outcomes) => {
-                    self.upload
-                        .answered(outcomes.len(), &mut self.terminal, &mut *self.store)?;
+                    upload.answered(outcomes.len(), terminal, &mut **store)?;
                     acknowledged += u64::try_from(outcomes.len()).unwrap_or(u64::MAX);
                 }
                 Err(error) => {
-                    self.upload.failed(now);
+                    upload.failed(now);
                     return Err(error.into());
                 }
             }
         }
         Ok(UploadAnswer {
             acknowledged,
-            waiting: self.store.capacity().waiting,
+            waiting: self.inside().store.capacity().waiting,
         })
+    }
+
+    fn next_batch(&self, now: Timestamp) -> Option<(TerminalNumber, Vec<Vec<u8>>)> {
+        let inside = &mut *self.inside();
+        let number = inside.terminal.profile().terminal;
+        match inside.upload.poll(now, &*inside.store) {
+            UploadStep::Send { records } => Some((
+                number,
+                records.into_iter().map(|(_, bytes)| bytes).collect(),
+            )),
+            UploadStep::Sent => {
+                // An earlier attempt of this process was broken off half-way.
+                inside.upload.failed(now);
+                None
+            }
+            UploadStep::Idle | UploadStep::Waiting { .. } => None,
+        }
     }
 }
 
-type Shared = Arc<(Mutex<Door>, Clock)>;
+type Shared = Arc<(Door, Clock)>;
 
 /// Serves the door until `shutdown` resolves.
 ///
@@ -202,7 +275,12 @@ pub async fn serve(
     clock: Clock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let shared: Shared = Arc::new((Mutex::new(door), clock));
+    let shared: Shared = Arc::new((door, clock));
+    let routine = match clock {
+        Clock::System => Some(tokio::spawn(routine(Arc::clone(&shared)))),
+        // Whoever has the time says when.
+        Clock::Simulated => None,
+    };
     let router = Router::new()
         .route("/health", get(|| async { "ok" }))
         .route("/scan", post(scan))
@@ -210,23 +288,59 @@ pub async fn serve(
         .route("/lists", post(lists))
         .route("/upload", post(upload))
         .with_state(shared);
-    axum::serve(listener, router)
+    let served = axum::serve(listener, router)
         .with_graceful_shutdown(shutdown)
-        .await
+        .await;
+    if let Some(routine) = routine {
+        routine.abort();
+    }
+    served
+}
+
+/// Between two uploads.
+const UPLOAD_EVERY: Duration = Duration::from_secs(30);
+/// Uploads between two looks for newer lists: ten minutes.
+const LISTS_EVERY: u32 = 20;
+/// How long a scan waits for lists when there are none at all.
+const LISTS_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// What a terminal does by itself: fetch lists, upload. A failure is tried again next time.
+async fn routine(shared: Shared) {
+    let mut interval = tokio::time::interval(UPLOAD_EVERY);
+    let mut round: u32 = 0;
+    loop {
+        interval.tick().await;
+        let Ok(now) = shared.1.now(&HeaderMap::new()) else {
+            continue;
+        };
+        if round.is_multiple_of(LISTS_EVERY) || shared.0.has_no_lists(now) {
+            let _ = shared.0.refresh_lists(now).await;
+        }
+        let _ = shared.0.upload(now).await;
+        round = round.wrapping_add(1);
+    }
 }
 
 struct Answer(DoorError);
 
 impl axum::response::IntoResponse for Answer {
     fn into_response(self) -> axum::response::Response {
-        let status = match self.0 {
-            DoorError::Invalid { .. } => StatusCode::BAD_REQUEST,
-            DoorError::Acquirer(_) => StatusCode::BAD_GATEWAY,
-            DoorError::Recover(_) | DoorError::Store(_) | DoorError::Lists(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
+        let (status, code) = match &self.0 {
+            DoorError::Invalid { .. } => (StatusCode::BAD_REQUEST, "door.invalid"),
+            DoorError::Store(StoreError::Unknown { .. }) => {
+                (StatusCode::NOT_FOUND, "door.unknown_record")
             }
+            DoorError::Acquirer(_) => (StatusCode::BAD_GATEWAY, "door.acquirer"),
+            DoorError::Refused(_) => (StatusCode::BAD_GATEWAY, "door.lists_refused"),
+            DoorError::Lists(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.lists"),
+            DoorError::Recover(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.recover"),
+            DoorError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.store"),
         };
-        (status, self.0.to_string()).into_response()
+        let body = ApiError {
+            code: code.to_owned(),
+            message: self.0.to_string(),
+        };
+        (status, Json(body)).into_response()
     }
 }
 
@@ -258,10 +372,10 @@ async fn scan(
     let now = time_of(shared.1, &headers)?;
     let bytes = hex_decode(&body.code).map_err(invalid("code"))?;
     let open_entry = body.open_entry.map(entry).transpose()?;
-    let mut door = shared.0.lock().await;
+    let door = &shared.0;
     if door.has_no_lists(now) {
-        // After a restart lists come from the acquirer; without them the scan says R20.
-        let _ = door.refresh_lists(now).await;
+        // Nothing can be accepted yet; a moment's wait may mend it, a hung acquirer may not.
+        let _ = tokio::time::timeout(LISTS_WAIT_MAX, door.refresh_lists(now)).await;
     }
     let outcome = door.scan(&bytes, now, open_entry);
     let display = |lang| {
@@ -283,7 +397,7 @@ async fn told(
     State(shared): State<Shared>,
     Json(body): Json<ToldBody>,
 ) -> Result<Json<()>, Answer> {
-    shared.0.lock().await.told_of(body.seq)?;
+    shared.0.told_of(body.seq)?;
     Ok(Json(()))
 }
 
@@ -297,7 +411,7 @@ fn entry(body: EntryBody) -> Result<OpenEntry, DoorError> {
 
 async fn lists(State(shared): State<Shared>, headers: HeaderMap) -> Result<Json<u64>, Answer> {
     let now = time_of(shared.1, &headers)?;
-    Ok(Json(shared.0.lock().await.refresh_lists(now).await?))
+    Ok(Json(shared.0.refresh_lists(now).await?))
 }
 
 async fn upload(
@@ -305,5 +419,5 @@ async fn upload(
     headers: HeaderMap,
 ) -> Result<Json<UploadAnswer>, Answer> {
     let now = time_of(shared.1, &headers)?;
-    Ok(Json(shared.0.lock().await.upload(now).await?))
+    Ok(Json(shared.0.upload(now).await?))
 }

@@ -315,12 +315,17 @@ impl Local {
                 message: e.to_string(),
             }
         })?;
-        self.door = Some(Door::open(setup, Box::new(journal), self.acquirer.clone())?);
+        self.door = Some(Door::open(
+            setup,
+            Box::new(journal),
+            self.acquirer.clone(),
+            None,
+        )?);
         Ok(())
     }
 
-    fn door(&mut self) -> Result<&mut Door, WorldError> {
-        self.door.as_mut().ok_or_else(|| {
+    fn door(&self) -> Result<&Door, WorldError> {
+        self.door.as_ref().ok_or_else(|| {
             failed(
                 "using a terminal",
                 Timestamp::default(),

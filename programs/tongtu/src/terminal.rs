@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use tokio::net::TcpListener;
 use tongtu_config::TerminalFile;
-use tongtu_door::Door;
+use tongtu_door::{Door, ListsKeeper};
 use tongtu_http::client::Client;
-use tongtu_journal::{FileJournal, Limits};
+use tongtu_journal::{FileJournal, Limits, ListsFile};
 
 use crate::exit::{Exit, Failure};
 use crate::lang::{Row, both};
@@ -49,7 +49,8 @@ async fn serve(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     })?;
     let number = ready.setup.profile.terminal;
     let acquirer = Client::new(&ready.acquirer_url);
-    let door = Door::open(ready.setup, Box::new(journal), acquirer).map_err(|error| {
+    let lists = Lists(ListsFile::new(&ready.journal.with_extension("lists")));
+    let door = Door::open(ready.setup, Box::new(journal), acquirer, Some(Box::new(lists))).map_err(|error| {
         Failure::fault(both("the terminal does not start", "终端无法启动")).because(error)
     })?;
     let listener = TcpListener::bind(&ready.listen).await;
@@ -78,4 +79,17 @@ async fn serve(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         .await
         .map_err(|error| Failure::fault(both("the terminal stopped", "终端停止")).because(error))?;
     Ok(Exit::Done)
+}
+
+/// The lists beside the journal.
+struct Lists(ListsFile);
+
+impl ListsKeeper for Lists {
+    fn load(&self) -> std::io::Result<Option<Vec<u8>>> {
+        self.0.load()
+    }
+
+    fn keep(&self, bundle: &[u8]) -> std::io::Result<()> {
+        self.0.keep(bundle)
+    }
 }

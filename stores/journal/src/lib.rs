@@ -15,10 +15,12 @@
 mod content;
 mod frame;
 mod journal;
+mod lists;
 mod medium;
 mod sim;
 
 pub use frame::FrameFault;
 pub use journal::{Cut, FileJournal, Journal, JournalError, Limits};
+pub use lists::ListsFile;
 pub use medium::{FileMedium, Medium, ReplaceError};
 pub use sim::{Fault, SimMedium, Survival};

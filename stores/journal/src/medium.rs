@@ -163,7 +163,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// A file's name is safe once its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -9,7 +11,7 @@ use tokio::task::JoinHandle;
 use tongtu_api::RideRole;
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_config::{MODEL, SOFTWARE, terminal_id};
-use tongtu_door::{Door, DoorClient, DoorClientError, ScanBody, serve};
+use tongtu_door::{Door, DoorClient, DoorClientError, ListsKeeper, ScanBody, serve};
 use tongtu_http::Clock;
 use tongtu_http::client::Client;
 use tongtu_journal::{Journal, Limits, SimMedium, Survival};
@@ -28,6 +30,25 @@ struct Bench {
     certificate: UserCertificate,
     now: Timestamp,
     scratch: PathBuf,
+    lists: SimLists,
+}
+
+/// Lists at rest that survive the door, or a device that forgets them.
+#[derive(Clone, Default)]
+struct SimLists {
+    kept: Arc<Mutex<Option<Vec<u8>>>>,
+    forgets: bool,
+}
+
+impl ListsKeeper for SimLists {
+    fn load(&self) -> std::io::Result<Option<Vec<u8>>> {
+        Ok(self.kept.lock().unwrap().clone().filter(|_| !self.forgets))
+    }
+
+    fn keep(&self, bundle: &[u8]) -> std::io::Result<()> {
+        *self.kept.lock().unwrap() = Some(bundle.to_vec());
+        Ok(())
+    }
 }
 
 impl Drop for Bench {
@@ -71,6 +92,7 @@ impl Bench {
             certificate,
             now,
             scratch,
+            lists: SimLists::default(),
         }
     }
 
@@ -95,7 +117,13 @@ impl Bench {
             sam: Box::new(self.country.terminal_key(post.number)),
         };
         let journal = Journal::recover(medium.clone(), Limits::default()).unwrap();
-        Door::open(setup, Box::new(journal), acquirer).unwrap()
+        Door::open(
+            setup,
+            Box::new(journal),
+            acquirer,
+            Some(Box::new(self.lists.clone())),
+        )
+        .unwrap()
     }
 
     fn code_at(&self, at: Timestamp) -> ScanBody {
@@ -227,9 +255,10 @@ async fn an_answer_lost_with_the_power_is_given_again_after_the_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_wait_while_the_acquirer_is_away() {
-    let bench = Bench::new("away").await;
+    let mut bench = Bench::new("away").await;
+    bench.lists.forgets = true;
     let medium = SimMedium::new();
-    let mut door = bench.door(&medium, bench.acquirer().clone());
+    let door = bench.door(&medium, bench.acquirer().clone());
     door.refresh_lists(bench.now).await.unwrap();
     let code = hex_decode(&bench.code_at(bench.now).code).unwrap();
     let outcome = door.scan(&code, bench.now, None);
@@ -311,5 +340,83 @@ async fn bad_requests_are_answered_with_what_was_expected() {
     let answer = plain.send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 400);
     assert!(answer.text().await.unwrap().contains("tongtu-now"));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_restarted_without_its_acquirer_goes_on_with_the_lists_it_took() {
+    let bench = Bench::new("offline").await;
+    let medium = SimMedium::new();
+    let door = bench.door(&medium, bench.acquirer().clone());
+    let version = door.refresh_lists(bench.now).await.unwrap();
+    drop(door);
+    let medium = medium.reboot(&Survival::Nothing);
+    let door = bench.door(&medium, Client::new("http://127.0.0.1:1"));
+    assert!(!door.has_no_lists(bench.now));
+    let code = hex_decode(&bench.code_at(bench.now).code).unwrap();
+    let outcome = door.scan(&code, bench.now, None);
+    assert_eq!(outcome.verdict().code(), "R00");
+    // Lists that somebody edited at rest are left aside.
+    let spoilt = bench.lists.load().unwrap().map(|mut bundle| {
+        bundle[40] ^= 1;
+        bundle
+    });
+    *bench.lists.kept.lock().unwrap() = spoilt;
+    drop(door);
+    let medium = medium.reboot(&Survival::Nothing);
+    let door = bench.door(&medium, Client::new("http://127.0.0.1:1"));
+    assert!(door.has_no_lists(bench.now));
+    drop(door);
+    // Online again, the same version is taken again.
+    let medium = medium.reboot(&Survival::Nothing);
+    let door = bench.door(&medium, bench.acquirer().clone());
+    assert_eq!(door.refresh_lists(bench.now).await.unwrap(), version);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_does_not_wait_for_an_upload_that_hangs() {
+    let bench = Bench::new("hangs").await;
+    let medium = SimMedium::new();
+    let door = bench.door(&medium, bench.acquirer().clone());
+    door.refresh_lists(bench.now).await.unwrap();
+    let code = hex_decode(&bench.code_at(bench.now).code).unwrap();
+    let first = door.scan(&code, bench.now, None);
+    door.told(&first).unwrap();
+    drop(door);
+    // Somebody takes the connection and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = Client::new(&format!("http://{}", silent.local_addr().unwrap()));
+    let medium = medium.reboot(&Survival::Everything);
+    let served = Served::new(bench.door(&medium, nowhere)).await;
+    let client = served.client.clone();
+    let at = bench.now;
+    let upload = tokio::spawn(async move { client.upload(at).await });
+    let connection = silent.accept().await.unwrap();
+    let later = bench.now.plus_s(30);
+    let body = bench.code_at(later);
+    let scan = served.client.scan(&body, later);
+    let answer = tokio::time::timeout(Duration::from_secs(20), scan)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(answer.verdict, "R00");
+    drop(connection);
+    assert!(upload.await.unwrap().is_err());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_can_be_told_of_a_record_that_is_not_there() {
+    let bench = Bench::new("told").await;
+    let served = Served::new(bench.door(&SimMedium::new(), bench.acquirer().clone())).await;
+    let error = served.client.told(999, bench.now).await.unwrap_err();
+    let DoorClientError::Refused { status, message } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(status, 404);
+    assert!(
+        message.contains("door.unknown_record") && message.contains("999"),
+        "{message}"
+    );
     served.stop().await;
 }

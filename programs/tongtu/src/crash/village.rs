@@ -120,21 +120,23 @@ impl Village {
     }
 
     /// Starts whoever is not running, and waits until everyone answers.
+    ///
+    /// A kill that was on its way may hit a process just started: it is started again.
     async fn raise(&mut self) -> Result<(), std::io::Error> {
-        let mut raised = Vec::new();
-        for dweller in &self.dwellers {
-            if dweller.is_dead() {
-                dweller.spawn()?;
-                raised.push(dweller.url.clone());
-            }
+        for dweller in self.dwellers.iter().filter(|d| d.is_dead()) {
+            dweller.spawn()?;
         }
-        for url in raised {
+        for dweller in &self.dwellers {
             let deadline = tokio::time::Instant::now() + START_MAX;
-            while !answers(&url).await {
+            while !answers(&dweller.url).await {
                 if tokio::time::Instant::now() > deadline {
+                    let url = &dweller.url;
                     return Err(std::io::Error::other(format!("{url} does not answer")));
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
+                if dweller.is_dead() {
+                    dweller.spawn()?;
+                }
             }
         }
         Ok(())
