@@ -11,7 +11,7 @@ use tongtu_ride_code::record::{RideRecord, check_signature};
 use tongtu_ride_code::{BlackLists, RideCode};
 use tongtu_sql::{BatchRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
 use tongtu_terminal::ListBundle;
-use tongtu_types::{CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
+use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
 use crate::{Node, ServiceError, parallel, stored};
 
@@ -117,7 +117,8 @@ impl Node {
         let inspected = self
             .compute(move |_| parallel::map(&owned, || (), |(), bytes| sender.inspect(bytes)))
             .await?;
-        let upload = Upload::new(terminal, records, inspected, now);
+        let due = self.config().cut_off.day_of(now);
+        let upload = Upload::new(terminal, records, inspected, due, now);
         let mut tx = self.store().write().await?;
         let outcomes = upload.store(&mut tx).await?;
         tx.commit().await?;
@@ -325,6 +326,7 @@ impl<'a> Upload<'a> {
         terminal: TerminalNumber,
         records: &'a [Vec<u8>],
         inspected: Vec<Inspected>,
+        due: BusinessDay,
         now: Timestamp,
     ) -> Self {
         let time = now.get().to_be_bytes();
@@ -336,6 +338,7 @@ impl<'a> Upload<'a> {
             sender: terminal.as_str().to_owned(),
             received_at: now.get(),
             records: 0,
+            due: due.days(),
             day: None,
         };
         Self {

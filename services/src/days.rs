@@ -161,7 +161,9 @@ impl Node {
         Ok(view)
     }
 
-    /// Seals a day: everything that has no day yet is now of this one.
+    /// Seals a day: everything that arrived before its end and has no day yet is now of this
+    /// one. The arrival alone decides, however late the day is closed; a file that a child made
+    /// for the day arrives after its end and counts by the day in its header.
     async fn seal(&self, day: BusinessDay, now: Timestamp) -> Result<(), ServiceError> {
         let mut tx = self.store().write().await?;
         if tx.day(day.days()).await?.is_some() {

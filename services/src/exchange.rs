@@ -76,7 +76,11 @@ impl Node {
             return Err(ServiceError::FileNameReused { name: *name });
         }
         if name.kind() == FileKind::CQ {
-            store_lines(&mut tx, &row, content.lines).await?;
+            // UNSPECIFIED: nothing says what becomes of a file for a day that is yet to come; it
+            // counts as one of the day on which it arrived, so that its rides never wait for it.
+            let arrived = self.config().cut_off.day_of(now);
+            let due = row.day.min(arrived.days());
+            store_lines(&mut tx, &row, due, content.lines).await?;
         } else if content.result != ResultCode::OK {
             let message = format!("{sender} sent {name}, which cannot be read");
             alarm(&mut tx, "exchange.file_unreadable", name, message, now).await?;
@@ -326,6 +330,7 @@ fn line_row(record: &CqRecord) -> RideRow {
 async fn store_lines(
     tx: &mut Tx,
     file: &ReceivedRow,
+    due: i64,
     lines: Vec<RideRow>,
 ) -> Result<(), ServiceError> {
     let batch = BatchRow {
@@ -333,6 +338,7 @@ async fn store_lines(
         sender: file.sender.clone(),
         received_at: file.received_at,
         records: i64::try_from(lines.len()).expect("a file has at most 999 999 records"),
+        due,
         day: None,
     };
     tx.batch_insert(&batch).await?;

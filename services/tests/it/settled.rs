@@ -3,7 +3,7 @@
 use tongtu_exchange_file::FileKind;
 use tongtu_ride_code::record::Direction;
 use tongtu_services::{DayPhase, RideRole, RideState};
-use tongtu_types::Fen;
+use tongtu_types::{BusinessDay, Fen};
 
 use crate::country::{
     BEIJING_CODE, Country, GUANGZHOU_CODE, NATION, PROVINCE, SHENZHEN_CODE, Tap, code, day,
@@ -330,6 +330,72 @@ async fn a_late_upload_is_the_next_days() {
     let found = (rides[1].state, rides[1].day);
     assert_eq!(found, (RideState::Settled, Some(day().next())));
     assert_eq!(country.balance(BEIJING_CODE, &bei).await, Fen::new(4700));
+}
+
+/// The arrival decides, not the moment at which somebody closes the day.
+#[tokio::test]
+async fn a_late_close_takes_nothing_of_the_next_day() {
+    let country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south = country.terminal(GUANGZHOU_CODE, 1).await;
+    let end = night(day()).plus_s(-600);
+    for (sequence, after) in [(1, -1), (2, 0), (3, 5)] {
+        let tap = Tap::ride(&bei, end.plus_s(after - 60), sequence, 100);
+        let record = south.record(tap);
+        country.upload(&south, &[record], end.plus_s(after)).await;
+    }
+    let node = country.node(GUANGZHOU_CODE);
+    let view = node.day_close(day(), end.plus_s(10)).await.unwrap();
+    assert_eq!(view.records, 1);
+    country.close(day()).await;
+    country.settle(day()).await;
+    assert_eq!(country.balance(BEIJING_CODE, &bei).await, Fen::new(4900));
+    let tomorrow = day().next();
+    country.close(tomorrow).await;
+    country.settle(tomorrow).await;
+    country.audit().await;
+    let rides = country.acquired(GUANGZHOU_CODE).await;
+    let found: Vec<_> = rides.iter().map(|r| (r.state, r.day)).collect();
+    let expect = [day(), tomorrow, tomorrow].map(|day| (RideState::Settled, Some(day)));
+    assert_eq!(found, expect);
+}
+
+/// Closing a day that is long over takes nothing of today's.
+#[tokio::test]
+async fn an_old_day_takes_nothing_of_today() {
+    let country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south = country.terminal(GUANGZHOU_CODE, 1).await;
+    let record = south.record(Tap::ride(&bei, morning(), 1, 100));
+    country.upload(&south, &[record], morning()).await;
+    let node = country.node(GUANGZHOU_CODE);
+    let old = BusinessDay::from_days(day().days() - 40);
+    let view = node.day_close(old, morning()).await.unwrap();
+    assert_eq!((view.phase, view.records), (DayPhase::Sealed, 0));
+    country.close(day()).await;
+    country.settle(day()).await;
+    country.audit().await;
+    let rides = country.acquired(GUANGZHOU_CODE).await;
+    let found = (rides[0].state, rides[0].day);
+    assert_eq!(found, (RideState::Settled, Some(day())));
+    assert_eq!(country.balance(BEIJING_CODE, &bei).await, Fen::new(4900));
+}
+
+/// A day that nobody closed goes with the next one: none of its rides is stranded.
+#[tokio::test]
+async fn a_day_that_was_left_out_goes_with_the_next() {
+    let country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south = country.terminal(GUANGZHOU_CODE, 1).await;
+    let record = south.record(Tap::ride(&bei, morning(), 1, 100));
+    country.upload(&south, &[record], morning()).await;
+    let tomorrow = day().next();
+    country.close(tomorrow).await;
+    country.settle(tomorrow).await;
+    country.audit().await;
+    let rides = country.acquired(GUANGZHOU_CODE).await;
+    let found = (rides[0].state, rides[0].day);
+    assert_eq!(found, (RideState::Settled, Some(tomorrow)));
 }
 
 /// A file that reaches a hub after its cut-off belongs to the hub's next day.

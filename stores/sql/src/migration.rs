@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0003_acquiring.sql"),
     include_str!("../migrations/0004_exchange.sql"),
     include_str!("../migrations/0005_clearing.sql"),
+    include_str!("../migrations/0006_due.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -19,6 +19,8 @@ pub struct BatchRow {
     pub received_at: i64,
     /// How many records it brought, repeated lines too.
     pub records: i64,
+    /// The first settlement day it may be sealed into, days since 1970-01-01.
+    pub due: i64,
     /// The settlement day it was sealed into, days since 1970-01-01.
     pub day: Option<i64>,
 }
@@ -91,26 +93,28 @@ impl Tx {
     /// [`StoreError`].
     pub async fn batch_insert(&mut self, row: &BatchRow) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO batch (id, sender, received_at, records, day) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO batch (id, sender, received_at, records, due, day) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
         )
         .bind(&row.id)
         .bind(&row.sender)
         .bind(row.received_at)
         .bind(row.records)
+        .bind(row.due)
         .bind(row.day)
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
     }
 
-    /// Stamps every batch that has no day yet. One statement: an upload that is not committed
-    /// when it runs is not seen, and falls into the next day.
+    /// Stamps every batch that is due on this day or was before, and has no day yet. One
+    /// statement: an upload that is not committed when it runs is not seen, and falls into the
+    /// next day.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn batches_seal(&mut self, day: i64) -> Result<u64, StoreError> {
-        let done = sqlx::query("UPDATE batch SET day = $1 WHERE day IS NULL")
+        let done = sqlx::query("UPDATE batch SET day = $1 WHERE day IS NULL AND due <= $1")
             .bind(day)
             .execute(&mut *self.inner)
             .await?;
@@ -123,7 +127,8 @@ impl Tx {
     /// [`StoreError`].
     pub async fn batches_of_day(&mut self, day: i64) -> Result<Vec<BatchRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, sender, received_at, records, day FROM batch WHERE day = $1 ORDER BY id",
+            "SELECT id, sender, received_at, records, due, day FROM batch WHERE day = $1 \
+             ORDER BY id",
         )
         .bind(day)
         .fetch_all(&mut *self.inner)
@@ -134,6 +139,7 @@ impl Tx {
                 sender: row.try_get("sender")?,
                 received_at: row.try_get("received_at")?,
                 records: row.try_get("records")?,
+                due: row.try_get("due")?,
                 day: row.try_get("day")?,
             })
         };

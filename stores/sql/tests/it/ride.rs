@@ -9,6 +9,7 @@ use crate::engine::{Home, on_both_engines};
 on_both_engines! {
     stores_a_record_once
     seals_what_is_there
+    seals_what_is_due
     stores_thousands_at_once
 }
 
@@ -18,6 +19,7 @@ pub(crate) fn batch(id: &str) -> BatchRow {
         sender: "581000000001".into(),
         received_at: 77,
         records: 1,
+        due: 1,
         day: None,
     }
 }
@@ -106,6 +108,27 @@ async fn seals_what_is_there(home: &Home) {
         ..batch(id)
     });
     assert_eq!(sealed, expect);
+}
+
+async fn seals_what_is_due(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    for (id, due) in [("u1", 9), ("u2", 10), ("u3", 11)] {
+        let batch = BatchRow { due, ..batch(id) };
+        tx.batch_insert(&batch).await.unwrap();
+    }
+    let mut sealed = Vec::new();
+    for day in [8, 10, 11, 12] {
+        tx.batches_seal(day).await.unwrap();
+        for batch in tx.batches_of_day(day).await.unwrap() {
+            sealed.push((day, batch.id, batch.due));
+        }
+    }
+    let expect = [(10, "u1", 9), (10, "u2", 10), (11, "u3", 11)];
+    assert_eq!(
+        sealed,
+        expect.map(|(day, id, due)| (day, id.to_owned(), due))
+    );
 }
 
 async fn stores_thousands_at_once(home: &Home) {
