@@ -462,26 +462,49 @@ fn positions(records: &[LoggedRecord], fates: &[Fate], observed: &Observed) -> F
     }
 }
 
+/// Sums everything itself; the nodes' own proofs are only one more thing to compare.
 fn zero_sums(observed: &Observed) -> Finding {
     let mut differences = Vec::new();
+    let e7 = |fen: Fen| i128::from(fen.get()) * 10_000_000;
+    let net_at = |hub: usize, day: BusinessDay, member: &str| -> Option<Fen> {
+        let published = observed
+            .days
+            .iter()
+            .find(|d| d.node == hub && d.day == day)?;
+        published
+            .positions
+            .iter()
+            .find(|p| p.member.as_str() == member)
+            .map(|p| p.net)
+    };
     for day in &observed.days {
-        if day.control_sum.parse::<i128>() != Ok(0) {
-            let node = NODES[day.node].en;
+        let node = NODES[day.node];
+        let members: i128 = day.positions.iter().map(|p| e7(p.net)).sum();
+        let kept = i128::from(day.hub_fee.get()) + i128::from(day.rounding.get());
+        // What members are to receive beyond what the hub has comes from the hub above.
+        let above = match crate::hosting::parent_of(day.node) {
+            None => Some(0),
+            Some(parent) => net_at(parent, day.day, node.code).map(e7),
+        };
+        let sum = above.map(|above| members + kept - above);
+        if sum != Some(0) || day.control_sum != "0" {
+            let own = &day.control_sum;
             differences.push(format!(
-                "{node} {}: control sum {}",
-                day.day, day.control_sum
+                "{} {}: sum {sum:?}, its own {own}",
+                node.en, day.day
             ));
         }
     }
-    for (node, sum) in &observed.ledger_sums {
-        if sum.parse::<i128>() != Ok(0) {
+    for (node, balances) in &observed.ledgers {
+        let sum: i128 = balances.iter().sum();
+        if sum != 0 {
             differences.push(format!("{}: ledger sums to {sum}", NODES[*node].en));
         }
     }
     Finding {
-        en: "every ledger and every settlement day sums to zero",
-        zh: "每本账、每个清算日之和为零",
-        compared: observed.days.len() + observed.ledger_sums.len(),
+        en: "every ledger and every settlement day sums to zero, from hub to hub",
+        zh: "每本账、每个清算日之和为零，上下级相符",
+        compared: observed.days.len() + observed.ledgers.len(),
         differences,
     }
 }

@@ -586,9 +586,8 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             let ledger = insist(&mut self.caretaker, || client.ledger_view())
                 .await
                 .map_err(WorldError::http("asking for a ledger", at))?;
-            observed
-                .ledger_sums
-                .insert(node, ledger.sum_e7.0.to_string());
+            let balances = ledger.balances.iter().map(|b| b.balance_e7.0).collect();
+            observed.ledgers.insert(node, balances);
         }
         Ok(observed)
     }

@@ -92,7 +92,7 @@ pub struct ObservedDay {
     pub hub_fee: FenE7,
     /// What rounding left.
     pub rounding: FenE7,
-    /// Sum of everything; must be zero.
+    /// The node's own proof: the sum of everything, which must be zero.
     pub control_sum: String,
 }
 
@@ -107,8 +107,8 @@ pub struct Observed {
     pub balances: Vec<Fen>,
     /// Every node's settled days.
     pub days: Vec<ObservedDay>,
-    /// Sum of each node's ledger, as text; must be `0`.
-    pub ledger_sums: BTreeMap<usize, String>,
+    /// Every balance of each node's ledger, in 10^-7 fen.
+    pub ledgers: BTreeMap<usize, Vec<i128>>,
     /// Uploads refused at each acquirer, with the reason.
     pub refused_uploads: BTreeMap<usize, Vec<String>>,
 }

@@ -71,8 +71,8 @@ fn first_day() -> BusinessDay {
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
-    let place = files::Place::prepare(&args.out)?;
     let nodes = files::NodesFolder::choose(args.nodes.as_deref())?;
+    let place = files::Place::prepare(&args.out)?;
     let seed = Seed(args.seed);
     let riders = usize::try_from(args.riders).expect("at most 20 000");
     let country = Country::found(seed, Scale::demo(riders), first_day());

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use tongtu_config::{ClockKind, NodeFile};
 use tongtu_http::client::Client;
 use tongtu_http::server::{self, Exposure};
-use tongtu_services::Node;
+use tongtu_services::{Node, ServiceError, TerminalRegistration};
 use tongtu_sql::Store;
 use tongtu_types::BusinessDay;
 use tongtu_world::country::{NODES, Scale};
-use tongtu_world::{Country, Seed, hosting};
+use tongtu_world::{Country, Seed, WorldError, hosting};
 
+use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::lang::{Row, both};
 use crate::report::Report;
@@ -67,34 +68,65 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     };
     runtime::run(async {
         match &args.config {
-            Some(file) => serve(std::slice::from_ref(file), exposure, report).await,
+            Some(file) => serve(std::slice::from_ref(file), None, exposure, report).await,
             None => {
-                let files = test_country(&args.dir, args.port)?;
-                serve(&files, exposure, report).await
+                let first_day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
+                let country = Country::found(Seed(1), Scale::village(0), first_day);
+                let files = test_country(&country, &args.dir, args.port)?;
+                serve(&files, Some(&country), exposure, report).await
             }
         }
     })
 }
 
-/// The settings of the test country's nodes, written if they are not there.
-fn test_country(dir: &Path, port: u16) -> Result<Vec<PathBuf>, Failure> {
+/// The settings of the test country's nodes and terminals, written if they are not there.
+fn test_country(country: &Country, dir: &Path, port: u16) -> Result<Vec<PathBuf>, Failure> {
     let files: Vec<PathBuf> = NODES
         .iter()
         .map(|n| dir.join(n.id).join("node.toml"))
         .collect();
     if !files[0].exists() {
-        let first_day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
-        let country = Country::found(Seed(1), Scale::demo(0), first_day);
-        let ports: Vec<u16> = (0..4).map(|n| port + n).collect();
-        hosting::write_settings(&country, dir, &ports, ClockKind::System).map_err(|error| {
+        let unwritten = |error| {
             Failure::fault(both("cannot write the test country", "无法写出测试国家")).because(error)
-        })?;
+        };
+        let nodes: Vec<u16> = (port..).take(NODES.len()).collect();
+        let doors: Vec<u16> = (port + 10..).take(country.posts.len()).collect();
+        let urls: Vec<String> = nodes
+            .iter()
+            .map(|p| format!("http://127.0.0.1:{p}"))
+            .collect();
+        let clock = ClockKind::System;
+        hosting::write_terminals(country, dir, &doors, &urls, clock)
+            .map_err(|e: WorldError| unwritten(e.to_string()))?;
+        // The nodes last: their files say that the rest is there.
+        hosting::write_settings(country, dir, &nodes, clock)
+            .map_err(|e: WorldError| unwritten(e.to_string()))?;
     }
     Ok(files)
 }
 
+/// Tells an acquirer's node which terminals of the test country are its own.
+async fn register_terminals(node: &Node, country: &Country) -> Result<(), ServiceError> {
+    let code = node.config().code;
+    for post in country
+        .posts
+        .iter()
+        .filter(|p| NODES[p.city].institution() == code)
+    {
+        let registration = TerminalRegistration {
+            terminal: post.number,
+            serial: post.serial,
+            public_key: country.terminal_key(post.number).public().clone(),
+        };
+        node.terminal_register(registration, clock::now_or(None))
+            .await?;
+    }
+    Ok(())
+}
+
 async fn serve(
     files: &[PathBuf],
+    country: Option<&Country>,
     exposure: Exposure,
     report: &mut Report,
 ) -> Result<Exit, Failure> {
@@ -129,6 +161,11 @@ async fn serve(
         let node = Node::open(ready.config, store)
             .await
             .map_err(|e| fault(&e))?;
+        if let Some(country) = country {
+            register_terminals(&node, country)
+                .await
+                .map_err(|e| fault(&e))?;
+        }
         let parent = ready.parent.as_deref().map(Client::new);
         let router = server::router(node, runtime::clock(ready.clock), parent);
         let mut stopped = stop.subscribe();

@@ -46,3 +46,30 @@ impl ListsFile {
         crate::medium::sync_folder(&self.path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_last_content_whole_whatever_lies_beside_it() {
+        let name = format!("tongtu-lists-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("records.lists");
+        let lists = ListsFile::new(&path);
+        assert_eq!(lists.load().unwrap(), None);
+        lists.keep(b"first").unwrap();
+        // A power cut while the second was being written left half of it aside.
+        fs::write(folder.join("records.lists.new"), b"sec").unwrap();
+        assert_eq!(
+            ListsFile::new(&path).load().unwrap(),
+            Some(b"first".to_vec())
+        );
+        lists.keep(b"second").unwrap();
+        assert_eq!(lists.load().unwrap(), Some(b"second".to_vec()));
+        assert!(!folder.join("records.lists.new").exists());
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(lists.keep(b"third").is_err());
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use tongtu_types::{BusinessDay, Fen};
+use tongtu_types::{BusinessDay, Fen, FenE7};
 use tongtu_world::audit::{Audit, Strictness, audit};
 use tongtu_world::country::{CITIES, Scale};
 use tongtu_world::drive::{Drive, Peace};
@@ -177,7 +177,19 @@ async fn the_auditor_sees_through_false_books() {
             .unwrap();
         day.positions[0].net = day.positions[0].net.checked_add(Fen::new(1)).unwrap();
     });
+    falsify("a province that hands on one fen less", &|o| {
+        let day = o
+            .days
+            .iter_mut()
+            .find(|d| d.node == 1 && !d.positions.is_empty())
+            .unwrap();
+        day.positions[0].net = day.positions[0].net.checked_sub(Fen::new(1)).unwrap();
+    });
+    falsify("a hub that keeps a fee nobody owes", &|o| {
+        let day = o.days.iter_mut().find(|d| d.node == 1).unwrap();
+        day.hub_fee = day.hub_fee.checked_add(FenE7::new(1)).unwrap();
+    });
     falsify("a ledger that does not sum to zero", &|o| {
-        o.ledger_sums.insert(1, "1".to_owned());
+        o.ledgers.get_mut(&1).unwrap().push(1);
     });
 }
