@@ -142,24 +142,25 @@ impl Node {
         day: BusinessDay,
         upper: &Upper,
     ) -> Result<Vec<SerialRow>, ServiceError> {
-        let asked: Vec<(String, i64)> = upper
+        let asked: Vec<(String, i64, i64)> = upper
             .feedback
             .iter()
             .map(|line| {
                 let serial = i64::try_from(line.acquirer_serial).unwrap_or(i64::MAX);
-                (line.acquirer.as_str().to_owned(), serial)
+                let day = line.acceptance_day.days();
+                (line.acquirer.as_str().to_owned(), day, serial)
             })
             .collect();
-        let found: BTreeMap<i64, SerialRow> = tx
+        let found: BTreeMap<(i64, i64), SerialRow> = tx
             .rides_by_serial(&asked)
             .await?
             .into_iter()
-            .map(|row| (row.serial, row))
+            .map(|row| ((row.day, row.serial), row))
             .collect();
         let mut rows = Vec::with_capacity(asked.len());
-        for (line, (_, serial)) in upper.feedback.iter().zip(&asked) {
+        for (line, (_, day_of_line, serial)) in upper.feedback.iter().zip(&asked) {
             let row = found
-                .get(serial)
+                .get(&(*day_of_line, *serial))
                 .filter(|row| row.amount == line.amount.get() && row.account == line.card.reveal());
             let row = row.ok_or(ServiceError::UpperLine {
                 parent: upper.hub,

@@ -79,6 +79,8 @@ pub struct SettlementRow {
 /// A ride found by its acquirer's serial.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SerialRow {
+    /// The day on which it was judged, and the serial given.
+    pub day: i64,
     /// The serial.
     pub serial: i64,
     /// The record's id.
@@ -139,11 +141,11 @@ const REFUSAL_INSERT: Bulk = Bulk {
 };
 
 const BY_SERIAL: Bulk = Bulk {
-    head: "SELECT j.serial, j.record, r.line, r.amount, r.account FROM judgement j \
+    head: "SELECT j.day, j.serial, j.record, r.line, r.amount, r.account FROM judgement j \
            JOIN ride r ON r.record = j.record JOIN (VALUES",
-    columns: 2,
-    tail: ") AS asked ON j.acquirer = asked.column1 AND j.serial = asked.column2 \
-           WHERE j.verdict = 1 ORDER BY j.serial, j.record",
+    columns: 3,
+    tail: ") AS asked ON j.acquirer = asked.column1 AND j.day = asked.column2 \
+           AND j.serial = asked.column3 WHERE j.verdict = 1 ORDER BY j.serial, j.record",
 };
 
 const RIDE_ENDS: &str = "SELECT r.record, r.account, r.generated_at, r.amount, r.direction, \
@@ -253,21 +255,23 @@ impl Tx {
         Ok(())
     }
 
-    /// The rides that were passed on under these (acquirer, serial).
+    /// The rides that were passed on under these (acquirer, day, serial): an acquirer's serials
+    /// begin anew after some years.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn rides_by_serial(
         &mut self,
-        serials: &[(String, i64)],
+        serials: &[(String, i64, i64)],
     ) -> Result<Vec<SerialRow>, StoreError> {
         let rows = BY_SERIAL
-            .fetch(self, serials, |query, (acquirer, serial)| {
-                query.bind(acquirer).bind(*serial)
+            .fetch(self, serials, |query, (acquirer, day, serial)| {
+                query.bind(acquirer).bind(*day).bind(*serial)
             })
             .await?;
         let found = |row: &AnyRow| {
             Ok(SerialRow {
+                day: row.try_get("day")?,
                 serial: row.try_get("serial")?,
                 record: row.try_get("record")?,
                 line: row.try_get("line")?,

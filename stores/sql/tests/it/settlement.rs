@@ -88,9 +88,11 @@ async fn judges_a_record_once(home: &Home) {
     assert_eq!(tx.day_tally(DAY, OWN).await.unwrap(), tally);
     let none = tx.day_tally(DAY + 1, OWN).await.unwrap();
     assert_eq!(none, DayTally::default());
-    let asked = [501, 502, 599].map(|serial| ("11345810".to_owned(), serial));
+    let ask = |(day, serial)| ("11345810".to_owned(), day, serial);
+    let asked = [(DAY, 501), (DAY, 502), (DAY, 599)].map(ask);
     let found = tx.rides_by_serial(&asked).await.unwrap();
     let expect = SerialRow {
+        day: DAY,
         serial: 501,
         record: ride(1, "").record,
         line: "B1".into(),
@@ -98,6 +100,8 @@ async fn judges_a_record_once(home: &Home) {
         account: ride(1, "").account,
     };
     assert_eq!(found, [expect], "a refused ride was not passed on");
+    let other_day = tx.rides_by_serial(&[ask((DAY + 1000, 501))]).await.unwrap();
+    assert_eq!(other_day, [], "a serial may be given again");
     tx.commit().await.unwrap();
     let mut tx = store.write().await.unwrap();
     let again = [judgement(0, 1, OWN, 0), judgement(1, 1, OWN, 0)];
