@@ -9,7 +9,7 @@ mod key_file;
 mod node;
 mod terminal;
 
-pub use key_file::{KEY_HEADER, read_key, write_key};
+pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key, write_key_of};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
 pub use terminal::{MODEL, PostFile, ReadyTerminal, SOFTWARE, TerminalFile, terminal_id};
 
@@ -45,13 +45,13 @@ pub enum ConfigError {
         /// What is wrong, and what was expected.
         message: String,
     },
-    /// A key file without its header, or without 64 hexadecimal digits.
-    #[error("{path}: {message}")]
+    /// A file that is no test key.
+    #[error("{path}: {source}")]
     Key {
         /// Which file.
         path: PathBuf,
         /// What is wrong; never the content.
-        message: &'static str,
+        source: KeyFault,
     },
 }
 

@@ -361,3 +361,61 @@ fn arguments_are_checked() {
         "nothing was written"
     );
 }
+
+#[test]
+fn keys_of_nodes_and_of_the_command_line_are_one_kind_of_file() {
+    let folder = folder("key-one-form");
+    chain(&folder);
+    // What is made here serves as a terminal's or a node's key …
+    for file in ["user.key", "issuer-01345810-000001.key"] {
+        let key = tongtu_config::read_key(&folder.join(file)).unwrap();
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        let public = tongtu_codec::hex_encode(&key.public().to_compressed());
+        assert!(text.contains(&format!("\npublic: {public}\n")), "{file}");
+    }
+    // … and what a node keeps signs here, though it says no role.
+    let issuer = tongtu_config::read_key(&folder.join("issuer-01345810-000001.key")).unwrap();
+    tongtu_config::write_key(&folder.join("issuer.key"), &issuer).unwrap();
+    let mut args = ISSUE;
+    args[5] = "issuer.key";
+    let issue = |args: &[&str]| run(&folder, &[args, &["--now", "1767254400"]].concat());
+    let ran = issue(&args);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(
+        ran.out,
+        issue(&ISSUE).out,
+        "the same key signs the same code"
+    );
+    // A key that says it is somebody else's does not.
+    args[5] = "user.key";
+    let ran = issue(&args);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.err.contains("key of a role `user`, expected `issuer`"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_node_of_the_test_country_signs_with_the_key_it_keeps() {
+    let folder = folder("key-country");
+    let day = tongtu_types::BusinessDay::from_ymd(2026, 3, 2).unwrap();
+    let scale = tongtu_world::country::Scale::village(0);
+    let country = tongtu_world::Country::found(tongtu_world::Seed(1), scale, day);
+    let clock = tongtu_config::ClockKind::System;
+    tongtu_world::hosting::write_settings(&country, &folder, &[7300, 7301, 7302, 7303], clock)
+        .unwrap();
+    assert_eq!(run(&folder, &["key", "user", "new"]).code, 0);
+    let beijing = folder.join("beijing");
+    let settings = std::fs::read_to_string(beijing.join("node.toml")).unwrap();
+    let certificate = std::fs::read_dir(&beijing).unwrap().find_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        (name.contains(".IG") && settings.contains(&name)).then_some(name)
+    });
+    let certificate = format!("beijing/{}", certificate.unwrap());
+    let mut args = ISSUE;
+    (args[3], args[5]) = (&certificate, "beijing/issuer.key");
+    let ran = run(&folder, &args);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+}
