@@ -5,12 +5,14 @@
 
 mod form;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use tongtu_ride_code::{
     BlackLists, Policy, RecentCodes, RideCode, Root, RootTable, Scan, Verdict, Verifier,
 };
+use tongtu_types::Timestamp;
 
 use self::form::{Case, Context, RootEntry};
 use crate::exit::{Exit, Failure};
@@ -33,8 +35,9 @@ pub(crate) const HELP: &[Row] = &[
                \"min_trusted_clock\": 1577836800, \"service_id\": \"01010000\"},
    \"cases\": [{\"name\": \"honest\", \"expect\": \"R00\", \"now\": 1767254405, \"fare_fen\": 200, \"hex\": \"8101…\"}]}
 
-用例可带自己的 context，覆盖任意一项，并可加 previous: [{hex, at}]（此前受理过的码）与
-blacklist: [账户号]。没有 now（或为 null）表示终端没有可信时钟。context 各项均可省略。
+用例可带自己的 context，覆盖任意一项，并可加 previous: [{hex, at}]（此前在 at 扫过的码）与
+blacklist: [账户号]。previous 的每个码先按该用例的票价与 context 核验，受理的才记住，被拒的会列出。
+没有 now（或为 null）表示终端没有可信时钟。context 各项均可省略。note、comment 与 _ 开头的项不作解释。
 全部相符时退出码为 0，有不符时为 1；文件有误时为 2。",
     ),
 ];
@@ -51,9 +54,11 @@ The file:
    \"cases\": [{\"name\": \"honest\", \"expect\": \"R00\", \"now\": 1767254405, \"fare_fen\": 200, \"hex\": \"8101…\"}]}
 
 A case may have a context of its own, which overrides any key and may add previous: [{hex, at}]
-(codes accepted before) and blacklist: [account]. No now, or null, is a terminal without a trusted
-clock. Every key of a context may be left out. Exit code 0 when all agree, 1 when one differs, 2 when
-the file is wrong.")]
+(codes scanned before, at that moment) and blacklist: [account]. Each previous code is verified first,
+with the fare and the context of the case: one that is accepted is remembered, one that is refused is
+reported. No now, or null, is a terminal without a trusted clock. Every key of a context may be left
+out. note, comment and keys that begin with _ are not read. Exit code 0 when all agree, 1 when one
+differs, 2 when the file is wrong.")]
 pub(crate) struct Args {
     /// The JSON file of cases, or `-` for stdin
     #[arg(value_name = "FILE")]
@@ -66,12 +71,12 @@ struct Answer {
     agree: usize,
     differ: usize,
     roots_not_loaded: Vec<Complaint>,
-    previous_not_codes: Vec<Complaint>,
+    previous_refused: Vec<Complaint>,
     cases: Vec<CaseForm>,
 }
 
 /// Something in the file that has no effect, and why.
-#[derive(Serialize)]
+#[derive(PartialEq, Eq, Serialize)]
 struct Complaint {
     /// Where in the file: `context.roots[0]`.
     at: String,
@@ -107,7 +112,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         agree: 0,
         differ: 0,
         roots_not_loaded: Vec::new(),
-        previous_not_codes: Vec::new(),
+        previous_refused: Vec::new(),
         cases: Vec::new(),
     };
     let shared = load_roots(file.context.roots.as_deref(), &mut answer.roots_not_loaded);
@@ -118,7 +123,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             Some(_) => load_roots(own, &mut answer.roots_not_loaded),
             None => shared.clone(),
         };
-        let got = judge(case, &file.context, roots, &mut answer.previous_not_codes);
+        let got = judge(case, &file.context, roots, &mut answer.previous_refused);
         let agrees = got == case.expect;
         answer.agree += usize::from(agrees);
         answer.differ += usize::from(!agrees);
@@ -142,9 +147,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     })
 }
 
-/// Verifies roots; one that does not hold is left out and named.
+/// Verifies roots; one that does not hold is left out and named, and so is one that a later root of
+/// the same index replaces.
 fn load_roots(entries: Option<&[RootEntry]>, complaints: &mut Vec<Complaint>) -> RootTable {
-    let mut roots = Vec::new();
+    let mut roots = BTreeMap::new();
     for entry in entries.unwrap_or_default() {
         let root = Root::verify(&entry.certificate).map_err(|error| error.to_string());
         // The index in the list and the one that the root itself signed must be the same: a root
@@ -155,15 +161,23 @@ fn load_roots(entries: Option<&[RootEntry]>, complaints: &mut Vec<Complaint>) ->
             )),
             _ => Ok(root),
         });
-        match root {
-            Ok(root) => roots.push(root),
-            Err(reason) => complaints.push(Complaint {
-                at: entry.at.clone(),
-                reason,
-            }),
-        }
+        let (at, reason) = match root {
+            Err(reason) => (&entry.at, reason),
+            Ok(root) => {
+                let index = root.certificate().ca_index;
+                let Some((replaced, _)) = roots.insert(index, (&entry.at, root)) else {
+                    continue;
+                };
+                let reason = format!("{} has the same index {index:02X} and counts", entry.at);
+                (replaced, reason)
+            }
+        };
+        complaints.push(Complaint {
+            at: at.clone(),
+            reason,
+        });
     }
-    RootTable::new(roots)
+    RootTable::new(roots.into_values().map(|(_, root)| root))
 }
 
 /// One case, in the context of the file overridden by its own.
@@ -204,27 +218,38 @@ fn judge(
         accounts: blacklist.into_iter().flatten().copied().collect(),
         ..BlackLists::default()
     };
+    let mut verifier = Verifier::new(policy, roots, issuers);
+    let mut scan = |bytes: &[u8], now: Option<Timestamp>, recent: &RecentCodes| {
+        let scan = Scan {
+            bytes,
+            now,
+            fare: case.fare,
+            enforce_limit: true,
+        };
+        let result = verifier.verify(&scan, &blacklists, recent, &mut |_| {});
+        result.map_or_else(|verdict| verdict, |_| Verdict::Accepted)
+    };
+    // A terminal remembers what it accepted, never what it refused: the codes before are scanned
+    // one after the other, as the case itself is.
     let mut recent = RecentCodes::default();
     let previous = own.previous.as_ref().or(shared.previous.as_ref());
     for earlier in previous.into_iter().flatten() {
-        match RideCode::frame(&earlier.bytes) {
-            Ok(code) => recent.remember_code(&code, earlier.accepted_at),
-            // Nothing that is no ride code can have been accepted.
-            Err(error) => complaints.push(Complaint {
-                at: earlier.at.clone(),
-                reason: error.to_string(),
-            }),
+        let verdict = scan(&earlier.bytes, Some(earlier.scanned_at), &recent);
+        if verdict == Verdict::Accepted {
+            let code = RideCode::frame(&earlier.bytes).expect("an accepted code is framed");
+            recent.remember_code(&code, earlier.scanned_at);
+            continue;
+        }
+        let complaint = Complaint {
+            at: earlier.at.clone(),
+            reason: verdict.to_string(),
+        };
+        // Codes before of the whole file are scanned for each case and complained of once.
+        if own.previous.is_some() || !complaints.contains(&complaint) {
+            complaints.push(complaint);
         }
     }
-    let scan = Scan {
-        bytes: &case.bytes,
-        now: case.now,
-        fare: case.fare,
-        enforce_limit: true,
-    };
-    Verifier::new(policy, roots, issuers)
-        .verify(&scan, &blacklists, &recent, &mut |_| {})
-        .map_or_else(|verdict| verdict, |_| Verdict::Accepted)
+    scan(&case.bytes, case.now, &recent)
 }
 
 fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
@@ -254,10 +279,10 @@ fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
             Lang::Zh => format!("根证书未装入：{at}：{reason}"),
         })?;
     }
-    for Complaint { at, reason } in &answer.previous_not_codes {
+    for Complaint { at, reason } in &answer.previous_refused {
         report.line(&match lang {
-            Lang::En => format!("no ride code, cannot have been accepted: {at}: {reason}"),
-            Lang::Zh => format!("不是乘车码，不可能受理过：{at}：{reason}"),
+            Lang::En => format!("earlier code refused, not remembered: {at}: {reason}"),
+            Lang::Zh => format!("此前的码被拒，未记住：{at}：{reason}"),
         })?;
     }
     for case in answer.cases.iter().filter(|case| !case.agrees) {

@@ -63,7 +63,7 @@ pub(crate) struct Earlier {
     pub(crate) at: i64,
 }
 
-/// A code accepted before.
+/// A code scanned before, and accepted.
 pub(crate) fn earlier(code: &[u8], at: i64) -> Context {
     Context {
         previous: Some(vec![Earlier {

@@ -62,7 +62,7 @@ fn json_has_stable_fields() {
     let ran = conform("json", &two_cases(), &["--json"]);
     assert_eq!(ran.code, 1);
     let expected = json!({
-        "total": 2, "agree": 1, "differ": 1, "roots_not_loaded": [], "previous_not_codes": [],
+        "total": 2, "agree": 1, "differ": 1, "roots_not_loaded": [], "previous_refused": [],
         "cases": [
             {"name": "honest", "expected": "R00", "got": "R00", "agrees": true},
             {"name": "stale", "expected": "R00", "got": "R13", "agrees": false},
@@ -123,19 +123,70 @@ fn without_a_context_the_product_decides() {
 }
 
 #[test]
-fn what_was_accepted_before_may_be_no_code() {
-    let context = json!({"previous": [{"hex": "0102", "at": 1}]});
+fn only_what_was_accepted_before_is_remembered() {
     let a = published("code_a");
-    let case =
-        json!({"name": "x", "expect": "R00", "now": 1_767_254_405, "hex": a, "context": context});
-    let ran = conform("previous", &file(json!([case])), &[]);
-    assert_eq!(ran.code, 0, "{}", ran.out);
-    assert!(
-        ran.out
-            .contains("cannot have been accepted: cases[0].context.previous[0]"),
-        "{}",
-        ran.out
-    );
+    let mut forged = a.clone();
+    forged.replace_range(2 * 331.., if a.ends_with("00") { "01" } else { "00" });
+    // Each is scanned before the honest code, which is R18 only if the same bytes were accepted.
+    for (earlier, at, fare, expect, complaint) in [
+        (a.as_str(), 1_767_254_401, 200, "R18", ""),
+        (a.as_str(), 1_767_255_001, 200, "R00", "R13 CODE_EXPIRED"),
+        (a.as_str(), 1_767_254_401, 2001, "R14", "R14 OVER_LIMIT"),
+        (forged.as_str(), 1_767_254_401, 200, "R00", "R16 "),
+        ("0102", 1_767_254_401, 200, "R00", "R01 "),
+    ] {
+        let context = json!({"previous": [{"hex": earlier, "at": at}]});
+        let case = json!({"name": "x", "expect": expect, "now": 1_767_254_405, "fare_fen": fare,
+                          "hex": a, "context": context});
+        let ran = conform("previous", &file(json!([case])), &[]);
+        assert_eq!(ran.code, 0, "a complaint fails nothing: {}", ran.out);
+        let line = ran.out.lines().find(|line| line.contains("refused"));
+        let expected = "earlier code refused, not remembered: cases[0].context.previous[0]: ";
+        match line.map(|line| line.strip_prefix(expected)) {
+            None => assert_eq!(complaint, "", "{}", ran.out),
+            Some(reason) => {
+                let reason = reason.unwrap();
+                assert!(
+                    !complaint.is_empty() && reason.starts_with(complaint),
+                    "{reason}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn codes_before_all_cases_are_complained_of_once() {
+    let a = published("code_a");
+    let mut file = file(json!([
+        {"expect": "R00", "now": 1_767_254_405, "hex": a},
+        {"expect": "R00", "now": 1_767_254_406, "hex": a},
+    ]));
+    file["context"]["previous"] = json!([{"hex": "0102", "at": 1_767_254_401}]);
+    let answer = conform("previous-shared", &file, &["--json"]).json();
+    assert_eq!(answer["differ"], 0);
+    assert_eq!(answer["previous_refused"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["previous_refused"][0]["at"], "context.previous[0]");
+}
+
+#[test]
+fn of_two_roots_of_one_index_the_later_counts() {
+    let a = published("code_a");
+    let made = folder("conform-roots-other");
+    let args = ["key", "root", "new", "--index", "02", "--expiry", "1240"];
+    assert_eq!(tongtu_in(&made, &args, b"", &[]).code, 0);
+    let other = std::fs::read(made.join("01010000.JG02")).unwrap();
+    let other = json!({"index": 2, "cert_hex": tongtu_codec::hex_encode(&other)});
+    let ours = json!({"index": 2, "cert_hex": published("root")});
+    for (roots, expect) in [([&other, &ours], "R00"), ([&ours, &other], "R08")] {
+        let mut file = file(json!([{"expect": expect, "now": 1_767_254_405, "hex": a}]));
+        file["context"]["roots"] = json!(roots);
+        let ran = conform("roots-twice", &file, &[]);
+        assert_eq!(ran.code, 0, "{}", ran.out);
+        let line = "root not loaded: context.roots[0]: context.roots[1] has the same index 02 and \
+                    counts";
+        assert!(ran.out.contains(line), "{}", ran.out);
+    }
 }
 
 #[test]

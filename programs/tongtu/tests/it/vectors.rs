@@ -125,6 +125,13 @@ fn the_vectors_agree_and_cover_every_verdict() {
     let cases = answer["cases"].as_array().unwrap();
     assert!(cases.len() >= 60, "{}", cases.len());
     assert_eq!(answer["differ"], 0);
+    // One case is about a spoilt root and one about a code refused before; anywhere else a
+    // complaint would mean a case that tests nothing.
+    let roots = answer["roots_not_loaded"].as_array().unwrap();
+    assert_eq!(roots.len(), 1, "{roots:?}");
+    let refused = answer["previous_refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0]["reason"].as_str().unwrap().starts_with("R12 "));
     let expected = |case: &serde_json::Value| case["expected"].as_str().unwrap().to_owned();
     let verdicts: BTreeSet<_> = cases.iter().map(expected).collect();
     let all: BTreeSet<_> = (0..=20).map(|number| format!("R{number:02}")).collect();

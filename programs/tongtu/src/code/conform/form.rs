@@ -7,7 +7,8 @@
 //! ```
 //! A context may also have `previous: [{hex, at}]` and `blacklist: [digits]`. An index is a number
 //! or hex text; a service identifier is hex text or an array of four numbers. Times are Unix
-//! seconds. `null` is the same as absence.
+//! seconds. `null` is the same as absence. `note`, `comment` and keys that begin with `_` may stand
+//! anywhere and are not read.
 
 use std::fmt;
 
@@ -48,13 +49,13 @@ pub(super) struct RootEntry {
     pub(super) certificate: Vec<u8>,
 }
 
-/// A code accepted before.
+/// A code scanned before.
 #[derive(Debug)]
 pub(super) struct Earlier {
     /// Where it stands in the file.
     pub(super) at: String,
     pub(super) bytes: Vec<u8>,
-    pub(super) accepted_at: Timestamp,
+    pub(super) scanned_at: Timestamp,
 }
 
 /// One case.
@@ -207,12 +208,12 @@ fn earlier(value: Value, at: String, unknown: &mut Vec<String>) -> Result<Earlie
     let (hex_at, value) = earlier.need("hex")?;
     let bytes = bytes(&hex_at, value)?;
     let (time_at, value) = earlier.need("at")?;
-    let accepted_at = Timestamp::new(integer(&time_at, &value)?);
+    let scanned_at = Timestamp::new(integer(&time_at, &value)?);
     earlier.close();
     Ok(Earlier {
         at,
         bytes,
-        accepted_at,
+        scanned_at,
     })
 }
 
@@ -315,9 +316,11 @@ impl<'a> Object<'a> {
         values.collect::<Result<_>>().map(Some)
     }
 
-    /// Remembers the keys that nobody asked for.
+    /// Remembers the keys that nobody asked for, except those that people write for each other.
     fn close(self) {
-        let left: Vec<_> = self.map.keys().map(|key| self.path(key)).collect();
+        let remark = |key: &str| key == "note" || key == "comment" || key.starts_with('_');
+        let left = self.map.keys().filter(|key| !remark(key));
+        let left: Vec<_> = left.map(|key| self.path(key)).collect();
         self.unknown.extend(left);
     }
 }
@@ -380,6 +383,19 @@ mod tests {
             r#"{"contxt": {}, "context": {"skew": 1, "roots": [{"cert_hex": "", "id": 1}]},
                 "cases": [{"expect": "R00", "hex": "", "fare": 1}]}"#,
             "unknown keys: context.roots[0].id, context.skew, cases[0].fare, contxt",
+        );
+    }
+
+    #[test]
+    fn remarks_may_stand_anywhere() {
+        let file = r#"{"_source": 1, "note": "n", "context": {"comment": [], "_x": null,
+            "roots": [{"cert_hex": "", "note": ""}]},
+            "cases": [{"expect": "R07", "hex": "", "note": {}, "context": {"_why": "w",
+            "previous": [{"hex": "", "at": 1, "comment": "c"}]}}]}"#;
+        assert_eq!(read(file).unwrap().cases.len(), 1);
+        check(
+            r#"{"notes": 1, "x_": 1, "cases": [{"expect": "R00", "hex": "", "Note": 1}]}"#,
+            "unknown keys: cases[0].Note, notes, x_",
         );
     }
 

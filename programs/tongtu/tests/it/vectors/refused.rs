@@ -169,6 +169,13 @@ pub(super) fn lists(cases: &mut Cases, maker: &Maker) {
         T0 + 60,
         earlier(&good, T0 + 1),
     );
+    cases.within(
+        "R00",
+        "refused as from the future before, so not remembered",
+        &good,
+        SOON,
+        earlier(&good, T0 - 21),
+    );
     let mut context = earlier(&good, T0 + 1);
     let next = earlier(&maker.code(T0 + 20), T0 + 21).previous.unwrap();
     context.previous.as_mut().unwrap().extend(next);
@@ -267,11 +274,11 @@ pub(super) fn precedence(cases: &mut Cases, maker: &Maker) {
     );
     let forged = maker.spoilt(&[(56, good[56] ^ 1)]);
     cases.within(
-        "R18",
-        "replay before signatures",
+        "R08",
+        "CA before account and second",
         &forged,
         SOON,
-        earlier(&forged, T0),
+        earlier(&good, T0 + 1),
     );
     let code = maker.spoilt(&[
         (56, good[56] ^ 1),
@@ -294,16 +301,10 @@ pub(super) fn precedence(cases: &mut Cases, maker: &Maker) {
         SOON,
         listed,
     );
+    // The code before pays the same fare, so it needs the limit that this one lacks.
     let twin = maker.with(|terms| terms.extension = vec![1]);
-    let context = black(earlier(&good, T0 + 1));
-    cases.within(
-        "R17",
-        "blacklist before account and second",
-        &twin,
-        SOON,
-        context,
-    );
-    let before = Some(earlier(&good, T0 + 1));
+    let rich = maker.with(|terms| terms.limit = Fen::new(5000));
+    let before = Some(earlier(&rich, T0 + 1));
     cases.full(
         "R18",
         "account and second before limit",
@@ -313,7 +314,7 @@ pub(super) fn precedence(cases: &mut Cases, maker: &Maker) {
         before,
     );
     let next = maker.code(T0 + 1);
-    let before = Some(earlier(&good, T0 + 1));
+    let before = Some(earlier(&rich, T0 + 1));
     cases.full(
         "R14",
         "limit before interval",
