@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tongtu_config::{ClockKind, NodeFile};
 use tongtu_http::client::Client;
-use tongtu_http::server::{self, Exposure};
+use tongtu_http::server::{self, BindError, Exposure};
 use tongtu_services::{Node, ServiceError, TerminalRegistration};
 use tongtu_sql::Store;
 use tongtu_types::BusinessDay;
@@ -79,6 +79,25 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     })
 }
 
+/// Says why an address cannot be listened on, and what to do about it.
+fn not_bound(error: &BindError) -> Failure {
+    let what = both("cannot listen", "无法监听");
+    match error {
+        BindError::Io { address, source } => {
+            let failure = Failure::fault(what).because(format!("{address}: {source}"));
+            match source.kind() {
+                std::io::ErrorKind::AddrInUse => failure.hint(both(
+                    "another program listens there: stop it, change `listen` in node.toml, or \
+                     give another --port with a new --dir",
+                    "已有程序在监听该地址：请停止它，或修改 node.toml 的 listen，或用新的 --dir 另选 --port",
+                )),
+                _ => failure,
+            }
+        }
+        error => Failure::fault(what).because(error),
+    }
+}
+
 /// The settings of the test country's nodes and terminals, written if they are not there.
 fn test_country(country: &Country, dir: &Path, port: u16) -> Result<Vec<PathBuf>, Failure> {
     let files: Vec<PathBuf> = NODES
@@ -143,9 +162,9 @@ async fn serve(
             ))
             .because(&ready.listen)
         })?;
-        let listener = server::bind(address, exposure).await.map_err(|error| {
-            Failure::fault(both("cannot listen", "无法监听")).because(format!("{address}: {error}"))
-        })?;
+        let listener = server::bind(address, exposure)
+            .await
+            .map_err(|error| not_bound(&error))?;
         let bound = listener
             .local_addr()
             .map_err(|error| Failure::fault(both("cannot listen", "无法监听")).because(error))?;

@@ -11,4 +11,5 @@ mod help;
 mod key;
 mod pages;
 mod run;
+mod serve;
 mod vectors;
