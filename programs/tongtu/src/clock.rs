@@ -22,12 +22,29 @@ fn system() -> Timestamp {
 const EXPECTED: &str = "expected Unix seconds, or a time with its zone such as \
                         2026-01-01T08:00:00Z or 2026-01-01T16:00:00+08:00";
 
+const OUT_OF_RANGE: &str = "out of range, expected a moment of the years 1900 to 9998";
+
+/// 1900-01-01T00:00:00Z.
+const FIRST: i64 = -2_208_988_800;
+/// 9998-12-31T23:59:59Z.
+const LAST: i64 = 253_370_764_799;
+
 /// Reads Unix seconds, or date, time and zone as the internet writes them.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return Ok(Timestamp::new(seconds));
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let moment = match text.parse() {
+        Ok(seconds) => Timestamp::new(seconds),
+        Err(_) if number => return Err(String::from(OUT_OF_RANGE)),
+        Err(_) => zoned(text).ok_or(EXPECTED)?,
+    };
+    // Beyond these a moment could not be shown as what it is, neither in UTC nor in China.
+    let within = (FIRST..=LAST).contains(&moment.get());
+    if within {
+        Ok(moment)
+    } else {
+        Err(String::from(OUT_OF_RANGE))
     }
-    zoned(text).ok_or_else(|| String::from(EXPECTED))
 }
 
 /// `yyyy-mm-ddThh:mm:ss`, an optional fraction that is dropped, then `Z` or `±hh:mm`.
@@ -105,9 +122,29 @@ mod tests {
             "2026-01-01T08:00:00Zulu",
             "二零二六年一月一日零点",
             "+026-01-01T08:00:00Z",
-            "99999999999999999999",
         ] {
-            assert!(moment(text).is_err(), "{text}");
+            assert_eq!(moment(text), Err(String::from(EXPECTED)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_shown() {
+        for (text, within) in [
+            ("253370764799", true),
+            ("253370764800", false),
+            ("9998-12-31T23:59:59Z", true),
+            ("9998-12-31T23:59:59-00:01", false),
+            ("-2208988800", true),
+            ("1900-01-01T00:00:00Z", true),
+            ("-2208988801", false),
+            ("99999999999999", false),
+            ("99999999999999999999", false),
+            ("-99999999999999999999", false),
+        ] {
+            match moment(text) {
+                Ok(_) => assert!(within, "{text}"),
+                Err(error) => assert_eq!((error.as_str(), within), (OUT_OF_RANGE, false), "{text}"),
+            }
         }
     }
 }

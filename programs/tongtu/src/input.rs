@@ -14,6 +14,7 @@ use tongtu_ride_code::foreign::{Kind, kind_of};
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::tolerant::{Transform, unwrap};
 use tongtu_symbol::{Found, SymbolError, read_image};
+use tongtu_types::{Fen, ValueError};
 
 use crate::exit::Failure;
 use crate::lang::{Both, both};
@@ -137,6 +138,15 @@ pub(crate) fn code(argument: &str) -> Result<Code, Failure> {
         "give hex, Base64, a PNG or JPEG, a file of raw bytes, or `-` for stdin",
         "请给出十六进制、Base64、PNG 或 JPEG 图片、原始字节文件，或用 `-` 从标准输入读取",
     )))
+}
+
+/// Reads an amount in yuan, with at most two decimals.
+pub(crate) fn amount(text: &str) -> Result<Fen, String> {
+    text.parse().map_err(|error| match error {
+        // What the digits came to when they no longer fit is not what was typed.
+        ValueError::Range { .. } => format!("{text} yuan are more than 64 bits of fen"),
+        error => error.to_string(),
+    })
 }
 
 /// Every symbol of a picture.

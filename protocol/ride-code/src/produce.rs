@@ -12,6 +12,9 @@ use crate::layout::{
     SIGNATURE_MARK, UserDomain,
 };
 
+/// Bytes of the issuer-defined data, space-filled.
+const ISSUER_DATA_LEN_MAX: usize = 16;
+
 /// Why a certificate or a code is not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +27,9 @@ pub enum ProduceError {
         /// The offender.
         byte: u8,
     },
+    /// Issuer-defined data has 16 bytes.
+    #[error("issuer data is too long: {0} bytes, expected 0 to 16")]
+    IssuerDataLength(usize),
     /// The single-ride limit has three bytes.
     #[error("single-ride limit {0} is outside 0.00 to 167772.15 yuan")]
     Limit(Fen),
@@ -233,19 +239,16 @@ impl core::fmt::Debug for UserCertificate {
 
 fn user_domain(terms: &UserTerms) -> Result<UserDomain, ProduceError> {
     let printable = |b: &u8| (0x20..=0x7E).contains(b);
+    if terms.issuer_data.len() > ISSUER_DATA_LEN_MAX {
+        return Err(ProduceError::IssuerDataLength(terms.issuer_data.len()));
+    }
     if let Some(at) = terms.issuer_data.iter().position(|b| !printable(b)) {
         return Err(ProduceError::IssuerData {
             at,
             byte: terms.issuer_data[at],
         });
     }
-    if let Some(byte) = terms.issuer_data.get(16) {
-        return Err(ProduceError::IssuerData {
-            at: 16,
-            byte: *byte,
-        });
-    }
-    let mut issuer_data = [b' '; 16];
+    let mut issuer_data = [b' '; ISSUER_DATA_LEN_MAX];
     issuer_data[..terms.issuer_data.len()].copy_from_slice(&terms.issuer_data);
     let extension_len = u8::try_from(terms.extension.len())
         .ok()

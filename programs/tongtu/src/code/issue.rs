@@ -122,7 +122,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIGITS", required_unless_present = "test")]
     account: Option<CardNumber>,
     /// The single-ride limit in yuan
-    #[arg(long, value_name = "YUAN", default_value = "20.00")]
+    #[arg(long, value_name = "YUAN", default_value = "20.00", value_parser = input::amount)]
     limit: Fen,
     /// Seconds for which each code is valid; terminals accept up to 1200
     #[arg(long, value_name = "SECONDS", default_value = "60")]

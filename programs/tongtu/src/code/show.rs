@@ -36,7 +36,7 @@ pub(crate) const HELP: &[Row] = &[
 A broken code is explained as far as it goes; whether it is genuine, `tongtu code verify` says.")]
 pub(crate) struct Args {
     /// The code: hex, Base64, an image, a file of raw bytes, or `-` for stdin
-    #[arg(value_name = "CODE", allow_hyphen_values = true)]
+    #[arg(value_name = "CODE")]
     code: String,
 }
 

@@ -64,7 +64,7 @@ The first check that fails gives the reason, R00 to R20; the exit code is 0 for 
 There are no blacklists and no earlier codes here; `tongtu code conform` has both.")]
 pub(crate) struct Args {
     /// The code: hex, Base64, an image, a file of raw bytes, or `-` for stdin
-    #[arg(value_name = "CODE", allow_hyphen_values = true)]
+    #[arg(value_name = "CODE")]
     code: String,
     /// A root certificate to trust (144 bytes, or their hex); may be repeated
     #[arg(long, value_name = "FILE")]
@@ -80,6 +80,7 @@ pub(crate) struct Args {
         long,
         value_name = "YUAN",
         default_value = "0.00",
+        value_parser = input::amount,
         allow_negative_numbers = true
     )]
     fare: Fen,

@@ -213,7 +213,7 @@ fn terms_that_cannot_be_are_refused() {
         (
             &["--issuer-data", "seventeen letters"],
             2,
-            "issuer data byte 16",
+            "issuer data is too long: 17 bytes",
         ),
         (&["--size-mm", "19"], 2, "20..=40 mm"),
         (&["--level", "H"], 2, "possible values: L, M"),

@@ -299,3 +299,39 @@ fn what_is_no_code_is_named_or_refused_without_repeating_it() {
         assert!(ran.err.starts_with("error: "), "{}", ran.err);
     }
 }
+
+#[test]
+fn an_unknown_option_is_no_code() {
+    for verb in ["show", "verify"] {
+        let ran = tongtu(&["code", verb, "--bogus"]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{verb}");
+        assert!(
+            ran.err.contains("unexpected argument '--bogus'"),
+            "{}",
+            ran.err
+        );
+        let ran = tongtu_in(Path::new("."), &["code", verb, "-"], b"81", &[]);
+        assert!(!ran.err.contains("unexpected argument"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_quoted_as_typed() {
+    for (option, value, words) in [
+        ("--now", "99999999999999", "out of range"),
+        ("--now", "99999999999999999999", "out of range"),
+        (
+            "--fare",
+            "99999999999999999999",
+            "99999999999999999999 yuan are more than",
+        ),
+        ("--fare", "2.005", "length"),
+    ] {
+        let ran = tongtu(&["code", "verify", "81", "--test", option, value]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{value}");
+        assert!(ran.err.contains(&format!("'{value}'")), "{}", ran.err);
+        assert!(ran.err.contains(words), "{}", ran.err);
+        // No number that nobody typed.
+        assert!(!ran.err.contains("999999999999999999 is"), "{}", ran.err);
+    }
+}
