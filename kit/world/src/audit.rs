@@ -440,10 +440,10 @@ fn positions(records: &[LoggedRecord], fates: &[Fate], observed: &Observed) -> F
         for position in &day.positions {
             compared += 1;
             let due = exact.remove(&(day.day, position.member)).unwrap_or(0);
-            // Whole fen are published; the auditor only insists that no more than half a fen
-            // was rounded away.
+            // Whole fen are published; the auditor only insists that no more than a fen, half
+            // of income and half of outgo, was rounded away.
             let away = (position.net.get() * 10_000_000 - due).abs();
-            if away > 5_000_000 {
+            if away > 10_000_000 {
                 let (member, net) = (position.member, position.net);
                 differences.push(format!("{} {member}: net {net}, exact {due}", day.day));
             }

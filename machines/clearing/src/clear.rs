@@ -243,7 +243,7 @@ pub fn clear(
 
 /// Clears a hub's own rides and hands an upper hub's result on to its members.
 ///
-/// The members' positions are those of both together, rounded once. The upper hub's lines
+/// The members' positions are those of both together, their income and outgo rounded once. The upper hub's lines
 /// must give the net position that it published.
 ///
 /// # Errors
@@ -258,9 +258,9 @@ pub fn relay(
 ) -> Result<DayResult, ClearError> {
     let mut fold = Fold::new(run);
     fold.clear_own(rides)?;
-    let exact = fold.hand_on(&upper.lines)?;
+    let sums = fold.hand_on(&upper.lines)?;
     let (hub, net) = (upper.hub, upper.net);
-    let computed = exact.round_half_even()?;
+    let (exact, computed) = (sums.exact(), sums.rounded_net()?);
     if computed != net {
         return Err(ClearError::UpperNetDiffers {
             hub,
@@ -340,21 +340,26 @@ impl<'a> Fold<'a> {
             .ok_or(ClearError::Overflow)
     }
 
-    /// Enters the upper hub's lines; gives their exact sum, positive to receive.
-    fn hand_on(&mut self, lines: &[UpperLine]) -> Result<SumE7, ClearError> {
+    /// Enters the upper hub's lines; gives the position that they make with the upper hub.
+    fn hand_on(&mut self, lines: &[UpperLine]) -> Result<Position, ClearError> {
         let mut seen = BTreeSet::new();
-        let mut sum = SumE7::ZERO;
+        let mut sums = Position::default();
         for line in lines {
             let UpperLine { serial, side, .. } = *line;
             if !seen.insert((serial, side)) {
                 return Err(ClearError::UpperLineTwice { serial, side });
             }
             let (member, amount) = (line.member, line.amount);
-            let change = match side {
-                Side::Acquired => self.earn(member, amount, &line.fees)?,
-                Side::Issued => self.owe(member, amount, &line.fees)?,
-            };
-            sum = sum.checked_add(change).ok_or(ClearError::Overflow)?;
+            match side {
+                Side::Acquired => {
+                    self.earn(member, amount, &line.fees)?;
+                    sums.earn(line.fees.acquirer_income(amount))?;
+                }
+                Side::Issued => {
+                    self.owe(member, amount, &line.fees)?;
+                    sums.owe(line.fees.issuer_outgo(amount))?;
+                }
+            }
             let key = RelayKey {
                 member,
                 side,
@@ -365,7 +370,7 @@ impl<'a> Fold<'a> {
             let total = self.relayed.entry(key).or_default();
             total.add(amount, &line.fees).ok_or(ClearError::Overflow)?;
         }
-        Ok(sum)
+        Ok(sums)
     }
 
     fn settle_home(&mut self, party: Party) -> Result<(), ClearError> {
@@ -381,34 +386,21 @@ impl<'a> Fold<'a> {
         })
     }
 
-    /// Adds a ride to a member's income; gives the change of its position.
+    /// Adds a ride to a member's income.
     fn earn(
         &mut self,
         member: InstitutionCode,
         amount: Fen,
         fees: &Fees,
-    ) -> Result<SumE7, ClearError> {
-        let income = fees.acquirer_income(amount);
+    ) -> Result<(), ClearError> {
         let position = self.position(member, amount)?;
-        position.acquired_count += 1;
-        let sum = position.income.checked_add(income);
-        position.income = sum.ok_or(ClearError::Overflow)?;
-        Ok(income)
+        position.earn(fees.acquirer_income(amount))
     }
 
-    /// Adds a ride to a member's outgo; gives the change of its position.
-    fn owe(
-        &mut self,
-        member: InstitutionCode,
-        amount: Fen,
-        fees: &Fees,
-    ) -> Result<SumE7, ClearError> {
-        let outgo = fees.issuer_outgo(amount);
+    /// Adds a ride to a member's outgo.
+    fn owe(&mut self, member: InstitutionCode, amount: Fen, fees: &Fees) -> Result<(), ClearError> {
         let position = self.position(member, amount)?;
-        position.issued_count += 1;
-        let sum = position.outgo.checked_add(outgo);
-        position.outgo = sum.ok_or(ClearError::Overflow)?;
-        outgo.checked_neg().ok_or(ClearError::Overflow)
+        position.owe(fees.issuer_outgo(amount))
     }
 
     fn position(
@@ -432,7 +424,7 @@ impl<'a> Fold<'a> {
             SumE7::from_fen(u.net).checked_sub(u.exact)
         });
         for position in self.positions.values_mut() {
-            position.net = position.exact().round_half_even()?;
+            position.net = position.rounded_net()?;
             rounding = rounding.and_then(|sum| sum.checked_add(position.rest()));
         }
         let shares = self.totals.values().map(|total| total.hub_share);
@@ -456,5 +448,21 @@ impl<'a> Fold<'a> {
             result.hub
         );
         Ok(result)
+    }
+}
+
+impl Position {
+    fn earn(&mut self, income: SumE7) -> Result<(), ClearError> {
+        self.acquired_count += 1;
+        let sum = self.income.checked_add(income);
+        self.income = sum.ok_or(ClearError::Overflow)?;
+        Ok(())
+    }
+
+    fn owe(&mut self, outgo: SumE7) -> Result<(), ClearError> {
+        self.issued_count += 1;
+        let sum = self.outgo.checked_add(outgo);
+        self.outgo = sum.ok_or(ClearError::Overflow)?;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use tongtu_ledger::SumE7;
-use tongtu_types::{BusinessDay, Fen, InstitutionCode};
+use tongtu_types::{BusinessDay, Fen, InstitutionCode, MoneyError};
 
 use crate::{ClearedInput, ClearingSerial, Fees, Party, Service, Side};
 
@@ -103,7 +103,7 @@ pub struct Position {
     pub income: SumE7,
     /// Outgo as issuer: Σ (amount − issuer share), exact.
     pub outgo: SumE7,
-    /// Income − outgo, rounded once, half to even: positive is to receive, negative to pay.
+    /// Income − outgo, each rounded once, half to even: positive is to receive, negative to pay.
     pub net: Fen,
 }
 
@@ -114,7 +114,28 @@ impl Position {
         SumE7::new(self.income.get() - self.outgo.get())
     }
 
-    /// What rounding took from the member: exact − net, at most half a fen either way.
+    /// Income and outgo in whole fen, each rounded once, half to even.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when one leaves 64 bits.
+    pub fn rounded(&self) -> Result<(Fen, Fen), MoneyError> {
+        // UNSPECIFIED: a net position file (BP) has income, outgo and their difference in whole
+        // fen, of exact sums in 10^-7 fen; which of them is rounded is nowhere said. We round
+        // income and outgo, because a member can then find each in its own lines. What that
+        // leaves, up to half a fen each, goes to the hub's rounding account.
+        Ok((
+            self.income.round_half_even()?,
+            self.outgo.round_half_even()?,
+        ))
+    }
+
+    /// The net position of the rounded sums.
+    pub(crate) fn rounded_net(&self) -> Result<Fen, MoneyError> {
+        let (income, outgo) = self.rounded()?;
+        income.checked_sub(outgo)
+    }
+
+    /// What rounding took from the member: exact − net, at most one fen either way.
     #[must_use]
     pub fn rest(&self) -> SumE7 {
         SumE7::new(self.exact().get() - SumE7::from_fen(self.net).get())

@@ -129,10 +129,7 @@ impl Upper {
     /// net position alone would not tell, because what is missing may cancel out.
     pub(super) fn is_whole(&self, result: &DayResult) -> Result<bool, ServiceError> {
         let fault = || ServiceError::Stored { what: "position" };
-        let mut sums = Position {
-            net: self.position.net().map_err(|_| fault())?,
-            ..Position::default()
-        };
+        let mut sums = Position::default();
         for (key, total) in result.relayed() {
             let (sum, more) = match key.side {
                 Side::Acquired => (&mut sums.income, total.income()),

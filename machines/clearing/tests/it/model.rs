@@ -61,13 +61,32 @@ pub(crate) fn rate_of(ride: &Ride) -> (i128, [i128; 2]) {
     }
 }
 
-/// What each city receives less what it pays, exact, over rides that are not local.
-pub(crate) fn net_of_cities(rides: &[Ride]) -> HashMap<String, Ratio> {
-    let mut nets: HashMap<String, Ratio> = HashMap::new();
-    let mut add = |who: &str, what: Ratio| {
-        let net = nets.entry(who.into()).or_insert(Ratio(0, 10_000_000));
-        *net = net.plus(what);
+/// What a city receives and what it pays, exact.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sums {
+    pub(crate) income: Ratio,
+    pub(crate) outgo: Ratio,
+}
+
+impl Sums {
+    pub(crate) const NONE: Self = Self {
+        income: Ratio(0, 10_000_000),
+        outgo: Ratio(0, 10_000_000),
     };
+
+    pub(crate) fn exact(self) -> Ratio {
+        self.income.minus(self.outgo)
+    }
+
+    /// Each rounded, then the difference.
+    pub(crate) fn net(self) -> i128 {
+        self.income.round() - self.outgo.round()
+    }
+}
+
+/// What each city receives and pays over rides that are not local.
+pub(crate) fn sums_of_cities(rides: &[Ride]) -> HashMap<String, Sums> {
+    let mut cities: HashMap<String, Sums> = HashMap::new();
     for ride in rides {
         let acquirer = ride.acquirer.as_issuer();
         if acquirer == ride.issuer {
@@ -76,8 +95,13 @@ pub(crate) fn net_of_cities(rides: &[Ride]) -> HashMap<String, Ratio> {
         let (rate, shares) = rate_of(ride);
         let [fee, to_acquirer, to_issuer] = split(ride.amount.get(), rate, shares);
         let amount = Ratio(i128::from(ride.amount.get()) * 10_000_000, 10_000_000);
-        add(acquirer.as_str(), amount.minus(fee).plus(to_acquirer));
-        add(ride.issuer.as_str(), to_issuer.minus(amount));
+        let receives = amount.minus(fee).plus(to_acquirer);
+        let sums = cities.entry(acquirer.as_str().into()).or_insert(Sums::NONE);
+        sums.income = sums.income.plus(receives);
+        let pays = amount.minus(to_issuer);
+        let sums = cities.entry(ride.issuer.as_str().into());
+        let sums = sums.or_insert(Sums::NONE);
+        sums.outgo = sums.outgo.plus(pays);
     }
-    nets
+    cities
 }

@@ -239,20 +239,22 @@ proptest! {
             .filter(|r| r.acquirer.as_issuer() != r.issuer)
             .collect();
         let result = clear(&flat_run(), at_nation(&between)).unwrap();
-        let nets = model::net_of_cities(&between);
+        let cities = model::sums_of_cities(&between);
         let mut sum = 0;
         for (member, position) in result.positions() {
-            let zero = model::Ratio(0, 1);
-            let net = nets.get(member.as_str()).copied().unwrap_or(zero);
-            prop_assert!(net.equals(position.exact().get()), "{member}");
-            prop_assert_eq!(net.round(), i128::from(position.net.get()), "{}", member);
-            sum += net.round() * 10_000_000;
+            let none = model::Sums::NONE;
+            let sums = cities.get(member.as_str()).copied().unwrap_or(none);
+            prop_assert!(sums.income.equals(position.income.get()), "{member}");
+            prop_assert!(sums.outgo.equals(position.outgo.get()), "{member}");
+            prop_assert_eq!(sums.net(), i128::from(position.net.get()), "{}", member);
+            prop_assert!(position.rest().get().abs() <= 10_000_000);
+            sum += sums.net() * 10_000_000;
         }
         let hub = result.hub_fee().get() + result.rounding().get();
         prop_assert_eq!(sum + hub, 0);
         prop_assert!(result.hub_fee().get() >= 0);
-        let half_fen_each = i128::try_from(CITIES.len()).unwrap() * 5_000_000;
-        prop_assert!(result.rounding().get().abs() <= half_fen_each);
+        let one_fen_each = i128::try_from(CITIES.len()).unwrap() * 10_000_000;
+        prop_assert!(result.rounding().get().abs() <= one_fen_each);
         // The pair totals are the same money once more.
         let gross: i128 = result.totals().values().map(|t| t.amount.get()).sum();
         let amounts: i128 = between.iter().map(|r| i128::from(r.amount.get())).sum();
