@@ -50,7 +50,13 @@ async fn serve(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let number = ready.setup.profile.terminal;
     let acquirer = Client::new(&ready.acquirer_url);
     let lists = Lists(ListsFile::new(&ready.journal.with_extension("lists")));
-    let door = Door::open(ready.setup, Box::new(journal), acquirer, Some(Box::new(lists))).map_err(|error| {
+    let door = Door::open(
+        ready.setup,
+        Box::new(journal),
+        acquirer,
+        Some(Box::new(lists)),
+    )
+    .map_err(|error| {
         Failure::fault(both("the terminal does not start", "终端无法启动")).because(error)
     })?;
     let listener = TcpListener::bind(&ready.listen).await;
