@@ -11,7 +11,6 @@ use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Time
 
 use crate::country::{CITIES, Country, NODES, Place};
 use crate::log::{LoggedRecord, Observed, RideState, ScanLog};
-use crate::plan::Trick;
 
 /// One thing the auditor looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -507,14 +506,4 @@ fn zero_sums(observed: &Observed) -> Finding {
         compared: observed.days.len() + observed.ledgers.len(),
         differences,
     }
-}
-
-/// How many scans each trick had, in the order of the plan.
-#[must_use]
-pub fn tricks(logs: &[ScanLog]) -> BTreeMap<Trick, usize> {
-    let mut counts = BTreeMap::new();
-    for log in logs {
-        *counts.entry(log.scan.trick).or_default() += 1;
-    }
-    counts
 }

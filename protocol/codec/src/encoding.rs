@@ -90,12 +90,6 @@ impl<const N: usize> Encoding<[u8; N]> for Raw {
     }
 }
 
-/// `N` bytes of one filler, as reserved fields carry it.
-#[must_use]
-pub const fn filled<const N: usize>(byte: u8) -> [u8; N] {
-    [byte; N]
-}
-
 /// `cn` and packed `n`: two decimal digits a byte, exactly full.
 #[derive(Debug)]
 pub struct Cn;
@@ -167,8 +161,7 @@ impl Encoding<Fen> for Cn {
     fn decode(bytes: &[u8]) -> Result<Fen, FieldError> {
         let mut value: i64 = 0;
         for digit in unpack(bytes)?.bytes() {
-            value = Fen::new(value)
-                .get()
+            value = value
                 .checked_mul(10)
                 .and_then(|v| v.checked_add(i64::from(digit - b'0')))
                 .ok_or(FieldError::TooLong {
@@ -453,12 +446,6 @@ impl Encoding<u64> for HexDigits {
     fn show(value: &u64) -> String {
         alloc::format!("{value:X}")
     }
-}
-
-/// Lower-case hex of any bytes, for people.
-#[must_use]
-pub fn hex_lower(bytes: &[u8]) -> String {
-    crate::hex_encode(bytes)
 }
 
 const PRINTABLE: &str = "printable ASCII";

@@ -18,9 +18,7 @@ mod reader;
 mod record;
 mod text;
 
-pub use encoding::{
-    Ascii, Be, Cn, Cn10, Digits, Encoding, HexDigits, Padded, Raw, filled, hex_lower,
-};
+pub use encoding::{Ascii, Be, Cn, Cn10, Digits, Encoding, HexDigits, Padded, Raw};
 pub use error::{DecodeError, EncodeError, FieldError};
 pub use reader::{Reader, write_be};
 pub use record::{Certainty, FieldSpec, FieldView, RecordSpec, check_layout, markdown};
