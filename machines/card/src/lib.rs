@@ -1,0 +1,2 @@
+//! The secure element, sans-io.
+#![cfg_attr(not(test), no_std)]
