@@ -1,0 +1,381 @@
+//! The card as its reader sees it: power, channels, dispatch.
+//!
+//! Here: what no applet decides. The class byte and its channel, SELECT by name, MANAGE
+//! CHANNEL, GET RESPONSE, and what happens when power is lost.
+
+use alloc::vec::Vec;
+
+use tongtu_apdu::select::{Occurrence, Select};
+use tongtu_apdu::{CardCommand as _, Command, Response, StatusWord};
+use tongtu_crypto::Entropy;
+
+use crate::applet::{AppletKind, Context, DataGroup, Halt, Objects};
+use crate::channel::{CHANNEL_COUNT, Channel, Class};
+use crate::factory::{Blueprint, Group};
+use crate::journal::{Batch, CommitError, Nvm, ObjectId, OpenError};
+use crate::memory::{Memory, Torn};
+use crate::registry::{CARD, ENTRIES, Entry, ISSUER, Registry};
+
+/// How the reader reaches the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Interface {
+    /// Contacts, or from inside the phone.
+    Contact,
+    /// The contactless field.
+    #[default]
+    Contactless,
+}
+
+/// What the outside gives the card for one command.
+pub struct Env<'a> {
+    /// Randomness.
+    pub entropy: &'a mut dyn Entropy,
+    /// How the reader reaches the card.
+    pub interface: Interface,
+}
+
+/// Why a card does not come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PowerUpError {
+    /// The memory cannot be opened.
+    #[error(transparent)]
+    Memory(#[from] OpenError),
+    /// The memory opens, but there is no registry in it, or one of another version.
+    #[error("the card's memory holds no registry that can be read")]
+    Registry,
+    /// A part of the blueprint is refused by the applet it is for.
+    #[error("the blueprint is refused by its application {application}: {sw}")]
+    Blueprint {
+        /// Position of the application in the blueprint; 0 is the issuer domain.
+        application: usize,
+        /// The status word it answers.
+        sw: StatusWord,
+    },
+}
+
+/// A secure element under power.
+///
+/// One command at a time goes in through [`Card::transmit`]. After [`Torn`] the card is dead:
+/// every further command is [`Torn`] too, until [`Card::power_down`] and [`Card::power_up`].
+pub struct Card<M> {
+    nvm: Nvm<M>,
+    registry: Registry,
+    channels: [Option<Channel>; CHANNEL_COUNT],
+    dead: bool,
+}
+
+impl<M: Memory> Objects for Nvm<M> {
+    fn get(&self, id: ObjectId) -> Option<&[u8]> {
+        self.get(id)
+    }
+
+    fn ids(&self, owner: u16) -> Vec<ObjectId> {
+        self.ids(owner).collect()
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), CommitError> {
+        self.commit(batch)
+    }
+
+    fn free(&self) -> usize {
+        self.free()
+    }
+}
+
+impl<M: Memory> Card<M> {
+    /// Makes a card in blank memory, as its blueprint says, and powers it up.
+    ///
+    /// # Errors
+    /// [`PowerUpError`] when memory is too small or an applet refuses its part.
+    pub fn manufacture(
+        memory: M,
+        blueprint: &Blueprint,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, PowerUpError> {
+        let mut nvm = Nvm::format(memory)?;
+        let mut registry = Registry::default();
+        let mut ctx = Context::new(ISSUER, &mut nvm, &mut registry, entropy, Interface::Contact);
+        let made = make(&mut ctx, blueprint);
+        made.map_err(|(application, halt)| match halt {
+            Halt::Status(sw) => PowerUpError::Blueprint { application, sw },
+            Halt::Torn => PowerUpError::Memory(OpenError::Torn(Torn)),
+        })?;
+        Self::power_up(nvm.into_memory())
+    }
+
+    /// Powers up the card in this memory: the state of its last whole commit.
+    ///
+    /// # Errors
+    /// [`PowerUpError`] when there is no card in it.
+    pub fn power_up(memory: M) -> Result<Self, PowerUpError> {
+        let nvm = Nvm::open(memory)?;
+        let registry = read_registry(&nvm).ok_or(PowerUpError::Registry)?;
+        let mut card = Self {
+            nvm,
+            registry,
+            channels: core::array::from_fn(|_| None),
+            dead: false,
+        };
+        card.reset();
+        Ok(card)
+    }
+
+    /// Takes the power away and leaves the memory.
+    pub fn power_down(self) -> M {
+        self.nvm.into_memory()
+    }
+
+    /// A warm reset: sessions and channels are gone, memory stays.
+    pub fn reset(&mut self) {
+        self.channels = core::array::from_fn(|_| None);
+        self.channels[0] = Some(Channel::default());
+    }
+
+    /// The journal, for audits and tests.
+    pub const fn nvm(&self) -> &Nvm<M> {
+        &self.nvm
+    }
+
+    /// Answers one command APDU. Every byte string gets an answer.
+    ///
+    /// # Errors
+    /// [`Torn`] when power was lost on the way: there is no answer, and the card is dead.
+    pub fn transmit(&mut self, env: &mut Env<'_>, apdu: &[u8]) -> Result<Vec<u8>, Torn> {
+        if self.dead {
+            return Err(Torn);
+        }
+        let response = match self.answer(env, apdu) {
+            Ok(response) => response,
+            Err(Halt::Status(sw)) => Response::status(sw),
+            Err(Halt::Torn) => {
+                self.dead = true;
+                return Err(Torn);
+            }
+        };
+        Ok(response.encode())
+    }
+
+    fn answer(&mut self, env: &mut Env<'_>, apdu: &[u8]) -> Result<Response, Halt> {
+        let mut command =
+            Command::parse(apdu).map_err(|_| Halt::Status(StatusWord::WRONG_LENGTH))?;
+        let class = Class::parse(command.cla).ok_or(StatusWord::CLA_NOT_SUPPORTED)?;
+        command.cla = class.plain;
+        if self.channels[class.channel].is_none() {
+            return Err(StatusWord::CHANNEL_NOT_SUPPORTED.into());
+        }
+        let result = match (command.cla, command.ins) {
+            (0x00, 0x70) => self.manage_channel(&command),
+            (0x00, 0xC0) => return self.get_response(class.channel, &command),
+            (0x00, 0xA4) if command.p1 == 4 => self.select(env, class.channel, &command),
+            _ => self.process(env, class.channel, &command),
+        };
+        let channel = self.channels[class.channel].get_or_insert_default();
+        channel.waiting.clear();
+        result.map(|response| split(response, &mut channel.waiting))
+    }
+
+    /// MANAGE CHANNEL (GP 2.3.1 §11.7).
+    fn manage_channel(&mut self, command: &Command) -> Result<Response, Halt> {
+        match (command.p1, command.p2) {
+            (0x00, 0x00) => {
+                let free = self.channels.iter().position(Option::is_none);
+                let number = free.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+                self.channels[number] = Some(Channel::default());
+                let number = u8::try_from(number).expect("there are twenty channels");
+                Ok(Response::ok([number]))
+            }
+            (0x80, 0) => Err(StatusWord::WRONG_P1P2.into()),
+            (0x80, number) => {
+                let slot = self.channels.get_mut(usize::from(number));
+                let slot = slot.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+                match slot.take() {
+                    Some(_) => Ok(Response::ok([])),
+                    None => Err(StatusWord::CHANNEL_CLOSED.into()),
+                }
+            }
+            _ => Err(StatusWord::WRONG_P1P2.into()),
+        }
+    }
+
+    fn get_response(&mut self, channel: usize, command: &Command) -> Result<Response, Halt> {
+        let channel = self.channels[channel].get_or_insert_default();
+        if channel.waiting.is_empty() {
+            return Err(StatusWord::CONDITIONS.into());
+        }
+        let asked = command.le.map_or(256, |le| le.max());
+        let rest = channel.waiting.split_off(asked.min(channel.waiting.len()));
+        let data = core::mem::replace(&mut channel.waiting, rest);
+        let sw = match channel.waiting.len() {
+            0 => StatusWord::OK,
+            more => StatusWord::more(more),
+        };
+        Ok(Response { data, sw })
+    }
+
+    fn select(
+        &mut self,
+        env: &mut Env<'_>,
+        channel: usize,
+        command: &Command,
+    ) -> Result<Response, Halt> {
+        let select = Select::from_command(command)?;
+        let current = self.channels[channel]
+            .as_ref()
+            .and_then(|channel| channel.selected.as_ref())
+            .map(|(number, _)| *number);
+        let entry = self
+            .find(&select, current)
+            .ok_or(StatusWord::NOT_FOUND)?
+            .clone();
+        self.open(env, channel, &entry)
+    }
+
+    /// The application that a SELECT means.
+    fn find(&self, select: &Select, current: Option<u16>) -> Option<&Entry> {
+        let entries = &self.registry.entries;
+        if select.name.is_empty() && select.occurrence == Occurrence::First {
+            return self.registry.entry(ISSUER);
+        }
+        let from = match (select.occurrence, current) {
+            (Occurrence::First, _) | (Occurrence::Next, None) => 0,
+            (Occurrence::Next, Some(current)) => {
+                let at = entries.iter().position(|entry| entry.number == current);
+                at.map_or(0, |at| at + 1)
+            }
+        };
+        entries
+            .iter()
+            .skip(from)
+            .find(|entry| entry.aid.starts_with(&select.name))
+    }
+
+    fn open(&mut self, env: &mut Env<'_>, channel: usize, entry: &Entry) -> Result<Response, Halt> {
+        let mut ctx = Context::new(
+            entry.number,
+            &mut self.nvm,
+            &mut self.registry,
+            env.entropy,
+            env.interface,
+        );
+        let (session, response) = entry.kind.select(&mut ctx)?;
+        let channel = self.channels[channel].get_or_insert_default();
+        channel.selected = Some((entry.number, session));
+        Ok(response)
+    }
+
+    fn process(
+        &mut self,
+        env: &mut Env<'_>,
+        channel: usize,
+        command: &Command,
+    ) -> Result<Response, Halt> {
+        if !self.has_selection(channel) {
+            // The default application answers what comes before any SELECT.
+            let entry = self.registry.entry(ISSUER).cloned();
+            let entry = entry.ok_or(StatusWord::CONDITIONS)?;
+            self.open(env, channel, &entry)?;
+        }
+        let slot = self.channels[channel].get_or_insert_default();
+        let Some((number, mut session)) = slot.selected.take() else {
+            return Err(StatusWord::CONDITIONS.into());
+        };
+        let mut ctx = Context::new(
+            number,
+            &mut self.nvm,
+            &mut self.registry,
+            env.entropy,
+            env.interface,
+        );
+        let result = session.process(&mut ctx, command);
+        debug_assert!(
+            result.is_err() || !ctx.is_dirty(),
+            "an applet answers with changes that it did not commit"
+        );
+        if matches!(session, crate::applet::Session::Domain(_)) {
+            // What a refused command did to the registry in RAM is forgotten.
+            self.registry = read_registry(&self.nvm).unwrap_or_default();
+        }
+        if self.registry.entry(number).is_some() {
+            let slot = self.channels[channel].get_or_insert_default();
+            slot.selected = Some((number, session));
+        }
+        result
+    }
+
+    fn has_selection(&self, channel: usize) -> bool {
+        self.channels[channel]
+            .as_ref()
+            .is_some_and(|channel| channel.selected.is_some())
+    }
+}
+
+/// Stages the whole blueprint and commits it as one batch.
+fn make(ctx: &mut Context<'_>, blueprint: &Blueprint) -> Result<(), (usize, Halt)> {
+    let groups = |groups: &[Group]| -> Vec<DataGroup> {
+        let groups = groups.iter();
+        groups
+            .map(|group| DataGroup {
+                id: group.id,
+                value: group.value.clone(),
+            })
+            .collect()
+    };
+    let mut place = |at: usize, entry: Entry, parameters: &[u8], data: &[Group]| {
+        let (number, kind) = (entry.number, entry.kind);
+        ctx.registry.entries.push(entry);
+        let staged = ctx.acting_as(number, |ctx| {
+            kind.install(ctx, parameters)?;
+            if data.is_empty() {
+                return Ok(());
+            }
+            kind.personalise(ctx, &groups(data))
+        });
+        staged.map_err(|halt: Halt| (at, halt))
+    };
+    let issuer = Entry {
+        number: ISSUER,
+        kind: AppletKind::Domain,
+        aid: blueprint.issuer_domain,
+        state: 0x01,
+        privileges: [0x9E, 0xFE, 0x80],
+        domain: ISSUER,
+        label: Vec::new(),
+        priority: 0,
+    };
+    place(0, issuer, &[], &blueprint.issuer_groups)?;
+    for (at, application) in (1..).zip(&blueprint.applications) {
+        let number = ISSUER + u16::try_from(at).map_err(|_| (at, StatusWord::NO_ROOM.into()))?;
+        let entry = Entry {
+            number,
+            kind: application.module.kind(),
+            aid: application.aid,
+            state: 0x07,
+            privileges: [0; 3],
+            domain: ISSUER,
+            label: application.label.clone(),
+            priority: application.priority,
+        };
+        place(at, entry, &application.parameters, &application.groups)?;
+    }
+    let entries = ctx.registry.encode();
+    ctx.put_of(ObjectId::new(CARD, ENTRIES), entries);
+    ctx.commit().map_err(|halt| (0, halt))
+}
+
+fn read_registry<M: Memory>(nvm: &Nvm<M>) -> Option<Registry> {
+    Registry::decode(nvm.get(ObjectId::new(CARD, ENTRIES))?)
+}
+
+/// An answer of more than 256 bytes travels in pieces.
+fn split(response: Response, waiting: &mut Vec<u8>) -> Response {
+    let Response { mut data, sw } = response;
+    if data.len() <= 256 || !sw.is_ok() {
+        return Response { data, sw };
+    }
+    *waiting = data.split_off(256);
+    let sw = StatusWord::more(waiting.len());
+    Response { data, sw }
+}
+
+#[cfg(test)]
+mod tests;
