@@ -1,8 +1,9 @@
-//! SM2, SM3, SM4 and 3DES in the field's roles, behind one small seam.
+//! SM2, SM3, SM4, 3DES, AES and RSA in the field's roles, behind one small seam.
 //!
 //! What is here: what ride codes, cards and files ask of cryptography, in their words:
-//! [`PublicKey::verify`], [`SecretKey::sign`], [`sm3::digest`], [`mac`] and [`diversify`].
-//! SHA-1 is here too, for one foreign file form that carries it; nothing trusts it.
+//! [`PublicKey::verify`], [`SecretKey::sign`], [`sm3::digest`], [`mac`] and [`diversify`];
+//! and what secure channels and payment certificates ask for: [`TdesKey`], [`WideKey`] (AES,
+//! SM4), [`rsa`], [`sha2`]. SHA-1 is here for foreign formats that carry it.
 //! What is not here: where keys live (key system), which bytes are signed (the formats),
 //! arithmetic (well-kept crates; nothing outside this crate names them, so that faster
 //! kernels can take their place).
@@ -14,15 +15,31 @@
 
 extern crate alloc;
 
+mod chain;
 pub mod diversify;
 pub mod mac;
+pub mod padding;
+pub mod rsa;
 pub mod sha1;
+pub mod sha2;
 pub mod sm2;
 pub mod sm3;
 mod symmetric;
+mod tdes;
+mod wide;
 
+pub use rsa::{RsaError, RsaPublicKey, RsaSecretKey};
 pub use sm2::{KeyError, PublicKey, SecretKey, Signature, SignatureError};
 pub use symmetric::{Algorithm, BlockKey, BlockKeyError};
+pub use tdes::TdesKey;
+pub use wide::{KeyLengthError, WideCipher, WideKey};
+
+/// Whether two MACs or cryptograms are equal, in a time that tells nothing; different
+/// lengths are unequal.
+#[must_use]
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    subtle::ConstantTimeEq::ct_eq(a, b).into()
+}
 
 /// Where randomness comes from; the caller's, never ours.
 pub trait Entropy {

@@ -1,10 +1,12 @@
-//! Message authentication as cards and secure messaging use it: four bytes.
+//! Message authentication as cards and secure messaging use it: four bytes, or eight.
 //!
 //! Padding is always `80 00…` to the block, even when the message is already aligned.
 
 use zeroize::Zeroizing;
 
+use crate::chain::xor;
 use crate::symmetric::{Algorithm, BlockKey, des_block};
+use crate::tdes::TdesKey;
 
 /// A session key (过程密钥): 8 bytes for DES, 16 for SM4.
 ///
@@ -66,7 +68,7 @@ impl SessionKey {
                 }
                 first_four(&state)
             }
-            Self::Sm4(key) => sm4_cbc_mac(key, &[0; 16], message),
+            Self::Sm4(key) => first_four(&sm4_cbc_mac(key, &[0; 16], message)),
         }
     }
 }
@@ -80,45 +82,46 @@ impl core::fmt::Debug for SessionKey {
     }
 }
 
-/// Secure-messaging MAC (安全报文): the challenge is the IV, leftmost four bytes.
-///
-/// 3DES: ISO/IEC 9797-1 MAC algorithm 3 (DES chain with the left half, last block deciphered
-/// with the right and enciphered with the left). SM4: CBC-MAC.
+/// Secure-messaging MAC (安全报文): the challenge is the IV, leftmost four bytes of
+/// [`eight_bytes`].
 #[must_use]
 pub fn secure_messaging(key: &BlockKey, challenge: &[u8; 4], message: &[u8]) -> [u8; 4] {
-    let mut iv = [0; 16];
+    let mut iv = [0; 8];
     iv[..4].copy_from_slice(challenge);
+    first_four(&eight_bytes(key, &iv, message))
+}
+
+/// The whole MAC of an application cryptogram or an issuer script: eight bytes.
+///
+/// 3DES: ISO/IEC 9797-1 MAC algorithm 3 (DES chain with the left half, last block deciphered
+/// with the right and enciphered with the left). SM4: CBC-MAC, the IV completed with zeros,
+/// leftmost eight bytes.
+#[must_use]
+pub fn eight_bytes(key: &BlockKey, iv: &[u8; 8], message: &[u8]) -> [u8; 8] {
     match key.algorithm() {
-        Algorithm::Sm4 => sm4_cbc_mac(key, &iv, message),
-        Algorithm::Tdes => {
-            let bytes = key.bytes();
-            let (mut left, mut right) = (Zeroizing::new([0; 8]), Zeroizing::new([0; 8]));
-            left.copy_from_slice(&bytes[..8]);
-            right.copy_from_slice(&bytes[8..]);
-            let mut state = [0; 8];
-            state.copy_from_slice(&iv[..8]);
-            for block in padded::<8>(message) {
-                xor(&mut state, &block);
-                des_block(&left, &mut state, true);
-            }
-            des_block(&right, &mut state, false);
-            des_block(&left, &mut state, true);
-            first_four(&state)
+        Algorithm::Sm4 => {
+            let mut wide = [0; 16];
+            wide[..8].copy_from_slice(iv);
+            let state = sm4_cbc_mac(key, &wide, message);
+            let mut out = [0; 8];
+            out.copy_from_slice(&state[..8]);
+            out
         }
+        Algorithm::Tdes => TdesKey::new(*key.bytes()).retail_mac(iv, message),
     }
 }
 
-fn sm4_cbc_mac(key: &BlockKey, iv: &[u8; 16], message: &[u8]) -> [u8; 4] {
+fn sm4_cbc_mac(key: &BlockKey, iv: &[u8; 16], message: &[u8]) -> [u8; 16] {
     let mut state = *iv;
     for block in padded::<16>(message) {
         xor(&mut state, &block);
         key.encrypt_blocks(&mut state).expect("one whole block");
     }
-    first_four(&state)
+    state
 }
 
 /// The message in blocks, completed with `80 00…`; always at least one byte of padding.
-fn padded<const N: usize>(message: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
+pub(crate) fn padded<const N: usize>(message: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     (0..=message.len() / N).map(move |i| {
         let rest = &message[i * N..];
         let mut block = [0; N];
@@ -130,12 +133,6 @@ fn padded<const N: usize>(message: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ 
         }
         block
     })
-}
-
-fn xor<const N: usize>(state: &mut [u8; N], block: &[u8; N]) {
-    for (s, b) in state.iter_mut().zip(block) {
-        *s ^= b;
-    }
 }
 
 fn first_four(state: &[u8]) -> [u8; 4] {

@@ -1,4 +1,5 @@
-//! SHA-1, as a check sum of foreign files that carry one. It protects nothing.
+//! SHA-1, where a foreign format carries it: file check sums, 1024-bit RSA of older cards.
+//! Nothing of our own trusts it.
 
 use ::sha1::Digest as _;
 

@@ -1,5 +1,7 @@
 //! Published vectors of the standards, and OpenSSL's opinion.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod channel;
 mod openssl;
+mod rsa;
 mod vectors;

@@ -7,11 +7,13 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tongtu_codec::hex_encode;
-use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, Signature, sm3};
+use tongtu_crypto::{
+    Algorithm, BlockKey, PublicKey, SecretKey, Signature, TdesKey, WideCipher, WideKey, sm3,
+};
 
 #[expect(clippy::print_stdout, reason = "a test that did not run says so")]
 /// Whether `openssl` is here; where strictness is asked for, its absence is a failure.
-fn openssl_is_here() -> bool {
+pub(crate) fn openssl_is_here() -> bool {
     let found = Command::new("openssl").arg("version").output().is_ok();
     if !found {
         println!("NOT RUN: openssl is not installed");
@@ -23,7 +25,7 @@ fn openssl_is_here() -> bool {
     found
 }
 
-fn run(args: &[&str], stdin: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn run(args: &[&str], stdin: &[u8]) -> Option<Vec<u8>> {
     let mut child = Command::new("openssl")
         .args(args)
         .stdin(Stdio::piped())
@@ -37,22 +39,22 @@ fn run(args: &[&str], stdin: &[u8]) -> Option<Vec<u8>> {
     output.status.success().then_some(output.stdout)
 }
 
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tongtu-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.0.join(name);
         std::fs::write(&path, bytes).unwrap();
         path.display().to_string()
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -230,4 +232,52 @@ fn sm4_and_3des_agree_with_openssl() {
             assert_eq!(theirs.unwrap(), ours, "{name}");
         }
     }
+}
+
+#[test]
+fn cbc_and_cmac_agree_with_openssl() {
+    if !openssl_is_here() {
+        return;
+    }
+    let key: [u8; 32] = sm3::digest(b"key");
+    let iv: [u8; 16] = sm3::digest(b"iv")[..16].try_into().unwrap();
+    for (cipher, name) in [
+        (WideCipher::Aes128, "AES-128-CBC"),
+        (WideCipher::Aes192, "AES-192-CBC"),
+        (WideCipher::Aes256, "AES-256-CBC"),
+        (WideCipher::Sm4, "SM4-CBC"),
+    ] {
+        let bytes = &key[..cipher.key_len()];
+        let wide = WideKey::new(cipher, bytes).unwrap();
+        let plain: Vec<u8> = (0..96).collect();
+        let mut ours = plain.clone();
+        wide.encrypt_cbc(&iv, &mut ours).unwrap();
+        let option = format!("-{}", name.to_lowercase());
+        let (hex_key, hex_iv) = (hex_encode(bytes), hex_encode(&iv));
+        let args = ["enc", &option, "-K", &hex_key, "-iv", &hex_iv, "-nopad"];
+        assert_eq!(run(&args, &plain).unwrap(), ours, "{name}");
+        for len in [0, 1, 15, 16, 17, 32, 95] {
+            let hex_key = format!("hexkey:{hex_key}");
+            #[rustfmt::skip]
+            let args = ["mac", "-cipher", name, "-macopt", &hex_key, "-binary", "CMAC"];
+            let theirs = run(&args, &plain[..len]).unwrap();
+            assert_eq!(theirs, wide.cmac(&[&plain[..len]]), "{name} {len}");
+        }
+    }
+    let tdes = TdesKey::new(key[..16].try_into().unwrap());
+    let plain: Vec<u8> = (0..48).collect();
+    let mut ours = plain.clone();
+    tdes.encrypt_cbc(iv[..8].try_into().unwrap(), &mut ours)
+        .unwrap();
+    let (hex_key, hex_iv) = (hex_encode(&key[..16]), hex_encode(&iv[..8]));
+    let args = [
+        "enc",
+        "-des-ede-cbc",
+        "-K",
+        &hex_key,
+        "-iv",
+        &hex_iv,
+        "-nopad",
+    ];
+    assert_eq!(run(&args, &plain).unwrap(), ours);
 }
