@@ -47,6 +47,7 @@ const ALONE: &[&str] = &[
     "protocol/crypto",
     "edges/symbol",
     "edges/api",
+    "edges/reader",
     "xtask",
 ];
 
