@@ -1,0 +1,394 @@
+//! A naive e-purse (电子钱包): vectors, maps and a long `match`, for comparison with the card.
+//!
+//! Here: everything a purse answers to a whole APDU, as the clauses of JT/T 978.2 were handed down.
+//! Not here: tears (a model cannot be torn), other applications, security domains. Start at
+//! [`Purse::apdu`].
+//!
+//! Random numbers are the card's: the caller sends a command to the card first and hands the card's
+//! answer over as `seen`; where the model would throw dice it takes the bytes that stand at that
+//! place of the answer.
+//!
+//! # Where the reference leaves the answer open
+//!
+//! | question | choice |
+//! |---|---|
+//! | order of checks | CLA, INS, card blocked, application locked or blocked, P1 P2, Lc, state, data |
+//! | balance in an initialisation's answer and in MAC1 of a load | own balance plus overdraft limit, as `805C 00` |
+//! | what ends an initialisation | every command but a `80DC` that succeeds |
+//! | what uses a challenge up | the next command, whatever it is |
+//! | Le that is neither 00 nor the answer's length | `6CXX` with the right one |
+//! | no challenge asked for before secure messaging | `6988`, and it counts |
+//! | which failures count together | MAC2 of loads, MAC1 of purchases and secure messaging, three each |
+//! | what the last failure answers | `9303`, the lock is in force at once |
+//! | what sets the count back | a success of the same kind |
+
+use std::collections::BTreeMap;
+
+use crate::cipher::{self, Algorithm};
+
+pub mod profile;
+pub mod terminal;
+
+mod care;
+mod file;
+mod money;
+
+#[cfg(test)]
+mod tests;
+
+use profile::{File, Profile};
+
+/// Two bytes of status word.
+pub type Sw = u16;
+
+/// Data or a status word that is not `9000`.
+pub type Answer = Result<Vec<u8>, Sw>;
+
+/// Whether the application still serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It does.
+    Open,
+    /// Blocked until an unblock.
+    Blocked,
+    /// Locked for ever.
+    Locked,
+    /// The whole card is blocked.
+    CardBlocked,
+}
+
+/// The proof of the last transaction (交易认证).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Transaction type.
+    pub kind: u8,
+    /// Sequence after the transaction.
+    pub sequence: u16,
+    /// MAC2, or MAC3 of an unload.
+    pub mac2: Vec<u8>,
+    /// TAC; empty where the transaction has none.
+    pub tac: Vec<u8>,
+}
+
+/// Everything that survives a loss of power.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Life.
+    pub life: Life,
+    /// Own money in fen; negative inside the overdraft.
+    pub value: i64,
+    /// Online sequence.
+    pub online: u16,
+    /// Offline sequence.
+    pub offline: u16,
+    /// Files by SFI.
+    pub files: BTreeMap<u8, File>,
+    /// Proof of the last transaction.
+    pub proof: Option<Proof>,
+    /// PIN.
+    pub pin: Vec<u8>,
+    /// Tries left of it.
+    pub pin_left: u8,
+    /// Failures of secure messaging since the last success.
+    pub messaging_failures: u8,
+    /// Failures of MAC1 and MAC2 since the last success.
+    pub money_failures: u8,
+    /// Tries left of each external authentication key.
+    pub external_left: BTreeMap<u8, u8>,
+}
+
+/// An initialised transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Started {
+    /// P1 of the initialisation.
+    what: u8,
+    key: Vec<u8>,
+    amount: i64,
+    terminal: Vec<u8>,
+    random: Vec<u8>,
+    sequence: u16,
+    cache: Vec<Cached>,
+}
+
+/// One `80DC` waiting for its debit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cached {
+    sfi: u8,
+    /// 0-based place in a linear file; none for an append to a cyclic one.
+    index: Option<usize>,
+    data: Vec<u8>,
+}
+
+/// Everything that a loss of power or a selection forgets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Session {
+    selected: bool,
+    challenge: Option<Vec<u8>>,
+    started: Option<Started>,
+    pin_verified: bool,
+}
+
+/// A command cut into its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Apdu {
+    cla: u8,
+    ins: u8,
+    p1: u8,
+    p2: u8,
+    data: Vec<u8>,
+    le: Option<u8>,
+}
+
+impl Apdu {
+    fn cut(bytes: &[u8]) -> Option<Self> {
+        let (header, rest) = bytes.split_at_checked(4)?;
+        let (data, le) = match rest {
+            [] => (&[][..], None),
+            [le] => (&[][..], Some(*le)),
+            [0, ..] => return None,
+            [lc, rest @ ..] => {
+                let (data, tail) = rest.split_at_checked(usize::from(*lc))?;
+                match tail {
+                    [] => (data, None),
+                    [le] => (data, Some(*le)),
+                    _ => return None,
+                }
+            }
+        };
+        Some(Self {
+            cla: header[0],
+            ins: header[1],
+            p1: header[2],
+            p2: header[3],
+            data: data.to_vec(),
+            le,
+        })
+    }
+
+    fn length_is(&self, wanted: usize) -> Result<(), Sw> {
+        if self.data.len() == wanted {
+            Ok(())
+        } else {
+            Err(0x6700)
+        }
+    }
+}
+
+/// The model.
+#[derive(Clone, Debug)]
+pub struct Purse {
+    /// What it was made with.
+    pub profile: Profile,
+    /// What it remembers.
+    pub state: State,
+    session: Session,
+    seen: Vec<u8>,
+}
+
+impl Purse {
+    /// A fresh purse.
+    #[must_use]
+    pub fn new(profile: Profile) -> Self {
+        let state = State {
+            life: Life::Open,
+            value: 0,
+            online: 0,
+            offline: 0,
+            files: profile.files.clone(),
+            proof: None,
+            pin: profile.pin.clone(),
+            pin_left: profile.pin_tries,
+            messaging_failures: 0,
+            money_failures: 0,
+            external_left: profile.keys.external.keys().map(|key| (*key, 3)).collect(),
+        };
+        Self {
+            profile,
+            state,
+            session: Session::default(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Loss of power.
+    pub fn reset(&mut self) {
+        self.session = Session::default();
+    }
+
+    /// Answers a command; `seen` is what the card answered to it, for its random numbers only.
+    pub fn apdu(&mut self, command: &[u8], seen: &[u8]) -> Vec<u8> {
+        self.seen = seen.to_vec();
+        let (mut out, sw) = match self.answer(command) {
+            Ok(data) => (data, 0x9000),
+            Err(sw) => (Vec::new(), sw),
+        };
+        out.extend(sw.to_be_bytes());
+        out
+    }
+
+    /// `len` random bytes that the card's answer shows at `offset`.
+    fn random(&self, offset: usize, len: usize) -> Vec<u8> {
+        (offset..offset + len)
+            .map(|index| self.seen.get(index).copied().unwrap_or(0))
+            .collect()
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Answer {
+        let challenge = self.session.challenge.take();
+        let started = self.session.started.take();
+        let Some(apdu) = Apdu::cut(bytes) else {
+            return Err(0x6700);
+        };
+        if apdu.cla == 0x00 && apdu.ins == 0xA4 {
+            let data = self.select(&apdu)?;
+            return fit(data, apdu.le);
+        }
+        if !self.session.selected {
+            return Err(0x6985);
+        }
+        known(&apdu)?;
+        self.may_serve(&apdu)?;
+        let data = match (apdu.cla, apdu.ins) {
+            (0x00, 0xB0) => self.read_binary(&apdu),
+            (0x00, 0xB2) => self.read_record(&apdu),
+            (0x00 | 0x04, 0xD6) => self.update_binary(&apdu, challenge),
+            (0x00 | 0x04, 0xDC) => self.update_record(&apdu, challenge),
+            (0x00 | 0x04, 0xE2) => self.append_record(&apdu, challenge),
+            (0x00, 0x84) => self.get_challenge(&apdu),
+            (0x00, 0x88) => self.internal_authenticate(&apdu),
+            (0x00, 0x82) => self.external_authenticate(&apdu, challenge),
+            (0x00, 0x20) => self.verify(&apdu),
+            (0x80, 0x5E) => self.change_pin(&apdu),
+            (0x84, 0x24) => self.unblock_pin(&apdu, challenge),
+            (0x84, 0x1E) => self.block(&apdu, challenge),
+            (0x84, 0x18) => self.unblock(&apdu, challenge),
+            (0x84, 0x16) => self.block_card(&apdu, challenge),
+            (0x80, 0x5C) => self.balance(&apdu),
+            (0x80, 0x50) => self.initialize(&apdu),
+            (0x80, 0x52) => self.credit(&apdu, started),
+            (0x80, 0x54) => self.debit(&apdu, started),
+            (0x80, 0xDC) => self.cache(&apdu, started),
+            (0x80, 0x5A) => self.prove(&apdu),
+            (0x80, 0x58) => Err(0x6A81),
+            (0x00, 0xC0) => Err(0x6985),
+            _ => Err(0x6D00),
+        }?;
+        fit(data, apdu.le)
+    }
+
+    /// Life decides before anything else that a command says.
+    fn may_serve(&self, apdu: &Apdu) -> Result<(), Sw> {
+        match self.state.life {
+            Life::Open => Ok(()),
+            Life::CardBlocked => Err(0x6A81),
+            Life::Locked => Err(0x9303),
+            Life::Blocked if matches!(apdu.ins, 0x84 | 0x18 | 0x1E | 0x16) => Ok(()),
+            Life::Blocked => Err(0x6985),
+        }
+    }
+
+    fn select(&mut self, apdu: &Apdu) -> Answer {
+        if apdu.p1 != 0x04 || apdu.p2 != 0x00 {
+            return Err(0x6A86);
+        }
+        if apdu.data.is_empty() || !self.profile.aid.starts_with(&apdu.data) {
+            return Err(0x6A82);
+        }
+        match self.state.life {
+            Life::CardBlocked => return Err(0x6A81),
+            Life::Locked => return Err(0x9303),
+            Life::Open | Life::Blocked => {}
+        }
+        self.session = Session {
+            selected: true,
+            ..Session::default()
+        };
+        if self.state.life == Life::Blocked {
+            return Err(0x6283);
+        }
+        Ok(self.fci())
+    }
+
+    fn fci(&self) -> Vec<u8> {
+        let Some(File::Transparent(basic)) = self.state.files.get(&0x15) else {
+            return Vec::new();
+        };
+        let mut own = tlv(&[0x9F, 0x08], &[0x02]);
+        own.extend(tlv(&[0x9F, 0x0C], basic));
+        let mut inner = tlv(&[0x84], &self.profile.aid);
+        inner.extend(tlv(&[0xA5], &own));
+        tlv(&[0x6F], &inner)
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.profile.algorithm
+    }
+
+    /// CBC-MAC with a session key, four bytes.
+    fn session_mac(&self, key: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut mac = match self.algorithm() {
+            Algorithm::Tdes => {
+                cipher::cbc_mac(|block| cipher::des_encrypt(key, block), &[0; 8], data)
+            }
+            Algorithm::Sm4 => {
+                cipher::cbc_mac(|block| cipher::sm4_encrypt(key, block), &[0; 16], data)
+            }
+        };
+        mac.truncate(4);
+        mac
+    }
+
+    /// The session key of a card key and its eight bytes.
+    fn session_key(&self, key: &[u8], block: &[u8]) -> Vec<u8> {
+        let mut block = block.to_vec();
+        if self.algorithm() == Algorithm::Sm4 {
+            block.extend([0x80, 0, 0, 0, 0, 0, 0, 0]);
+        }
+        self.algorithm().encrypt(key, &block)
+    }
+
+    /// A key whose halves are laid over each other for single DES; SM4 takes it whole.
+    fn folded(&self, key: &[u8]) -> Vec<u8> {
+        match self.algorithm() {
+            Algorithm::Tdes => cipher::xor(&key[..8], &key[8..]),
+            Algorithm::Sm4 => key.to_vec(),
+        }
+    }
+}
+
+/// The table of classes and instructions: an unknown class before an unknown instruction.
+fn known(apdu: &Apdu) -> Result<(), Sw> {
+    let instructions: &[u8] = match apdu.cla {
+        0x00 => &[
+            0xB0, 0xB2, 0xD6, 0xDC, 0xE2, 0x84, 0x88, 0x82, 0x20, 0xC0, 0xA4,
+        ],
+        0x04 => &[0xD6, 0xDC, 0xE2],
+        0x80 => &[0x5E, 0x5C, 0x50, 0x52, 0x54, 0xDC, 0x5A, 0x58],
+        0x84 => &[0x24, 0x1E, 0x18, 0x16],
+        _ => return Err(0x6E00),
+    };
+    if instructions.contains(&apdu.ins) {
+        Ok(())
+    } else {
+        Err(0x6D00)
+    }
+}
+
+/// An answer against what was asked for.
+fn fit(data: Vec<u8>, le: Option<u8>) -> Answer {
+    match (le, u8::try_from(data.len())) {
+        (Some(le), Ok(len)) if le != 0 && len != 0 && le != len => Err(0x6C00 | u16::from(len)),
+        _ => Ok(data),
+    }
+}
+
+fn tlv(tag: &[u8], value: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(value.len()).expect("a template of at most 255 bytes");
+    let mut out = tag.to_vec();
+    if len > 0x7F {
+        out.push(0x81);
+    }
+    out.push(len);
+    out.extend_from_slice(value);
+    out
+}

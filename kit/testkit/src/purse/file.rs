@@ -1,0 +1,194 @@
+//! Reading and writing files of the naive purse.
+
+use super::profile::File;
+use super::{Answer, Apdu, Purse, Sw};
+
+/// Which record a command means.
+enum Which {
+    Number(u8),
+    Id(u8),
+}
+
+/// Cut P2 of a record command.
+fn address(apdu: &Apdu) -> Result<(u8, Which), Sw> {
+    let sfi = apdu.p2 >> 3;
+    match apdu.p2 & 7 {
+        4 => Ok((sfi, Which::Number(apdu.p1))),
+        0 => Ok((sfi, Which::Id(apdu.p1))),
+        _ => Err(0x6A86),
+    }
+}
+
+fn place(records: &[Vec<u8>], which: &Which) -> Option<usize> {
+    match which {
+        Which::Number(number) => usize::from(*number)
+            .checked_sub(1)
+            .filter(|index| *index < records.len()),
+        Which::Id(id) => records.iter().position(|record| record.get(1) == Some(id)),
+    }
+}
+
+impl Purse {
+    pub(super) fn read_binary(&self, apdu: &Apdu) -> Answer {
+        if apdu.p1 & 0xE0 != 0x80 {
+            return Err(0x6A86);
+        }
+        apdu.length_is(0)?;
+        match self.state.files.get(&(apdu.p1 & 0x1F)) {
+            None => Err(0x6A82),
+            Some(File::Transparent(bytes)) => {
+                let rest = bytes
+                    .get(usize::from(apdu.p2)..)
+                    .filter(|rest| !rest.is_empty())
+                    .ok_or(0x6B00_u16)?;
+                let Some(le) = apdu.le else {
+                    return Err(0x6700);
+                };
+                if le == 0 {
+                    return Ok(rest.to_vec());
+                }
+                match rest.get(..usize::from(le)) {
+                    Some(part) => Ok(part.to_vec()),
+                    None => Ok(rest.to_vec()),
+                }
+            }
+            Some(_) => Err(0x6981),
+        }
+    }
+
+    pub(super) fn read_record(&self, apdu: &Apdu) -> Answer {
+        let (sfi, which) = address(apdu)?;
+        apdu.length_is(0)?;
+        if apdu.le.is_none() {
+            return Err(0x6700);
+        }
+        match self.state.files.get(&sfi) {
+            None => Err(0x6A82),
+            Some(File::Transparent(_)) => Err(0x6981),
+            Some(File::Linear { records, .. } | File::Cyclic { records, .. }) => {
+                let index = place(records, &which).ok_or(0x6A83_u16)?;
+                Ok(records[index].clone())
+            }
+        }
+    }
+
+    /// The data of a write under secure messaging; without it, nobody may write.
+    fn opened(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
+        if apdu.cla & 0x04 == 0 {
+            return Err(0x6982);
+        }
+        let key = self.profile.keys.maintenance.clone();
+        self.opened_with(apdu, challenge, &key)
+    }
+
+    pub(super) fn update_binary(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
+        if apdu.p1 & 0xE0 != 0x80 {
+            return Err(0x6A86);
+        }
+        if apdu.data.is_empty() {
+            return Err(0x6700);
+        }
+        let sfi = apdu.p1 & 0x1F;
+        match self.state.files.get(&sfi) {
+            None => return Err(0x6A82),
+            Some(File::Transparent(_)) => {}
+            Some(_) => return Err(0x6981),
+        }
+        let data = self.opened(apdu, challenge)?;
+        let start = usize::from(apdu.p2);
+        let Some(File::Transparent(bytes)) = self.state.files.get_mut(&sfi) else {
+            return Err(0x6981);
+        };
+        let room = bytes.get_mut(start..start + data.len()).ok_or(0x6B00_u16)?;
+        room.copy_from_slice(&data);
+        Ok(Vec::new())
+    }
+
+    pub(super) fn update_record(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
+        let (sfi, which) = address(apdu)?;
+        if apdu.data.is_empty() {
+            return Err(0x6700);
+        }
+        let index = match self.state.files.get(&sfi) {
+            None => return Err(0x6A82),
+            Some(File::Transparent(_) | File::Cyclic { .. }) => return Err(0x6981),
+            Some(File::Linear { records, .. }) => place(records, &which).ok_or(0x6A83_u16)?,
+        };
+        let data = self.opened(apdu, challenge)?;
+        let Some(File::Linear {
+            records,
+            record_max,
+            ..
+        }) = self.state.files.get_mut(&sfi)
+        else {
+            return Err(0x6981);
+        };
+        if data.len() > *record_max {
+            return Err(0x6700);
+        }
+        records[index] = data;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn append_record(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
+        if apdu.p1 != 0 || apdu.p2 & 7 != 0 {
+            return Err(0x6A86);
+        }
+        if apdu.data.is_empty() {
+            return Err(0x6700);
+        }
+        let sfi = apdu.p2 >> 3;
+        match self.state.files.get(&sfi) {
+            None => return Err(0x6A82),
+            Some(File::Transparent(_)) => return Err(0x6981),
+            Some(File::Linear { .. } | File::Cyclic { .. }) => {}
+        }
+        let data = self.opened(apdu, challenge)?;
+        match self.state.files.get_mut(&sfi) {
+            Some(File::Linear {
+                records,
+                record_max,
+                count_max,
+            }) => {
+                if data.len() > *record_max {
+                    return Err(0x6700);
+                }
+                if records.len() == *count_max {
+                    return Err(0x6A84);
+                }
+                records.push(data);
+                Ok(Vec::new())
+            }
+            Some(file @ File::Cyclic { .. }) => {
+                push_cyclic(file, data)?;
+                Ok(Vec::new())
+            }
+            _ => Err(0x6981),
+        }
+    }
+
+    /// Adds a record that the card itself writes.
+    pub(super) fn log(&mut self, sfi: u8, record: Vec<u8>) {
+        if let Some(file) = self.state.files.get_mut(&sfi) {
+            push_cyclic(file, record).expect("a record of the file's length");
+        }
+    }
+}
+
+/// Puts a record before all others of a cyclic file.
+pub(super) fn push_cyclic(file: &mut File, record: Vec<u8>) -> Result<(), Sw> {
+    let File::Cyclic {
+        records,
+        record_len,
+        count_max,
+    } = file
+    else {
+        return Err(0x6981);
+    };
+    if record.len() != *record_len {
+        return Err(0x6700);
+    }
+    records.insert(0, record);
+    records.truncate(*count_max);
+    Ok(())
+}
