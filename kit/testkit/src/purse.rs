@@ -248,32 +248,43 @@ impl Purse {
         }
         known(&apdu)?;
         self.may_serve(&apdu)?;
-        let data = match (apdu.cla, apdu.ins) {
-            (0x00, 0xB0) => self.read_binary(&apdu),
-            (0x00, 0xB2) => self.read_record(&apdu),
-            (0x00 | 0x04, 0xD6) => self.update_binary(&apdu, challenge),
-            (0x00 | 0x04, 0xDC) => self.update_record(&apdu, challenge),
-            (0x00 | 0x04, 0xE2) => self.append_record(&apdu, challenge),
-            (0x00, 0x84) => self.get_challenge(&apdu),
-            (0x00, 0x88) => self.internal_authenticate(&apdu),
-            (0x00, 0x82) => self.external_authenticate(&apdu, challenge),
-            (0x00, 0x20) => self.verify(&apdu),
-            (0x80, 0x5E) => self.change_pin(&apdu),
-            (0x84, 0x24) => self.unblock_pin(&apdu, challenge),
-            (0x84, 0x1E) => self.block(&apdu, challenge),
-            (0x84, 0x18) => self.unblock(&apdu, challenge),
-            (0x84, 0x16) => self.block_card(&apdu, challenge),
-            (0x80, 0x5C) => self.balance(&apdu),
-            (0x80, 0x50) => self.initialize(&apdu),
-            (0x80, 0x52) => self.credit(&apdu, started),
-            (0x80, 0x54) => self.debit(&apdu, started),
-            (0x80, 0xDC) => self.cache(&apdu, started),
-            (0x80, 0x5A) => self.prove(&apdu),
+        let before = self.clone();
+        let answer = self
+            .act(&apdu, challenge, started)
+            .and_then(|data| fit(data, apdu.le));
+        if matches!(answer, Err(sw) if sw >> 8 == 0x6C) {
+            // A wrong Le is found before anything is done.
+            (self.state, self.session) = (before.state, before.session);
+        }
+        answer
+    }
+
+    fn act(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>, started: Option<Started>) -> Answer {
+        match (apdu.cla, apdu.ins) {
+            (0x00, 0xB0) => self.read_binary(apdu),
+            (0x00, 0xB2) => self.read_record(apdu),
+            (0x00 | 0x04, 0xD6) => self.update_binary(apdu, challenge),
+            (0x00 | 0x04, 0xDC) => self.update_record(apdu, challenge),
+            (0x00 | 0x04, 0xE2) => self.append_record(apdu, challenge),
+            (0x00, 0x84) => self.get_challenge(apdu),
+            (0x00, 0x88) => self.internal_authenticate(apdu),
+            (0x00, 0x82) => self.external_authenticate(apdu, challenge),
+            (0x00, 0x20) => self.verify(apdu),
+            (0x80, 0x5E) => self.change_pin(apdu),
+            (0x84, 0x24) => self.unblock_pin(apdu, challenge),
+            (0x84, 0x1E) => self.block(apdu, challenge),
+            (0x84, 0x18) => self.unblock(apdu, challenge),
+            (0x84, 0x16) => self.block_card(apdu, challenge),
+            (0x80, 0x5C) => self.balance(apdu),
+            (0x80, 0x50) => self.initialize(apdu),
+            (0x80, 0x52) => self.credit(apdu, started),
+            (0x80, 0x54) => self.debit(apdu, started),
+            (0x80, 0xDC) => self.cache(apdu, started),
+            (0x80, 0x5A) => self.prove(apdu),
             (0x80, 0x58) => Err(0x6A81),
             (0x00, 0xC0) => Err(0x6985),
             _ => Err(0x6D00),
-        }?;
-        fit(data, apdu.le)
+        }
     }
 
     /// Life decides before anything else that a command says.

@@ -38,8 +38,36 @@ pub enum Step {
     ReloadPin(Vec<u8>, bool),
     /// `00 82` for a key index.
     External(u8, bool),
+    /// Another step with something about its bytes wrong.
+    Spoiled(Box<Self>, Spoil),
     /// Loss of power.
     Reset,
+}
+
+/// What may be wrong about the bytes of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spoil {
+    /// Bits of the byte at a place are turned over.
+    Flip(usize, u8),
+    /// Only so many bytes from the front are left.
+    Cut(usize),
+    /// One byte more at the end.
+    Append(u8),
+}
+
+impl Spoil {
+    fn apply(&self, mut command: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Flip(at, mask) => {
+                if let Some(byte) = command.get_mut(*at) {
+                    *byte ^= mask;
+                }
+            }
+            Self::Cut(len) => command.truncate(*len),
+            Self::Append(byte) => command.push(*byte),
+        }
+        command
+    }
 }
 
 /// What a terminal remembers.
@@ -146,6 +174,7 @@ impl Terminal {
                 let sealed = spoil(purse.sealed(&key, &challenge), *is_right);
                 command([0x00, 0x82, 0x00, *index], &sealed)
             }
+            Step::Spoiled(step, spoil) => spoil.apply(self.command(step)?),
             Step::Reset => return None,
         })
     }

@@ -177,3 +177,31 @@ fn the_terminal_beside_it_is_understood_in_both_sets() {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_sequence_breaks_the_model_or_its_invariants(
+        steps in crate::sequence::dialogues(20),
+        seen in proptest::collection::vec(proptest::prelude::any::<u8>(), 32),
+    ) {
+        let profile = Profile::test(Algorithm::Sm4);
+        let mut purse = Purse::new(profile.clone());
+        let mut terminal = Terminal::new(profile);
+        let _ = purse.apdu(&crate::sequence::select(), &[]);
+        for step in steps {
+            let Some(command) = terminal.command(&step) else {
+                purse.reset();
+                continue;
+            };
+            let before = purse.state.clone();
+            let answer = purse.apdu(&command, &seen);
+            terminal.saw(&command, &answer);
+            proptest::prop_assert!((0..=100_000).contains(&purse.state.value));
+            if purse.state.value != before.value {
+                let counters = |state: &State| u32::from(state.online) + u32::from(state.offline);
+                proptest::prop_assert_eq!(counters(&purse.state), counters(&before) + 1);
+                proptest::prop_assert!(answer.ends_with(&[0x90, 0x00]));
+            }
+        }
+    }
+}
