@@ -34,7 +34,7 @@ mod file;
 mod money;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use profile::{File, Profile};
 
