@@ -1,0 +1,319 @@
+//! One type per command of the e-purse, and [`Request`], whichever it is.
+//!
+//! What is here: how each command and its answer lie in bytes, and what its status words mean.
+//! What is not here: what a card does (`tongtu-card`), what a terminal decides. GET RESPONSE and
+//! SELECT belong to the card as a whole.
+
+use alloc::vec::Vec;
+
+use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, StatusWord};
+use tongtu_codec::{DecodeError, Reader};
+
+mod access;
+mod file;
+mod value;
+
+pub use access::{
+    BlockApplication, BlockCard, ChangePin, ExternalAuthenticate, GetChallenge,
+    InternalAuthenticate, Pin, PinError, ReloadPin, UnblockApplication, UnblockPin, VerifyPin,
+};
+pub use file::{AppendRecord, ReadBinary, ReadRecord, RecordBy, Sfi, UpdateBinary, UpdateRecord};
+pub use value::{
+    BalanceKind, CreditForLoad, Debit, DebitAnswer, DebitForUnload, GetBalance, GetProof,
+    InitComposite, InitLoad, InitPurchase, InitUnload, LoadInit, Proof, PurchaseInit, UpdateCache,
+};
+
+/// Class of commands with secure messaging, interindustry and proprietary.
+pub const SECURE: [u8; 2] = [0x04, 0x84];
+
+/// Refuses another class or instruction.
+fn head<C: CardCommand>(command: &Command, classes: &[u8]) -> Result<(), Malformed> {
+    if !classes.contains(&command.cla) {
+        return Err(Malformed::Class {
+            command: C::NAME,
+            found: command.cla,
+        });
+    }
+    if command.ins != C::INS {
+        return Err(Malformed::Instruction {
+            command: C::NAME,
+            found: command.ins,
+        });
+    }
+    Ok(())
+}
+
+/// The error for P1 P2.
+const fn parameters<C: CardCommand>(command: &Command, expected: &'static str) -> Malformed {
+    Malformed::Parameters {
+        command: C::NAME,
+        p1: command.p1,
+        p2: command.p2,
+        expected,
+    }
+}
+
+/// Refuses P1 P2 unless they are these.
+fn fixed<C: CardCommand>(
+    command: &Command,
+    p1p2: [u8; 2],
+    expected: &'static str,
+) -> Result<(), Malformed> {
+    if [command.p1, command.p2] == p1p2 {
+        Ok(())
+    } else {
+        Err(parameters::<C>(command, expected))
+    }
+}
+
+/// The error for a length.
+const fn length<C: CardCommand>(command: &Command, expected: &'static str) -> Malformed {
+    Malformed::Length {
+        command: C::NAME,
+        found: command.data.len(),
+        expected,
+    }
+}
+
+/// The data field as exactly `N` bytes; Le must be absent, 00, or the length of the answer.
+fn exactly<C: CardCommand, const N: usize>(
+    command: &Command,
+    answer: u8,
+    expected: &'static str,
+) -> Result<[u8; N], Malformed> {
+    le::<C>(command, answer, expected)?;
+    <[u8; N]>::try_from(&command.data[..]).map_err(|_| length::<C>(command, expected))
+}
+
+/// Refuses an Le that is neither absent, 00, nor the length of the answer.
+fn le<C: CardCommand>(
+    command: &Command,
+    answer: u8,
+    expected: &'static str,
+) -> Result<(), Malformed> {
+    match command.le.map(tongtu_apdu::Le::byte) {
+        None | Some(0) => Ok(()),
+        Some(le) if le == answer => Ok(()),
+        Some(_) => Err(length::<C>(command, expected)),
+    }
+}
+
+/// Reads an answer that must be empty.
+fn nothing<C: CardCommand>(data: &[u8]) -> Result<(), DecodeError> {
+    Reader::new(C::NAME, data).finish()
+}
+
+/// Reads an answer of exactly `N` bytes.
+fn whole<C: CardCommand, const N: usize>(
+    field: &'static str,
+    data: &[u8],
+) -> Result<[u8; N], DecodeError> {
+    let mut reader = Reader::new(C::NAME, data);
+    let bytes = reader.take(field, N)?;
+    reader.finish()?;
+    Ok(bytes.try_into().expect("taken with this length"))
+}
+
+/// A status-word table: what every command of the purse may answer, in the order in which the
+/// card looks, then the command's own.
+macro_rules! rows {
+    ($($own:tt)*) => {
+        tongtu_apdu::status_rows! {
+            OK => "done", "正常";
+            CLA_NOT_SUPPORTED => "not the class of this command", "CLA 错误";
+            WRONG_P1P2 => "P1 P2 wrong", "P1、P2 错误";
+            WRONG_LENGTH => "Lc or Le wrong", "长度错误";
+            PERMANENTLY_LOCKED => "the application is permanently locked", "应用永久锁定";
+            CONDITIONS => "the application is blocked, or the command is out of order",
+                "应用锁定，或命令次序错误";
+            $($own)*
+        }
+    };
+}
+use rows;
+
+/// Implements [`CardCommand`] for a type: names, instruction, classes, table, and three bodies.
+macro_rules! command {
+    (
+        $t:ident: $name:literal, $zh:literal, $ins:literal, [$($cla:literal),+] -> $answer:ty;
+        status { $($row:tt)* }
+        read |$c:ident| $read:block
+        write |$s:ident| $write:block
+        answer |$d:ident| $parse:block
+    ) => {
+        impl tongtu_apdu::CardCommand for $t {
+            const NAME: &'static str = $name;
+            const NAME_ZH: &'static str = $zh;
+            const INS: u8 = $ins;
+            const STATUS: &'static [tongtu_apdu::StatusRow] = crate::command::rows! { $($row)* };
+            type Answer = $answer;
+
+            fn from_command(
+                $c: &tongtu_apdu::Command,
+            ) -> Result<Self, tongtu_apdu::Malformed> {
+                crate::command::head::<Self>($c, &[$($cla),+])?;
+                $read
+            }
+
+            fn to_command(&self) -> tongtu_apdu::Command {
+                let $s = self;
+                $write
+            }
+
+            fn answer($d: &[u8]) -> Result<$answer, tongtu_codec::DecodeError> {
+                $parse
+            }
+        }
+    };
+}
+use command;
+
+/// What is known of one command without its contents.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandInfo {
+    /// Name in the standards' English.
+    pub en: &'static str,
+    /// Name in the standards' Chinese.
+    pub zh: &'static str,
+    /// Instruction byte.
+    pub ins: u8,
+    /// Status words in order of precedence, after success.
+    pub status: &'static [StatusRow],
+}
+
+impl CommandInfo {
+    const fn of<C: CardCommand>() -> Self {
+        Self {
+            en: C::NAME,
+            zh: C::NAME_ZH,
+            ins: C::INS,
+            status: C::STATUS,
+        }
+    }
+
+    /// What a status word means as an answer to this command, if its table has it.
+    #[must_use]
+    pub fn meaning(&self, sw: StatusWord) -> Option<&'static StatusRow> {
+        self.status.iter().find(|row| row.sw == sw)
+    }
+}
+
+macro_rules! requests {
+    ($($variant:ident,)+) => {
+        /// A command of the e-purse, whichever it is.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Request {
+            $(
+                #[doc = concat!("[`", stringify!($variant), "`].")]
+                $variant($variant),
+            )+
+            /// Change of the overdraft limit, `8050 04` or `8058`: the passbook's, not the
+            /// purse's. A card answers `6A81`.
+            ChangeOverdraft,
+        }
+
+        /// Every command, for documents and tests.
+        pub const COMMANDS: &[CommandInfo] = &[$(CommandInfo::of::<$variant>()),+];
+
+        impl Request {
+            /// The command's names and status words; none for what a card has no table for.
+            #[must_use]
+            pub const fn info(&self) -> Option<CommandInfo> {
+                match self {
+                    $(Self::$variant(_) => Some(CommandInfo::of::<$variant>()),)+
+                    Self::ChangeOverdraft => None,
+                }
+            }
+
+            /// The command as an APDU.
+            #[must_use]
+            pub fn to_command(&self) -> Command {
+                match self {
+                    $(Self::$variant(command) => command.to_command(),)+
+                    Self::ChangeOverdraft => Command::new(0x80, 0x58, 0, 0),
+                }
+            }
+        }
+    };
+}
+
+requests! {
+    ReadBinary, UpdateBinary, ReadRecord, UpdateRecord, AppendRecord, GetChallenge,
+    InternalAuthenticate, ExternalAuthenticate, VerifyPin, ChangePin, ReloadPin, UnblockPin,
+    BlockApplication, UnblockApplication, BlockCard, GetBalance, InitLoad, CreditForLoad,
+    InitUnload, DebitForUnload, InitPurchase, InitComposite, UpdateCache, Debit, GetProof,
+}
+
+impl Request {
+    /// Reads a command of the purse: class first, then instruction, then the command's own
+    /// rules.
+    ///
+    /// # Errors
+    /// [`Malformed`], whose status word a card answers.
+    pub fn parse(command: &Command) -> Result<Self, Malformed> {
+        const PURSE: &str = "e-purse command";
+        const P1: &str = "a P1 that this instruction has";
+        if !matches!(command.cla, 0x00 | 0x04 | 0x80 | 0x84) {
+            return Err(Malformed::Class {
+                command: PURSE,
+                found: command.cla,
+            });
+        }
+        macro_rules! read {
+            ($variant:ident) => {
+                $variant::from_command(command).map(Self::$variant)
+            };
+        }
+        let other_p1 = |name| Malformed::Parameters {
+            command: name,
+            p1: command.p1,
+            p2: command.p2,
+            expected: P1,
+        };
+        match (command.ins, command.p1) {
+            (0xB0, _) => read!(ReadBinary),
+            (0xD6, _) => read!(UpdateBinary),
+            (0xB2, _) => read!(ReadRecord),
+            (0xDC, _) if command.cla == 0x80 => read!(UpdateCache),
+            (0xDC, _) => read!(UpdateRecord),
+            (0xE2, _) => read!(AppendRecord),
+            (0x84, _) => read!(GetChallenge),
+            (0x88, _) => read!(InternalAuthenticate),
+            (0x82, _) => read!(ExternalAuthenticate),
+            (0x20, _) => read!(VerifyPin),
+            (0x24, _) => read!(UnblockPin),
+            (0x1E, _) => read!(BlockApplication),
+            (0x18, _) => read!(UnblockApplication),
+            (0x16, _) => read!(BlockCard),
+            (0x52, _) => read!(CreditForLoad),
+            (0x5A, _) => read!(GetProof),
+            (0x5C, _) => read!(GetBalance),
+            (0x50 | 0x54 | 0x58 | 0x5E, _) if command.cla != 0x80 => Err(Malformed::Class {
+                command: PURSE,
+                found: command.cla,
+            }),
+            (0x50, 0x00) => read!(InitLoad),
+            (0x50, 0x01) => read!(InitPurchase),
+            (0x50, 0x03) => read!(InitComposite),
+            (0x50, 0x05) => read!(InitUnload),
+            (0x50, 0x04) | (0x58, _) => Ok(Self::ChangeOverdraft),
+            (0x50, _) => Err(other_p1("INITIALIZE")),
+            (0x54, 0x01) => read!(Debit),
+            (0x54, 0x03) => read!(DebitForUnload),
+            (0x54, _) => Err(other_p1("DEBIT")),
+            (0x5E, 0x00) => read!(ReloadPin),
+            (0x5E, 0x01) => read!(ChangePin),
+            (0x5E, _) => Err(other_p1("CHANGE OR RELOAD PIN")),
+            (found, _) => Err(Malformed::Instruction {
+                command: PURSE,
+                found,
+            }),
+        }
+    }
+}
+
+/// Splits a data field into contents and the MAC at its end.
+fn with_mac(data: &[u8]) -> Option<(Vec<u8>, crate::proof::Code)> {
+    let (data, mac) = data.split_last_chunk()?;
+    Some((data.to_vec(), *mac))
+}
