@@ -36,6 +36,7 @@ pub fn serve_stream(
 fn run(mut stream: &TcpStream, card: &mut impl VirtualCard, stop: &Stop) -> Result<u64, VpcdError> {
     let mut commands = 0;
     loop {
+        acknowledge_at_once(stream);
         let message = match read_message(&mut stream) {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(commands),
@@ -76,6 +77,19 @@ fn run(mut stream: &TcpStream, card: &mut impl VirtualCard, stop: &Stop) -> Resu
             .write_all(&message_of(&answer)?)
             .map_err(VpcdError::Wire)?;
     }
+}
+
+/// WORKAROUND(vpcd): the driver writes the length and the command in two pieces and lets the second
+/// wait until the first is acknowledged, which systems put off for 40 ms. The setting does not last,
+/// so it is made before every message; where there is none, commands are slow and nothing else.
+fn acknowledge_at_once(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::linux::net::TcpStreamExt as _;
+        let _ = stream.set_quickack(true);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// The next message, or `None` if the driver closed between two.

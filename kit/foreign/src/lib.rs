@@ -1,0 +1,15 @@
+//! Programs we did not write, for tests: finding them, and a private card service to run them under.
+//!
+//! Here: what a test does when a program is missing ([`tool`], [`python`], [`node`]), child processes
+//! that cannot outlive the test ([`leash`], [`Leashed`]), and [`CardService`], a pcscd of this test alone
+//! with the virtual reader driver. Not here: any card, and what the programs are asked.
+//!
+//! Everything panics with its reason when it fails: its only callers are tests.
+
+mod process;
+mod service;
+mod tool;
+
+pub use process::{Leashed, Ran, leash, run_within};
+pub use service::CardService;
+pub use tool::{Node, node, python, tool};
