@@ -55,7 +55,24 @@ impl Repo {
             .is_ok_and(|status| status.success())
     }
 
-    /// Builds `tongtu` in release and names the program cargo made.
+    /// The target folder, wherever settings put it.
+    pub(crate) fn target_folder(&self) -> Result<PathBuf> {
+        let output = self
+            .cargo()
+            .args(["metadata", "--format-version=1", "--no-deps", "--locked"])
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start cargo metadata")?;
+        let tree: serde_json::Value =
+            serde_json::from_slice(&output.stdout).context("cargo metadata failed")?;
+        let folder = tree["target_directory"].as_str();
+        Ok(PathBuf::from(
+            folder.context("cargo names no target folder")?,
+        ))
+    }
+
+    /// Builds `tongtu` in release and names the program cargo made. Where the system has libpcsclite,
+    /// it can reach card readers.
     ///
     /// Cargo itself is asked where the program is, so any target folder setting is honoured.
     pub(crate) fn build_tongtu(&self) -> Result<PathBuf> {
@@ -69,6 +86,12 @@ impl Repo {
             "--bin",
             "tongtu",
         ]);
+        if has_pcsclite() {
+            eprintln!("libpcsclite is here: tongtu is built with card readers (--features pcsc)");
+            command.args(["--features", "pcsc"]);
+        } else {
+            eprintln!("no libpcsclite here: tongtu is built without card readers");
+        }
         eprintln!("$ {}", describe(&command));
         let output = command
             .arg("--message-format=json-render-diagnostics")
@@ -83,6 +106,17 @@ impl Repo {
         executable_in(&String::from_utf8_lossy(&output.stdout))
             .context("cargo built tongtu but did not say where the program is")
     }
+}
+
+/// Whether the library that PC/SC programs are linked with can be linked with here.
+pub(crate) fn has_pcsclite() -> bool {
+    clean("pkg-config")
+        .args(["--exists", "libpcsclite"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// A command without the variables that `cargo run` set for xtask itself.

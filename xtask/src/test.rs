@@ -1,9 +1,10 @@
 //! `cargo xtask test`: everything this repository checks, cheapest first.
 //!
 //! Here: the list of steps, which of them to run, and the table at the end. Not here: what a step
-//! needs from the machine ([`tools`], [`postgres`]) and how two folders are compared ([`repeat`]).
+//! needs from the machine ([`tools`], [`packages`], [`postgres`]) and how two folders are compared ([`repeat`]).
 //! Start at [`STEPS`].
 
+mod packages;
 mod postgres;
 mod repeat;
 mod tools;
@@ -11,14 +12,15 @@ mod tools;
 use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::repo::{Repo, clean, must};
+use crate::repo::{Repo, clean, has_pcsclite, must};
 use crate::{Usage, tidy};
 
+use packages::Packages;
 use postgres::Postgres;
 
 pub(crate) const SUMMARY: &str = "run every check of this repository, cheapest first";
@@ -37,7 +39,9 @@ table. Without arguments it runs all of them.
   --list          name the steps and end
 
 On Debian-like systems, as root or with a sudo that asks no password, missing foreign programs (zbar,
-ZXing, zint, OpenSSL, PostgreSQL) are installed with apt-get; --no-install prevents it. PostgreSQL is
+ZXing, zint, OpenSSL, PostgreSQL, pcscd and its tools, Python, Node) are installed with apt-get, and
+the packages of kit/foreign with pip and npm into the target folder; --no-install prevents both. A test
+that needs a card service starts a private one. PostgreSQL is
 started privately for the run, in a temporary folder on a free loopback port, and stopped with it: a
 server that the machine runs already is never touched. A server named in TONGTU_TEST_POSTGRES is used
 instead if you have one for tests.
@@ -96,6 +100,12 @@ const STEPS: &[Step] = &[
         run: run_tests,
     },
     Step {
+        name: "card",
+        what: "with PC/SC built in, our way out to a card",
+        needs: &["tools"],
+        run: run_card,
+    },
+    Step {
         name: "doctests",
         what: "examples in the documentation",
         needs: &[],
@@ -143,6 +153,7 @@ struct Round<'a> {
     repo: &'a Repo,
     strict: bool,
     install: bool,
+    packages: Packages,
     postgres: Option<Postgres>,
     release: Option<PathBuf>,
 }
@@ -177,6 +188,7 @@ pub(crate) fn run(repo: &Repo, args: Vec<String>) -> Result<ExitCode> {
         repo,
         strict,
         install,
+        packages: Packages::default(),
         postgres: None,
         release: None,
     };
@@ -306,7 +318,9 @@ fn missing_component(name: &str) -> Outcome {
 }
 
 fn run_tools(round: &mut Round<'_>) -> Result<Outcome> {
-    let missing = tools::provide(round.install)?;
+    let mut missing = tools::provide(round.install)?;
+    round.packages = packages::provide(round.repo, round.install)?;
+    missing.extend(round.packages.missing());
     if missing.is_empty() {
         return Ok(Outcome::Passed);
     }
@@ -345,11 +359,7 @@ fn run_tests(round: &mut Round<'_>) -> Result<Outcome> {
         command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
         command.args(["--lib", "--bins", "--tests"]);
     }
-    // Set or removed, never inherited: the table and the tests must agree on what strict means.
-    command.env_remove(STRICT_VARIABLE);
-    if round.strict {
-        command.env(STRICT_VARIABLE, "1");
-    }
+    round.tell_tests(&mut command);
     if let Some(server) = &round.postgres {
         command.env(POSTGRES_VARIABLE, server.url());
     }
@@ -358,6 +368,29 @@ fn run_tests(round: &mut Round<'_>) -> Result<Outcome> {
         server.stop()?;
     }
     result.map(|()| Outcome::Passed)
+}
+
+/// The feature is off in every other step, so here is all that sees it: lints, and the tests of the
+/// two crates that have it.
+fn run_card(round: &mut Round<'_>) -> Result<Outcome> {
+    if !has_pcsclite() {
+        return Ok(Outcome::NotRun(String::from(
+            "libpcsclite is not installed",
+        )));
+    }
+    const CRATES: &[&str] = &["--package", "tongtu", "--package", "tongtu-reader"];
+    const FEATURES: &[&str] = &["--features", "tongtu/pcsc,tongtu-reader/pcsc", "--locked"];
+    if round.repo.has_cargo_subcommand("clippy") {
+        let mut command = round.repo.cargo();
+        command.arg("clippy").args(CRATES).args(FEATURES);
+        must(command.args(["--all-targets", "--", "-D", "warnings"]))?;
+    }
+    let mut command = round.repo.cargo();
+    command.arg("test").args(CRATES).args(FEATURES);
+    command.args(["--no-fail-fast", "--tests", "--", "pcsc"]);
+    round.tell_tests(&mut command);
+    must(&mut command)?;
+    Ok(Outcome::Passed)
 }
 
 fn run_doctests(round: &mut Round<'_>) -> Result<Outcome> {
@@ -413,6 +446,16 @@ fn run_crash(round: &mut Round<'_>) -> Result<Outcome> {
 }
 
 impl Round<'_> {
+    /// What tests learn about this run by their environment.
+    fn tell_tests(&self, command: &mut Command) {
+        // Set or removed, never inherited: the table and the tests must agree on what strict means.
+        command.env_remove(STRICT_VARIABLE);
+        if self.strict {
+            command.env(STRICT_VARIABLE, "1");
+        }
+        self.packages.tell(command);
+    }
+
     /// The release program, if it was built.
     fn program(&self) -> Result<PathBuf> {
         self.release

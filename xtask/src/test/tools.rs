@@ -1,5 +1,6 @@
 //! The foreign programs that tests run, and how a machine gets them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,42 +9,117 @@ use anyhow::{Context as _, Result};
 
 use crate::repo::{clean, find_program, must};
 
-/// A program we did not write, and what it proves.
+/// Something we did not write, and what it proves.
 struct Tool {
-    /// The names it goes by, first the usual one.
-    programs: &'static [&'static str],
-    /// The Debian package that has it.
-    package: &'static str,
+    name: &'static str,
+    /// How its presence shows.
+    sign: Sign,
+    /// The Debian packages that bring it.
+    packages: &'static [&'static str],
     why: &'static str,
+}
+
+/// How the presence of a tool shows.
+enum Sign {
+    /// A program by one of these names.
+    Program(&'static [&'static str]),
+    /// One of these files.
+    File(&'static [&'static str]),
+    /// A command that ends well.
+    Command(&'static [&'static str]),
 }
 
 const TOOLS: &[Tool] = &[
     Tool {
-        programs: &["zbarimg"],
-        package: "zbar-tools",
+        name: "zbarimg",
+        sign: Sign::Program(&["zbarimg"]),
+        packages: &["zbar-tools"],
         why: "reads the symbols we draw",
     },
     Tool {
-        programs: &["ZXingReader"],
-        package: "zxing-cpp-tools",
+        name: "ZXingReader",
+        sign: Sign::Program(&["ZXingReader"]),
+        packages: &["zxing-cpp-tools"],
         why: "reads the symbols we draw",
     },
     Tool {
-        programs: &["zint"],
-        package: "zint",
+        name: "zint",
+        sign: Sign::Program(&["zint"]),
+        packages: &["zint"],
         why: "draws symbols that we read",
     },
     Tool {
-        programs: &["openssl"],
-        package: "openssl",
+        name: "openssl",
+        sign: Sign::Program(&["openssl"]),
+        packages: &["openssl"],
         why: "computes SM2, SM3 and SM4 beside us",
     },
     Tool {
-        programs: &["initdb"],
-        package: "postgresql",
+        name: "initdb",
+        sign: Sign::Program(&["initdb"]),
+        packages: &["postgresql"],
         why: "runs the store's suite beside SQLite",
     },
+    Tool {
+        name: "pcscd",
+        sign: Sign::Program(&["pcscd"]),
+        packages: &["pcscd"],
+        why: "shows our card to PC/SC programs",
+    },
+    Tool {
+        name: "vpcd",
+        sign: Sign::File(&["/usr/lib/pcsc/drivers/serial/libifdvpcd.so"]),
+        packages: &["vsmartcard-vpcd"],
+        why: "is the reader that our card lies in",
+    },
+    Tool {
+        name: "opensc-tool",
+        sign: Sign::Program(&["opensc-tool"]),
+        packages: &["opensc"],
+        why: "talks to our card",
+    },
+    Tool {
+        name: "scriptor",
+        sign: Sign::Program(&["scriptor"]),
+        packages: &["pcsc-tools", "libpcsc-perl"],
+        why: "talks to our card",
+    },
+    Tool {
+        name: "pcsc_scan",
+        sign: Sign::Program(&["pcsc_scan"]),
+        packages: &["pcsc-tools"],
+        why: "sees our card",
+    },
+    Tool {
+        name: "libpcsclite",
+        sign: Sign::Command(&["pkg-config", "--exists", "libpcsclite"]),
+        packages: &["libpcsclite-dev", "pkg-config"],
+        why: "is what we and others reach PC/SC through",
+    },
+    Tool {
+        name: "python3-venv",
+        sign: Sign::Command(&["python3", "-c", "import ensurepip, venv"]),
+        packages: &["python3-venv"],
+        why: "runs a foreign SCP03 host",
+    },
+    Tool {
+        name: "node",
+        sign: Sign::Program(&["node"]),
+        packages: &["nodejs"],
+        why: "runs a foreign SCP02 host",
+    },
+    Tool {
+        name: "npm",
+        sign: Sign::Program(&["npm"]),
+        packages: &["npm"],
+        why: "installs it",
+    },
 ];
+
+/// Where daemons and the server's programs are that are not on everybody's PATH.
+const DAEMONS: &str = "/usr/sbin";
+/// The folder that pcscd wants, and that only root can make.
+const CARD_SERVICE: &str = "/run/pcscd";
 
 /// Looks for every tool, installs what is missing where that is possible, and returns the names of
 /// what is missing still.
@@ -55,17 +131,31 @@ pub(super) fn provide(may_install: bool) -> Result<Vec<&'static str>> {
     let mut names = Vec::new();
     for tool in TOOLS {
         match find(tool) {
-            Some(file) => println!("{:<12} {:<40} {}", tool.programs[0], shown(&file), tool.why),
+            Some(found) => println!("{:<12} {found:<46} {}", tool.name, tool.why),
             None => {
+                let packages = tool.packages.join(" ");
                 println!(
-                    "{:<12} missing (Debian package {}) {}",
-                    tool.programs[0], tool.package, tool.why
+                    "{:<12} missing (Debian: {packages}) {}",
+                    tool.name, tool.why
                 );
-                names.push(tool.programs[0]);
+                names.push(tool.name);
             }
         }
     }
+    if may_install && !Path::new(CARD_SERVICE).is_dir() {
+        make_card_service_folder();
+    }
     Ok(names)
+}
+
+/// Without its folder pcscd ends at once when it does not run as root.
+fn make_card_service_folder() {
+    if let Some(prefix) = way_to_root() {
+        let mut line = prefix.to_vec();
+        line.extend(["mkdir", "-p", CARD_SERVICE]);
+        // Where this fails, the tests that need it say so.
+        let _ = must(clean(line[0]).args(&line[1..]).stdin(Stdio::null()));
+    }
 }
 
 /// The folder with `initdb` and `postgres`, if a server is installed.
@@ -77,8 +167,30 @@ pub(super) fn postgres_folder() -> Option<PathBuf> {
     folder.join("postgres").is_file().then(|| folder.to_owned())
 }
 
-fn find(tool: &Tool) -> Option<PathBuf> {
-    find_program(tool.programs, &postgres_folders())
+/// What shows that a tool is here.
+fn find(tool: &Tool) -> Option<String> {
+    match tool.sign {
+        Sign::Program(names) => {
+            let mut folders = postgres_folders();
+            folders.push(PathBuf::from(DAEMONS));
+            find_program(names, &folders).map(|file| file.display().to_string())
+        }
+        Sign::File(files) => files
+            .iter()
+            .find(|file| Path::new(file).exists())
+            .map(|file| (*file).to_owned()),
+        Sign::Command(line) => runs_well(line).then(|| line.join(" ")),
+    }
+}
+
+fn runs_well(line: &[&str]) -> bool {
+    clean(line[0])
+        .args(&line[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// Where Debian puts the server's programs, which are not on PATH; the newest version first.
@@ -98,7 +210,11 @@ fn postgres_folders() -> Vec<PathBuf> {
 }
 
 fn install(missing: &[&Tool]) -> Result<()> {
-    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    let packages: BTreeSet<&str> = missing
+        .iter()
+        .flat_map(|tool| tool.packages.iter().copied())
+        .collect();
+    let packages: Vec<&str> = packages.into_iter().collect();
     let Some(prefix) = way_to_apt() else {
         println!(
             "cannot install {} here; install them by hand",
@@ -129,19 +245,13 @@ fn way_to_apt() -> Option<&'static [&'static str]> {
     if !debian_like || find_program(&["apt-get"], &[]).is_none() {
         return None;
     }
+    way_to_root()
+}
+
+/// What makes a command root's: nothing for root, sudo where it asks no password.
+fn way_to_root() -> Option<&'static [&'static str]> {
     if super::postgres::running_as_root() {
         return Some(&[]);
     }
-    let sudo_asks_nothing = clean("sudo")
-        .args(["-n", "true"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    sudo_asks_nothing.then_some(&["sudo", "-n"])
-}
-
-fn shown(file: &Path) -> String {
-    file.display().to_string()
+    runs_well(&["sudo", "-n", "true"]).then_some(&["sudo", "-n"])
 }
