@@ -3,7 +3,7 @@
 //! What is here: [`Command`], [`Response`], [`StatusWord`], the shape of a typed command
 //! ([`CardCommand`]), BER-TLV for reading tolerantly and writing canonically ([`tlv`]), the
 //! commands of ISO/IEC 7816-4 that every application shares ([`select`]), and
-//! [`Explanation`], a dialogue as a person reads it.
+//! [`Explanation`], a dialogue as a person reads it, and [`trace`], which finds dialogues in logs.
 //! What is not here: any application; secure messaging; readers. Short APDUs only: extended
 //! length is refused ([`ApduError::Extended`]), as cards of this field do.
 //! Start with [`Command`] and [`CardCommand`].
@@ -17,6 +17,7 @@ pub mod select;
 mod shape;
 mod status;
 pub mod tlv;
+pub mod trace;
 
 pub use command::{ApduError, Command, Le, MAX_DATA, Response};
 pub use explain::{Explanation, Line};
