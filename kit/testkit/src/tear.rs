@@ -27,6 +27,8 @@ pub struct Cut {
     pub kept: usize,
     /// What the next byte holds.
     pub half: Half,
+    /// Whether this memory writes a range from its last byte to its first.
+    pub from_end: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -133,11 +135,15 @@ impl Chip {
             cells.bytes[at..at + bytes.len()].copy_from_slice(bytes);
             return Ok(());
         };
-        let kept = cut.kept.min(bytes.len());
-        cells.bytes[at..at + kept].copy_from_slice(&bytes[..kept]);
-        if let Some(new) = bytes.get(kept) {
-            let old = cells.bytes[at + kept];
-            cells.bytes[at + kept] = match cut.half {
+        for done in 0..bytes.len().min(cut.kept + 1) {
+            let index = if cut.from_end {
+                bytes.len() - 1 - done
+            } else {
+                done
+            };
+            let (old, new) = (cells.bytes[at + index], bytes[index]);
+            cells.bytes[at + index] = match cut.half {
+                _ if done < cut.kept => new,
                 Half::Old => old,
                 Half::Mixed(mask) => old & !mask | new & mask,
                 Half::Garbage(mask) => new ^ mask,
@@ -148,24 +154,30 @@ impl Chip {
     }
 }
 
-/// Every cut of writes of these lengths: before and after each byte, and in the middle of it.
+/// Every cut of writes of these lengths: before and after each byte, in the middle of it, and the
+/// same for memory that writes backwards.
 #[must_use]
 pub fn cuts(writes: &[usize]) -> Vec<Cut> {
     let mut out = Vec::new();
     for (write, len) in writes.iter().enumerate() {
         for kept in 0..=*len {
-            out.push(Cut {
+            let cut = |half, from_end| Cut {
                 write,
                 kept,
-                half: Half::Old,
-            });
+                half,
+                from_end,
+            };
+            out.push(cut(Half::Old, false));
             if kept < *len {
                 let half = if kept % 2 == 0 {
                     Half::Mixed(0x5A)
                 } else {
                     Half::Garbage(0xA5)
                 };
-                out.push(Cut { write, kept, half });
+                out.push(cut(half, false));
+                if kept > 0 {
+                    out.push(cut(half, true));
+                }
             }
         }
     }
@@ -250,13 +262,14 @@ mod tests {
         let count = every_cut(&before, operation, |_, chip| {
             left.push(chip.bytes()[..5].to_vec())
         });
-        assert_eq!(count, 8);
+        assert_eq!(count, 9);
         assert_eq!(left[0], [0, 0, 0, 0, 0]);
         assert_eq!(left[1], [0, 0, 0, 0, 0], "1 laid over 0 by 5A");
         assert_eq!(left[2], [1, 0, 0, 0, 0]);
         assert_eq!(left[3], [1, 2 ^ 0xA5, 0, 0, 0]);
-        assert_eq!(left[4], [1, 2, 0, 0, 0]);
-        assert_eq!(left[7], [1, 2, 0, 0, 3]);
+        assert_eq!(left[4], [1 ^ 0xA5, 2, 0, 0, 0], "backwards");
+        assert_eq!(left[5], [1, 2, 0, 0, 0]);
+        assert_eq!(left[8], [1, 2, 0, 0, 3]);
     }
 
     #[test]
@@ -266,6 +279,7 @@ mod tests {
             write: 0,
             kept: 1,
             half: Half::Old,
+            from_end: false,
         });
         assert_eq!(chip.write(0, &[1, 1]), Err(Dead));
         assert_eq!(chip.write(2, &[1]), Err(Dead));

@@ -1,1 +1,4 @@
 //! What crosses the card's modules.
+
+mod tear;
+mod tear_journal;
