@@ -3,12 +3,14 @@
 //! A model is written from the clause, with plain structs and vectors, and shares no code with what
 //! it is compared with: not the card, not the protocol crates, not their cryptography.
 //!
-//! Here: [`purse`], the e-purse and a terminal for it; [`scp03`], a host of security domains;
+//! Here: [`purse`], the e-purse and a terminal for it; [`registry`], what is on
+//! a card, and [`scp03`], a host of its security domains;
 //! [`sequence`], commands to try; [`cipher`], the ciphers' uses a second time; [`tear`], what cuts
 //! the power. Not here: the tests, which stand beside the card. Start at [`purse::Purse::apdu`].
 
 pub mod cipher;
 pub mod purse;
+pub mod registry;
 pub mod scp03;
 pub mod sequence;
 pub mod tear;

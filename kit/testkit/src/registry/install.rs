@@ -1,0 +1,139 @@
+//! INSTALL in its forms, for the naive registry.
+
+use super::{Answer, Entry, Kind, Registry};
+
+/// The length-value fields of an INSTALL.
+fn fields(mut data: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut out = Vec::new();
+    while let [len, rest @ ..] = data {
+        let (value, rest) = rest.split_at_checked(usize::from(*len))?;
+        out.push(value.to_vec());
+        data = rest;
+    }
+    Some(out)
+}
+
+/// One byte of privileges stands for three.
+fn privileges(bytes: &[u8], is_domain: bool) -> Option<[u8; 3]> {
+    match bytes {
+        [one] if is_domain => Some([*one, 0x80, 0]),
+        [one] => Some([*one, 0, 0]),
+        [one, two, three] => Some([*one, *two, *three]),
+        _ => None,
+    }
+}
+
+/// The rules between privileges (GP 2.3.1 §6.6.2).
+fn fit_together([one, two, three]: [u8; 3], is_domain: bool) -> bool {
+    let domain = one & 0x80 != 0;
+    let dap = one & 0x40 != 0;
+    let delegated = one & 0x20 != 0;
+    let mandated = one & 0x01 != 0;
+    let authorised = two & 0x40 != 0;
+    let verifies_tokens = two & 0x20 != 0;
+    let makes_receipts = three & 0x80 != 0;
+    let asks_for_domain =
+        dap || delegated || mandated || authorised || verifies_tokens || makes_receipts;
+    domain == is_domain
+        && (!asks_for_domain || domain)
+        && (!mandated || dap)
+        && !(delegated && (authorised || verifies_tokens || makes_receipts))
+        && three & 0x0F == 0
+}
+
+impl Registry {
+    pub(super) fn install(&mut self, p1: u8, p2: u8, data: &[u8]) -> Answer {
+        if p2 != 0 || !matches!(p1, 0x04 | 0x0C | 0x08 | 0x10) {
+            return Err(0x6A86);
+        }
+        let fields = fields(data).ok_or(0x6A80_u16)?;
+        let [one, two, three, four, five, six] = &fields[..] else {
+            return Err(0x6A80);
+        };
+        if !six.is_empty() {
+            return Err(0x6985);
+        }
+        match p1 {
+            0x08 => self.make_selectable(three),
+            0x10 => self.extradite(one, three),
+            _ => self.install_instance(p1, one, two, three, four, five),
+        }
+    }
+
+    fn install_instance(
+        &mut self,
+        p1: u8,
+        file: &[u8],
+        module: &[u8],
+        instance: &[u8],
+        wanted: &[u8],
+        parameters: &[u8],
+    ) -> Answer {
+        let file = self.file(file).ok_or(0x6A88_u16)?.clone();
+        if !file.modules.contains(&module.to_vec()) {
+            return Err(0x6A88);
+        }
+        let instance = if instance.is_empty() {
+            module
+        } else {
+            instance
+        };
+        if !(5..=16).contains(&instance.len()) {
+            return Err(0x6A80);
+        }
+        let granted = privileges(wanted, file.makes_domains).ok_or(0x6A80_u16)?;
+        if !fit_together(granted, file.makes_domains) {
+            return Err(0x6A80);
+        }
+        if parameters.first() != Some(&0xC9) {
+            return Err(0x6A80);
+        }
+        if self.entry(instance).is_some() || self.file(instance).is_some() {
+            return Err(0x6A89);
+        }
+        let state = if p1 == 0x0C { 0x07 } else { 0x03 };
+        let (kind, domain) = if file.makes_domains {
+            (Kind::Domain, self.issuer())
+        } else {
+            (Kind::Application, file.domain.clone())
+        };
+        self.entries.push(Entry {
+            aid: instance.to_vec(),
+            kind,
+            state,
+            unlocked: state,
+            privileges: granted,
+            domain,
+            file: file.aid,
+        });
+        Ok(vec![0])
+    }
+
+    fn make_selectable(&mut self, aid: &[u8]) -> Answer {
+        let entry = self.entry_mut(aid).ok_or(0x6A88_u16)?;
+        if entry.state != 0x03 {
+            return Err(0x6985);
+        }
+        entry.state = 0x07;
+        entry.unlocked = 0x07;
+        Ok(vec![0])
+    }
+
+    fn extradite(&mut self, to: &[u8], aid: &[u8]) -> Answer {
+        let target = self.entry(to).ok_or(0x6A88_u16)?;
+        if target.kind == Kind::Application || target.state & 0x80 != 0 {
+            return Err(0x6985);
+        }
+        let to = to.to_vec();
+        if let Some(file) = self.files.iter_mut().find(|file| file.aid == aid) {
+            file.domain = to;
+            return Ok(vec![0]);
+        }
+        let entry = self.entry_mut(aid).ok_or(0x6A88_u16)?;
+        if entry.kind == Kind::Issuer {
+            return Err(0x6985);
+        }
+        entry.domain = to;
+        Ok(vec![0])
+    }
+}
