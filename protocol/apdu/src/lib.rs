@@ -4,6 +4,8 @@
 //! ([`CardCommand`]), BER-TLV for reading tolerantly and writing canonically ([`tlv`]), the
 //! commands of ISO/IEC 7816-4 that every application shares ([`select`]), and
 //! [`Explanation`], a dialogue as a person reads it, and [`trace`], which finds dialogues in logs.
+//! commands of ISO/IEC 7816-4 that every application shares ([`select`]), the directory of
+//! contactless applications ([`ppse`]), and [`Explanation`], a dialogue as a person reads it.
 //! What is not here: any application; secure messaging; readers. Short APDUs only: extended
 //! length is refused ([`ApduError::Extended`]), as cards of this field do.
 //! Start with [`Command`] and [`CardCommand`].
@@ -13,6 +15,7 @@ extern crate alloc;
 
 mod command;
 mod explain;
+pub mod ppse;
 pub mod select;
 mod shape;
 mod status;

@@ -5,6 +5,7 @@ use core::fmt;
 
 use tongtu_codec::DecodeError;
 
+use crate::tlv::{self, Tag};
 use crate::{CardCommand, Command, Malformed, StatusRow, status_rows};
 
 /// An application identifier (应用标识符, AID): 5 to 16 bytes.
@@ -95,6 +96,14 @@ pub const E_CASH: Aid = Aid::new(&[0xA0, 0x00, 0x00, 0x06, 0x32, 0x01, 0x01, 0x0
 
 /// The default issuer security domain (主安全域).
 pub const ISSUER_DOMAIN: Aid = Aid::new(&[0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00]);
+
+/// FCI as every application writes it: `6F { 84 name, A5 { proprietary } }`.
+#[must_use]
+pub fn fci(name: &Aid, proprietary: &[u8]) -> Vec<u8> {
+    let mut value = tlv::object(Tag::new(0x84), name.as_bytes());
+    tlv::write(Tag::new(0xA5), proprietary, &mut value);
+    tlv::object(Tag::new(0x6F), &value)
+}
 
 /// Which of several matches a SELECT by a part of an AID means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,12 +11,14 @@ extern crate alloc;
 mod day;
 mod digits;
 mod institution;
+mod medium;
 mod money;
 mod number;
 mod time;
 
 pub use day::{BusinessDay, MonthYear};
 pub use institution::{CityCode, InstitutionCode};
+pub use medium::{MediumId, MediumKind};
 pub use money::{Fen, FenE7, MoneyError};
 pub use number::{CardNumber, LineCode, RecordId, StationCode, TerminalNumber, VehicleCode};
 pub use time::{CHINA_OFFSET_S, CivilTime, Timestamp};
