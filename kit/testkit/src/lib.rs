@@ -9,6 +9,7 @@
 //! the power. Not here: the tests, which stand beside the card. Start at [`purse::Purse::apdu`].
 
 pub mod cipher;
+pub mod ecash;
 pub mod purse;
 pub mod registry;
 pub mod scp03;

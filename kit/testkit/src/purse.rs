@@ -31,6 +31,7 @@ pub mod terminal;
 
 mod care;
 mod file;
+mod form;
 mod money;
 
 #[cfg(test)]
@@ -164,14 +165,6 @@ impl Apdu {
             le,
         })
     }
-
-    fn length_is(&self, wanted: usize) -> Result<(), Sw> {
-        if self.data.len() == wanted {
-            Ok(())
-        } else {
-            Err(0x6700)
-        }
-    }
 }
 
 /// The model.
@@ -240,18 +233,15 @@ impl Purse {
             return Err(0x6700);
         };
         if apdu.cla == 0x00 && apdu.ins == 0xA4 {
-            let data = self.select(&apdu)?;
-            return fit(data, apdu.le);
+            return self.select(&apdu);
         }
         if !self.session.selected {
             return Err(0x6985);
         }
-        known(&apdu)?;
+        form::check(&apdu)?;
         self.may_serve(&apdu)?;
         let before = self.clone();
-        let answer = self
-            .act(&apdu, challenge, started)
-            .and_then(|data| fit(data, apdu.le));
+        let answer = self.act(&apdu, challenge, started);
         if matches!(answer, Err(sw) if sw >> 8 == 0x6C) {
             // A wrong Le is found before anything is done.
             (self.state, self.session) = (before.state, before.session);
@@ -281,9 +271,7 @@ impl Purse {
             (0x80, 0x54) => self.debit(apdu, started),
             (0x80, 0xDC) => self.cache(apdu, started),
             (0x80, 0x5A) => self.prove(apdu),
-            (0x80, 0x58) => Err(0x6A81),
-            (0x00, 0xC0) => Err(0x6985),
-            _ => Err(0x6D00),
+            _ => Err(0x6A81),
         }
     }
 
@@ -301,6 +289,9 @@ impl Purse {
     fn select(&mut self, apdu: &Apdu) -> Answer {
         if apdu.p1 != 0x04 || apdu.p2 != 0x00 {
             return Err(0x6A86);
+        }
+        if apdu.data.len() > 16 {
+            return Err(0x6700);
         }
         if apdu.data.is_empty() || !self.profile.aid.starts_with(&apdu.data) {
             return Err(0x6A82);
@@ -364,24 +355,6 @@ impl Purse {
             Algorithm::Tdes => cipher::xor(&key[..8], &key[8..]),
             Algorithm::Sm4 => key.to_vec(),
         }
-    }
-}
-
-/// The table of classes and instructions: an unknown class before an unknown instruction.
-fn known(apdu: &Apdu) -> Result<(), Sw> {
-    let instructions: &[u8] = match apdu.cla {
-        0x00 => &[
-            0xB0, 0xB2, 0xD6, 0xDC, 0xE2, 0x84, 0x88, 0x82, 0x20, 0xC0, 0xA4,
-        ],
-        0x04 => &[0xD6, 0xDC, 0xE2],
-        0x80 => &[0x5E, 0x5C, 0x50, 0x52, 0x54, 0xDC, 0x5A, 0x58],
-        0x84 => &[0x24, 0x1E, 0x18, 0x16],
-        _ => return Err(0x6E00),
-    };
-    if instructions.contains(&apdu.ins) {
-        Ok(())
-    } else {
-        Err(0x6D00)
     }
 }
 

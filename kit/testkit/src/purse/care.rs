@@ -40,34 +40,21 @@ impl Purse {
     }
 
     pub(super) fn get_challenge(&mut self, apdu: &Apdu) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 != 0 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(0)?;
-        let len = match apdu.le {
-            Some(4) => 4,
-            Some(8) => 8,
-            _ => return Err(0x6700),
-        };
-        let random = self.random(0, len);
+        let random = self.random(0, usize::from(apdu.le.unwrap_or(4)));
         self.session.challenge = Some(random.clone());
         Ok(random)
     }
 
     pub(super) fn internal_authenticate(&self, apdu: &Apdu) -> Answer {
-        if apdu.p1 != 0 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(8)?;
-        let key = self.profile.keys.internal.get(&apdu.p2).ok_or(0x9403_u16)?;
+        let key = self.profile.keys.internal.get(&apdu.p2).ok_or(0x6A88_u16)?;
         Ok(self.sealed(key, &apdu.data))
     }
 
-    /// Eight bytes enciphered; SM4 pads them to its block first.
+    /// Eight bytes enciphered; SM4 pads them to its block first, and half of it is the answer.
     pub(super) fn sealed(&self, key: &[u8], data: &[u8]) -> Vec<u8> {
         match self.algorithm() {
             Algorithm::Tdes => cipher::tdes_encrypt(key, data),
-            Algorithm::Sm4 => cipher::sm4_encrypt(key, &cipher::pad(data, 16)),
+            Algorithm::Sm4 => cipher::sm4_encrypt(key, &cipher::pad(data, 16))[..8].to_vec(),
         }
     }
 
@@ -76,24 +63,19 @@ impl Purse {
         apdu: &Apdu,
         challenge: Option<Vec<u8>>,
     ) -> Answer {
-        if apdu.p1 != 0 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(self.algorithm().block_len())?;
         let key = self
             .profile
             .keys
             .external
             .get(&apdu.p2)
-            .ok_or(0x9403_u16)?
+            .ok_or(0x6A88_u16)?
             .clone();
         let left = self.state.external_left.get(&apdu.p2).copied().unwrap_or(0);
         if left == 0 {
             return Err(0x6983);
         }
-        let Some(challenge) = challenge.filter(|challenge| challenge.len() == 8) else {
-            return Err(0x6985);
-        };
+        let mut challenge = challenge.ok_or(0x6985_u16)?;
+        challenge.resize(8, 0);
         if self.sealed(&key, &challenge) == apdu.data {
             self.state.external_left.insert(apdu.p2, 3);
             return Ok(Vec::new());
@@ -117,75 +99,40 @@ impl Purse {
     }
 
     pub(super) fn verify(&mut self, apdu: &Apdu) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 != 0 {
-            return Err(0x6A86);
-        }
-        if !(2..=6).contains(&apdu.data.len()) {
-            return Err(0x6700);
-        }
         self.check_pin(&apdu.data)?;
         self.session.pin_verified = true;
         Ok(Vec::new())
     }
 
     pub(super) fn change_pin(&mut self, apdu: &Apdu) -> Answer {
-        match (apdu.p1, apdu.p2) {
-            (1, 0) => self.change_known_pin(apdu),
-            (0, 0) => self.reload_pin(apdu),
-            _ => Err(0x6A86),
+        if apdu.p1 == 1 {
+            self.change_known_pin(apdu)
+        } else {
+            self.reload_pin(apdu)
         }
     }
 
     fn change_known_pin(&mut self, apdu: &Apdu) -> Answer {
-        if !(5..=13).contains(&apdu.data.len()) {
-            return Err(0x6700);
-        }
-        let Some(middle) = apdu.data.iter().position(|byte| *byte == 0xFF) else {
-            return Err(0x6A80);
-        };
-        let old = &apdu.data[..middle];
-        let new = &apdu.data[middle + 1..];
-        if !is_pin(old) || !is_pin(new) {
-            return Err(0x6A80);
-        }
+        let middle = apdu.data.iter().position(|byte| *byte == 0xFF);
+        let middle = middle.expect("two PINs have a separator");
+        let (old, new) = (&apdu.data[..middle], &apdu.data[middle + 1..]);
         self.check_pin(old)?;
         self.state.pin = new.to_vec();
         Ok(Vec::new())
     }
 
     fn reload_pin(&mut self, apdu: &Apdu) -> Answer {
-        if !(6..=10).contains(&apdu.data.len()) {
-            return Err(0x6700);
-        }
         let (pin, mac) = apdu.data.split_at(apdu.data.len() - 4);
         let key = self.folded(&self.profile.keys.pin_reload);
         if self.session_mac(&key, pin) != mac {
-            return Err(self.messaging_failed());
+            return Err(0x9302);
         }
-        if !is_pin(pin) {
-            return Err(0x6A80);
-        }
-        self.state.messaging_failures = 0;
         self.state.pin = pin.to_vec();
         self.state.pin_left = self.profile.pin_tries;
         Ok(Vec::new())
     }
 
-    fn messaging_failed(&mut self) -> Sw {
-        self.state.messaging_failures += 1;
-        if self.state.messaging_failures < FAILURES_MAX {
-            return 0x6988;
-        }
-        self.state.life = Life::Locked;
-        0x9303
-    }
-
     pub(super) fn unblock_pin(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 != 1 {
-            return Err(0x6A86);
-        }
-        let block_len = self.algorithm().block_len();
-        apdu.length_is(block_len + 4)?;
         let key = self.profile.keys.pin_unblock.clone();
         let sealed = self.opened_with(apdu, challenge, &key)?;
         let plain = self.algorithm().decrypt(&key, &sealed);
@@ -199,10 +146,6 @@ impl Purse {
     }
 
     pub(super) fn block(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 > 1 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(4)?;
         let key = self.profile.keys.maintenance.clone();
         self.opened_with(apdu, challenge, &key)?;
         self.state.life = if apdu.p2 == 1 {
@@ -214,10 +157,6 @@ impl Purse {
     }
 
     pub(super) fn unblock(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 != 0 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(4)?;
         if self.state.life != Life::Blocked {
             return Err(0x6985);
         }
@@ -228,10 +167,6 @@ impl Purse {
     }
 
     pub(super) fn block_card(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 != 0 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(4)?;
         let key = self.profile.keys.maintenance.clone();
         self.opened_with(apdu, challenge, &key)?;
         self.state.life = Life::CardBlocked;

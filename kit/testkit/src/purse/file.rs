@@ -1,7 +1,7 @@
 //! Reading and writing files of the naive purse.
 
 use super::profile::File;
-use super::{Answer, Apdu, Purse, Sw};
+use super::{Answer, Apdu, Purse, Sw, fit};
 
 /// Which record a command means.
 enum Which {
@@ -9,14 +9,14 @@ enum Which {
     Id(u8),
 }
 
-/// Cut P2 of a record command.
-fn address(apdu: &Apdu) -> Result<(u8, Which), Sw> {
-    let sfi = apdu.p2 >> 3;
-    match apdu.p2 & 7 {
-        4 => Ok((sfi, Which::Number(apdu.p1))),
-        0 => Ok((sfi, Which::Id(apdu.p1))),
-        _ => Err(0x6A86),
-    }
+/// What P1 and P2 of a record command say.
+fn address(apdu: &Apdu) -> (u8, Which) {
+    let which = if apdu.p2 & 7 == 4 {
+        Which::Number(apdu.p1)
+    } else {
+        Which::Id(apdu.p1)
+    };
+    (apdu.p2 >> 3, which)
 }
 
 fn place(records: &[Vec<u8>], which: &Which) -> Option<usize> {
@@ -30,10 +30,6 @@ fn place(records: &[Vec<u8>], which: &Which) -> Option<usize> {
 
 impl Purse {
     pub(super) fn read_binary(&self, apdu: &Apdu) -> Answer {
-        if apdu.p1 & 0xE0 != 0x80 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(0)?;
         match self.state.files.get(&(apdu.p1 & 0x1F)) {
             None => Err(0x6A82),
             Some(File::Transparent(bytes)) => {
@@ -41,15 +37,11 @@ impl Purse {
                     .get(usize::from(apdu.p2)..)
                     .filter(|rest| !rest.is_empty())
                     .ok_or(0x6B00_u16)?;
-                let Some(le) = apdu.le else {
-                    return Err(0x6700);
-                };
-                if le == 0 {
-                    return Ok(rest.to_vec());
-                }
-                match rest.get(..usize::from(le)) {
-                    Some(part) => Ok(part.to_vec()),
-                    None => Ok(rest.to_vec()),
+                match apdu.le {
+                    Some(le) if le != 0 && usize::from(le) <= rest.len() => {
+                        Ok(rest[..usize::from(le)].to_vec())
+                    }
+                    le => fit(rest.to_vec(), le),
                 }
             }
             Some(_) => Err(0x6981),
@@ -57,17 +49,13 @@ impl Purse {
     }
 
     pub(super) fn read_record(&self, apdu: &Apdu) -> Answer {
-        let (sfi, which) = address(apdu)?;
-        apdu.length_is(0)?;
-        if apdu.le.is_none() {
-            return Err(0x6700);
-        }
+        let (sfi, which) = address(apdu);
         match self.state.files.get(&sfi) {
             None => Err(0x6A82),
             Some(File::Transparent(_)) => Err(0x6981),
             Some(File::Linear { records, .. } | File::Cyclic { records, .. }) => {
                 let index = place(records, &which).ok_or(0x6A83_u16)?;
-                Ok(records[index].clone())
+                fit(records[index].clone(), apdu.le)
             }
         }
     }
@@ -82,12 +70,6 @@ impl Purse {
     }
 
     pub(super) fn update_binary(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        if apdu.p1 & 0xE0 != 0x80 {
-            return Err(0x6A86);
-        }
-        if apdu.data.is_empty() {
-            return Err(0x6700);
-        }
         let sfi = apdu.p1 & 0x1F;
         match self.state.files.get(&sfi) {
             None => return Err(0x6A82),
@@ -105,10 +87,7 @@ impl Purse {
     }
 
     pub(super) fn update_record(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        let (sfi, which) = address(apdu)?;
-        if apdu.data.is_empty() {
-            return Err(0x6700);
-        }
+        let (sfi, which) = address(apdu);
         let index = match self.state.files.get(&sfi) {
             None => return Err(0x6A82),
             Some(File::Transparent(_) | File::Cyclic { .. }) => return Err(0x6981),
@@ -124,19 +103,13 @@ impl Purse {
             return Err(0x6981);
         };
         if data.len() > *record_max {
-            return Err(0x6700);
+            return Err(0x6A80);
         }
         records[index] = data;
         Ok(Vec::new())
     }
 
     pub(super) fn append_record(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 & 7 != 0 {
-            return Err(0x6A86);
-        }
-        if apdu.data.is_empty() {
-            return Err(0x6700);
-        }
         let sfi = apdu.p2 >> 3;
         match self.state.files.get(&sfi) {
             None => return Err(0x6A82),
@@ -151,7 +124,7 @@ impl Purse {
                 count_max,
             }) => {
                 if data.len() > *record_max {
-                    return Err(0x6700);
+                    return Err(0x6A80);
                 }
                 if records.len() == *count_max {
                     return Err(0x6A84);
@@ -186,7 +159,7 @@ pub(super) fn push_cyclic(file: &mut File, record: Vec<u8>) -> Result<(), Sw> {
         return Err(0x6981);
     };
     if record.len() != *record_len {
-        return Err(0x6700);
+        return Err(0x6A80);
     }
     records.insert(0, record);
     records.truncate(*count_max);

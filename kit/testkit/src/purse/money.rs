@@ -42,13 +42,6 @@ impl Purse {
     }
 
     pub(super) fn balance(&self, apdu: &Apdu) -> Answer {
-        if apdu.p1 > 3 || apdu.p2 != 2 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(0)?;
-        if apdu.le.is_none() {
-            return Err(0x6700);
-        }
         Ok(four(match apdu.p1 {
             0 => self.spendable(),
             1 => self.profile.overdraft,
@@ -58,12 +51,9 @@ impl Purse {
     }
 
     pub(super) fn initialize(&mut self, apdu: &Apdu) -> Answer {
-        match (apdu.p1, apdu.p2) {
-            (LOAD | PURCHASE | COMPOSITE | UNLOAD, 0x02) => {}
-            (0x04, _) => return Err(0x6A81),
-            _ => return Err(0x6A86),
+        if apdu.p1 == 4 {
+            return Err(0x6A81);
         }
-        apdu.length_is(11)?;
         let what = apdu.p1;
         if matches!(what, LOAD | UNLOAD) && self.profile.pin_for_load && !self.session.pin_verified
         {
@@ -150,10 +140,6 @@ impl Purse {
 
     /// `80 52`: the end of a load.
     pub(super) fn credit(&mut self, apdu: &Apdu, started: Option<Started>) -> Answer {
-        if apdu.p1 != 0 || apdu.p2 != 0 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(11)?;
         let started = started
             .filter(|started| started.what == LOAD)
             .ok_or(0x6985_u16)?;
@@ -191,15 +177,14 @@ impl Purse {
 
     /// `80 54`: the end of a purchase, a composite purchase or an unload.
     pub(super) fn debit(&mut self, apdu: &Apdu, started: Option<Started>) -> Answer {
-        match (apdu.p1, apdu.p2) {
-            (0x01, 0) => self.debit_purchase(apdu, started),
-            (0x03, 0) => self.debit_unload(apdu, started),
-            _ => Err(0x6A86),
+        if apdu.p1 == 1 {
+            self.debit_purchase(apdu, started)
+        } else {
+            self.debit_unload(apdu, started)
         }
     }
 
     fn debit_purchase(&mut self, apdu: &Apdu, started: Option<Started>) -> Answer {
-        apdu.length_is(15)?;
         let started = started
             .filter(|started| matches!(started.what, PURCHASE | COMPOSITE))
             .ok_or(0x6985_u16)?;
@@ -247,7 +232,6 @@ impl Purse {
     }
 
     fn debit_unload(&mut self, apdu: &Apdu, started: Option<Started>) -> Answer {
-        apdu.length_is(11)?;
         let started = started
             .filter(|started| started.what == UNLOAD)
             .ok_or(0x6985_u16)?;
@@ -315,12 +299,6 @@ impl Purse {
     /// `80 DC`: a record that waits for the debit.
     pub(super) fn cache(&mut self, apdu: &Apdu, started: Option<Started>) -> Answer {
         let sfi = apdu.p2 >> 3;
-        if apdu.p2 & 7 != 0 {
-            return Err(0x6A86);
-        }
-        if apdu.data.is_empty() {
-            return Err(0x6700);
-        }
         let mut started = started
             .filter(|started| started.what == COMPOSITE)
             .ok_or(0x6985_u16)?;
@@ -345,8 +323,11 @@ impl Purse {
                 if apdu.p1 != 0 {
                     return Err(0x6A86);
                 }
-                apdu.length_is(*record_len)?;
-                Ok(None)
+                if apdu.data.len() == *record_len {
+                    Ok(None)
+                } else {
+                    Err(0x6A80)
+                }
             }
             File::Linear {
                 records,
@@ -354,7 +335,7 @@ impl Purse {
                 ..
             } => {
                 if apdu.data.len() > *record_max {
-                    return Err(0x6700);
+                    return Err(0x6A80);
                 }
                 if sfi != 0x1A {
                     return usize::from(apdu.p1)
@@ -379,10 +360,6 @@ impl Purse {
 
     /// `80 5A`: the proof of the last transaction.
     pub(super) fn prove(&self, apdu: &Apdu) -> Answer {
-        if apdu.p1 != 0 {
-            return Err(0x6A86);
-        }
-        apdu.length_is(2)?;
         let wanted = u16::from_be_bytes([apdu.data[0], apdu.data[1]]);
         match &self.state.proof {
             Some(proof) if proof.kind == apdu.p2 && proof.sequence == wanted => {
