@@ -19,7 +19,13 @@ use std::collections::BTreeMap;
 
 use crate::cipher::{self, Algorithm};
 
+pub mod profile;
+pub mod sequence;
+
 mod pay;
+
+#[cfg(test)]
+mod tests;
 
 /// Two bytes of status word.
 pub type Sw = u16;

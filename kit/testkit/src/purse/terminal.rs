@@ -56,7 +56,9 @@ pub enum Spoil {
 }
 
 impl Spoil {
-    fn apply(&self, mut command: Vec<u8>) -> Vec<u8> {
+    /// Applies it.
+    #[must_use]
+    pub fn apply(&self, mut command: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Flip(at, mask) => {
                 if let Some(byte) = command.get_mut(*at) {
