@@ -21,6 +21,8 @@
 //! | which failures count together | MAC2 of loads, MAC1 of purchases and secure messaging, three each |
 //! | what the last failure answers | `9303`, the lock is in force at once |
 //! | what sets the count back | a success of the same kind |
+//! | a transaction initialised on one channel after another channel moved the money | `6985` |
+//! | what MANAGE CHANNEL, GET RESPONSE and a SELECT that finds nothing do | end an initialisation too |
 
 use std::collections::BTreeMap;
 
@@ -174,7 +176,9 @@ pub struct Purse {
     pub profile: Profile,
     /// What it remembers.
     pub state: State,
+    /// The session of the channel that a command came on, while it is served.
     session: Session,
+    channels: BTreeMap<u8, Session>,
     seen: Vec<u8>,
 }
 
@@ -199,6 +203,7 @@ impl Purse {
             profile,
             state,
             session: Session::default(),
+            channels: BTreeMap::from([(0, Session::default())]),
             seen: Vec::new(),
         }
     }
@@ -206,17 +211,20 @@ impl Purse {
     /// Loss of power.
     pub fn reset(&mut self) {
         self.session = Session::default();
+        self.channels = BTreeMap::from([(0, Session::default())]);
     }
 
     /// Answers a command; `seen` is what the card answered to it, for its random numbers only.
-    pub fn apdu(&mut self, command: &[u8], seen: &[u8]) -> Vec<u8> {
+    ///
+    /// None when the command goes to another application, of which this model knows nothing.
+    pub fn apdu(&mut self, command: &[u8], seen: &[u8]) -> Option<Vec<u8>> {
         self.seen = seen.to_vec();
-        let (mut out, sw) = match self.answer(command) {
-            Ok(data) => (data, 0x9000),
+        let (mut out, sw) = match self.answer(command)? {
+            Ok(data) => (data, 0x9000_u16),
             Err(sw) => (Vec::new(), sw),
         };
         out.extend(sw.to_be_bytes());
-        out
+        Some(out)
     }
 
     /// `len` random bytes that the card's answer shows at `offset`.
@@ -226,22 +234,63 @@ impl Purse {
             .collect()
     }
 
-    fn answer(&mut self, bytes: &[u8]) -> Answer {
+    /// What no application decides: the class's channel, and the channels themselves.
+    fn answer(&mut self, bytes: &[u8]) -> Option<Answer> {
+        let Some(mut apdu) = Apdu::cut(bytes) else {
+            return Some(Err(0x6700));
+        };
+        let Some((channel, plain)) = channel_of(apdu.cla) else {
+            return Some(Err(0x6E00));
+        };
+        apdu.cla = plain;
+        let Some(session) = self.channels.get(&channel) else {
+            return Some(Err(0x6881));
+        };
+        self.session = session.clone();
         let challenge = self.session.challenge.take();
         let started = self.session.started.take();
-        let Some(apdu) = Apdu::cut(bytes) else {
-            return Err(0x6700);
+        let answer = match (apdu.cla, apdu.ins) {
+            (0x00, 0xC0) => Some(Err(0x6985)),
+            (0x00, 0xA4) if apdu.p1 == 4 => self.select(&apdu),
+            (0x00, 0x70) => {
+                self.channels.insert(channel, self.session.clone());
+                return Some(self.manage_channel(&apdu));
+            }
+            _ if !self.session.selected => None,
+            _ => Some(self.serve(&apdu, challenge, started)),
         };
-        if apdu.cla == 0x00 && apdu.ins == 0xA4 {
-            return self.select(&apdu);
+        self.channels.insert(channel, self.session.clone());
+        answer
+    }
+
+    fn manage_channel(&mut self, apdu: &Apdu) -> Answer {
+        match (apdu.p1, apdu.p2) {
+            (0, 0) => {
+                let free = (0..20).find(|channel| !self.channels.contains_key(channel));
+                let free = free.ok_or(0x6881_u16)?;
+                self.channels.insert(free, Session::default());
+                Ok(vec![free])
+            }
+            (0x80, 1..20) => match self.channels.remove(&apdu.p2) {
+                Some(_) => Ok(Vec::new()),
+                None => Err(0x6200),
+            },
+            (0x80, 20..) => Err(0x6881),
+            _ => Err(0x6A86),
         }
-        if !self.session.selected {
-            return Err(0x6985);
-        }
-        form::check(&apdu)?;
-        self.may_serve(&apdu)?;
+    }
+
+    /// What the selected purse answers.
+    fn serve(
+        &mut self,
+        apdu: &Apdu,
+        challenge: Option<Vec<u8>>,
+        started: Option<Started>,
+    ) -> Answer {
+        form::check(apdu)?;
+        self.may_serve(apdu)?;
         let before = self.clone();
-        let answer = self.act(&apdu, challenge, started);
+        let answer = self.act(apdu, challenge, started);
         if matches!(answer, Err(sw) if sw >> 8 == 0x6C) {
             // A wrong Le is found before anything is done.
             (self.state, self.session) = (before.state, before.session);
@@ -286,19 +335,25 @@ impl Purse {
         }
     }
 
-    fn select(&mut self, apdu: &Apdu) -> Answer {
-        if apdu.p1 != 0x04 || apdu.p2 != 0x00 {
-            return Err(0x6A86);
+    fn select(&mut self, apdu: &Apdu) -> Option<Answer> {
+        if !matches!(apdu.p2, 0 | 2) {
+            return Some(Err(0x6A86));
         }
         if apdu.data.len() > 16 {
-            return Err(0x6700);
+            return Some(Err(0x6700));
         }
-        if apdu.data.is_empty() || !self.profile.aid.starts_with(&apdu.data) {
-            return Err(0x6A82);
+        let issuer = [0xA0, 0, 0, 0x01, 0x51, 0, 0, 0];
+        if apdu.p2 == 0 && issuer.starts_with(&apdu.data) {
+            self.session = Session::default();
+            return None;
+        }
+        let is_next = apdu.p2 == 2 && self.session.selected;
+        if is_next || !self.profile.aid.starts_with(&apdu.data) {
+            return Some(Err(0x6A82));
         }
         match self.state.life {
-            Life::CardBlocked => return Err(0x6A81),
-            Life::Locked => return Err(0x9303),
+            Life::CardBlocked => return Some(Err(0x6A81)),
+            Life::Locked => return Some(Err(0x9303)),
             Life::Open | Life::Blocked => {}
         }
         self.session = Session {
@@ -306,9 +361,9 @@ impl Purse {
             ..Session::default()
         };
         if self.state.life == Life::Blocked {
-            return Err(0x6283);
+            return Some(Err(0x6283));
         }
-        Ok(self.fci())
+        Some(Ok(self.fci()))
     }
 
     fn fci(&self) -> Vec<u8> {
@@ -355,6 +410,16 @@ impl Purse {
             Algorithm::Tdes => cipher::xor(&key[..8], &key[8..]),
             Algorithm::Sm4 => key.to_vec(),
         }
+    }
+}
+
+/// The channel of a class byte, and the class without it.
+fn channel_of(cla: u8) -> Option<(u8, u8)> {
+    match cla {
+        0x00..=0x07 | 0x80..=0x87 => Some((cla & 0x03, cla & 0x84)),
+        0x40..=0x4F | 0xC0..=0xCF => Some((4 + (cla & 0x0F), cla & 0x80)),
+        0x60..=0x6F | 0xE0..=0xEF => Some((4 + (cla & 0x0F), cla & 0x80 | 0x04)),
+        _ => None,
     }
 }
 

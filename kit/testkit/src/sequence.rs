@@ -27,7 +27,37 @@ pub fn dialogue() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(vec![Step::Reset, Step::Raw(select())]),
         1 => Just(vec![Step::Raw(select())]),
         1 => Just(vec![Step::Reset]),
+        2 => two_channels(),
     ]
+}
+
+/// A second channel beside the basic one, each in the middle of something.
+fn two_channels() -> impl Strategy<Value = Vec<Step>> {
+    let open = Step::Raw(vec![0x00, 0x70, 0x00, 0x00, 0x01]);
+    let close = Step::Raw(vec![0x00, 0x70, 0x80, 0x01]);
+    (
+        transaction(),
+        transaction(),
+        vec(any::<bool>(), 12),
+        any::<bool>(),
+    )
+        .prop_map(move |(one, other, turns, closes)| {
+            let mut steps = vec![open.clone(), on(Step::Raw(select()))];
+            let (mut one, mut other) = (one.into_iter(), other.into_iter().map(on));
+            for turn in turns {
+                steps.extend(if turn { one.next() } else { other.next() });
+            }
+            steps.extend(one);
+            steps.extend(other);
+            if closes {
+                steps.push(close.clone());
+            }
+            steps
+        })
+}
+
+fn on(step: Step) -> Step {
+    Step::On(1, Box::new(step))
 }
 
 /// SELECT of the e-purse.

@@ -116,6 +116,23 @@ impl Purse {
         Ok(answer)
     }
 
+    /// Whether another channel got in between since the initialisation.
+    fn still_next(&self, started: &Started) -> Result<(), Sw> {
+        let (sequence, fits) = match started.what {
+            LOAD => (
+                self.state.online,
+                self.state.value + started.amount <= self.profile.balance_max,
+            ),
+            UNLOAD => (self.state.online, started.amount <= self.state.value),
+            _ => (self.state.offline, started.amount <= self.spendable()),
+        };
+        if sequence == started.sequence && fits {
+            Ok(())
+        } else {
+            Err(0x6985)
+        }
+    }
+
     /// The session key of a load or an unload.
     pub(super) fn online_key(&self, started: &Started) -> Vec<u8> {
         let block = [
@@ -143,6 +160,7 @@ impl Purse {
         let started = started
             .filter(|started| started.what == LOAD)
             .ok_or(0x6985_u16)?;
+        self.still_next(&started)?;
         let when = &apdu.data[..7];
         let mac2 = &apdu.data[7..];
         let statement = [
@@ -188,6 +206,7 @@ impl Purse {
         let started = started
             .filter(|started| matches!(started.what, PURCHASE | COMPOSITE))
             .ok_or(0x6985_u16)?;
+        self.still_next(&started)?;
         let terminal_sequence = &apdu.data[..4];
         let when = &apdu.data[4..11];
         let mac1 = &apdu.data[11..];
@@ -235,6 +254,7 @@ impl Purse {
         let started = started
             .filter(|started| started.what == UNLOAD)
             .ok_or(0x6985_u16)?;
+        self.still_next(&started)?;
         let when = &apdu.data[..7];
         let mac2 = &apdu.data[7..];
         let statement = [

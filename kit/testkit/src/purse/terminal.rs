@@ -3,6 +3,8 @@
 //! [`Terminal`] remembers the last initialisation and the last challenge that it saw answered, and
 //! so turns a [`Step`] into the bytes of a command. A step may ask for a wrong MAC.
 
+use std::collections::BTreeMap;
+
 use super::care::messaging_mac;
 use super::profile::Profile;
 use super::{Purse, Started, money};
@@ -40,6 +42,8 @@ pub enum Step {
     External(u8, bool),
     /// Another step with something about its bytes wrong.
     Spoiled(Box<Self>, Spoil),
+    /// Another step on a logical channel, 1 to 3.
+    On(u8, Box<Self>),
     /// Loss of power.
     Reset,
 }
@@ -80,6 +84,8 @@ pub struct Terminal {
     challenge: Vec<u8>,
     sequence: u16,
     terminal_sequence: u32,
+    /// What it remembers of other channels.
+    others: BTreeMap<u8, Self>,
 }
 
 /// Spoils the last byte.
@@ -111,6 +117,7 @@ impl Terminal {
             challenge: vec![0; 8],
             sequence: 0,
             terminal_sequence: 0,
+            others: BTreeMap::new(),
         }
     }
 
@@ -177,12 +184,32 @@ impl Terminal {
                 command([0x00, 0x82, 0x00, *index], &sealed)
             }
             Step::Spoiled(step, spoil) => spoil.apply(self.command(step)?),
+            Step::On(channel, step) => {
+                let profile = self.profile.clone();
+                let other = self
+                    .others
+                    .entry(*channel)
+                    .or_insert_with(|| Self::new(profile));
+                let mut command = other.command(step)?;
+                if let Some(class) = command.first_mut() {
+                    *class |= channel;
+                }
+                command
+            }
             Step::Reset => return None,
         })
     }
 
     /// Takes in what the card answered.
     pub fn saw(&mut self, command: &[u8], answer: &[u8]) {
+        if let Some(class) = command.first()
+            && let Some(other) = self.others.get_mut(&(class & 0x03))
+        {
+            let mut command = command.to_vec();
+            command[0] &= !0x03;
+            other.saw(&command, answer);
+            return;
+        }
         let Some((data, [0x90, 0x00])) = answer.split_last_chunk::<2>() else {
             return;
         };

@@ -23,7 +23,11 @@ fn play(purse: &mut Purse, script: &str) {
     {
         let (left, answer) = line.split_once("->").unwrap();
         let (command, seen) = left.split_once('|').unwrap_or((left, ""));
-        assert_eq!(purse.apdu(&hex(command), &hex(seen)), hex(answer), "{line}");
+        assert_eq!(
+            purse.apdu(&hex(command), &hex(seen)),
+            Some(hex(answer)),
+            "{line}"
+        );
     }
 }
 
@@ -88,7 +92,7 @@ fn the_full_chain_vectors_in_both_algorithm_sets() {
         let debit = format!("805401000F 00000101 20250601 080000 {mac1} 08");
         assert_eq!(
             purse.apdu(&hex(&debit), &[]),
-            hex(&format!("{answer} 9000")),
+            Some(hex(&format!("{answer} 9000"))),
             "{algorithm:?}"
         );
     }
@@ -117,7 +121,7 @@ fn the_load_of_the_full_chain_vectors() {
 
 fn drive(purse: &mut Purse, terminal: &mut Terminal, step: &Step, seen: &[u8]) -> Vec<u8> {
     let command = terminal.command(step).unwrap();
-    let answer = purse.apdu(&command, seen);
+    let answer = purse.apdu(&command, seen).unwrap();
     terminal.saw(&command, &answer);
     answer
 }
@@ -194,7 +198,9 @@ proptest::proptest! {
                 continue;
             };
             let before = purse.state.clone();
-            let answer = purse.apdu(&command, &seen);
+            let Some(answer) = purse.apdu(&command, &seen) else {
+                continue;
+            };
             terminal.saw(&command, &answer);
             proptest::prop_assert!((0..=100_000).contains(&purse.state.value));
             if purse.state.value != before.value {
