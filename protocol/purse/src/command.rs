@@ -1,6 +1,8 @@
 //! One type per command of the e-purse, and [`Request`], whichever it is.
 //!
 //! What is here: how each command and its answer lie in bytes, and what its status words mean.
+//! Le is looked at only where it says what is asked for; an Le that does not fit the answer is
+//! answered `6CXX` by the card once it knows the answer.
 //! What is not here: what a card does (`tongtu-card`), what a terminal decides. GET RESPONSE and
 //! SELECT belong to the card as a whole.
 
@@ -13,14 +15,17 @@ mod access;
 mod file;
 mod value;
 
+pub(crate) use value::SPECS;
+
 pub use access::{
     BlockApplication, BlockCard, ChangePin, ExternalAuthenticate, GetChallenge,
     InternalAuthenticate, Pin, PinError, ReloadPin, UnblockApplication, UnblockPin, VerifyPin,
 };
 pub use file::{AppendRecord, ReadBinary, ReadRecord, RecordBy, Sfi, UpdateBinary, UpdateRecord};
 pub use value::{
-    BalanceKind, CreditForLoad, Debit, DebitAnswer, DebitForUnload, GetBalance, GetProof,
-    InitComposite, InitLoad, InitPurchase, InitUnload, LoadInit, Proof, PurchaseInit, UpdateCache,
+    BalanceKind, CreditForLoad, Debit, DebitAnswer, DebitData, DebitForUnload, GetBalance,
+    GetProof, HostMac, InitComposite, InitData, InitLoad, InitPurchase, InitUnload, LoadInit,
+    Proof, PurchaseInit, UpdateCache,
 };
 
 /// Class of commands with secure messaging, interindustry and proprietary.
@@ -75,27 +80,12 @@ const fn length<C: CardCommand>(command: &Command, expected: &'static str) -> Ma
     }
 }
 
-/// The data field as exactly `N` bytes; Le must be absent, 00, or the length of the answer.
+/// The data field as exactly `N` bytes.
 fn exactly<C: CardCommand, const N: usize>(
     command: &Command,
-    answer: u8,
     expected: &'static str,
 ) -> Result<[u8; N], Malformed> {
-    le::<C>(command, answer, expected)?;
     <[u8; N]>::try_from(&command.data[..]).map_err(|_| length::<C>(command, expected))
-}
-
-/// Refuses an Le that is neither absent, 00, nor the length of the answer.
-fn le<C: CardCommand>(
-    command: &Command,
-    answer: u8,
-    expected: &'static str,
-) -> Result<(), Malformed> {
-    match command.le.map(tongtu_apdu::Le::byte) {
-        None | Some(0) => Ok(()),
-        Some(le) if le == answer => Ok(()),
-        Some(_) => Err(length::<C>(command, expected)),
-    }
 }
 
 /// Reads an answer that must be empty.
@@ -121,11 +111,13 @@ macro_rules! rows {
         tongtu_apdu::status_rows! {
             OK => "done", "正常";
             CLA_NOT_SUPPORTED => "not the class of this command", "CLA 错误";
+            FUNCTION_NOT_SUPPORTED => "the card is blocked", "卡片已锁定";
+            PERMANENTLY_LOCKED => "the application is permanently locked, or is now",
+                "应用永久锁定";
             WRONG_P1P2 => "P1 P2 wrong", "P1、P2 错误";
-            WRONG_LENGTH => "Lc or Le wrong", "长度错误";
-            PERMANENTLY_LOCKED => "the application is permanently locked", "应用永久锁定";
-            CONDITIONS => "the application is blocked, or the command is out of order",
-                "应用锁定，或命令次序错误";
+            WRONG_LENGTH => "Lc wrong, or Le missing", "长度错误";
+            CONDITIONS => "the application is blocked, the command is out of order, or the \
+                card's rules forbid it", "应用锁定、命令次序错误或卡片规则不允许";
             $($own)*
         }
     };

@@ -47,7 +47,7 @@ pub enum Node {
     /// A tag with a value of bytes.
     Object(Tag, Vec<u8>),
     /// A tag with objects below it.
-    Template(Tag, Vec<Node>),
+    Template(Tag, Vec<Self>),
     /// So many zero bytes.
     Padding(usize),
 }

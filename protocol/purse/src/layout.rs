@@ -3,6 +3,9 @@
 //! Certainty: the standard's text (JT/T 978.2) could not be read; offsets come from several
 //! public implementations that agree with each other and with real cards.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use tongtu_codec::{Be, Raw, record};
 
 use crate::field::{
@@ -185,6 +188,9 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     Trip::SPEC,
 ];
 
+/// The tables of commands and answers, for the documents.
+pub const COMMAND_SPECS: &[tongtu_codec::RecordSpec] = crate::command::SPECS;
+
 /// Record id of the rail record.
 pub const RAIL_ID: [u8; 2] = [0x27, 0x01];
 /// Record id of the bus record.
@@ -223,11 +229,11 @@ impl RailRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Composite {
     /// Rail, 2701.
-    Rail(alloc::boxed::Box<RailRecord>),
+    Rail(Box<RailRecord>),
     /// Bus, 2702.
-    Bus(alloc::boxed::Box<BusRecord>),
+    Bus(Box<BusRecord>),
     /// Another id or length.
-    Other(alloc::vec::Vec<u8>),
+    Other(Vec<u8>),
 }
 
 impl Composite {
@@ -249,7 +255,7 @@ impl Composite {
 
     /// The bytes.
     #[must_use]
-    pub fn bytes(&self) -> alloc::vec::Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Rail(rail) => rail.encode().expect("every field is as wide as its value"),
             Self::Bus(bus) => bus.encode().expect("every field is as wide as its value"),

@@ -113,24 +113,17 @@ pub fn decipher(key: &BlockKey, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, Decip
     }
 }
 
-/// What INTERNAL and EXTERNAL AUTHENTICATE compute over eight bytes.
+/// What INTERNAL and EXTERNAL AUTHENTICATE compute over eight bytes: one block.
 ///
-/// UNSPECIFIED: for SM4 the eight bytes are completed with `80 00…`, as session keys are, and
-/// the first eight bytes of the result are the cryptogram.
+/// UNSPECIFIED: for SM4 the eight bytes are completed with `80 00…`, as session keys are.
 #[must_use]
-pub fn cryptogram(key: &BlockKey, data: &[u8; 8]) -> [u8; 8] {
-    let mut block = [0; 16];
-    block[..8].copy_from_slice(data);
-    block[8] = 0x80;
-    let len = match key.algorithm() {
-        Algorithm::Tdes => 8,
-        Algorithm::Sm4 => 16,
-    };
-    key.encrypt_blocks(&mut block[..len])
-        .expect("one whole block");
-    let mut out = [0; 8];
-    out.copy_from_slice(&block[..8]);
-    out
+pub fn cryptogram(key: &BlockKey, data: &[u8; 8]) -> Vec<u8> {
+    let mut block = data.to_vec();
+    if key.algorithm() == Algorithm::Sm4 {
+        block.extend([0x80, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    key.encrypt_blocks(&mut block).expect("one whole block");
+    block
 }
 
 #[cfg(test)]
@@ -141,7 +134,10 @@ mod tests {
     use super::*;
 
     fn key(algorithm: Algorithm) -> BlockKey {
-        BlockKey::new(algorithm, core::array::from_fn(|i| 0xD0 + i as u8))
+        BlockKey::new(
+            algorithm,
+            *b"\xD0\xD1\xD2\xD3\xD4\xD5\xD6\xD7\xD8\xD9\xDA\xDB\xDC\xDD\xDE\xDF",
+        )
     }
 
     #[test]

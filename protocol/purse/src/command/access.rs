@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq as _;
-use tongtu_apdu::{CardCommand as _, Command, Malformed};
+use tongtu_apdu::{Command, Malformed};
 use zeroize::Zeroize;
 
 use super::{command, exactly, fixed, length, nothing, parameters, whole, with_mac};
@@ -123,7 +123,7 @@ command! {
     }
 }
 
-/// INTERNAL AUTHENTICATE: `00 88 00 kid 08 data 08`.
+/// INTERNAL AUTHENTICATE: `00 88 00 kid 08 data 08`; the answer is one block, 16 bytes with SM4.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternalAuthenticate {
     /// Which key.
@@ -133,34 +133,41 @@ pub struct InternalAuthenticate {
 }
 
 command! {
-    InternalAuthenticate: "INTERNAL AUTHENTICATE", "内部认证", 0x88, [0x00] -> [u8; 8];
+    InternalAuthenticate: "INTERNAL AUTHENTICATE", "内部认证", 0x88, [0x00] -> Vec<u8>;
     status {
-        REFERENCE_NOT_FOUND => "no such key", "未找到密钥";
+        KEY_INDEX => "no such key", "密钥索引不支持";
     }
     read |c| {
         if c.p1 != 0 {
             return Err(parameters::<Self>(c, "00 and a key reference"));
         }
-        let data = exactly::<Self, 8>(c, 8, "8 bytes")?;
+        let data = exactly::<Self, 8>(c, "8 bytes")?;
         Ok(Self { key: c.p2, data })
     }
-    write |s| { Command::new(0x00, Self::INS, 0, s.key).with_data(s.data).with_le(8) }
-    answer |data| { whole::<Self, 8>("cryptogram", data) }
+    write |s| { Command::new(0x00, Self::INS, 0, s.key).with_data(s.data).with_le(0) }
+    answer |data| {
+        if data.len() == 16 {
+            return Ok(data.to_vec());
+        }
+        whole::<Self, 8>("cryptogram", data).map(|cryptogram| cryptogram.to_vec())
+    }
 }
 
-/// EXTERNAL AUTHENTICATE: `00 82 00 kid 08 cryptogram`, over the challenge just taken.
+/// EXTERNAL AUTHENTICATE: `00 82 00 kid 08 cryptogram`, over the 8-byte challenge just taken.
+///
+/// Form: one block ([`crate::secure::cryptogram`]), so Lc is 08 with 3DES and 10 with SM4.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalAuthenticate {
     /// Which key.
     pub key: u8,
-    /// The challenge, enciphered; of a 4-byte challenge with four zero bytes behind it.
-    pub cryptogram: [u8; 8],
+    /// The challenge, enciphered.
+    pub cryptogram: Vec<u8>,
 }
 
 command! {
     ExternalAuthenticate: "EXTERNAL AUTHENTICATE", "外部认证", 0x82, [0x00] -> ();
     status {
-        REFERENCE_NOT_FOUND => "no such key", "未找到密钥";
+        KEY_INDEX => "no such key", "密钥索引不支持";
         AUTH_BLOCKED => "too many failures", "认证方法锁定";
         AUTH_FAILED => "63CX: wrong cryptogram, X tries left", "认证失败，还可试 X 次";
     }
@@ -168,10 +175,12 @@ command! {
         if c.p1 != 0 {
             return Err(parameters::<Self>(c, "00 and a key reference"));
         }
-        let cryptogram = exactly::<Self, 8>(c, 0, "8 bytes")?;
-        Ok(Self { key: c.p2, cryptogram })
+        if !matches!(c.data.len(), 8 | 16) {
+            return Err(length::<Self>(c, "one block"));
+        }
+        Ok(Self { key: c.p2, cryptogram: c.data.clone() })
     }
-    write |s| { Command::new(0x00, Self::INS, 0, s.key).with_data(s.cryptogram) }
+    write |s| { Command::new(0x00, Self::INS, 0, s.key).with_data(&s.cryptogram[..]) }
     answer |data| { nothing::<Self>(data) }
 }
 
@@ -191,7 +200,6 @@ command! {
     }
     read |c| {
         fixed::<Self>(c, [0, 0], "00 00")?;
-        super::le::<Self>(c, 0, "2 to 6 bytes")?;
         let pin = Pin::new(&c.data).map_err(|_| length::<Self>(c, "2 to 6 bytes"))?;
         Ok(Self { pin })
     }
@@ -219,7 +227,6 @@ command! {
     read |c| {
         let expected = "old PIN, FF, new PIN";
         fixed::<Self>(c, [1, 0], "01 00")?;
-        super::le::<Self>(c, 0, expected)?;
         if !(5..=13).contains(&c.data.len()) {
             return Err(length::<Self>(c, expected));
         }
@@ -251,12 +258,11 @@ command! {
     ReloadPin: "RELOAD PIN", "重装个人密码", 0x5E, [0x80] -> ();
     status {
         REFERENCE_NOT_FOUND => "the card has no PIN or no key for it", "卡上没有密码或密钥";
-        MAC_INVALID => "the MAC is wrong", "MAC 无效";
+        SM_INCORRECT => "the MAC is wrong", "安全报文数据项不正确";
     }
     read |c| {
         let expected = "a PIN and a MAC";
         fixed::<Self>(c, [0, 0], "00 00")?;
-        super::le::<Self>(c, 0, expected)?;
         with_mac(&c.data)
             .and_then(|(mut pin, mac)| {
                 let read = Pin::new(&pin).ok();
@@ -293,7 +299,6 @@ command! {
     read |c| {
         let expected = "one enciphered block and a MAC";
         fixed::<Self>(c, [0, 1], "00 01")?;
-        super::le::<Self>(c, 0, expected)?;
         match with_mac(&c.data) {
             Some((enciphered, mac)) if matches!(enciphered.len(), 8 | 16) => {
                 Ok(Self { enciphered, mac })
@@ -328,7 +333,7 @@ command! {
             (0, 1) => true,
             _ => return Err(parameters::<Self>(c, "00 and 00 or 01")),
         };
-        let mac = exactly::<Self, 4>(c, 0, "a MAC")?;
+        let mac = exactly::<Self, 4>(c, "a MAC")?;
         Ok(Self { permanently, mac })
     }
     write |s| {
@@ -351,7 +356,7 @@ command! {
     }
     read |c| {
         fixed::<Self>(c, [0, 0], "00 00")?;
-        exactly::<Self, 4>(c, 0, "a MAC").map(|mac| Self { mac })
+        exactly::<Self, 4>(c, "a MAC").map(|mac| Self { mac })
     }
     write |s| { Command::new(0x84, Self::INS, 0, 0).with_data(s.mac) }
     answer |data| { nothing::<Self>(data) }
@@ -371,7 +376,7 @@ command! {
     }
     read |c| {
         fixed::<Self>(c, [0, 0], "00 00")?;
-        exactly::<Self, 4>(c, 0, "a MAC").map(|mac| Self { mac })
+        exactly::<Self, 4>(c, "a MAC").map(|mac| Self { mac })
     }
     write |s| { Command::new(0x84, Self::INS, 0, 0).with_data(s.mac) }
     answer |data| { nothing::<Self>(data) }

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use tongtu_apdu::{CardCommand as _, Command, Le, Malformed};
+use tongtu_apdu::{Command, Le, Malformed};
 
 use super::{command, length, nothing, parameters, with_mac};
 use crate::proof::Code;
 
-/// A short file identifier, 1 to 31 (no card of this field has file 31).
+/// A short file identifier (SFI) of five bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sfi(u8);
 
@@ -27,14 +27,10 @@ impl Sfi {
     /// Trip records (乘车明细).
     pub const TRIPS: Self = Self(0x1E);
 
-    /// A file identifier, if it is 1 to 31.
+    /// The file that the low five bits name; no card has a file 0 or 31.
     #[must_use]
-    pub const fn new(sfi: u8) -> Option<Self> {
-        if sfi == 0 || sfi > 31 {
-            None
-        } else {
-            Some(Self(sfi))
-        }
+    pub const fn new(sfi: u8) -> Self {
+        Self(sfi & 0x1F)
     }
 
     /// The number.
@@ -56,13 +52,15 @@ impl core::fmt::Debug for Sfi {
 }
 
 const BINARY: &str = "P1 80 + SFI";
-const RECORD: &str = "a record number, and SFI * 8 + 4";
+const RECORD: &str = "a record number and SFI * 8 + 4, or a record id and SFI * 8";
 
 /// SFI of a command on a transparent file, or the error.
 fn binary_sfi<C: tongtu_apdu::CardCommand>(command: &Command) -> Result<Sfi, Malformed> {
-    Sfi::new(command.p1 & 0x1F)
-        .filter(|_| command.p1 & 0xE0 == 0x80)
-        .ok_or_else(|| parameters::<C>(command, BINARY))
+    if command.p1 & 0xE0 == 0x80 {
+        Ok(Sfi::new(command.p1))
+    } else {
+        Err(parameters::<C>(command, BINARY))
+    }
 }
 
 /// READ BINARY: `00 B0 (80+SFI) offset Le`; Le 00 asks for all from the offset on.
@@ -115,7 +113,6 @@ fn update_data<C: tongtu_apdu::CardCommand>(
     command: &Command,
 ) -> Result<(Vec<u8>, Option<Code>), Malformed> {
     let expected = "data, with class 04 and a MAC";
-    super::le::<C>(command, 0, expected)?;
     let (data, mac) = if command.cla == 0x04 {
         with_mac(&command.data)
             .map(|(data, mac)| (data, Some(mac)))
@@ -143,8 +140,7 @@ command! {
         FILE_TYPE => "a file of records", "不是二进制文件";
         SECURITY_STATUS => "the file is only updated otherwise", "写权限不满足";
         SM_INCORRECT => "the MAC is wrong, or there was no challenge", "安全报文数据项不正确";
-        WRONG_OFFSET => "the offset is outside the file", "偏移量错误";
-        NO_ROOM => "the data run over the end of the file", "超出文件长度";
+        WRONG_OFFSET => "the data do not lie inside the file", "偏移量错误";
     }
     read |c| {
         let sfi = binary_sfi::<Self>(c)?;
@@ -155,13 +151,35 @@ command! {
     answer |data| { nothing::<Self>(data) }
 }
 
-/// How READ RECORD names a record.
+/// How a command names a record.
+///
+/// UNSPECIFIED: what the identifier is; we take the low byte of the record id, its byte 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordBy {
     /// By number, 1 the first or the newest.
     Number(u8),
-    /// By identifier; of a composite record the low byte of its id.
+    /// By identifier.
     Id(u8),
+}
+
+impl RecordBy {
+    /// P1 and the low bits of P2.
+    const fn parameters(self) -> (u8, u8) {
+        match self {
+            Self::Number(number) => (number, 4),
+            Self::Id(id) => (id, 0),
+        }
+    }
+}
+
+/// SFI and record of a command, or the error.
+fn record_of<C: tongtu_apdu::CardCommand>(command: &Command) -> Result<(Sfi, RecordBy), Malformed> {
+    let record = match command.p2 & 7 {
+        4 => RecordBy::Number(command.p1),
+        0 => RecordBy::Id(command.p1),
+        _ => return Err(parameters::<C>(command, RECORD)),
+    };
+    Ok((Sfi::new(command.p2 >> 3), record))
 }
 
 /// READ RECORD: `00 B2 number (SFI*8+4) Le`, or by identifier `00 B2 id (SFI*8) Le`.
@@ -184,22 +202,14 @@ command! {
         RECORD_NOT_FOUND => "no such record", "未找到记录";
     }
     read |c| {
-        let sfi = Sfi::new(c.p2 >> 3).ok_or_else(|| parameters::<Self>(c, RECORD))?;
-        let record = match (c.p2 & 7, c.p1) {
-            (4, number @ 1..) => RecordBy::Number(number),
-            (0, id) => RecordBy::Id(id),
-            _ => return Err(parameters::<Self>(c, RECORD)),
-        };
+        let (sfi, record) = record_of::<Self>(c)?;
         match (c.le, &c.data[..]) {
             (Some(le), []) => Ok(Self { sfi, record, le }),
             _ => Err(length::<Self>(c, "Le and no data")),
         }
     }
     write |s| {
-        let (p1, mode) = match s.record {
-            RecordBy::Number(number) => (number, 4),
-            RecordBy::Id(id) => (id, 0),
-        };
+        let (p1, mode) = s.record.parameters();
         Command::new(0x00, Self::INS, p1, s.sfi.in_p2() | mode).with_le(s.le.byte())
     }
     answer |data| { Ok(data.to_vec()) }
@@ -210,8 +220,8 @@ command! {
 pub struct UpdateRecord {
     /// The file.
     pub sfi: Sfi,
-    /// The record's number.
-    pub number: u8,
+    /// Which record.
+    pub record: RecordBy,
     /// The whole new record.
     pub data: Vec<u8>,
     /// The MAC, with secure messaging.
@@ -222,21 +232,20 @@ command! {
     UpdateRecord: "UPDATE RECORD", "修改记录", 0xDC, [0x00, 0x04] -> ();
     status {
         NOT_FOUND => "no such file", "未找到文件";
-        FILE_TYPE => "not a file of records", "不是记录文件";
+        FILE_TYPE => "not a linear file of records", "不是线性记录文件";
+        RECORD_NOT_FOUND => "no such record", "未找到记录";
         SECURITY_STATUS => "the file is only updated otherwise", "写权限不满足";
         SM_INCORRECT => "the MAC is wrong, or there was no challenge", "安全报文数据项不正确";
-        RECORD_NOT_FOUND => "no such record", "未找到记录";
-        WRONG_DATA => "not a record of this length or id", "记录长度或标识不符";
-        NO_ROOM => "the file has no room for a longer record", "存储空间不足";
     }
     read |c| {
-        let sfi = Sfi::new(c.p2 >> 3)
-            .filter(|_| c.p2 & 7 == 4 && c.p1 != 0)
-            .ok_or_else(|| parameters::<Self>(c, RECORD))?;
+        let (sfi, record) = record_of::<Self>(c)?;
         let (data, mac) = update_data::<Self>(c)?;
-        Ok(Self { sfi, number: c.p1, data, mac })
+        Ok(Self { sfi, record, data, mac })
     }
-    write |s| { update_command(s.mac, Self::INS, s.number, s.sfi.in_p2() | 4, &s.data) }
+    write |s| {
+        let (p1, mode) = s.record.parameters();
+        update_command(s.mac, Self::INS, p1, s.sfi.in_p2() | mode, &s.data)
+    }
     answer |data| { nothing::<Self>(data) }
 }
 
@@ -258,13 +267,13 @@ command! {
         FILE_TYPE => "not a file of records", "不是记录文件";
         SECURITY_STATUS => "the file is only updated otherwise", "写权限不满足";
         SM_INCORRECT => "the MAC is wrong, or there was no challenge", "安全报文数据项不正确";
-        WRONG_DATA => "not a record of this length", "记录长度不符";
         NO_ROOM => "the file is full", "存储空间不足";
     }
     read |c| {
-        let sfi = Sfi::new(c.p2 >> 3)
-            .filter(|_| c.p2 & 7 == 0 && c.p1 == 0)
-            .ok_or_else(|| parameters::<Self>(c, "P1 00 and SFI * 8"))?;
+        if c.p1 != 0 || c.p2 & 7 != 0 {
+            return Err(parameters::<Self>(c, "P1 00 and SFI * 8"));
+        }
+        let sfi = Sfi::new(c.p2 >> 3);
         let (data, mac) = update_data::<Self>(c)?;
         Ok(Self { sfi, data, mac })
     }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use tongtu_apdu::{CardCommand as _, Command};
+use tongtu_apdu::Command;
 use tongtu_codec::{Be, Raw, record};
 
 use super::{Sfi, command, exactly, fixed, length, nothing, parameters, whole};
@@ -53,7 +53,9 @@ command! {
             .into_iter()
             .find(|kind| (c.p1, c.p2) == (kind.p1(), 2))
             .ok_or_else(|| parameters::<Self>(c, "00 to 03, and 02"))?;
-        exactly::<Self, 0>(c, 4, "no data and Le 04")?;
+        if c.le.is_none() || !c.data.is_empty() {
+            return Err(length::<Self>(c, "Le and no data"));
+        }
         Ok(Self { kind })
     }
     write |s| { Command::new(0x80, Self::INS, s.kind.p1(), 2).with_le(4) }
@@ -147,7 +149,7 @@ macro_rules! init {
             status { $($row)* }
             read |c| {
                 fixed::<Self>(c, [$p1, 2], concat!(stringify!($p1), " and 02"))?;
-                let data = exactly::<Self, 11>(c, $le, INIT)?;
+                let data = exactly::<Self, 11>(c, INIT)?;
                 let InitData { key, amount, terminal } =
                     InitData::decode(&data).expect("eleven bytes of any content");
                 Ok(Self { key, amount, terminal })
@@ -224,7 +226,7 @@ macro_rules! host_mac {
             }
             read |c| {
                 fixed::<Self>(c, [$p1, 0], concat!(stringify!($p1), " and 00"))?;
-                let data = exactly::<Self, 11>(c, 4, "date, time, MAC2: 0B bytes")?;
+                let data = exactly::<Self, 11>(c, "date, time, MAC2: 0B bytes")?;
                 let HostMac { at, mac2 } =
                     HostMac::decode(&data).expect("eleven bytes of any content");
                 Ok(Self { at, mac2 })
@@ -274,7 +276,7 @@ command! {
     }
     read |c| {
         fixed::<Self>(c, [1, 0], "01 and 00")?;
-        let data = exactly::<Self, 15>(c, 8, "terminal sequence, date, time, MAC1: 0F bytes")?;
+        let data = exactly::<Self, 15>(c, "terminal sequence, date, time, MAC1: 0F bytes")?;
         let DebitData { terminal_sequence, at, mac1 } =
             DebitData::decode(&data).expect("fifteen bytes of any content");
         Ok(Self { terminal_sequence, at, mac1 })
@@ -303,18 +305,17 @@ pub struct UpdateCache {
 command! {
     UpdateCache: "UPDATE CAPP DATA CACHE", "更新复合应用数据缓存", 0xDC, [0x80] -> ();
     status {
-        NOT_FOUND => "no such file", "未找到文件";
-        FILE_TYPE => "not a file of records", "不是记录文件";
-        SECURITY_STATUS => "the file is not part of composite purchases", "文件不属于复合应用";
+        NOT_FOUND => "no such file, or it is no part of composite purchases",
+            "未找到文件，或文件不属于复合应用";
         RECORD_NOT_FOUND => "no such record", "未找到记录";
         WRONG_DATA => "id or length byte disagree with the record", "记录标识或长度不符";
         NO_ROOM => "the cache is full", "缓存空间不足";
     }
     read |c| {
-        let sfi = Sfi::new(c.p2 >> 3)
-            .filter(|_| c.p2 & 7 == 0)
-            .ok_or_else(|| parameters::<Self>(c, "a record, and SFI * 8"))?;
-        super::le::<Self>(c, 0, "a record")?;
+        if c.p2 & 7 != 0 {
+            return Err(parameters::<Self>(c, "a record, and SFI * 8"));
+        }
+        let sfi = Sfi::new(c.p2 >> 3);
         if c.data.is_empty() {
             return Err(length::<Self>(c, "a record"));
         }
@@ -346,7 +347,7 @@ command! {
         if c.p1 != 0 {
             return Err(parameters::<Self>(c, "00 and a transaction type"));
         }
-        let sequence = exactly::<Self, 2>(c, 8, "a sequence number: 02 bytes")?;
+        let sequence = exactly::<Self, 2>(c, "a sequence number: 02 bytes")?;
         Ok(Self { kind: Kind(c.p2), sequence: u16::from_be_bytes(sequence) })
     }
     write |s| {
