@@ -1,6 +1,6 @@
 //! One way to any card: a command goes in, an answer comes out.
 //!
-//! Here: the trait, the card in this process, and the two courtesies of ISO 7816-4 that make an answer
+//! Here: the trait, the card in this process, and the two courtesies of ISO/IEC 7816-4 that make an answer
 //! whole. Not here: readers (`pcsc`).
 
 use crate::error::ReaderError;
@@ -89,7 +89,7 @@ fn status(answer: &[u8]) -> Result<(u8, u8), ReaderError> {
 
 /// The class of GET RESPONSE on the logical channel of `cla`, without secure messaging.
 ///
-/// Source: ISO 7816-4 §5.4.1; further channels 4 to 19 carry theirs in the low four bits.
+/// Source: ISO/IEC 7816-4 §5.4.1; further channels 4 to 19 carry theirs in the low four bits.
 fn get_response_class(cla: u8) -> u8 {
     if cla & 0x40 == 0 {
         cla & 0x03

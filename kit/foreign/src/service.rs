@@ -25,7 +25,9 @@ const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 const RUN: &str = "/run/pcscd";
 /// How long a program may take that only asks the service.
 const ASKING: Duration = Duration::from_secs(20);
-/// How often another pair of ports is tried, should others take ours in between.
+/// How long one look for a card may take.
+const WAITING: Duration = Duration::from_secs(5);
+/// How often we try again: another pair of ports, should others take ours in between; another look.
 const ATTEMPTS: usize = 4;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -151,20 +153,21 @@ impl CardService {
 
     /// Waits until there is a card in the reader.
     ///
-    /// # Panics
-    /// If none comes; shows what the service wrote.
-    pub fn wait_for_card(&mut self) {
+    /// # Errors
+    /// What everybody said, if none came.
+    pub fn wait_for_card(&mut self) -> Result<(), String> {
         let args = ["--wait", "--reader", Self::READER, "--atr"];
-        let ran = self.run("opensc-tool", args, b"", ASKING);
-        let ended = self.daemon.ended();
-        assert_eq!(
-            ran.code,
-            0,
-            "no card came: {}{}\npcscd {ended:?}:\n{}",
-            ran.out,
-            ran.err,
-            self.log()
-        );
+        let mut said = String::new();
+        // opensc-tool waits for ever when the card before this one goes while it looks.
+        for _ in 0..ATTEMPTS {
+            let ran = self.run("opensc-tool", args, b"", WAITING);
+            if ran.code == 0 {
+                return Ok(());
+            }
+            said += &format!("{}{}\n", ran.out, ran.err);
+        }
+        let (ended, log) = (self.daemon.ended(), self.log());
+        Err(format!("no card came: {said}pcscd {ended:?}: {log}"))
     }
 
     /// What the service wrote.

@@ -79,7 +79,7 @@ impl Inserted {
             let patience = Patience::once_within(LIMIT);
             serve(address, &mut StubCard, patience, &switch, &mut |_| {})
         });
-        service.wait_for_card();
+        service.wait_for_card().unwrap();
         Some(Self {
             service,
             stop,
