@@ -314,6 +314,16 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// Reads a file of text that may hold other bytes too, or stdin for `-`.
+pub(crate) fn read_lossy(path: &Path) -> Result<String, Failure> {
+    let bytes = if path.as_os_str() == "-" {
+        read_all(&mut io::stdin(), "stdin")?
+    } else {
+        read_file(path)?
+    };
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn read_all(source: &mut dyn Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     source

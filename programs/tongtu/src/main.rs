@@ -1,13 +1,14 @@
 //! `tongtu`: the one program. Parses arguments, calls the crates below, prints.
 //!
 //! What is here: the list of commands and how one is run. Each command is a module of its own
-//! name with one file per verb: [`code`], [`key`], [`docs`], [`completions`]. Common to all of
+//! name with one file per verb: [`code`], [`card`], [`key`], [`docs`], [`completions`]. Common to all of
 //! them are the language ([`lang`]), what is printed ([`report`]), how a run ends ([`exit`]) and
 //! what is read ([`input`]).
 //! What is not here: any rule of the field. Add a command in [`Command`] and its Chinese help in
 //! [`lang::TABLES`]; a test names what is missing.
 
 mod bench;
+mod card;
 mod clock;
 mod code;
 mod completions;
@@ -83,6 +84,9 @@ enum Command {
     /// Ride codes: issue, show, read, verify, conform
     #[command(subcommand)]
     Code(code::Command),
+    /// Cards: a virtual card and reader, reading, APDUs, personalisation, load and payment, traces
+    #[command(subcommand)]
+    Card(card::Command),
     /// Test keys and certificates: roots, issuers, users
     #[command(subcommand)]
     Key(key::Command),
@@ -133,6 +137,7 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args, report),
         Command::Code(command) => code::run(command, report),
+        Command::Card(command) => card::run(command, report),
         Command::Key(command) => key::run(command, report),
         Command::Serve(args) => serve::run(&args, report),
         Command::Terminal(args) => terminal::run(&args, report),

@@ -98,6 +98,15 @@ impl Report {
         self.written(result)
     }
 
+    /// Prints rows in columns, without a header; none is nothing.
+    pub(crate) fn rows<R, C>(&mut self, rows: R) -> Result<(), Failure>
+    where
+        R: IntoIterator<Item = C>,
+        C: IntoIterator<Item = String>,
+    {
+        self.table(&[], rows)
+    }
+
     /// Prints a table; an empty one is nothing.
     pub(crate) fn table<R, C>(&mut self, header: &[&str], rows: R) -> Result<(), Failure>
     where
@@ -108,7 +117,9 @@ impl Report {
         const STYLE: TableStyle = presets::NOTHING;
         let mut table = Table::new();
         table.load_style(STYLE);
-        table.set_header(header.to_vec());
+        if !header.is_empty() {
+            table.set_header(header.to_vec());
+        }
         for row in rows {
             table.add_row(row.into_iter().collect::<Vec<_>>());
         }

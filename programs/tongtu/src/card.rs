@@ -1,0 +1,44 @@
+//! `tongtu card`: one file per verb.
+//!
+//! Common to the verbs: where the card is ([`place`]), the virtual card in a file ([`virtual_card`]),
+//! what a dialogue says in words ([`dialogue`]). Rules of cards are in the crates below.
+
+pub(crate) mod apdu;
+mod dialogue;
+mod factory;
+mod place;
+mod script;
+pub(crate) mod serve;
+pub(crate) mod trace;
+mod virtual_card;
+
+use clap::Subcommand;
+
+use crate::exit::{Exit, Failure};
+use crate::lang::Row;
+use crate::report::Report;
+
+pub(crate) const HELP: &[Row] = &[(
+    "card",
+    "交通卡：虚拟卡、读卡、APDU、个人化、充值与消费、日志说明",
+)];
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Put a virtual test card into the virtual reader, for every PC/SC program to use
+    Serve(serve::Args),
+    /// Talk to a card: prompt, script, expectations, everything explained
+    Apdu(apdu::Args),
+    /// Recorded dialogues: explain
+    #[command(subcommand)]
+    Trace(trace::Command),
+}
+
+pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(args) => serve::run(&args, report),
+        Command::Apdu(args) => apdu::run(&args, report),
+        Command::Trace(command) => trace::run(command, report),
+    }
+}

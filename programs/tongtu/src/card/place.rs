@@ -1,0 +1,64 @@
+//! Where the card is: in a file of ours, or in a reader of the system's.
+
+use std::path::PathBuf;
+
+use tongtu_reader::{CardChannel, Direct, ReaderError, connect};
+
+use super::virtual_card::FileCard;
+use crate::exit::Failure;
+use crate::lang::both;
+
+/// The two options that every verb with a card has.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// A virtual card's file, used directly without a reader
+    #[arg(long, value_name = "FILE", conflicts_with = "reader")]
+    pub(crate) state: Option<PathBuf>,
+    /// The PC/SC reader by name or part of it; by default the first one with a card
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+}
+
+impl Place {
+    /// Powers the card up.
+    pub(crate) fn open(&self) -> Result<Box<dyn CardChannel>, Failure> {
+        match &self.state {
+            Some(path) => {
+                let card = FileCard::open(path)?;
+                Ok(Box::new(
+                    Direct::power_up(card).map_err(|error| no_card(&error))?,
+                ))
+            }
+            None => {
+                let card = connect(self.reader.as_deref()).map_err(|error| no_card(&error))?;
+                Ok(Box::new(card))
+            }
+        }
+    }
+}
+
+/// Says why there is no card, and what to do about it.
+pub(crate) fn no_card(error: &ReaderError) -> Failure {
+    let what = both("no card can be reached", "无法访问卡片");
+    let cause = match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    let state = both(
+        "a virtual card needs no reader: --state FILE",
+        "虚拟卡不需要读卡器：--state FILE",
+    );
+    match error {
+        ReaderError::NoReaders | ReaderError::NoCard { .. } | ReaderError::NoService { .. } => {
+            Failure::usage(what).because(cause).hint(both(
+                "`tongtu card serve` puts a virtual card into the virtual reader of pcscd",
+                "`tongtu card serve` 可把虚拟卡放进 pcscd 的虚拟读卡器",
+            ))
+        }
+        ReaderError::WithoutPcsc | ReaderError::NoSuchReader { .. } | ReaderError::InUse { .. } => {
+            Failure::usage(what).because(cause)
+        }
+        _ => Failure::fault(what).because(cause),
+    }
+    .hint(state)
+}

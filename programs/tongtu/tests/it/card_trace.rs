@@ -1,0 +1,108 @@
+//! `tongtu card trace explain`.
+
+use std::path::Path;
+
+use crate::run::{folder, tongtu, tongtu_in};
+
+/// A dialogue in the style of opensc-tool; the card's serial is altered.
+const LOG: &str = "Using reader with a card: Virtual PCD 00 00
+Sending: 00 A4 04 00 08 A0 00 00 06 32 01 01 05
+Received (SW1=0x90, SW2=0x00):
+6F 31 84 08 A0 00 00 06 32 01 01 05 A5 25 9F 08 o1......2....%..
+01 02 9F 0C 1E 01 01 10 00 FF FF FF FF 02 01 03 ................
+10 51 70 01 99 99 00 00 17 20 19 07 18 20 40 12 .Qp...... ... @.
+31 00 00                                        1..
+Sending: 80 5C 03 02 04
+Received (SW1=0x61, SW2=0x04)
+Sending: 00 C0 00 00 04
+Received (SW1=0x90, SW2=0x00):
+00 00 0A C3 ....
+Sending: 00 EE 01 02
+Received (SW1=0x6D, SW2=0x00)
+";
+
+#[test]
+fn each_command_is_named_for_the_application_that_is_selected() {
+    let folder = folder("card-trace");
+    std::fs::write(folder.join("log"), LOG).unwrap();
+    let ran = tongtu_in(
+        &folder,
+        &["card", "trace", "explain", "log", "--short"],
+        b"",
+        &[],
+    );
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", ran.out);
+    assert!(
+        lines[0].starts_with("    2  SELECT · e-purse · 9000 "),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[1].contains("GET BALANCE · e-purse · 6104 "),
+        "{}",
+        lines[1]
+    );
+    assert!(
+        lines[2].contains("GET BALANCE · e-purse · 9000 "),
+        "{}",
+        lines[2]
+    );
+    assert!(
+        lines[3].contains("INS EE") && lines[3].contains("6D00"),
+        "{}",
+        lines[3]
+    );
+    let zh = ["card", "trace", "explain", "log", "--lang", "zh"];
+    let zh = tongtu_in(&folder, &zh, b"", &[]);
+    for word in ["选择", "电子钱包", "余额", "9000 正常"] {
+        assert!(zh.out.contains(word), "{word} in {}", zh.out);
+    }
+}
+
+#[test]
+fn programs_get_every_field() {
+    let args = ["--json", "card", "trace", "explain", "-"];
+    let ran = tongtu_in(Path::new("."), &args, LOG.as_bytes(), &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let answer = ran.json();
+    let entries = answer["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 4);
+    let select = &entries[0];
+    assert_eq!(
+        (
+            &select["entry"],
+            &select["line"],
+            &select["application"],
+            &select["status"]
+        ),
+        (
+            &"exchange".into(),
+            &2.into(),
+            &"purse".into(),
+            &"9000".into()
+        )
+    );
+    assert!(
+        select["answer"]
+            .as_array()
+            .is_some_and(|lines| lines.len() > 3),
+        "{select}"
+    );
+    assert_eq!(entries[2]["answer_bytes"], "00000ac39000");
+}
+
+#[test]
+fn a_file_without_a_dialogue_is_wrong_use() {
+    let args = ["card", "trace", "explain", "-"];
+    let ran = tongtu_in(Path::new("."), &args, b"Dear diary,\n", &[]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(
+        ran.err
+            .starts_with("error: no command and no answer is in the log"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(tongtu(&["card", "trace", "explain", "missing.log"]).code, 2);
+}
