@@ -2,10 +2,9 @@
 //!
 //! What is here: [`Command`], [`Response`], [`StatusWord`], the shape of a typed command
 //! ([`CardCommand`]), BER-TLV for reading tolerantly and writing canonically ([`tlv`]), the
-//! commands of ISO/IEC 7816-4 that every application shares ([`select`]), and
-//! [`Explanation`], a dialogue as a person reads it, and [`trace`], which finds dialogues in logs.
 //! commands of ISO/IEC 7816-4 that every application shares ([`select`]), the directory of
-//! contactless applications ([`ppse`]), and [`Explanation`], a dialogue as a person reads it.
+//! contactless applications ([`ppse`]), [`Explanation`], a dialogue as a person reads it, and
+//! [`trace`], which finds dialogues in logs.
 //! What is not here: any application; secure messaging; readers. Short APDUs only: extended
 //! length is refused ([`ApduError::Extended`]), as cards of this field do.
 //! Start with [`Command`] and [`CardCommand`].
