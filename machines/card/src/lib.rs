@@ -19,6 +19,8 @@
 extern crate alloc;
 
 mod applet;
+#[cfg(test)]
+mod bench;
 mod card;
 mod channel;
 mod domain;

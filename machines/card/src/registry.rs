@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use tongtu_apdu::select::Aid;
+use tongtu_types::MediumId;
 
 use crate::applet::{AppletKind, Context};
 use crate::journal::ObjectId;
@@ -41,6 +42,15 @@ pub(crate) struct Entry {
 
 /// The number of the issuer security domain.
 pub(crate) const ISSUER: u16 = 1;
+
+/// The object of the [`ISSUER`] that holds the medium id, ten packed bytes; its number is the
+/// tag `DF20` under which GET DATA gives it.
+pub(crate) const MEDIUM_ID: u16 = 0xDF20;
+
+/// The secure element's medium id (支付账户介质识别码), once the issuer domain has it.
+pub(crate) fn medium_id(ctx: &Context<'_>) -> Option<MediumId> {
+    MediumId::from_packed(ctx.get_of(ObjectId::new(ISSUER, MEDIUM_ID))?).ok()
+}
 
 /// All entries, in order of installation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

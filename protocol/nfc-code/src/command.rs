@@ -102,7 +102,8 @@ impl CardCommand for GetCode {
 
 /// GET CHALLENGE (取随机数): `00 84 00 00 08`.
 ///
-/// Form: no data; the answer is eight bytes, good for the next sealed command only.
+/// Form: no data; the answer is eight bytes, good for the next command only; an update of
+/// several blocks counts as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetChallenge;
 

@@ -33,6 +33,9 @@ pub use update::{UpdateCode, UpdateError};
 
 use tongtu_apdu::select::Aid;
 
+/// The record tables of this crate, for the documents.
+pub const SPECS: &[tongtu_codec::RecordSpec] = &[RideResult::SPEC];
+
 /// The AID of our own instances and of their module, in the range that needs no registration.
 ///
 /// UNSPECIFIED: the scheme's AID is not public; an instance may have any.

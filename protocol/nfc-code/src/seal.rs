@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use tongtu_crypto::{BlockKey, equal, mac, sm3};
 
-/// A card's challenge, good for one sealed command.
+/// A card's challenge, good for the command that follows it.
 pub type Challenge = [u8; 8];
 
 /// A MAC of eight bytes.
