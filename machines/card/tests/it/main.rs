@@ -5,5 +5,8 @@ mod desk;
 mod identity;
 mod ppse;
 mod ride_code;
+mod purse;
+mod purse_files;
+mod purse_money;
 mod tear;
 mod tear_journal;

@@ -1,0 +1,316 @@
+//! Challenge, authentication, PIN, secure messaging and locks.
+
+use alloc::vec::Vec;
+
+use subtle::ConstantTimeEq as _;
+use tongtu_apdu::StatusWord;
+use tongtu_crypto::BlockKey;
+use tongtu_purse::command::{
+    BlockApplication, ChangePin, ExternalAuthenticate, GetChallenge, InternalAuthenticate, Pin,
+    ReloadPin, UnblockPin, VerifyPin,
+};
+use tongtu_purse::keys::KeyUse;
+use tongtu_purse::{proof, secure};
+
+use super::store::{self, Life, object};
+use super::{Call, Session, fit};
+use crate::applet::{Context, Halt};
+use crate::journal::ObjectId;
+use crate::registry::{CARD, CARD_BLOCKED};
+
+/// The reference of the keys for authentication.
+///
+/// UNSPECIFIED: which references there are; ours is 01.
+const AUTHENTICATION_KEY: u8 = 0x01;
+
+/// A random that the card gave out; good for the next command.
+pub(super) enum Challenge {
+    /// For secure messaging.
+    Short([u8; 4]),
+    /// For external authentication; its first half serves secure messaging too.
+    Long([u8; 8]),
+}
+
+impl Challenge {
+    const fn short(&self) -> [u8; 4] {
+        match self {
+            Self::Short(random) => *random,
+            Self::Long([a, b, c, d, ..]) => [*a, *b, *c, *d],
+        }
+    }
+}
+
+/// INTERNAL AUTHENTICATE.
+pub(super) fn internal(
+    ctx: &Context<'_>,
+    auth: &InternalAuthenticate,
+    call: &Call<'_>,
+) -> Result<Vec<u8>, Halt> {
+    let key = authentication_key(ctx, KeyUse::Internal, auth.key, call)?;
+    let answer = secure::cryptogram(&key, &auth.data);
+    fit(call.command, answer.len())?;
+    Ok(answer)
+}
+
+fn authentication_key(
+    ctx: &Context<'_>,
+    purpose: KeyUse,
+    reference: u8,
+    call: &Call<'_>,
+) -> Result<BlockKey, Halt> {
+    Some(reference)
+        .filter(|reference| *reference == AUTHENTICATION_KEY)
+        .and_then(|_| store::key(ctx, call.settings.default_set(), purpose, 1))
+        .ok_or_else(|| StatusWord::KEY_INDEX.into())
+}
+
+/// The card's PIN, unless it has none.
+fn stored_pin(ctx: &Context<'_>) -> Result<Pin, Halt> {
+    ctx.get(object::PIN)
+        .and_then(|pin| Pin::new(pin).ok())
+        .ok_or_else(|| StatusWord::REFERENCE_NOT_FOUND.into())
+}
+
+impl Session {
+    pub(super) fn get_challenge(&mut self, ctx: &mut Context<'_>, get: &GetChallenge) -> Vec<u8> {
+        if get.long {
+            let random = ctx.random();
+            self.challenge = Some(Challenge::Long(random));
+            random.to_vec()
+        } else {
+            let random = ctx.random();
+            self.challenge = Some(Challenge::Short(random));
+            random.to_vec()
+        }
+    }
+
+    pub(super) fn external(
+        &mut self,
+        ctx: &mut Context<'_>,
+        auth: &ExternalAuthenticate,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        let block = call.settings.default_set().block_len();
+        if auth.cryptogram.len() != block {
+            return Err(StatusWord::WRONG_LENGTH.into());
+        }
+        let key = authentication_key(ctx, KeyUse::External, auth.key, &call)?;
+        if call.state.external_left == 0 {
+            return Err(StatusWord::AUTH_BLOCKED.into());
+        }
+        let Some(Challenge::Long(random)) = call.challenge else {
+            return Err(StatusWord::CONDITIONS.into());
+        };
+        let right = secure::cryptogram(&key, &random);
+        let is_right = bool::from(right.ct_eq(&auth.cryptogram));
+        self.externally_authenticated = is_right;
+        let full = call.settings.external_tries;
+        let left = if is_right {
+            full
+        } else {
+            call.state.external_left - 1
+        };
+        if left != call.state.external_left {
+            call.state.external_left = left;
+            call.state.stage(ctx);
+            ctx.commit()?;
+        }
+        if is_right {
+            Ok(Vec::new())
+        } else {
+            Err(StatusWord::tries_left(left).into())
+        }
+    }
+
+    /// Compares a PIN, spending a try; a right one is staged as such and not committed.
+    fn check_pin(
+        &mut self,
+        ctx: &mut Context<'_>,
+        pin: &Pin,
+        call: &mut Call<'_>,
+    ) -> Result<(), Halt> {
+        let stored = stored_pin(ctx)?;
+        if call.state.pin_left == 0 {
+            return Err(StatusWord::AUTH_BLOCKED.into());
+        }
+        if stored == *pin {
+            call.state.pin_left = call.settings.pin_tries;
+            return Ok(());
+        }
+        self.pin_verified = false;
+        call.state.pin_left -= 1;
+        call.state.stage(ctx);
+        ctx.commit()?;
+        Err(StatusWord::tries_left(call.state.pin_left).into())
+    }
+
+    pub(super) fn verify_pin(
+        &mut self,
+        ctx: &mut Context<'_>,
+        verify: &VerifyPin,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        let before = call.state.pin_left;
+        self.check_pin(ctx, &verify.pin, &mut call)?;
+        if call.state.pin_left != before {
+            call.state.stage(ctx);
+            ctx.commit()?;
+        }
+        self.pin_verified = true;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn change_pin(
+        &mut self,
+        ctx: &mut Context<'_>,
+        change: &ChangePin,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        self.check_pin(ctx, &change.old, &mut call)?;
+        ctx.put(object::PIN, change.new.bytes());
+        call.state.stage(ctx);
+        ctx.commit()?;
+        Ok(Vec::new())
+    }
+
+    /// Sets a PIN on the word of a key, with all its tries.
+    fn set_pin(ctx: &mut Context<'_>, pin: &Pin, mut call: Call<'_>) -> Result<Vec<u8>, Halt> {
+        ctx.put(object::PIN, pin.bytes());
+        call.state.pin_left = call.settings.pin_tries;
+        call.state.stage(ctx);
+        ctx.commit()?;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn reload_pin(
+        &mut self,
+        ctx: &mut Context<'_>,
+        reload: &ReloadPin,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        stored_pin(ctx)?;
+        let algorithm = call.settings.default_set();
+        let key = store::key(ctx, algorithm, KeyUse::ReloadPin, 1)
+            .ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
+        let right = secure::reload_pin_mac(&key, reload.pin.bytes());
+        self.judge_mac(ctx, proof::same(&right, &reload.mac), &mut call)?;
+        Self::set_pin(ctx, &reload.pin, call)
+    }
+
+    pub(super) fn unblock_pin(
+        &mut self,
+        ctx: &mut Context<'_>,
+        unblock: &UnblockPin,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        let algorithm = call.settings.default_set();
+        if unblock.enciphered.len() != algorithm.block_len() {
+            return Err(StatusWord::WRONG_LENGTH.into());
+        }
+        stored_pin(ctx)?;
+        let key = || {
+            store::key(ctx, algorithm, KeyUse::UnblockPin, 1).ok_or(StatusWord::REFERENCE_NOT_FOUND)
+        };
+        let (for_mac, for_pin) = (key()?, key()?);
+        self.check_mac(ctx, &[for_mac], &mut call)?;
+        let pin = secure::decipher(&for_pin, &unblock.enciphered)
+            .ok()
+            .and_then(|pin| Pin::new(&pin).ok())
+            .ok_or(StatusWord::WRONG_DATA)?;
+        Self::set_pin(ctx, &pin, call)
+    }
+
+    /// Checks the MAC of the command at work with any of these keys.
+    pub(super) fn check_mac(
+        &mut self,
+        ctx: &mut Context<'_>,
+        keys: &[BlockKey],
+        call: &mut Call<'_>,
+    ) -> Result<(), Halt> {
+        let challenge = call.challenge.take();
+        let is_right = challenge.is_some_and(|challenge| {
+            keys.iter()
+                .any(|key| secure::holds(key, &challenge.short(), call.command))
+        });
+        self.judge_mac(ctx, is_right, call)
+    }
+
+    /// Counts a wrong MAC and locks the application after too many; a right one sets the count
+    /// back with whatever the command commits.
+    fn judge_mac(
+        &mut self,
+        ctx: &mut Context<'_>,
+        is_right: bool,
+        call: &mut Call<'_>,
+    ) -> Result<(), Halt> {
+        if is_right {
+            self.mac_was_right = true;
+            call.state.secure_failures = 0;
+            return Ok(());
+        }
+        let failures = call.state.secure_failures.saturating_add(1);
+        call.state.secure_failures = failures;
+        let is_last = failures >= call.settings.secure_failures_max;
+        if is_last {
+            call.state.set_life(Life::Locked);
+        }
+        call.state.stage(ctx);
+        ctx.commit()?;
+        Err(Halt::Status(if is_last {
+            StatusWord::PERMANENTLY_LOCKED
+        } else {
+            StatusWord::SM_INCORRECT
+        }))
+    }
+
+    /// Checks the MAC of a command under the maintenance key.
+    fn maintained(&mut self, ctx: &mut Context<'_>, call: &mut Call<'_>) -> Result<(), Halt> {
+        let key = store::key(ctx, call.settings.default_set(), KeyUse::Maintenance, 1);
+        let keys: Vec<_> = key.into_iter().collect();
+        self.check_mac(ctx, &keys, call)
+    }
+
+    pub(super) fn block(
+        &mut self,
+        ctx: &mut Context<'_>,
+        block: &BlockApplication,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        self.maintained(ctx, &mut call)?;
+        call.state.set_life(if block.permanently {
+            Life::Locked
+        } else {
+            Life::Blocked
+        });
+        call.state.stage(ctx);
+        ctx.commit()?;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn unblock(
+        &mut self,
+        ctx: &mut Context<'_>,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        if call.state.life() != Life::Blocked {
+            return Err(StatusWord::CONDITIONS.into());
+        }
+        self.maintained(ctx, &mut call)?;
+        call.state.set_life(Life::Open);
+        call.state.stage(ctx);
+        ctx.commit()?;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn block_card(
+        &mut self,
+        ctx: &mut Context<'_>,
+        mut call: Call<'_>,
+    ) -> Result<Vec<u8>, Halt> {
+        self.maintained(ctx, &mut call)?;
+        call.state.stage(ctx);
+        ctx.put_of(ObjectId::new(CARD, CARD_BLOCKED), [1]);
+        ctx.commit()?;
+        Ok(Vec::new())
+    }
+}
