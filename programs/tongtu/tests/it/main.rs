@@ -1,6 +1,8 @@
 //! `tongtu` as a user meets it: one file per verb, each run is a process of its own.
 #![allow(clippy::unwrap_used)]
 
+mod card_foreign;
+mod card_pcsc;
 mod card_serve;
 mod card_trace;
 mod cases;
