@@ -12,17 +12,25 @@
 //!
 //! | question | choice |
 //! |---|---|
-//! | order of checks | CLA, INS, card blocked, application locked or blocked, P1 P2, Lc, state, data |
+//! | order of checks | CLA, INS, card blocked, application locked or blocked, P1 P2, Lc, then the command's own |
 //! | balance in an initialisation's answer and in MAC1 of a load | own balance plus overdraft limit, as `805C 00` |
-//! | what ends an initialisation | every command but a `80DC` that succeeds |
-//! | what uses a challenge up | the next command, whatever it is |
-//! | Le that is neither 00 nor the answer's length | `6CXX` with the right one |
+//! | what ends an initialisation | every command on its channel but a `80DC` that succeeds |
+//! | what uses a challenge up | the next command on its channel, whatever it is |
+//! | Le that is neither 00 nor the answer's length | `6CXX` with the right one; MACs are judged before it, nothing is changed after it |
 //! | no challenge asked for before secure messaging | `6988`, and it counts |
-//! | which failures count together | MAC2 of loads, MAC1 of purchases and secure messaging, three each |
+//! | a challenge of eight bytes before secure messaging | its first half |
+//! | which failures count together | MAC2 of loads and MAC1 of purchases; secure messaging and RELOAD PIN; three each |
 //! | what the last failure answers | `9303`, the lock is in force at once |
-//! | what sets the count back | a success of the same kind |
+//! | what sets the count back | a right MAC of the same kind; of secure messaging even if the command is refused for something else |
+//! | EXTERNAL AUTHENTICATE without a challenge of eight bytes | `6985`, and no try is spent |
+//! | SM4 and the eight bytes of an authentication | completed with `80 00…`; the whole block is the cryptogram |
+//! | a key reference that is not there | `9403` |
+//! | the identifier of a record | byte 1, the low byte of a record id |
+//! | a record of another length than its file takes | `6700`; of a composite record `6A80` |
+//! | a locked composite record (byte 5 is 01) in `80DC` | `6985` |
+//! | what `805A` says of an unload | the host's MAC2 and the card's MAC3 |
 //! | a transaction initialised on one channel after another channel moved the money | `6985` |
-//! | what MANAGE CHANNEL, GET RESPONSE and a SELECT that finds nothing do | end an initialisation too |
+//! | MANAGE CHANNEL, GET RESPONSE and a SELECT that finds nothing | end an initialisation too |
 
 use std::collections::BTreeMap;
 
@@ -67,9 +75,9 @@ pub struct Proof {
     pub kind: u8,
     /// Sequence after the transaction.
     pub sequence: u16,
-    /// MAC2, or MAC3 of an unload.
+    /// MAC2.
     pub mac2: Vec<u8>,
-    /// TAC; empty where the transaction has none.
+    /// TAC, or MAC3 of an unload.
     pub tac: Vec<u8>,
 }
 
@@ -96,8 +104,8 @@ pub struct State {
     pub messaging_failures: u8,
     /// Failures of MAC1 and MAC2 since the last success.
     pub money_failures: u8,
-    /// Tries left of each external authentication key.
-    pub external_left: BTreeMap<u8, u8>,
+    /// Tries left of external authentication.
+    pub external_left: u8,
 }
 
 /// An initialised transaction.
@@ -197,7 +205,7 @@ impl Purse {
             pin_left: profile.pin_tries,
             messaging_failures: 0,
             money_failures: 0,
-            external_left: profile.keys.external.keys().map(|key| (*key, 3)).collect(),
+            external_left: 3,
         };
         Self {
             profile,
@@ -219,8 +227,10 @@ impl Purse {
     /// None when the command goes to another application, of which this model knows nothing.
     pub fn apdu(&mut self, command: &[u8], seen: &[u8]) -> Option<Vec<u8>> {
         self.seen = seen.to_vec();
+        let is_select = command.get(1) == Some(&0xA4);
         let (mut out, sw) = match self.answer(command)? {
-            Ok(data) => (data, 0x9000_u16),
+            Ok(fci) if is_select && self.state.life == Life::Blocked => (fci, 0x6283_u16),
+            Ok(data) => (data, 0x9000),
             Err(sw) => (Vec::new(), sw),
         };
         out.extend(sw.to_be_bytes());
@@ -287,8 +297,9 @@ impl Purse {
         challenge: Option<Vec<u8>>,
         started: Option<Started>,
     ) -> Answer {
-        form::check(apdu)?;
+        form::is_known(apdu)?;
         self.may_serve(apdu)?;
+        form::holds(apdu, self.algorithm().block_len())?;
         let before = self.clone();
         let answer = self.act(apdu, challenge, started);
         if matches!(answer, Err(sw) if sw >> 8 == 0x6C) {
@@ -360,9 +371,6 @@ impl Purse {
             selected: true,
             ..Session::default()
         };
-        if self.state.life == Life::Blocked {
-            return Some(Err(0x6283));
-        }
         Some(Ok(self.fci()))
     }
 

@@ -1,35 +1,40 @@
 //! PIN, authentication and maintenance of the naive purse.
 
-use super::{Answer, Apdu, Life, Purse, Sw};
+use super::{Answer, Apdu, Life, Purse, Sw, fit};
 use crate::cipher::{self, Algorithm};
 
 /// Failures after which the application is locked for ever.
 pub(super) const FAILURES_MAX: u8 = 3;
 
 impl Purse {
-    /// The data of a command whose last four bytes are a secure messaging MAC.
+    /// The data of a command whose last four bytes are a secure messaging MAC by any of the keys.
     pub(super) fn opened_with(
         &mut self,
         apdu: &Apdu,
         challenge: Option<Vec<u8>>,
-        key: &[u8],
+        keys: &[Vec<u8>],
     ) -> Answer {
-        let Some(len) = apdu.data.len().checked_sub(4) else {
-            return Err(0x6700);
-        };
-        let (data, mac) = apdu.data.split_at(len);
-        let right = challenge
-            .is_some_and(|challenge| self.messaging_mac(apdu, &challenge, key, data) == mac);
-        if !right {
-            self.state.messaging_failures += 1;
-            if self.state.messaging_failures >= FAILURES_MAX {
-                self.state.life = Life::Locked;
-                return Err(0x9303);
-            }
+        let (data, mac) = apdu.data.split_at(apdu.data.len() - 4);
+        let right = challenge.is_some_and(|challenge| {
+            keys.iter()
+                .any(|key| self.messaging_mac(apdu, &challenge, key, data) == mac)
+        });
+        self.judged(right)?;
+        Ok(data.to_vec())
+    }
+
+    /// Counts a wrong MAC; a right one sets the count back.
+    fn judged(&mut self, is_right: bool) -> Result<(), Sw> {
+        if is_right {
+            self.state.messaging_failures = 0;
+            return Ok(());
+        }
+        self.state.messaging_failures += 1;
+        if self.state.messaging_failures < FAILURES_MAX {
             return Err(0x6988);
         }
-        self.state.messaging_failures = 0;
-        Ok(data.to_vec())
+        self.state.life = Life::Locked;
+        Err(0x9303)
     }
 
     fn messaging_mac(&self, apdu: &Apdu, challenge: &[u8], key: &[u8], data: &[u8]) -> Vec<u8> {
@@ -46,15 +51,15 @@ impl Purse {
     }
 
     pub(super) fn internal_authenticate(&self, apdu: &Apdu) -> Answer {
-        let key = self.profile.keys.internal.get(&apdu.p2).ok_or(0x6A88_u16)?;
-        Ok(self.sealed(key, &apdu.data))
+        let key = self.profile.keys.internal.get(&apdu.p2).ok_or(0x9403_u16)?;
+        fit(self.sealed(key, &apdu.data), apdu.le)
     }
 
-    /// Eight bytes enciphered; SM4 pads them to its block first, and half of it is the answer.
+    /// Eight bytes enciphered; SM4 pads them to its block first.
     pub(super) fn sealed(&self, key: &[u8], data: &[u8]) -> Vec<u8> {
         match self.algorithm() {
             Algorithm::Tdes => cipher::tdes_encrypt(key, data),
-            Algorithm::Sm4 => cipher::sm4_encrypt(key, &cipher::pad(data, 16))[..8].to_vec(),
+            Algorithm::Sm4 => cipher::sm4_encrypt(key, &cipher::pad(data, 16)),
         }
     }
 
@@ -68,19 +73,19 @@ impl Purse {
             .keys
             .external
             .get(&apdu.p2)
-            .ok_or(0x6A88_u16)?
+            .ok_or(0x9403_u16)?
             .clone();
-        let left = self.state.external_left.get(&apdu.p2).copied().unwrap_or(0);
+        let left = self.state.external_left;
         if left == 0 {
             return Err(0x6983);
         }
-        let mut challenge = challenge.ok_or(0x6985_u16)?;
-        challenge.resize(8, 0);
+        let challenge = challenge.filter(|challenge| challenge.len() == 8);
+        let challenge = challenge.ok_or(0x6985_u16)?;
         if self.sealed(&key, &challenge) == apdu.data {
-            self.state.external_left.insert(apdu.p2, 3);
+            self.state.external_left = 3;
             return Ok(Vec::new());
         }
-        self.state.external_left.insert(apdu.p2, left - 1);
+        self.state.external_left = left - 1;
         Err(0x63C0 | u16::from(left - 1))
     }
 
@@ -124,9 +129,7 @@ impl Purse {
     fn reload_pin(&mut self, apdu: &Apdu) -> Answer {
         let (pin, mac) = apdu.data.split_at(apdu.data.len() - 4);
         let key = self.folded(&self.profile.keys.pin_reload);
-        if self.session_mac(&key, pin) != mac {
-            return Err(0x9302);
-        }
+        self.judged(self.session_mac(&key, pin) == mac)?;
         self.state.pin = pin.to_vec();
         self.state.pin_left = self.profile.pin_tries;
         Ok(Vec::new())
@@ -134,20 +137,27 @@ impl Purse {
 
     pub(super) fn unblock_pin(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
         let key = self.profile.keys.pin_unblock.clone();
-        let sealed = self.opened_with(apdu, challenge, &key)?;
+        let sealed = self.opened_with(apdu, challenge, std::slice::from_ref(&key))?;
         let plain = self.algorithm().decrypt(&key, &sealed);
-        let len = usize::from(plain[0]);
-        let Some(pin) = plain.get(1..=len).filter(|pin| is_pin(pin)) else {
-            return Err(0x6A80);
+        let (content, padding) = plain[1..]
+            .split_at_checked(usize::from(plain[0]))
+            .ok_or(0x6A80_u16)?;
+        let is_padded = match padding {
+            [] => true,
+            [0x80, zeros @ ..] => zeros.iter().all(|byte| *byte == 0),
+            _ => false,
         };
-        self.state.pin = pin.to_vec();
+        if !is_padded || !(2..=6).contains(&content.len()) {
+            return Err(0x6A80);
+        }
+        self.state.pin = content.to_vec();
         self.state.pin_left = self.profile.pin_tries;
         Ok(Vec::new())
     }
 
     pub(super) fn block(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
         let key = self.profile.keys.maintenance.clone();
-        self.opened_with(apdu, challenge, &key)?;
+        self.opened_with(apdu, challenge, &[key])?;
         self.state.life = if apdu.p2 == 1 {
             Life::Locked
         } else {
@@ -161,21 +171,17 @@ impl Purse {
             return Err(0x6985);
         }
         let key = self.profile.keys.maintenance.clone();
-        self.opened_with(apdu, challenge, &key)?;
+        self.opened_with(apdu, challenge, &[key])?;
         self.state.life = Life::Open;
         Ok(Vec::new())
     }
 
     pub(super) fn block_card(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
         let key = self.profile.keys.maintenance.clone();
-        self.opened_with(apdu, challenge, &key)?;
+        self.opened_with(apdu, challenge, &[key])?;
         self.state.life = Life::CardBlocked;
         Ok(Vec::new())
     }
-}
-
-fn is_pin(pin: &[u8]) -> bool {
-    (2..=6).contains(&pin.len())
 }
 
 /// The MAC of secure messaging: four bytes over header and data, started from the challenge.

@@ -61,12 +61,21 @@ impl Purse {
     }
 
     /// The data of a write under secure messaging; without it, nobody may write.
-    fn opened(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
-        if apdu.cla & 0x04 == 0 {
+    fn opened(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>, sfi: u8) -> Answer {
+        let keys = match sfi {
+            _ if apdu.cla & 0x04 == 0 => Vec::new(),
+            // Written by the card itself, and through the cache alone.
+            0x18 | 0x1E => Vec::new(),
+            0x1A => vec![
+                self.profile.keys.maintenance.clone(),
+                self.profile.keys.quick.clone(),
+            ],
+            _ => vec![self.profile.keys.maintenance.clone()],
+        };
+        if keys.is_empty() {
             return Err(0x6982);
         }
-        let key = self.profile.keys.maintenance.clone();
-        self.opened_with(apdu, challenge, &key)
+        self.opened_with(apdu, challenge, &keys)
     }
 
     pub(super) fn update_binary(&mut self, apdu: &Apdu, challenge: Option<Vec<u8>>) -> Answer {
@@ -76,7 +85,7 @@ impl Purse {
             Some(File::Transparent(_)) => {}
             Some(_) => return Err(0x6981),
         }
-        let data = self.opened(apdu, challenge)?;
+        let data = self.opened(apdu, challenge, sfi)?;
         let start = usize::from(apdu.p2);
         let Some(File::Transparent(bytes)) = self.state.files.get_mut(&sfi) else {
             return Err(0x6981);
@@ -93,7 +102,7 @@ impl Purse {
             Some(File::Transparent(_) | File::Cyclic { .. }) => return Err(0x6981),
             Some(File::Linear { records, .. }) => place(records, &which).ok_or(0x6A83_u16)?,
         };
-        let data = self.opened(apdu, challenge)?;
+        let data = self.opened(apdu, challenge, sfi)?;
         let Some(File::Linear {
             records,
             record_max,
@@ -103,7 +112,7 @@ impl Purse {
             return Err(0x6981);
         };
         if data.len() > *record_max {
-            return Err(0x6A80);
+            return Err(0x6700);
         }
         records[index] = data;
         Ok(Vec::new())
@@ -116,7 +125,7 @@ impl Purse {
             Some(File::Transparent(_)) => return Err(0x6981),
             Some(File::Linear { .. } | File::Cyclic { .. }) => {}
         }
-        let data = self.opened(apdu, challenge)?;
+        let data = self.opened(apdu, challenge, sfi)?;
         match self.state.files.get_mut(&sfi) {
             Some(File::Linear {
                 records,
@@ -124,7 +133,7 @@ impl Purse {
                 count_max,
             }) => {
                 if data.len() > *record_max {
-                    return Err(0x6A80);
+                    return Err(0x6700);
                 }
                 if records.len() == *count_max {
                     return Err(0x6A84);
@@ -159,7 +168,7 @@ pub(super) fn push_cyclic(file: &mut File, record: Vec<u8>) -> Result<(), Sw> {
         return Err(0x6981);
     };
     if record.len() != *record_len {
-        return Err(0x6A80);
+        return Err(0x6700);
     }
     records.insert(0, record);
     records.truncate(*count_max);

@@ -3,7 +3,10 @@
 use super::care::FAILURES_MAX;
 use super::file::push_cyclic;
 use super::profile::File;
-use super::{Answer, Apdu, Cached, Life, Proof, Purse, Started, Sw};
+use super::{Answer, Apdu, Cached, Life, Proof, Purse, Started, Sw, fit};
+
+/// How many records one composite purchase may write.
+const CACHED_MAX: usize = 16;
 
 /// P1 of an initialisation.
 const LOAD: u8 = 0x00;
@@ -42,12 +45,13 @@ impl Purse {
     }
 
     pub(super) fn balance(&self, apdu: &Apdu) -> Answer {
-        Ok(four(match apdu.p1 {
+        let balance = four(match apdu.p1 {
             0 => self.spendable(),
             1 => self.profile.overdraft,
             2 => (-self.state.value).max(0),
             _ => self.state.value.max(0),
-        }))
+        });
+        fit(balance, apdu.le)
     }
 
     pub(super) fn initialize(&mut self, apdu: &Apdu) -> Answer {
@@ -112,6 +116,7 @@ impl Purse {
             .concat();
             answer.extend(self.session_mac(&session, &input));
         }
+        let answer = fit(answer, apdu.le)?;
         self.session.started = Some(started);
         Ok(answer)
     }
@@ -190,7 +195,7 @@ impl Purse {
             mac2: mac2.to_vec(),
             tac: tac.clone(),
         });
-        Ok(tac)
+        fit(tac, apdu.le)
     }
 
     /// `80 54`: the end of a purchase, a composite purchase or an unload.
@@ -247,7 +252,7 @@ impl Purse {
             mac2: mac2.clone(),
             tac: tac.clone(),
         });
-        Ok([tac, mac2].concat())
+        fit([tac, mac2].concat(), apdu.le)
     }
 
     fn debit_unload(&mut self, apdu: &Apdu, started: Option<Started>) -> Answer {
@@ -282,10 +287,10 @@ impl Purse {
         self.state.proof = Some(Proof {
             kind: kind(UNLOAD),
             sequence: self.state.online,
-            mac2: mac3.clone(),
-            tac: Vec::new(),
+            mac2: mac2.to_vec(),
+            tac: mac3.clone(),
         });
-        Ok(mac3)
+        fit(mac3, apdu.le)
     }
 
     fn tac(&self, input: &[u8]) -> Vec<u8> {
@@ -323,9 +328,12 @@ impl Purse {
             .filter(|started| started.what == COMPOSITE)
             .ok_or(0x6985_u16)?;
         let index = match (sfi, self.state.files.get(&sfi)) {
-            (0x19 | 0x1A | 0x1E, Some(file)) => self.cache_place(sfi, file, apdu)?,
+            (0x19 | 0x1A | 0x1E, Some(file)) => cache_place(sfi, file, apdu)?,
             _ => return Err(0x6A82),
         };
+        if started.cache.len() == CACHED_MAX {
+            return Err(0x6A84);
+        }
         started.cache.push(Cached {
             sfi,
             index,
@@ -335,57 +343,58 @@ impl Purse {
         Ok(Vec::new())
     }
 
-    #[expect(clippy::unused_self, reason = "reads like its siblings")]
-    fn cache_place(&self, sfi: u8, file: &File, apdu: &Apdu) -> Result<Option<usize>, Sw> {
-        match file {
-            File::Transparent(_) => Err(0x6981),
-            File::Cyclic { record_len, .. } => {
-                if apdu.p1 != 0 {
-                    return Err(0x6A86);
-                }
-                if apdu.data.len() == *record_len {
-                    Ok(None)
-                } else {
-                    Err(0x6A80)
-                }
-            }
-            File::Linear {
-                records,
-                record_max,
-                ..
-            } => {
-                if apdu.data.len() > *record_max {
-                    return Err(0x6A80);
-                }
-                if sfi != 0x1A {
-                    return usize::from(apdu.p1)
-                        .checked_sub(1)
-                        .filter(|index| *index < records.len())
-                        .map(Some)
-                        .ok_or(0x6A83);
-                }
-                let id = apdu.data.get(..2).ok_or(0x6A80_u16)?;
-                let by_id = records.iter().position(|record| record.starts_with(id));
-                let index = by_id.ok_or(0x6A83_u16)?;
-                if apdu.data.get(2).map(|len| usize::from(*len) + 3) != Some(apdu.data.len()) {
-                    return Err(0x6A80);
-                }
-                if apdu.data.len() != records[index].len() {
-                    return Err(0x6A80);
-                }
-                Ok(Some(index))
-            }
-        }
-    }
-
     /// `80 5A`: the proof of the last transaction.
     pub(super) fn prove(&self, apdu: &Apdu) -> Answer {
         let wanted = u16::from_be_bytes([apdu.data[0], apdu.data[1]]);
         match &self.state.proof {
             Some(proof) if proof.kind == apdu.p2 && proof.sequence == wanted => {
-                Ok([proof.mac2.clone(), proof.tac.clone()].concat())
+                fit([proof.mac2.clone(), proof.tac.clone()].concat(), apdu.le)
             }
             _ => Err(0x9406),
         }
     }
+}
+
+/// Which record a cache update is for; none for a new one of a cyclic file.
+fn cache_place(sfi: u8, file: &File, apdu: &Apdu) -> Result<Option<usize>, Sw> {
+    let (records, record_max) = match file {
+        File::Transparent(_) => return Err(0x6981),
+        File::Cyclic { record_len, .. } => {
+            return match (apdu.p1, apdu.data.len() == *record_len) {
+                (0, true) => Ok(None),
+                (0, false) => Err(0x6700),
+                _ => Err(0x6A86),
+            };
+        }
+        File::Linear {
+            records,
+            record_max,
+            ..
+        } => (records, *record_max),
+    };
+    if apdu.data.len() > record_max {
+        return Err(0x6700);
+    }
+    let by_number = usize::from(apdu.p1).checked_sub(1);
+    let by_number = by_number.filter(|index| *index < records.len());
+    if sfi != 0x1A {
+        return by_number.map(Some).ok_or(0x6A83);
+    }
+    let id = apdu.data.get(..2).ok_or(0x6A80_u16)?;
+    let by_id = records.iter().position(|record| record.starts_with(id));
+    let index = match (by_id, by_number) {
+        (Some(index), _) => index,
+        (None, None) => return Err(0x6A83),
+        (None, Some(index)) if records[index].starts_with(&[0, 0]) => index,
+        (None, Some(_)) => return Err(0x6A80),
+    };
+    let len = records[index].len();
+    let says = apdu.data.get(2).map(|len| usize::from(*len) + 3);
+    if apdu.data.len() != len || says != Some(len) {
+        return Err(0x6A80);
+    }
+    if records[index].get(5) == Some(&0x01) {
+        return Err(0x6985);
+    }
+    Ok(Some(index))
 }

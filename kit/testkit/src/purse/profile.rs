@@ -42,6 +42,8 @@ pub struct Keys {
     pub tac: Vec<u8>,
     /// DAMK.
     pub maintenance: Vec<u8>,
+    /// The key of terminals that update composite records without a purchase.
+    pub quick: Vec<u8>,
     /// DRPK.
     pub pin_reload: Vec<u8>,
     /// DPUK.
@@ -161,6 +163,7 @@ impl Profile {
                 unload: BTreeMap::from([(1, key(0x40))]),
                 tac: key(0x30),
                 maintenance: key(0xD0),
+                quick: key(0xB0),
                 pin_reload: key(0x50),
                 pin_unblock: key(0x60),
                 external: BTreeMap::from([(1, key(0x70))]),
