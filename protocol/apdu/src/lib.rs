@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod check;
 mod command;
 mod explain;
 pub mod ppse;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use tongtu_apdu::check;
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, StatusWord, status_rows};
 use tongtu_codec::{DecodeError, FieldError, Reader};
@@ -13,48 +14,6 @@ use zeroize::Zeroizing;
 pub const CHALLENGE_LEN_MIN: usize = 16;
 /// Longest challenge, in bytes.
 pub const CHALLENGE_LEN_MAX: usize = 32;
-
-/// Checks class, instruction and P1 P2, in this order.
-fn check_header<C: CardCommand>(
-    command: &Command,
-    cla: u8,
-    parameters: (u8, u8),
-) -> Result<(), Malformed> {
-    check_class::<C>(command, cla)?;
-    if (command.p1, command.p2) != parameters {
-        return Err(Malformed::Parameters {
-            command: C::NAME,
-            p1: command.p1,
-            p2: command.p2,
-            expected: "00 00",
-        });
-    }
-    Ok(())
-}
-
-fn check_class<C: CardCommand>(command: &Command, cla: u8) -> Result<(), Malformed> {
-    if command.cla != cla {
-        return Err(Malformed::Class {
-            command: C::NAME,
-            found: command.cla,
-        });
-    }
-    if command.ins != C::INS {
-        return Err(Malformed::Instruction {
-            command: C::NAME,
-            found: command.ins,
-        });
-    }
-    Ok(())
-}
-
-fn wrong_length<C: CardCommand>(found: usize, expected: &'static str) -> Malformed {
-    Malformed::Length {
-        command: C::NAME,
-        found,
-        expected,
-    }
-}
 
 /// The uncompressed point `04 || X || Y`, 65 bytes, as the card gives its key.
 #[must_use]
@@ -117,11 +76,10 @@ impl CardCommand for GenerateKeyPair {
     type Answer = PublicKey;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_header::<Self>(command, 0x80, (0, 0))?;
-        match command.data.len() {
-            0 => Ok(Self),
-            found => Err(wrong_length::<Self>(found, "none")),
-        }
+        check::head::<Self>(command, &[0x80])?;
+        check::fixed::<Self>(command, [0, 0], "00 00")?;
+        check::empty::<Self>(command)?;
+        Ok(Self)
     }
 
     fn to_command(&self) -> Command {
@@ -197,7 +155,7 @@ impl CardCommand for GetData {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_class::<Self>(command, 0x80)?;
+        check::head::<Self>(command, &[0x80])?;
         let object = match (command.p1, command.p2) {
             (0x7F, 0x21) => DataObject::Certificate,
             (0x7F, 0x49) => DataObject::PublicKey,
@@ -210,10 +168,8 @@ impl CardCommand for GetData {
                 });
             }
         };
-        match command.data.len() {
-            0 => Ok(Self { object }),
-            found => Err(wrong_length::<Self>(found, "none")),
-        }
+        check::empty::<Self>(command)?;
+        Ok(Self { object })
     }
 
     fn to_command(&self) -> Command {
@@ -308,16 +264,14 @@ impl CardCommand for Verify {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_header::<Self>(command, 0x00, (0, 0))?;
+        check::head::<Self>(command, &[0x00])?;
+        check::fixed::<Self>(command, [0, 0], "00 00")?;
         if command.data.is_empty() {
             return Ok(Self { pin: None });
         }
         match Pin::from_packed(&command.data) {
             Some(pin) => Ok(Self { pin: Some(pin) }),
-            None => Err(wrong_length::<Self>(
-                command.data.len(),
-                "nothing or 2 to 6",
-            )),
+            None => Err(check::length::<Self>(command, "nothing or 2 to 6")),
         }
     }
 
@@ -395,10 +349,11 @@ impl CardCommand for InternalAuthenticate {
     type Answer = Signature;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_header::<Self>(command, 0x00, (0, 0))?;
+        check::head::<Self>(command, &[0x00])?;
+        check::fixed::<Self>(command, [0, 0], "00 00")?;
         match Challenge::new(&command.data) {
             Some(challenge) => Ok(Self { challenge }),
-            None => Err(wrong_length::<Self>(command.data.len(), "16 to 32")),
+            None => Err(check::length::<Self>(command, "16 to 32")),
         }
     }
 

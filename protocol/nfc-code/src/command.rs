@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::{Be, Cn, DecodeError, Raw, Reader, record};
 use tongtu_crypto::BlockKey;
@@ -9,57 +10,6 @@ use tongtu_types::Fen;
 
 use crate::Operation;
 use crate::seal::{self, Challenge, Mac, Purpose};
-
-/// Checks class and instruction.
-pub(crate) fn check_class<C: CardCommand>(
-    command: &Command,
-    operation: Operation,
-) -> Result<(), Malformed> {
-    if command.cla != operation.canonical().cla {
-        return Err(Malformed::Class {
-            command: C::NAME,
-            found: command.cla,
-        });
-    }
-    if command.ins != C::INS {
-        return Err(Malformed::Instruction {
-            command: C::NAME,
-            found: command.ins,
-        });
-    }
-    Ok(())
-}
-
-pub(crate) fn wrong_parameters<C: CardCommand>(
-    command: &Command,
-    expected: &'static str,
-) -> Malformed {
-    Malformed::Parameters {
-        command: C::NAME,
-        p1: command.p1,
-        p2: command.p2,
-        expected,
-    }
-}
-
-pub(crate) fn wrong_length<C: CardCommand>(command: &Command, expected: &'static str) -> Malformed {
-    Malformed::Length {
-        command: C::NAME,
-        found: command.data.len(),
-        expected,
-    }
-}
-
-fn check_bare<C: CardCommand>(command: &Command, operation: Operation) -> Result<(), Malformed> {
-    check_class::<C>(command, operation)?;
-    if (command.p1, command.p2) != (0, 0) {
-        return Err(wrong_parameters::<C>(command, "00 00"));
-    }
-    if !command.data.is_empty() {
-        return Err(wrong_length::<C>(command, "none"));
-    }
-    Ok(())
-}
 
 fn header<C: CardCommand>(operation: Operation, p1: u8) -> Command {
     Command::new(operation.canonical().cla, C::INS, p1, 0)
@@ -87,7 +37,9 @@ impl CardCommand for GetCode {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_bare::<Self>(command, Operation::GetCode)?;
+        check::head::<Self>(command, &[Operation::GetCode.canonical().cla])?;
+        check::fixed::<Self>(command, [0, 0], "00 00")?;
+        check::empty::<Self>(command)?;
         Ok(Self)
     }
 
@@ -120,10 +72,12 @@ impl CardCommand for GetChallenge {
     type Answer = Challenge;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_bare::<Self>(command, Operation::GetChallenge)?;
+        check::head::<Self>(command, &[Operation::GetChallenge.canonical().cla])?;
+        check::fixed::<Self>(command, [0, 0], "00 00")?;
+        check::empty::<Self>(command)?;
         match command.le.map(tongtu_apdu::Le::byte) {
             None | Some(0 | 8) => Ok(Self),
-            Some(_) => Err(wrong_length::<Self>(command, "Le 00 or 08")),
+            Some(_) => Err(check::length::<Self>(command, "Le 00 or 08")),
         }
     }
 
@@ -202,13 +156,13 @@ impl CardCommand for PutResult {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_class::<Self>(command, Operation::PutResult)?;
+        check::head::<Self>(command, &[Operation::PutResult.canonical().cla])?;
         if (command.p1, command.p2) != (0, 0) {
-            return Err(wrong_parameters::<Self>(command, "00 00"));
+            return Err(check::parameters::<Self>(command, "00 00"));
         }
         let parts = command.data.split_first_chunk::<{ RideResult::LEN }>();
         let parts = parts.and_then(|(result, mac)| Some((*result, mac.try_into().ok()?)));
-        let (result, mac) = parts.ok_or_else(|| wrong_length::<Self>(command, "34"))?;
+        let (result, mac) = parts.ok_or_else(|| check::length::<Self>(command, "34"))?;
         Ok(Self { result, mac })
     }
 
@@ -245,12 +199,12 @@ impl CardCommand for ReadResult {
     type Answer = RideResult;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_class::<Self>(command, Operation::ReadResult)?;
+        check::head::<Self>(command, &[Operation::ReadResult.canonical().cla])?;
         if command.p1 == 0 || command.p2 != 0 {
-            return Err(wrong_parameters::<Self>(command, "a number and 00"));
+            return Err(check::parameters::<Self>(command, "a number and 00"));
         }
         if !command.data.is_empty() {
-            return Err(wrong_length::<Self>(command, "none"));
+            return Err(check::length::<Self>(command, "none"));
         }
         Ok(Self { number: command.p1 })
     }

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::{CardCommand, Command, MAX_DATA, Malformed, StatusRow, StatusWord, status_rows};
 use tongtu_codec::{DecodeError, Reader};
 use tongtu_crypto::BlockKey;
 
-use crate::command::{check_class, wrong_length, wrong_parameters};
 use crate::seal::{self, Challenge, Mac, Purpose};
 use crate::{CODE_LEN_LIMIT, Operation};
 
@@ -137,14 +137,14 @@ impl CardCommand for UpdateCode {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        check_class::<Self>(command, Operation::UpdateCode)?;
+        check::head::<Self>(command, &[Operation::UpdateCode.canonical().cla])?;
         let is_last = match command.p1 {
             0x00 => false,
             0x80 => true,
-            _ => return Err(wrong_parameters::<Self>(command, "00 or 80, a number")),
+            _ => return Err(check::parameters::<Self>(command, "00 or 80, a number")),
         };
         if command.data.is_empty() {
-            return Err(wrong_length::<Self>(command, "1 to 255"));
+            return Err(check::length::<Self>(command, "1 to 255"));
         }
         Ok(Self {
             is_last,

@@ -9,7 +9,6 @@
 use alloc::vec::Vec;
 
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, StatusWord};
-use tongtu_codec::{DecodeError, Reader};
 
 mod access;
 mod file;
@@ -30,79 +29,6 @@ pub use value::{
 
 /// Class of commands with secure messaging, interindustry and proprietary.
 pub const SECURE: [u8; 2] = [0x04, 0x84];
-
-/// Refuses another class or instruction.
-fn head<C: CardCommand>(command: &Command, classes: &[u8]) -> Result<(), Malformed> {
-    if !classes.contains(&command.cla) {
-        return Err(Malformed::Class {
-            command: C::NAME,
-            found: command.cla,
-        });
-    }
-    if command.ins != C::INS {
-        return Err(Malformed::Instruction {
-            command: C::NAME,
-            found: command.ins,
-        });
-    }
-    Ok(())
-}
-
-/// The error for P1 P2.
-const fn parameters<C: CardCommand>(command: &Command, expected: &'static str) -> Malformed {
-    Malformed::Parameters {
-        command: C::NAME,
-        p1: command.p1,
-        p2: command.p2,
-        expected,
-    }
-}
-
-/// Refuses P1 P2 unless they are these.
-fn fixed<C: CardCommand>(
-    command: &Command,
-    p1p2: [u8; 2],
-    expected: &'static str,
-) -> Result<(), Malformed> {
-    if [command.p1, command.p2] == p1p2 {
-        Ok(())
-    } else {
-        Err(parameters::<C>(command, expected))
-    }
-}
-
-/// The error for a length.
-const fn length<C: CardCommand>(command: &Command, expected: &'static str) -> Malformed {
-    Malformed::Length {
-        command: C::NAME,
-        found: command.data.len(),
-        expected,
-    }
-}
-
-/// The data field as exactly `N` bytes.
-fn exactly<C: CardCommand, const N: usize>(
-    command: &Command,
-    expected: &'static str,
-) -> Result<[u8; N], Malformed> {
-    <[u8; N]>::try_from(&command.data[..]).map_err(|_| length::<C>(command, expected))
-}
-
-/// Reads an answer that must be empty.
-fn nothing<C: CardCommand>(data: &[u8]) -> Result<(), DecodeError> {
-    Reader::new(C::NAME, data).finish()
-}
-
-/// Reads an answer of exactly `N` bytes.
-fn whole<C: CardCommand, const N: usize>(
-    field: &'static str,
-    data: &[u8],
-) -> Result<[u8; N], DecodeError> {
-    let mut reader = Reader::new(C::NAME, data);
-    let bytes = reader.take(field, N)?;
-    reader.finish()?;
-    Ok(bytes.try_into().expect("taken with this length"))
-}
 
 /// A status-word table: what every command of the purse may answer, in the order in which the
 /// card looks, then the command's own.
@@ -143,7 +69,7 @@ macro_rules! command {
             fn from_command(
                 $c: &tongtu_apdu::Command,
             ) -> Result<Self, tongtu_apdu::Malformed> {
-                crate::command::head::<Self>($c, &[$($cla),+])?;
+                tongtu_apdu::check::head::<Self>($c, &[$($cla),+])?;
                 $read
             }
 

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check::{head, length, parameters};
 use tongtu_apdu::tlv;
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::{DecodeError, FieldError, Reader};
 
-use super::{is, length, parameters};
 use crate::{Cid, CryptogramKind, tag};
 
 /// GENERATE AC (生成应用密文): `80 AE P1 00 Lc values 00`.
@@ -75,7 +75,7 @@ impl CardCommand for GenerateAc {
     type Answer = GenerateAcAnswer;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x80])?;
+        head::<Self>(command, &[0x80])?;
         let kind = match (command.p1, command.p2) {
             (0x00, 0) => CryptogramKind::Declined,
             (0x40, 0) => CryptogramKind::Approved,
@@ -147,7 +147,7 @@ impl CardCommand for ExternalAuthenticate {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x00])?;
+        head::<Self>(command, &[0x00])?;
         if (command.p1, command.p2) != (0, 0) {
             return Err(parameters::<Self>(command, "00 00"));
         }
@@ -168,7 +168,7 @@ impl CardCommand for ExternalAuthenticate {
     }
 
     fn answer(data: &[u8]) -> Result<(), DecodeError> {
-        empty(Self::NAME, data)
+        tongtu_apdu::check::nothing::<Self>(data)
     }
 }
 
@@ -195,7 +195,7 @@ impl CardCommand for InternalAuthenticate {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x00])?;
+        head::<Self>(command, &[0x00])?;
         if (command.p1, command.p2) != (0, 0) {
             return Err(parameters::<Self>(command, "00 00"));
         }
@@ -250,7 +250,7 @@ impl CardCommand for GetChallenge {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x00])?;
+        head::<Self>(command, &[0x00])?;
         if (command.p1, command.p2) != (0, 0) {
             return Err(parameters::<Self>(command, "00 00"));
         }
@@ -298,7 +298,7 @@ impl CardCommand for Verify {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x00])?;
+        head::<Self>(command, &[0x00])?;
         if (command.p1, command.p2) != (0, 0x80) {
             return Err(parameters::<Self>(command, "00 80"));
         }
@@ -313,20 +313,6 @@ impl CardCommand for Verify {
     }
 
     fn answer(data: &[u8]) -> Result<(), DecodeError> {
-        empty(Self::NAME, data)
+        tongtu_apdu::check::nothing::<Self>(data)
     }
-}
-
-/// Says that an answer has no data.
-pub(super) fn empty(record: &'static str, data: &[u8]) -> Result<(), DecodeError> {
-    if data.is_empty() {
-        return Ok(());
-    }
-    let kind = FieldError::Trailing { extra: data.len() };
-    Err(DecodeError {
-        record,
-        field: "end",
-        offset: 0,
-        kind,
-    })
 }

@@ -7,11 +7,11 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check::{head, length, parameters};
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::{DecodeError, FieldError};
 
-use super::authenticate::empty;
-use super::{is, length, parameters, sfi_of, with_mac};
+use super::{sfi_of, with_mac};
 
 /// READ CAPP DATA (读扩展应用数据): `80 B4 00 (SFI << 3) Lc id [random] 00`.
 ///
@@ -43,7 +43,7 @@ impl CardCommand for ReadCappData {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x80])?;
+        head::<Self>(command, &[0x80])?;
         let sfi = sfi_of(command.p2, 0)
             .filter(|_| command.p1 == 0)
             .ok_or_else(|| parameters::<Self>(command, "00 and SFI with 000"))?;
@@ -105,7 +105,7 @@ impl CardCommand for UpdateCappCache {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x84])?;
+        head::<Self>(command, &[0x84])?;
         let sfi = sfi_of(command.p2, 0)
             .filter(|_| command.p1 == 0)
             .ok_or_else(|| parameters::<Self>(command, "00 and SFI with 000"))?;
@@ -123,7 +123,7 @@ impl CardCommand for UpdateCappCache {
     }
 
     fn answer(data: &[u8]) -> Result<(), DecodeError> {
-        empty(Self::NAME, data)
+        tongtu_apdu::check::nothing::<Self>(data)
     }
 }
 
@@ -172,7 +172,7 @@ impl CardCommand for AppendRecord {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x04])?;
+        head::<Self>(command, &[0x04])?;
         let sfi = sfi_of(command.p2, 0)
             .filter(|_| command.p1 == 0)
             .ok_or_else(|| parameters::<Self>(command, "00 and SFI with 000"))?;
@@ -195,7 +195,7 @@ impl CardCommand for AppendRecord {
     }
 
     fn answer(data: &[u8]) -> Result<(), DecodeError> {
-        empty(Self::NAME, data)
+        tongtu_apdu::check::nothing::<Self>(data)
     }
 }
 
@@ -222,7 +222,7 @@ impl CardCommand for GetTransProve {
     type Answer = [u8; 8];
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x80])?;
+        head::<Self>(command, &[0x80])?;
         if (command.p1, command.p2) != (0, 0) {
             return Err(parameters::<Self>(command, "00 00"));
         }

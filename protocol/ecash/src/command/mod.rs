@@ -64,40 +64,6 @@ pub fn sign(mut command: Command, mac: impl FnOnce([u8; 5], &[u8]) -> [u8; 4]) -
     command
 }
 
-/// The class and the instruction of a command, checked in this order.
-fn is<C: CardCommand>(command: &Command, classes: &[u8]) -> Result<(), Malformed> {
-    if !classes.contains(&command.cla) {
-        return Err(Malformed::Class {
-            command: C::NAME,
-            found: command.cla,
-        });
-    }
-    if command.ins != C::INS {
-        return Err(Malformed::Instruction {
-            command: C::NAME,
-            found: command.ins,
-        });
-    }
-    Ok(())
-}
-
-fn parameters<C: CardCommand>(command: &Command, expected: &'static str) -> Malformed {
-    Malformed::Parameters {
-        command: C::NAME,
-        p1: command.p1,
-        p2: command.p2,
-        expected,
-    }
-}
-
-fn length<C: CardCommand>(command: &Command, expected: &'static str) -> Malformed {
-    Malformed::Length {
-        command: C::NAME,
-        found: command.data.len(),
-        expected,
-    }
-}
-
 /// Splits the four bytes of a MAC off the end; the rest has at least `least` bytes.
 fn with_mac<'a, C: CardCommand>(
     command: &'a Command,
@@ -106,7 +72,7 @@ fn with_mac<'a, C: CardCommand>(
 ) -> Result<(&'a [u8], [u8; 4]), Malformed> {
     match command.data.split_last_chunk::<4>() {
         Some((data, mac)) if data.len() >= least => Ok((data, *mac)),
-        _ => Err(length::<C>(command, expected)),
+        _ => Err(tongtu_apdu::check::length::<C>(command, expected)),
     }
 }
 

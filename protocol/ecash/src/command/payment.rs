@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check::{head, length, parameters};
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, StatusWord, status_rows};
 use tongtu_codec::{DecodeError, FieldError};
 
-use super::{is, length, parameters, sfi_of};
+use super::sfi_of;
 use crate::{GpoAnswer, tag};
 
 /// GET PROCESSING OPTIONS (取处理选项): `80 A8 00 00 Lc 83 L values 00`.
@@ -58,7 +59,7 @@ impl CardCommand for GetProcessingOptions {
     type Answer = GpoAnswer;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x80])?;
+        head::<Self>(command, &[0x80])?;
         if (command.p1, command.p2) != (0, 0) {
             return Err(parameters::<Self>(command, "00 00"));
         }
@@ -145,7 +146,7 @@ impl CardCommand for ReadRecord {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x00])?;
+        head::<Self>(command, &[0x00])?;
         let sfi = sfi_of(command.p2, 4)
             .filter(|_| command.p1 != 0)
             .ok_or_else(|| parameters::<Self>(command, "a number from 1, and SFI with 100"))?;
@@ -196,7 +197,7 @@ impl CardCommand for GetData {
     type Answer = DataObject;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x80, 0x00])?;
+        head::<Self>(command, &[0x80, 0x00])?;
         if !command.data.is_empty() {
             return Err(length::<Self>(command, "0"));
         }

@@ -5,12 +5,12 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check::{head, parameters};
 use tongtu_apdu::tlv::Tag;
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::DecodeError;
 
-use super::authenticate::empty;
-use super::{is, parameters, sfi_of, with_mac};
+use super::{sfi_of, with_mac};
 
 /// PUT DATA (设置数据): `04 DA P1 P2 Lc value MAC`: a new value for an element, so a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl CardCommand for PutData {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x04])?;
+        head::<Self>(command, &[0x04])?;
         let bytes = match command.p1 {
             0 => &[command.p2][..],
             p1 => &[p1, command.p2],
@@ -63,7 +63,7 @@ impl CardCommand for PutData {
     }
 
     fn answer(data: &[u8]) -> Result<(), DecodeError> {
-        empty(Self::NAME, data)
+        tongtu_apdu::check::nothing::<Self>(data)
     }
 }
 
@@ -100,7 +100,7 @@ impl CardCommand for UpdateRecord {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x04])?;
+        head::<Self>(command, &[0x04])?;
         let sfi = sfi_of(command.p2, 4)
             .filter(|_| command.p1 != 0)
             .ok_or_else(|| parameters::<Self>(command, "a number from 1, and SFI with 100"))?;
@@ -119,7 +119,7 @@ impl CardCommand for UpdateRecord {
     }
 
     fn answer(data: &[u8]) -> Result<(), DecodeError> {
-        empty(Self::NAME, data)
+        tongtu_apdu::check::nothing::<Self>(data)
     }
 }
 
@@ -148,13 +148,13 @@ macro_rules! bare_script {
             type Answer = ();
 
             fn from_command(command: &Command) -> Result<Self, Malformed> {
-                is::<Self>(command, &[0x84])?;
+                head::<Self>(command, &[0x84])?;
                 if (command.p1, command.p2) != (0, 0) {
                     return Err(parameters::<Self>(command, "00 00"));
                 }
                 match with_mac::<Self>(command, 0, "4 bytes of MAC")? {
                     ([], mac) => Ok(Self { mac }),
-                    _ => Err(super::length::<Self>(command, "4 bytes of MAC")),
+                    _ => Err(tongtu_apdu::check::length::<Self>(command, "4 bytes of MAC")),
                 }
             }
 
@@ -163,7 +163,7 @@ macro_rules! bare_script {
             }
 
             fn answer(data: &[u8]) -> Result<(), DecodeError> {
-                empty(Self::NAME, data)
+                tongtu_apdu::check::nothing::<Self>(data)
             }
         }
     };
@@ -226,7 +226,7 @@ impl CardCommand for PinChange {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        is::<Self>(command, &[0x84])?;
+        head::<Self>(command, &[0x84])?;
         let (kind, len) = match (command.p1, command.p2) {
             (0, 0) => (PinChangeKind::Unblock, 0),
             (0, 1) => (PinChangeKind::ChangeWithOld, 16),
@@ -235,7 +235,10 @@ impl CardCommand for PinChange {
         };
         let (data, mac) = with_mac::<Self>(command, len, "0 or 16 bytes and a MAC")?;
         if data.len() != len {
-            return Err(super::length::<Self>(command, "0 or 16 bytes and a MAC"));
+            return Err(tongtu_apdu::check::length::<Self>(
+                command,
+                "0 or 16 bytes and a MAC",
+            ));
         }
         Ok(Self {
             kind,
@@ -254,6 +257,6 @@ impl CardCommand for PinChange {
     }
 
     fn answer(data: &[u8]) -> Result<(), DecodeError> {
-        empty(Self::NAME, data)
+        tongtu_apdu::check::nothing::<Self>(data)
     }
 }

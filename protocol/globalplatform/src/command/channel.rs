@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::{DecodeError, Reader};
 
-use super::{header, length, parameters};
 use crate::ins;
 
 /// MANAGE CHANNEL: `00 70 00 00 01` opens, `00 70 80 nn` closes.
@@ -34,21 +34,20 @@ impl CardCommand for ManageChannel {
     type Answer = Option<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x00], command)?;
+        check::head::<Self>(command, &[0x00])?;
         let request = match (command.p1, command.p2) {
             (0, 0) => Self::Open(None),
             (0, n @ 1..=19) => Self::Open(Some(n)),
             (0x80, n) => Self::Close(n),
             _ => {
-                return Err(parameters(
-                    Self::NAME,
+                return Err(check::parameters::<Self>(
                     command,
                     "00 and a channel or 00, or 80 and a channel",
                 ));
             }
         };
         if !command.data.is_empty() {
-            return Err(length(Self::NAME, command, "none"));
+            return Err(check::length::<Self>(command, "none"));
         }
         Ok(request)
     }
@@ -96,18 +95,23 @@ impl CardCommand for BeginRMac {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         let encipher = match (command.p1, command.p2) {
             (0x10, 1) => false,
             (0x30, 1) => true,
-            _ => return Err(parameters(Self::NAME, command, "10 or 30, and 01")),
+            _ => return Err(check::parameters::<Self>(command, "10 or 30, and 01")),
         };
         let data = match &command.data[..] {
             [] => Vec::new(),
             [len, data @ ..] if usize::from(*len) == data.len() && data.len() <= 24 => {
                 data.to_vec()
             }
-            _ => return Err(length(Self::NAME, command, "a length and at most 24 bytes")),
+            _ => {
+                return Err(check::length::<Self>(
+                    command,
+                    "a length and at most 24 bytes",
+                ));
+            }
         };
         Ok(Self { encipher, data })
     }
@@ -149,12 +153,12 @@ impl CardCommand for EndRMac {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         if (command.p1, command.p2) != (0, 3) {
-            return Err(parameters(Self::NAME, command, "00 03"));
+            return Err(check::parameters::<Self>(command, "00 03"));
         }
         if !command.data.is_empty() {
-            return Err(length(Self::NAME, command, "none"));
+            return Err(check::length::<Self>(command, "none"));
         }
         Ok(Self)
     }

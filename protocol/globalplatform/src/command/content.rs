@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::select::Aid;
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::{DecodeError, Reader};
 
-use super::{header, length, parameters};
 use crate::ins;
 use crate::receipt::ConfirmationData;
 
@@ -110,12 +110,12 @@ impl CardCommand for Load {
     type Answer = ManagementAnswer;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         if !matches!(command.p1, 0 | 0x80) {
-            return Err(parameters(Self::NAME, command, "00 or 80, and a number"));
+            return Err(check::parameters::<Self>(command, "00 or 80, and a number"));
         }
         if command.data.is_empty() {
-            return Err(length(Self::NAME, command, "at least 1"));
+            return Err(check::length::<Self>(command, "at least 1"));
         }
         Ok(Self {
             last: command.p1 == 0x80,
@@ -230,9 +230,9 @@ impl CardCommand for Delete {
     type Answer = ManagementAnswer;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         let (0, p2 @ (0 | 0x80)) = (command.p1, command.p2) else {
-            return Err(parameters(Self::NAME, command, "00, and 00 or 80"));
+            return Err(check::parameters::<Self>(command, "00, and 00 or 80"));
         };
         let wrong = |offset, expected| Malformed::Data {
             command: Self::NAME,

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::DecodeError;
 
-use super::{header, length, parameters};
 use crate::ins;
 
 /// GET DATA: `80 CA tag [5C …] 00`. With class 80 the whole object comes back, with class 00
@@ -46,7 +46,7 @@ impl CardCommand for GetData {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80, 0x00], command)?;
+        check::head::<Self>(command, &[0x80, 0x00])?;
         Ok(Self {
             whole: command.cla == 0x80,
             tag: u16::from_be_bytes([command.p1, command.p2]),
@@ -135,19 +135,19 @@ impl CardCommand for StoreData {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         let p1 = command.p1;
         let format = match p1 & 0x18 {
             0x00 => StoreFormat::Free,
             0x08 => StoreFormat::Dgi,
             0x10 => StoreFormat::Tlv,
-            _ => return Err(parameters(Self::NAME, command, "one format")),
+            _ => return Err(check::parameters::<Self>(command, "one format")),
         };
         if p1 & 0x06 != 0 || p1 & 0x60 == 0x40 {
-            return Err(parameters(Self::NAME, command, "no reserved bits"));
+            return Err(check::parameters::<Self>(command, "no reserved bits"));
         }
         if command.data.is_empty() {
-            return Err(length(Self::NAME, command, "at least 1"));
+            return Err(check::length::<Self>(command, "at least 1"));
         }
         Ok(Self {
             last: p1 & 0x80 != 0,

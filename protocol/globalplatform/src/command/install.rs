@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::select::Aid;
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::DecodeError;
 
-use super::{ManagementAnswer, header, parameters};
+use super::ManagementAnswer;
 use crate::ins;
 use crate::lv::{Fields, aid, optional_aid, put};
 
@@ -266,7 +267,7 @@ impl CardCommand for Install {
     type Answer = ManagementAnswer;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         let mut fields = Fields::new(Self::NAME, &command.data);
         let install = match (command.p1, command.p2) {
             (form::LOAD, 0) | (form::COMBINED, 1) => {
@@ -334,7 +335,7 @@ impl CardCommand for Install {
                 empty(&mut fields)?;
                 Self::Personalization { subject }
             }
-            _ => return Err(parameters(Self::NAME, command, "a form of INSTALL")),
+            _ => return Err(check::parameters::<Self>(command, "a form of INSTALL")),
         };
         fields.finish()?;
         Ok(install)

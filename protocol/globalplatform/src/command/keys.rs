@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::tlv::write_length;
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::{DecodeError, Reader};
 
-use super::{header, parameters};
 use crate::ins;
 use crate::key::{Component, KeyBlock, kind};
 use crate::lv::{Fields, put};
@@ -62,11 +62,10 @@ impl CardCommand for PutKey {
     type Answer = PutKeyAnswer;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         let first_id = command.p2 & 0x7F;
         if command.p1 > 0x7F || first_id == 0 {
-            return Err(parameters(
-                Self::NAME,
+            return Err(check::parameters::<Self>(
                 command,
                 "a version up to 7F, and an identifier",
             ));

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::{DecodeError, FieldError, Reader};
 
-use super::{header, length, parameters};
 use crate::ins;
 use crate::scp::{CardHalf, SecurityLevel};
 
@@ -89,12 +89,12 @@ impl CardCommand for InitializeUpdate {
     type Answer = InitializeAnswer;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         if command.p2 != 0 {
-            return Err(parameters(Self::NAME, command, "a key version and 00"));
+            return Err(check::parameters::<Self>(command, "a key version and 00"));
         }
-        let host_challenge =
-            <[u8; 8]>::try_from(&command.data[..]).map_err(|_| length(Self::NAME, command, "8"))?;
+        let host_challenge = <[u8; 8]>::try_from(&command.data[..])
+            .map_err(|_| check::length::<Self>(command, "8"))?;
         Ok(Self {
             key_version: command.p1,
             key_id: command.p2,
@@ -177,15 +177,15 @@ impl CardCommand for ExternalAuthenticate {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x84], command)?;
+        check::head::<Self>(command, &[0x84])?;
         let level = SecurityLevel::from_byte(command.p1)
             .filter(|_| command.p2 == 0)
-            .ok_or_else(|| parameters(Self::NAME, command, "a security level and 00"))?;
+            .ok_or_else(|| check::parameters::<Self>(command, "a security level and 00"))?;
         let (cryptogram, mac) = command
             .data
             .split_first_chunk()
             .and_then(|(c, m)| Some((*c, <[u8; 8]>::try_from(m).ok()?)))
-            .ok_or_else(|| length(Self::NAME, command, "16"))?;
+            .ok_or_else(|| check::length::<Self>(command, "16"))?;
         Ok(Self {
             level,
             cryptogram,

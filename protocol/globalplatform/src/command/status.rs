@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check;
 use tongtu_apdu::select::Aid;
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, status_rows};
 use tongtu_codec::DecodeError;
 
-use super::{header, length, parameters};
 use crate::ins;
 use crate::life_cycle::State;
 
@@ -122,10 +122,10 @@ impl CardCommand for GetStatus {
     type Answer = Vec<u8>;
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         let scope = Scope::from_byte(command.p1)
             .filter(|_| command.p2 & !3 == 0)
-            .ok_or_else(|| parameters(Self::NAME, command, "80, 40, 20 or 10, and 00 to 03"))?;
+            .ok_or_else(|| check::parameters::<Self>(command, "80, 40, 20 or 10, and 00 to 03"))?;
         let wrong = |offset| Malformed::Data {
             command: Self::NAME,
             offset,
@@ -386,17 +386,22 @@ impl CardCommand for SetStatus {
     type Answer = ();
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
-        header(Self::NAME, Self::INS, &[0x80], command)?;
+        check::head::<Self>(command, &[0x80])?;
         let target = match command.p1 {
             0x80 => StatusTarget::Card,
             0x40 => StatusTarget::Application,
             0x60 => StatusTarget::DomainAndApplications,
-            _ => return Err(parameters(Self::NAME, command, "80, 40 or 60, and a state")),
+            _ => {
+                return Err(check::parameters::<Self>(
+                    command,
+                    "80, 40 or 60, and a state",
+                ));
+            }
         };
         let aid = match (&command.data[..], target) {
             // The card needs no name; some clients give the issuer domain's.
             ([], StatusTarget::Card) => None,
-            ([], _) => return Err(length(Self::NAME, command, "an AID")),
+            ([], _) => return Err(check::length::<Self>(command, "an AID")),
             (aid, _) => Some(Aid::parse(aid).map_err(|_| Malformed::Data {
                 command: Self::NAME,
                 offset: 0,

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq as _;
+use tongtu_apdu::check::{exactly, fixed, length, nothing, parameters, whole};
 use tongtu_apdu::{Command, Malformed};
 use zeroize::Zeroize;
 
-use super::{command, exactly, fixed, length, nothing, parameters, whole, with_mac};
+use super::{command, with_mac};
 use crate::proof::Code;
 
 /// A PIN (个人密码) of 2 to 6 bytes as it travels: BCD, odd ones completed with `F`.

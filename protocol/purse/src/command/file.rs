@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::check::{length, nothing, parameters};
 use tongtu_apdu::{Command, Le, Malformed};
 
-use super::{command, length, nothing, parameters, with_mac};
+use super::{command, with_mac};
 use crate::proof::Code;
 
 /// A short file identifier (SFI) of five bits.

@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use tongtu_apdu::Command;
+use tongtu_apdu::check::{exactly, fixed, length, nothing, parameters, whole};
 use tongtu_codec::{Be, Raw, record};
 
-use super::{Sfi, command, exactly, fixed, length, nothing, parameters, whole};
+use super::{Sfi, command};
 use crate::field::{Amount, Balance, DateTime, Kind, Limit, Purse, Terminal};
 use crate::proof::Code;
 
