@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod city;
 pub mod command;
+pub mod explain;
 pub mod fci;
 pub mod field;
 pub mod keys;

@@ -1,0 +1,6 @@
+//! What crosses the crate's modules.
+
+mod commands;
+mod dumps;
+mod hostile;
+mod perso;
