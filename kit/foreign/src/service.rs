@@ -151,11 +151,12 @@ impl CardService {
         run_within(limit, self.command(program).args(args), stdin)
     }
 
-    /// Waits until there is a card in the reader.
+    /// Waits until there is a card in the reader, as long as there is hope: `may_come` says whether
+    /// whoever brings the card is still there.
     ///
     /// # Errors
     /// What everybody said, if none came.
-    pub fn wait_for_card(&mut self) -> Result<(), String> {
+    pub fn wait_for_card(&mut self, mut may_come: impl FnMut() -> bool) -> Result<(), String> {
         let args = ["--wait", "--reader", Self::READER, "--atr"];
         let mut said = String::new();
         // opensc-tool waits for ever when the card before this one goes while it looks.
@@ -165,6 +166,9 @@ impl CardService {
                 return Ok(());
             }
             said += &format!("{}{}\n", ran.out, ran.err);
+            if !may_come() {
+                break;
+            }
         }
         let (ended, log) = (self.daemon.ended(), self.log());
         Err(format!("no card came: {said}pcscd {ended:?}: {log}"))

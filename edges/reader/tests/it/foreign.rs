@@ -79,7 +79,7 @@ impl Inserted {
             let patience = Patience::once_within(LIMIT);
             serve(address, &mut StubCard, patience, &switch, &mut |_| {})
         });
-        service.wait_for_card().unwrap();
+        service.wait_for_card(|| !serving.is_finished()).unwrap();
         Some(Self {
             service,
             stop,

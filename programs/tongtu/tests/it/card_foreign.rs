@@ -78,7 +78,7 @@ fn insert(service: &mut CardService, args: &[String]) -> Leashed {
         .stdout(log.try_clone().unwrap())
         .stderr(log);
     let mut serve = Leashed::start(&mut command);
-    if let Err(error) = service.wait_for_card() {
+    if let Err(error) = service.wait_for_card(|| serve.ended().is_none()) {
         let said = fs::read_to_string(service.folder().join("serve.log")).unwrap();
         panic!("{error}\ntongtu {:?}: {said}", serve.ended());
     }
