@@ -7,8 +7,11 @@ pub(crate) mod apdu;
 mod dialogue;
 mod factory;
 mod place;
+pub(crate) mod read;
+mod replay;
 mod script;
 pub(crate) mod serve;
+mod snapshot;
 pub(crate) mod trace;
 mod virtual_card;
 
@@ -28,6 +31,8 @@ pub(crate) const HELP: &[Row] = &[(
 pub(crate) enum Command {
     /// Put a virtual test card into the virtual reader, for every PC/SC program to use
     Serve(serve::Args),
+    /// Read a card: number, city, balance, trips, transactions, e-cash
+    Read(read::Args),
     /// Talk to a card: prompt, script, expectations, everything explained
     Apdu(apdu::Args),
     /// Recorded dialogues: explain
@@ -38,6 +43,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => serve::run(&args, report),
+        Command::Read(args) => read::run(&args, report),
         Command::Apdu(args) => apdu::run(&args, report),
         Command::Trace(command) => trace::run(command, report),
     }

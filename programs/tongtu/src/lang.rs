@@ -97,6 +97,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::code::conform::HELP,
     crate::card::HELP,
     crate::card::serve::HELP,
+    crate::card::read::HELP,
     crate::card::apdu::HELP,
     crate::card::trace::HELP,
     crate::card::trace::explain::HELP,

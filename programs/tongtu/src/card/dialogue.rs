@@ -190,8 +190,14 @@ fn explained(
     command: &Command,
     response: Option<&Response>,
 ) -> Explanation {
-    let _ = application;
-    iso::explain(command, response)
+    let known = match application {
+        Application::Ecash => tongtu_ecash::explain(command, response),
+        Application::Domain | Application::Unknown => {
+            tongtu_globalplatform::explain(command, response)
+        }
+        Application::Purse | Application::Directory => None,
+    };
+    known.unwrap_or_else(|| iso::explain(command, response))
 }
 
 /// A line of an explanation in JSON.

@@ -3,6 +3,7 @@
 
 mod card_foreign;
 mod card_pcsc;
+mod card_read;
 mod card_serve;
 mod card_trace;
 mod cases;
