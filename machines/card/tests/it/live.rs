@@ -1,7 +1,10 @@
 //! A card under power, on memory that can be torn.
 
+use tongtu_apdu::select::E_PURSE;
+use tongtu_card::factory::{Blueprint, Group, Module, Preinstalled};
 use tongtu_card::journal::ObjectId;
 use tongtu_card::{Card, Env, Interface};
+use tongtu_purse::profile::Profile;
 use tongtu_testkit::tear::Chip;
 
 use crate::tear::{Cells, Dice};
@@ -25,13 +28,18 @@ impl Live {
     }
 
     /// Sends a command; no answer when power was lost.
-    pub(crate) fn send(&mut self, command: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn try_send(&mut self, command: &[u8]) -> Option<Vec<u8>> {
         let mut entropy = |out: &mut [u8]| self.dice.fill(out);
         let mut env = Env {
             entropy: &mut entropy,
             interface: Interface::Contactless,
         };
         self.card.transmit(&mut env, command).ok()
+    }
+
+    /// Sends a command to a card whose power stays.
+    pub(crate) fn send(&mut self, command: &[u8]) -> Vec<u8> {
+        self.try_send(command).expect("power stays")
     }
 
     /// A warm reset.
@@ -46,7 +54,40 @@ impl Live {
     }
 }
 
-/// What the card on a chip keeps.
-pub(crate) fn kept(chip: &Chip) -> Kept {
-    Live::on(chip).kept()
+/// A chip of this size with a card by this blueprint.
+pub(crate) fn made(size: usize, blueprint: &Blueprint) -> Chip {
+    let chip = Chip::new(size);
+    let mut dice = Dice::new();
+    let mut entropy = |out: &mut [u8]| dice.fill(out);
+    Card::manufacture(Cells(chip.clone()), blueprint, &mut entropy).expect("a test card");
+    chip.revive();
+    chip
+}
+
+/// A purse as it leaves the factory.
+pub(crate) fn purse(profile: &Profile) -> Preinstalled {
+    let groups = profile.groups();
+    Preinstalled {
+        module: Module::Purse,
+        aid: E_PURSE,
+        label: b"MOT_T_EP".to_vec(),
+        priority: 2,
+        parameters: Vec::new(),
+        groups: groups
+            .into_iter()
+            .map(|group| Group {
+                id: group.id,
+                value: group.value,
+            })
+            .collect(),
+    }
+}
+
+/// A chip with a test purse on it, of one algorithm set.
+pub(crate) fn purse_chip(size: usize, algorithm: tongtu_crypto::Algorithm) -> Chip {
+    let blueprint = Blueprint {
+        applications: vec![purse(&Profile::test_with(algorithm))],
+        ..Blueprint::default()
+    };
+    made(size, &blueprint)
 }

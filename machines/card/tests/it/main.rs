@@ -8,5 +8,7 @@ mod ride_code;
 mod purse;
 mod purse_files;
 mod purse_money;
+mod live;
+mod model_purse;
 mod tear;
 mod tear_journal;

@@ -1,0 +1,103 @@
+//! The e-purse on the card against the naive model: every answer, every file.
+
+use proptest::prelude::*;
+use tongtu_testkit::cipher::Algorithm;
+use tongtu_testkit::purse::Purse;
+use tongtu_testkit::purse::profile::{File, Profile};
+use tongtu_testkit::purse::terminal::{Step, Terminal};
+use tongtu_testkit::sequence::{dialogues, select};
+use tongtu_testkit::tear::Chip;
+
+use crate::live::{Live, purse_chip};
+
+/// The same card twice: made by us, and told by the model.
+fn pair(algorithm: Algorithm) -> (Chip, Profile) {
+    let ours = match algorithm {
+        Algorithm::Tdes => tongtu_crypto::Algorithm::Tdes,
+        Algorithm::Sm4 => tongtu_crypto::Algorithm::Sm4,
+    };
+    (purse_chip(32 * 1024, ours), Profile::test(algorithm))
+}
+
+/// Plays a sequence to both and compares every answer.
+fn play(live: &mut Live, purse: &mut Purse, terminal: &mut Terminal, steps: &[Step]) {
+    for (at, step) in steps.iter().enumerate() {
+        let Some(command) = terminal.command(step) else {
+            live.reset();
+            purse.reset();
+            continue;
+        };
+        let answer = live.send(&command);
+        if let Some(expected) = purse.apdu(&command, &answer) {
+            assert_eq!(
+                shown(&answer),
+                shown(&expected),
+                "step {at}, {step:?}: the card, then the model, to {}",
+                shown(&command)
+            );
+        }
+        terminal.saw(&command, &answer);
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    tongtu_codec::hex_encode(bytes)
+}
+
+/// Every file, read from the card and laid beside the model's.
+fn compare_files(live: &mut Live, purse: &Purse) {
+    let selected = live.send(&select());
+    if !selected.ends_with(&[0x90, 0x00]) {
+        return;
+    }
+    for (sfi, file) in &purse.state.files {
+        match file {
+            File::Transparent(bytes) => {
+                let answer = live.send(&[0x00, 0xB0, 0x80 | sfi, 0, 0]);
+                assert_eq!(answer, [&bytes[..], &[0x90, 0x00]].concat(), "{sfi:02X}");
+            }
+            File::Linear { records, .. } | File::Cyclic { records, .. } => {
+                for (number, record) in (1..).zip(records) {
+                    let answer = live.send(&[0x00, 0xB2, number, sfi << 3 | 4, 0]);
+                    let expected = [&record[..], &[0x90, 0x00]].concat();
+                    assert_eq!(answer, expected, "{sfi:02X} {number}");
+                }
+                let number = u8::try_from(records.len() + 1).expect("few records");
+                let answer = live.send(&[0x00, 0xB2, number, sfi << 3 | 4, 0]);
+                assert_eq!(answer, [0x6A, 0x83], "{sfi:02X} {number}");
+            }
+        }
+    }
+}
+
+fn check(algorithm: Algorithm, steps: &[Step]) {
+    let (chip, profile) = pair(algorithm);
+    let mut live = Live::on(&chip);
+    let mut purse = Purse::new(profile.clone());
+    let mut terminal = Terminal::new(profile);
+    let funds = [
+        Step::Raw(select()),
+        Step::Initialize(0, 1, 50_000, [0x11; 6]),
+        Step::Finish(true),
+    ];
+    play(&mut live, &mut purse, &mut terminal, &funds);
+    assert_eq!(purse.state.value, 50_000);
+    play(&mut live, &mut purse, &mut terminal, steps);
+    compare_files(&mut live, &purse);
+    drop(live);
+    compare_files(&mut Live::on(&chip), &purse);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_has_the_model_s_answers_and_files_with_3des(steps in dialogues(25)) {
+        check(Algorithm::Tdes, &steps);
+    }
+
+    #[test]
+    fn any_sequence_has_the_model_s_answers_and_files_with_sm4(steps in dialogues(25)) {
+        check(Algorithm::Sm4, &steps);
+    }
+}
