@@ -3,12 +3,12 @@
 
 mod desk;
 mod identity;
+mod live;
+mod model_purse;
 mod ppse;
-mod ride_code;
 mod purse;
 mod purse_files;
 mod purse_money;
-mod live;
-mod model_purse;
+mod ride_code;
 mod tear;
 mod tear_journal;
