@@ -15,6 +15,7 @@
 //! `install` and `personalise` stage and do not commit: the caller commits them with the
 //! registry's change as one batch. In `process` the applet commits itself, once per command.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use tongtu_apdu::{Command, Malformed, Response, StatusWord};
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::journal::{Batch, CommitError, ObjectId};
 use crate::memory::Torn;
 use crate::registry::Registry;
-use crate::{Interface, domain, ecash, identity, ppse, purse, ride_code};
+use crate::{Interface, domain, ecash, foreign, identity, ppse, purse, ride_code};
 
 /// The built-in applets. Load files bind their module AIDs to one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,8 @@ pub(crate) enum AppletKind {
     Identity,
     /// The directory PPSE (近距离支付系统环境).
     Ppse,
+    /// An applet of a load file whose code we cannot run.
+    Foreign,
 }
 
 /// Why an applet stops before its ordinary answer.
@@ -216,12 +219,13 @@ impl<'a> Context<'a> {
 
 /// The volatile state of a selected applet: gone at reset and at the next selection.
 pub(crate) enum Session {
-    Domain(domain::Session),
+    Domain(Box<domain::Session>),
     Purse(purse::Session),
     Ecash(ecash::Session),
     RideCode(ride_code::Session),
     Identity(identity::Session),
     Ppse(ppse::Session),
+    Foreign(foreign::Session),
 }
 
 impl AppletKind {
@@ -234,6 +238,7 @@ impl AppletKind {
             Self::RideCode => ride_code::install(ctx, parameters),
             Self::Identity => identity::install(ctx, parameters),
             Self::Ppse => ppse::install(ctx, parameters),
+            Self::Foreign => foreign::install(ctx, parameters),
         }
     }
 
@@ -250,6 +255,7 @@ impl AppletKind {
             Self::RideCode => ride_code::personalise(ctx, groups),
             Self::Identity => identity::personalise(ctx, groups),
             Self::Ppse => ppse::personalise(ctx, groups),
+            Self::Foreign => foreign::personalise(ctx, groups),
         }
     }
 
@@ -258,7 +264,7 @@ impl AppletKind {
         Ok(match self {
             Self::Domain => {
                 let (session, response) = domain::select(ctx)?;
-                (Session::Domain(session), response)
+                (Session::Domain(Box::new(session)), response)
             }
             Self::Purse => {
                 let (session, response) = purse::select(ctx)?;
@@ -280,6 +286,10 @@ impl AppletKind {
                 let (session, response) = ppse::select(ctx)?;
                 (Session::Ppse(session), response)
             }
+            Self::Foreign => {
+                let (session, response) = foreign::select(ctx)?;
+                (Session::Foreign(session), response)
+            }
         })
     }
 }
@@ -300,6 +310,7 @@ impl Session {
             Self::RideCode(session) => session.process(ctx, command),
             Self::Identity(session) => session.process(ctx, command),
             Self::Ppse(session) => session.process(ctx, command),
+            Self::Foreign(session) => session.process(ctx, command),
         }
     }
 }

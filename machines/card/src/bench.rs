@@ -47,6 +47,7 @@ pub(crate) fn entry(number: u16, kind: AppletKind, aid: Aid, label: &[u8], prior
         domain: ISSUER,
         label: label.to_vec(),
         priority,
+        file: None,
     }
 }
 

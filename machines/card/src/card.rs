@@ -8,13 +8,17 @@ use alloc::vec::Vec;
 use tongtu_apdu::select::{Occurrence, Select};
 use tongtu_apdu::{CardCommand as _, Command, Response, StatusWord};
 use tongtu_crypto::Entropy;
+use tongtu_globalplatform::command::ManageChannel;
+use tongtu_globalplatform::life_cycle::{CardState, State};
+use tongtu_globalplatform::privilege::{Privilege, Privileges};
 
 use crate::applet::{AppletKind, Context, DataGroup, Halt, Objects};
 use crate::channel::{CHANNEL_COUNT, Channel, Class};
-use crate::factory::{Blueprint, Group};
+use crate::domain;
+use crate::factory::{Blueprint, FactoryFile, Group};
 use crate::journal::{Batch, CommitError, Nvm, ObjectId, OpenError};
 use crate::memory::{Memory, Torn};
-use crate::registry::{CARD, ENTRIES, Entry, ISSUER, Registry};
+use crate::registry::{CARD, ENTRIES, Entry, ISSUER, LoadFile, Registry};
 
 /// How the reader reaches the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -169,23 +173,37 @@ impl<M: Memory> Card<M> {
             (0x00, 0xA4) if command.p1 == 4 => self.select(env, class.channel, &command),
             _ => self.process(env, class.channel, &command),
         };
-        let channel = self.channels[class.channel].get_or_insert_default();
-        channel.waiting.clear();
-        result.map(|response| split(response, &mut channel.waiting))
+        let mut closed = Vec::new();
+        let waiting = match &mut self.channels[class.channel] {
+            Some(channel) => &mut channel.waiting,
+            // It closed itself.
+            None => &mut closed,
+        };
+        waiting.clear();
+        result.map(|response| split(response, waiting))
     }
 
     /// MANAGE CHANNEL (GP 2.3.1 §11.7).
     fn manage_channel(&mut self, command: &Command) -> Result<Response, Halt> {
-        match (command.p1, command.p2) {
-            (0x00, 0x00) => {
+        match ManageChannel::from_command(command)? {
+            ManageChannel::Open(None) => {
                 let free = self.channels.iter().position(Option::is_none);
-                let number = free.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+                let number = free.ok_or(StatusWord::FUNCTION_NOT_SUPPORTED)?;
                 self.channels[number] = Some(Channel::default());
                 let number = u8::try_from(number).expect("there are twenty channels");
                 Ok(Response::ok([number]))
             }
-            (0x80, 0) => Err(StatusWord::WRONG_P1P2.into()),
-            (0x80, number) => {
+            ManageChannel::Open(Some(number)) => {
+                let slot = self.channels.get_mut(usize::from(number));
+                let slot = slot.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+                if slot.is_some() {
+                    return Err(StatusWord::FUNCTION_NOT_SUPPORTED.into());
+                }
+                *slot = Some(Channel::default());
+                Ok(Response::ok([]))
+            }
+            ManageChannel::Close(0) => Err(StatusWord::WRONG_P1P2.into()),
+            ManageChannel::Close(number) => {
                 let slot = self.channels.get_mut(usize::from(number));
                 let slot = slot.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
                 match slot.take() {
@@ -193,7 +211,6 @@ impl<M: Memory> Card<M> {
                     None => Err(StatusWord::CHANNEL_CLOSED.into()),
                 }
             }
-            _ => Err(StatusWord::WRONG_P1P2.into()),
         }
     }
 
@@ -223,19 +240,43 @@ impl<M: Memory> Card<M> {
             .as_ref()
             .and_then(|channel| channel.selected.as_ref())
             .map(|(number, _)| *number);
-        let entry = self
-            .find(&select, current)
-            .ok_or(StatusWord::NOT_FOUND)?
-            .clone();
-        self.open(env, channel, &entry)
+        let entry = self.find(&select, current)?.clone();
+        let mut response = self.open(env, channel, &entry)?;
+        if self.is_shut() && response.sw.is_ok() {
+            response.sw = StatusWord::BLOCKED_FILE;
+        }
+        Ok(response)
     }
 
-    /// The application that a SELECT means.
-    fn find(&self, select: &Select, current: Option<u16>) -> Option<&Entry> {
-        let entries = &self.registry.entries;
-        if select.name.is_empty() && select.occurrence == Occurrence::First {
-            return self.registry.entry(ISSUER);
+    /// Whether the card is locked or terminated.
+    fn is_shut(&self) -> bool {
+        matches!(
+            self.registry.card_state(),
+            CardState::Locked | CardState::Terminated
+        )
+    }
+
+    /// Whether SELECT may find an application: its state says so, and on a locked card only
+    /// the one with the final application's privilege (GP 2.3.1 §5.1.1.4).
+    fn is_selectable(&self, entry: &Entry) -> bool {
+        if self.is_shut() {
+            return entry.rights().has(Privilege::FinalApplication);
         }
+        entry.number == ISSUER || entry.life().is_selectable()
+    }
+
+    /// The application that a SELECT means. On a locked card whatever is not offered is
+    /// answered `6A81`, as if it were not supported.
+    ///
+    /// CONFLICT: a locked application is "not found" here, as GP 2.3.1 §9.6.2 has it; test
+    /// catalogues of this field also know `6283` and `6999` for it.
+    fn find(&self, select: &Select, current: Option<u16>) -> Result<&Entry, Halt> {
+        let entries = &self.registry.entries;
+        let missing = if self.is_shut() {
+            StatusWord::FUNCTION_NOT_SUPPORTED
+        } else {
+            StatusWord::NOT_FOUND
+        };
         let from = match (select.occurrence, current) {
             (Occurrence::First, _) | (Occurrence::Next, None) => 0,
             (Occurrence::Next, Some(current)) => {
@@ -243,10 +284,17 @@ impl<M: Memory> Card<M> {
                 at.map_or(0, |at| at + 1)
             }
         };
-        entries
-            .iter()
-            .skip(from)
-            .find(|entry| entry.aid.starts_with(&select.name))
+        let found = if select.name.is_empty() && select.occurrence == Occurrence::First {
+            self.registry
+                .entry(ISSUER)
+                .filter(|entry| self.is_selectable(entry))
+        } else {
+            entries
+                .iter()
+                .skip(from)
+                .find(|entry| entry.aid.starts_with(&select.name) && self.is_selectable(entry))
+        };
+        found.ok_or(missing.into())
     }
 
     fn open(&mut self, env: &mut Env<'_>, channel: usize, entry: &Entry) -> Result<Response, Halt> {
@@ -294,12 +342,33 @@ impl<M: Memory> Card<M> {
         if matches!(session, crate::applet::Session::Domain(_)) {
             // What a refused command did to the registry in RAM is forgotten.
             self.registry = read_registry(&self.nvm).unwrap_or_default();
+            self.deselect_what_is_gone();
         }
         if self.registry.entry(number).is_some() {
             let slot = self.channels[channel].get_or_insert_default();
             slot.selected = Some((number, session));
         }
         result
+    }
+
+    /// Sessions of applications that were deleted or locked end on every channel.
+    fn deselect_what_is_gone(&mut self) {
+        let is_shut = self.is_shut();
+        for channel in &mut self.channels {
+            let Some(Channel { selected, .. }) = channel else {
+                continue;
+            };
+            if let Some((number, _)) = selected {
+                let entry = self.registry.entry(*number);
+                let stays = entry.is_some_and(|entry| match is_shut {
+                    true => entry.rights().has(Privilege::FinalApplication),
+                    false => !entry.life().is_locked(),
+                });
+                if !stays {
+                    *selected = None;
+                }
+            }
+        }
     }
 
     fn has_selection(&self, channel: usize) -> bool {
@@ -320,45 +389,76 @@ fn make(ctx: &mut Context<'_>, blueprint: &Blueprint) -> Result<(), (usize, Halt
             })
             .collect()
     };
-    let mut place = |at: usize, entry: Entry, parameters: &[u8], data: &[Group]| {
-        let (number, kind) = (entry.number, entry.kind);
-        ctx.registry.entries.push(entry);
-        let staged = ctx.acting_as(number, |ctx| {
-            kind.install(ctx, parameters)?;
-            if data.is_empty() {
-                return Ok(());
-            }
-            kind.personalise(ctx, &groups(data))
-        });
-        staged.map_err(|halt: Halt| (at, halt))
-    };
+    let place =
+        |ctx: &mut Context<'_>, at: usize, entry: Entry, parameters: &[u8], data: &[Group]| {
+            let (number, kind) = (entry.number, entry.kind);
+            ctx.registry.entries.push(entry);
+            let staged = ctx.acting_as(number, |ctx| {
+                kind.install(ctx, parameters)?;
+                if data.is_empty() {
+                    return Ok(());
+                }
+                kind.personalise(ctx, &groups(data))
+            });
+            staged.map_err(|halt: Halt| (at, halt))
+        };
     let issuer = Entry {
         number: ISSUER,
         kind: AppletKind::Domain,
         aid: blueprint.issuer_domain,
-        state: 0x01,
-        privileges: [0x9E, 0xFE, 0x80],
+        state: CardState::OpReady.byte(),
+        privileges: Privileges::ISSUER_DOMAIN.bytes(),
         domain: ISSUER,
         label: Vec::new(),
         priority: 0,
+        file: None,
     };
-    place(0, issuer, &[], &blueprint.issuer_groups)?;
+    place(ctx, 0, issuer, &[], &[])?;
+    ctx.acting_as(ISSUER, |ctx| {
+        domain::provision(ctx, &blueprint.issuer)?;
+        if blueprint.issuer_groups.is_empty() {
+            return Ok(());
+        }
+        AppletKind::Domain.personalise(ctx, &groups(&blueprint.issuer_groups))
+    })
+    .map_err(|halt| (0, halt))?;
+    let no_number = |at| (at, StatusWord::NO_ROOM.into());
     for (at, application) in (1..).zip(&blueprint.applications) {
-        let number = ISSUER + u16::try_from(at).map_err(|_| (at, StatusWord::NO_ROOM.into()))?;
+        let number = ctx.registry.free_number().ok_or_else(|| no_number(at))?;
+        let of_this_kind = |file: &&FactoryFile| {
+            let mut modules = file.modules.iter();
+            modules.any(|(_, module)| *module == application.module)
+        };
         let entry = Entry {
             number,
+            file: blueprint
+                .files
+                .iter()
+                .find(of_this_kind)
+                .map(|file| file.aid),
             kind: application.module.kind(),
             aid: application.aid,
-            state: 0x07,
-            privileges: [0; 3],
+            state: State::SELECTABLE.0,
+            privileges: Privileges::NONE.bytes(),
             domain: ISSUER,
             label: application.label.clone(),
             priority: application.priority,
         };
-        place(at, entry, &application.parameters, &application.groups)?;
+        place(ctx, at, entry, &application.parameters, &application.groups)?;
     }
-    let entries = ctx.registry.encode();
-    ctx.put_of(ObjectId::new(CARD, ENTRIES), entries);
+    for file in &blueprint.files {
+        let number = ctx.registry.free_number().ok_or_else(|| no_number(0))?;
+        let modules = file.modules.iter();
+        ctx.registry.files.push(LoadFile {
+            number,
+            aid: file.aid,
+            domain: ISSUER,
+            hash: [0; 32],
+            len: 0,
+            modules: modules.map(|(aid, module)| (*aid, module.kind())).collect(),
+        });
+    }
+    Registry::stage(ctx);
     ctx.commit().map_err(|halt| (0, halt))
 }
 

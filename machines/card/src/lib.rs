@@ -26,6 +26,7 @@ mod channel;
 mod domain;
 mod ecash;
 pub mod factory;
+mod foreign;
 mod identity;
 pub mod journal;
 pub mod memory;
