@@ -2,6 +2,8 @@
 //!
 //! 3DES: DK = 3DES(MK, f) || 3DES(MK, ~f). SM4: DK = SM4(MK, f || ~f). f is 8 bytes.
 
+use zeroize::Zeroizing;
+
 use crate::symmetric::{Algorithm, BlockKey};
 
 /// Derives the key one level down for an 8-byte factor (分散因子).
@@ -26,6 +28,12 @@ pub fn levels(master: &BlockKey, factors: &[[u8; 8]]) -> BlockKey {
     factors
         .iter()
         .fold(start, |key, factor| one_level(&key, factor))
+}
+
+/// The bytes of the key several levels down, for whoever puts it on a card.
+#[must_use]
+pub fn bytes(master: &BlockKey, factors: &[[u8; 8]]) -> Zeroizing<[u8; KEY_LEN]> {
+    Zeroizing::new(*levels(master, factors).bytes())
 }
 
 /// Both algorithm sets have 16-byte keys, so that a profile can name either.

@@ -4,8 +4,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq as _;
-use tongtu_crypto::{Algorithm, BlockKey};
+use tongtu_crypto::{Algorithm, BlockKey, diversify};
 use zeroize::Zeroizing;
+
+use crate::field::{Institution, Serial};
 
 /// What a key of the card is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +105,22 @@ impl KeySet {
             algorithm,
             keys: Default::default(),
             quick: None,
+        }
+    }
+
+    /// The keys of one card out of master keys: by issuer, then by application serial.
+    ///
+    /// The order of levels is that of [`crate::proof::card_key`].
+    #[must_use]
+    pub fn of_card(masters: &Self, issuer: Institution, serial: Serial) -> Self {
+        let factors = [issuer.0, serial.factor()];
+        let derive = |master: &KeyBytes| {
+            diversify::bytes(&BlockKey::new(masters.algorithm, **master), &factors)
+        };
+        Self {
+            algorithm: masters.algorithm,
+            keys: masters.keys.each_ref().map(|key| key.as_ref().map(derive)),
+            quick: masters.quick.as_ref().map(derive),
         }
     }
 
@@ -305,6 +323,41 @@ mod tests {
                 expected: 285
             })
         );
+    }
+
+    /// The derived vectors of a whole chain: one master key, issuer and card level.
+    #[test]
+    fn a_cards_keys_come_from_master_keys_by_issuer_and_serial() {
+        let array = |hex: &str| -> [u8; 16] {
+            let bytes = tongtu_codec::hex_decode(hex).expect("hex");
+            bytes.try_into().expect("16 bytes")
+        };
+        let issuer = Institution([0x02, 0x90, 0x58, 0x10, 0xFF, 0xFF, 0xFF, 0xFF]);
+        let serial = Serial([0x03, 0x10, 0x48, 0x99, 0x99, 0x99, 0x00, 0x00, 0x00, 0x17]);
+        for (algorithm, dpk, dtk) in [
+            (
+                Algorithm::Tdes,
+                "7AA9701C2395A107D6EA4A86C1D4A6B1",
+                "77A76BDBFCF325193B86C0062850EB31",
+            ),
+            (
+                Algorithm::Sm4,
+                "D9781978F1023715FC2E640D0A45826B",
+                "A6E2DADF0165850D50FE6D78BD20F1C3",
+            ),
+        ] {
+            let masters = KeySet::new(algorithm)
+                .with(
+                    KeyUse::Purchase,
+                    1,
+                    array("32D464AC81F1640A687D023BF99E35DF"),
+                )
+                .with(KeyUse::Tac, 1, array("0F1E2D3C4B5A69788796A5B4C3D2E1F0"));
+            let card = KeySet::new(algorithm)
+                .with(KeyUse::Purchase, 1, array(dpk))
+                .with(KeyUse::Tac, 1, array(dtk));
+            assert_eq!(KeySet::of_card(&masters, issuer, serial), card);
+        }
     }
 
     #[test]

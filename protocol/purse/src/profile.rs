@@ -619,6 +619,18 @@ impl Profile {
         }
     }
 
+    /// The same for another rider: its serial, and keys of its own out of master keys.
+    #[must_use]
+    pub fn for_card(mut self, serial: Serial, masters: &[KeySet]) -> Self {
+        self.public.serial = serial;
+        let issuer = self.public.issuer;
+        self.key_sets = masters
+            .iter()
+            .map(|masters| KeySet::of_card(masters, issuer, serial))
+            .collect();
+        self
+    }
+
     /// The same card in the style of some real ones.
     #[must_use]
     pub fn styled(mut self, style: &Style) -> Self {

@@ -9,6 +9,7 @@ mod ppse;
 mod purse;
 mod purse_files;
 mod purse_money;
+mod purse_perso;
 mod ride_code;
 mod tear;
 mod tear_journal;

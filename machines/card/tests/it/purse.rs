@@ -53,21 +53,26 @@ pub(crate) struct Bench {
 impl Bench {
     /// A card of this profile, selected.
     pub(crate) fn of(profile: &Profile) -> Self {
-        let algorithm = match profile.indexes.first().map(|row| row.algorithm) {
-            Some(Algorithm::Sm4) => cipher::Algorithm::Sm4,
-            _ => cipher::Algorithm::Tdes,
+        let blueprint = Blueprint {
+            applications: vec![Preinstalled::purse(profile)],
+            ..Blueprint::default()
         };
-        let mut model = ModelProfile::test(algorithm);
+        let algorithm = profile.indexes.first().map(|row| row.algorithm);
+        Self::made(&blueprint, algorithm.unwrap_or(Algorithm::Tdes))
+    }
+
+    /// A card of this blueprint, its first application a purse, selected.
+    pub(crate) fn made(blueprint: &Blueprint, algorithm: Algorithm) -> Self {
+        let mut model = ModelProfile::test(match algorithm {
+            Algorithm::Tdes => cipher::Algorithm::Tdes,
+            Algorithm::Sm4 => cipher::Algorithm::Sm4,
+        });
         // Index 03, where a profile has it, stands for the keys of 01.
         let keys = &mut model.keys;
         for keys in [&mut keys.purchase, &mut keys.load] {
             keys.insert(3, keys[&1].clone());
         }
-        let blueprint = Blueprint {
-            applications: vec![Preinstalled::purse(profile)],
-            ..Blueprint::default()
-        };
-        let card = Card::manufacture(RamMemory::default(), &blueprint, &mut |out: &mut [u8]| {
+        let card = Card::manufacture(RamMemory::default(), blueprint, &mut |out: &mut [u8]| {
             out.fill(0x5A);
         })
         .expect("a profile makes a card");

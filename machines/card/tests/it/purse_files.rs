@@ -364,3 +364,79 @@ fn no_secret_is_read_and_no_random_comes_twice() {
         assert!(randoms.insert(answer[11..15].to_vec()), "EP-SEC-03");
     }
 }
+
+/// One command of each kind, in the order of the table.
+const ONE_OF_EACH: &[&str] = &[
+    "00B0950000",
+    "00D6950001 00",
+    "00B201D400",
+    "00DC01D401 00",
+    "00E200D001 00",
+    "0084000004",
+    "0088000108 1122334455667788",
+    "0082000108 1122334455667788",
+    "0020000003 123456",
+    "805E010007 123456 FF 654321",
+    "805E000007 123456 11223344",
+    "842400010C 1122334455667788 11223344",
+    "841E000004 11223344",
+    "8418000004 11223344",
+    "8416000004 11223344",
+    "805C000204",
+    "805000020B 01 00000001 000000000001",
+    "805200000B 20261122 093000 11223344",
+    "805005020B 01 00000000 000000000001",
+    "805403000B 20261122 093000 11223344",
+    "805001020B 01 00000000 000000000001",
+    "805003020B 01 00000000 000000000001",
+    "80DC01D001 27",
+    "805401000F 00000001 20261122 093000 11223344",
+    "805A000602 0001",
+];
+
+#[test]
+fn a_locked_application_or_card_refuses_every_command_and_changes_nothing() {
+    assert_eq!(ONE_OF_EACH.len(), COMMANDS.len());
+    for (lock, sw) in [
+        ("seal 841E0001 -> 9000", "9303"),
+        ("seal 84160000 -> 9000", "6A81"),
+        ("seal 841E0000 -> 9000", "6985"),
+    ] {
+        let mut bench = Bench::new();
+        bench.play(lock);
+        let before = bench.objects();
+        for command in ONE_OF_EACH {
+            let maintains = ["0084", "841E", "8418", "8416"]
+                .iter()
+                .any(|open| command.starts_with(open));
+            if sw != "6985" || !maintains {
+                bench.play_case(lock, &format!("{command} -> {sw}"));
+            }
+        }
+        assert_eq!(bench.objects(), before, "{lock}");
+    }
+}
+
+/// What ends an initialised transaction: every command but a cache update that succeeds.
+#[test]
+fn every_command_between_ends_the_transaction() {
+    for command in ONE_OF_EACH {
+        for init in ["load", "pay", "ride", "unload"] {
+            // The end that follows finds nothing initialised, or what the command initialised.
+            let mut bench = Bench::new();
+            bench.play(&format!("init {init} 01 0 -> *9000\n{command} -> *"));
+            let ends = match init {
+                "load" => "805200000B 20261122 093000 00000000",
+                "unload" => "805403000B 20261122 093000 00000000",
+                _ => "805401000F 00000001 20261122 093000 00000000",
+            };
+            let initialises_again = match init {
+                "load" => command.starts_with("80500002"),
+                "unload" => command.starts_with("80500502"),
+                _ => command.starts_with("80500102") || command.starts_with("80500302"),
+            };
+            let sw = if initialises_again { "9302" } else { "6985" };
+            bench.play_case(command, &format!("{ends} -> {sw}"));
+        }
+    }
+}
