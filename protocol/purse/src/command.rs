@@ -14,8 +14,6 @@ mod access;
 mod file;
 mod value;
 
-pub(crate) use value::SPECS;
-
 pub use access::{
     BlockApplication, BlockCard, ChangePin, ExternalAuthenticate, GetChallenge,
     InternalAuthenticate, Pin, PinError, ReloadPin, UnblockApplication, UnblockPin, VerifyPin,

@@ -5,11 +5,19 @@
 //! value and is written back as it was; what it means is asked afterwards.
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use core::fmt;
 
-use tongtu_codec::{Encoding, FieldError, hex_encode};
+use tongtu_codec::hex_encode;
 use tongtu_types::{CardNumber, CityCode, Fen, Timestamp};
+
+mod code;
+mod encoding;
+
+pub use code::{
+    BusState, CardKind, Direction, Industry, Kind, LockFlag, RailState, RideFlag, TripKind,
+};
+pub use encoding::Purse;
 
 /// An amount as a card carries it: 0 to 2³²-1 fen.
 ///
@@ -107,7 +115,7 @@ impl fmt::Debug for Limit {
 /// A balance (余额) as a card answers it, 4 bytes that enter MACs as they are.
 ///
 /// UNSPECIFIED: some cards set the top bit in overdraft, and readers mask it for display. We
-/// read and write such a balance as its magnitude below zero.
+/// read such a balance as its magnitude below zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Balance([u8; 4]);
 
@@ -136,17 +144,6 @@ impl Balance {
         } else {
             -magnitude
         })
-    }
-
-    /// A balance of so much money, if its magnitude fits 31 bits.
-    #[must_use]
-    pub fn from_fen(fen: Fen) -> Option<Self> {
-        let magnitude = u32::try_from(fen.get().unsigned_abs()).ok()?;
-        if magnitude & Self::OVERDRAWN != 0 {
-            return None;
-        }
-        let sign = if fen.get() < 0 { Self::OVERDRAWN } else { 0 };
-        Some(Self((magnitude | sign).to_be_bytes()))
     }
 }
 
@@ -182,12 +179,6 @@ impl Date {
     pub fn day(self) -> Option<tongtu_types::BusinessDay> {
         tongtu_types::BusinessDay::parse_compact(&digits(&self.0)?).ok()
     }
-
-    /// The date of a day.
-    #[must_use]
-    pub fn of(day: tongtu_types::BusinessDay) -> Self {
-        Self(pack(&day.compact()))
-    }
 }
 
 impl DateTime {
@@ -209,13 +200,6 @@ impl DateTime {
     pub const fn time(self) -> [u8; 3] {
         let [.., h, m, s] = self.0;
         [h, m, s]
-    }
-
-    /// From a date and a time of day.
-    #[must_use]
-    pub const fn new(date: Date, time: [u8; 3]) -> Self {
-        let ([a, b, c, d], [h, m, s]) = (date.0, time);
-        Self([a, b, c, d, h, m, s])
     }
 }
 
@@ -313,13 +297,6 @@ impl Institution {
         let [_, _, a, b, ..] = self.0;
         City([a, b])
     }
-
-    /// The first four bytes, in which lists compare institutions.
-    #[must_use]
-    pub const fn short(self) -> [u8; 4] {
-        let [a, b, c, d, ..] = self.0;
-        [a, b, c, d]
-    }
 }
 
 impl City {
@@ -372,267 +349,6 @@ impl fmt::Debug for Serial {
     }
 }
 
-macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident {
-        $($constant:ident = $value:literal, $en:literal, $zh:literal;)*
-    }) => {
-        $(#[$doc])*
-        ///
-        /// Unknown values stay what they are.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub u8);
-
-        impl $name {
-            $(
-                #[doc = concat!($en, " (", $zh, ").")]
-                pub const $constant: Self = Self($value);
-            )*
-
-            /// Every value that has a name.
-            pub const ALL: &'static [Self] = &[$(Self::$constant),*];
-
-            /// English and Chinese name, if it has them.
-            #[must_use]
-            pub const fn name(self) -> Option<crate::city::Name> {
-                match self.0 {
-                    $($value => Some(crate::city::Name { en: $en, zh: $zh }),)*
-                    _ => None,
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self.name() {
-                    Some(name) => write!(f, "{:02X} {} {}", self.0, name.zh, name.en),
-                    None => write!(f, "{:02X}", self.0),
-                }
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-    };
-}
-
-codes! {
-    /// Transaction type (交易类型标识).
-    Kind {
-        PASSBOOK_LOAD = 0x01, "passbook load", "存折圈存";
-        LOAD = 0x02, "load", "圈存";
-        UNLOAD = 0x03, "unload", "圈提";
-        WITHDRAWAL = 0x04, "passbook withdrawal", "存折取款";
-        PASSBOOK_PURCHASE = 0x05, "passbook purchase", "存折消费";
-        PURCHASE = 0x06, "purchase", "消费";
-        OVERDRAFT_CHANGE = 0x07, "overdraft limit changed", "修改透支限额";
-        CREDIT_PURCHASE = 0x08, "credit purchase", "信用消费";
-        COMPOSITE = 0x09, "composite purchase", "复合消费";
-    }
-}
-codes! {
-    /// Trip type (行程类型), first byte of a trip record.
-    TripKind {
-        INITIAL = 0x00, "blank", "初始";
-        CASH_ENTRY = 0x01, "e-cash entry", "电子现金进站";
-        CASH_EXIT = 0x02, "e-cash exit", "电子现金出站";
-        ENTRY = 0x03, "entry", "进站";
-        EXIT = 0x04, "exit", "出站";
-        CASH_SINGLE = 0x05, "e-cash single fare", "电子现金一票制";
-        SINGLE = 0x06, "single fare", "一票制";
-        CASH_MAKE_UP = 0x07, "e-cash make-up", "电子现金补登";
-        MAKE_UP = 0x08, "make-up", "补登";
-        CASH_TOP_UP = 0x09, "e-cash top-up", "电子现金充值";
-        TOP_UP = 0x0A, "top-up", "充值";
-        LOCK = 0x12, "locked", "锁卡";
-    }
-}
-codes! {
-    /// Industry (行业) of a trip.
-    ///
-    /// CONFLICT: one tool takes 01 for bus; every dump and three implementations say rail.
-    Industry {
-        RAIL = 0x01, "rail", "轨道交通";
-        BUS = 0x02, "bus", "公共汽电车";
-        FERRY = 0x03, "urban ferry", "城市轮渡";
-        TAXI = 0x04, "taxi", "出租车";
-        CAR_RENTAL = 0x05, "car rental", "汽车租赁";
-        BICYCLE = 0x06, "public bicycle", "公共自行车";
-        PARKING = 0x07, "parking", "停车";
-        COACH = 0x08, "coach", "长途客运";
-        SHIP = 0x09, "ship", "水路客运";
-        HIGH_SPEED = 0x0A, "high-speed rail", "高铁";
-        AVIATION = 0x0B, "aviation", "民航";
-        TOLL = 0x0C, "expressway toll", "高速公路收费";
-        SUBURBAN = 0x0E, "suburban rail", "市郊铁路";
-    }
-}
-codes! {
-    /// Card kind (卡种类型).
-    CardKind {
-        UNSTATED = 0x00, "not stated", "未说明";
-        ORDINARY = 0x01, "ordinary", "普通卡";
-        STUDENT = 0x02, "student", "学生卡";
-        ELDER = 0x03, "elder", "老人卡";
-        TEST = 0x04, "test", "测试卡";
-        MILITARY = 0x05, "military", "军人卡";
-    }
-}
-codes! {
-    /// State of a rail record (轨道交通状态).
-    RailState {
-        INITIAL = 0x00, "blank", "初始";
-        ENTERED = 0x01, "entered", "已进站";
-        EXITED = 0x02, "exited", "已出站";
-        ENTRY_UPDATED = 0x03, "entry updated", "进站更新";
-        EXIT_UPDATED = 0x04, "exit updated", "出站更新";
-    }
-}
-codes! {
-    /// State of a bus record (公交状态).
-    BusState {
-        INITIAL = 0x00, "blank", "初始";
-        ON_BOARD = 0x01, "on board", "已上车";
-        ALIGHTED = 0x02, "alighted", "已下车";
-    }
-}
-codes! {
-    /// Transaction flag (交易标识) of a composite record.
-    RideFlag {
-        NONE = 0x00, "none", "无";
-        SEGMENTED = 0x01, "segmented", "分段";
-        PRE_AUTHORISED = 0x02, "pre-authorised", "预授权";
-    }
-}
-codes! {
-    /// Application lock flag (应用锁定标志) of a composite record.
-    LockFlag {
-        FREE = 0x00, "free", "未锁定";
-        LOCKED = 0x01, "locked", "锁定";
-    }
-}
-codes! {
-    /// Direction (方向) of a bus.
-    Direction {
-        UP = 0xAB, "up", "上行";
-        DOWN = 0xBA, "down", "下行";
-    }
-}
-
-/// How purse values lie in records: as wide as their field.
-#[derive(Debug)]
-pub struct Purse;
-
-macro_rules! fixed {
-    ($letter:literal: $($t:ident [$len:literal] |$v:ident| $show:expr;)*) => {$(
-        impl Encoding<$t> for Purse {
-            const LETTER: &'static str = $letter;
-
-            fn decode(bytes: &[u8]) -> Result<$t, FieldError> {
-                let bytes: [u8; $len] = bytes.try_into().map_err(|_| FieldError::Truncated {
-                    needed: $len,
-                    found: bytes.len(),
-                })?;
-                Ok($t(bytes))
-            }
-
-            fn encode(value: &$t, out: &mut [u8]) -> Result<(), FieldError> {
-                if out.len() != $len {
-                    return Err(FieldError::TooLong { needed: $len, width: out.len() });
-                }
-                out.copy_from_slice(&value.0);
-                Ok(())
-            }
-
-            fn show($v: &$t) -> String {
-                $show
-            }
-        }
-    )*};
-}
-
-fn named(code: String, name: Option<crate::city::Name>) -> String {
-    match name {
-        Some(name) => format!("{code} {} {}", name.zh, name.en),
-        None => code,
-    }
-}
-
-fixed! { "cn":
-    Date [4] |v| v.to_string();
-    DateTime [7] |v| v.to_string();
-    City [2] |v| named(v.to_string(), v.name());
-    Serial [10] |v| v.card_number().map_or_else(|| hex_encode(&v.0), |n| n.reveal().to_string());
-}
-fixed! { "B":
-    Terminal [6] |v| v.to_string();
-    Terminal8 [8] |v| v.to_string();
-    Institution [8] |v| named(v.to_string(), v.city().name());
-    Balance [4] |v| v.fen().to_string();
-}
-
-impl Encoding<Amount> for Purse {
-    const LETTER: &'static str = "B";
-
-    fn decode(bytes: &[u8]) -> Result<Amount, FieldError> {
-        <tongtu_codec::Be as Encoding<u32>>::decode(bytes).map(Amount)
-    }
-
-    fn encode(value: &Amount, out: &mut [u8]) -> Result<(), FieldError> {
-        tongtu_codec::write_be(u64::from(value.0), out)
-    }
-
-    fn show(value: &Amount) -> String {
-        value.fen().to_string()
-    }
-}
-
-impl Encoding<Limit> for Purse {
-    const LETTER: &'static str = "B";
-
-    fn decode(bytes: &[u8]) -> Result<Limit, FieldError> {
-        let bytes: [u8; 3] = bytes.try_into().map_err(|_| FieldError::Truncated {
-            needed: 3,
-            found: bytes.len(),
-        })?;
-        Ok(Limit::from_bytes(bytes))
-    }
-
-    fn encode(value: &Limit, out: &mut [u8]) -> Result<(), FieldError> {
-        tongtu_codec::write_be(u64::from(value.0), out)
-    }
-
-    fn show(value: &Limit) -> String {
-        value.fen().to_string()
-    }
-}
-
-macro_rules! code_encoding {
-    ($($t:ident),*) => {$(
-        impl Encoding<$t> for Purse {
-            const LETTER: &'static str = "B";
-
-            fn decode(bytes: &[u8]) -> Result<$t, FieldError> {
-                <tongtu_codec::Be as Encoding<u8>>::decode(bytes).map($t)
-            }
-
-            fn encode(value: &$t, out: &mut [u8]) -> Result<(), FieldError> {
-                tongtu_codec::write_be(u64::from(value.0), out)
-            }
-
-            fn show(value: &$t) -> String {
-                value.to_string()
-            }
-        }
-    )*};
-}
-
-code_encoding!(
-    Kind, TripKind, Industry, CardKind, RailState, BusState, RideFlag, LockFlag, Direction
-);
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -641,11 +357,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_balance_is_its_money_and_back(magnitude in 0u32..0x8000_0000, negative: bool) {
-            let fen = i64::from(magnitude) * if negative { -1 } else { 1 };
-            let balance = Balance::from_fen(Fen::new(fen)).expect("31 bits");
-            prop_assert_eq!(balance.fen(), Fen::new(fen));
-            prop_assert_eq!(Balance::from_bytes(balance.bytes()), balance);
+        fn a_balance_keeps_its_bytes_and_its_top_bit_means_below_zero(bytes: [u8; 4]) {
+            let balance = Balance::from_bytes(bytes);
+            prop_assert_eq!(balance.bytes(), bytes);
+            let magnitude = i64::from(u32::from_be_bytes(bytes) & 0x7FFF_FFFF);
+            let signed = if bytes[0] < 0x80 { magnitude } else { -magnitude };
+            prop_assert_eq!(balance.fen(), Fen::new(signed));
         }
 
         #[test]
@@ -659,7 +376,6 @@ mod tests {
         assert_eq!(Amount::from_fen(Fen::new(-1)), None);
         assert_eq!(Amount::from_fen(Fen::new(1 << 32)), None);
         assert_eq!(Limit::new(0x0100_0000), None);
-        assert_eq!(Balance::from_fen(Fen::new(1 << 31)), None);
     }
 
     #[test]

@@ -176,7 +176,7 @@ record! {
     }
 }
 
-/// Every table of this crate, for the documents.
+/// The tables of files and records, for the documents.
 pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     PublicInfo::SPEC,
     HolderInfo::SPEC,
@@ -188,8 +188,17 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     Trip::SPEC,
 ];
 
-/// The tables of commands and answers, for the documents.
-pub const COMMAND_SPECS: &[tongtu_codec::RecordSpec] = crate::command::SPECS;
+/// The tables of commands, answers and personalisation, for the documents.
+pub const COMMAND_SPECS: &[tongtu_codec::RecordSpec] = &[
+    crate::command::InitData::SPEC,
+    crate::command::LoadInit::SPEC,
+    crate::command::PurchaseInit::SPEC,
+    crate::command::HostMac::SPEC,
+    crate::command::DebitData::SPEC,
+    crate::command::DebitAnswer::SPEC,
+    crate::command::Proof::SPEC,
+    crate::profile::Settings::SPEC,
+];
 
 /// Record id of the rail record.
 pub const RAIL_ID: [u8; 2] = [0x27, 0x01];

@@ -358,14 +358,3 @@ command! {
     }
     answer |data| { Proof::decode(data) }
 }
-
-/// The tables of this module, for the documents.
-pub(crate) const SPECS: &[tongtu_codec::RecordSpec] = &[
-    InitData::SPEC,
-    LoadInit::SPEC,
-    PurchaseInit::SPEC,
-    HostMac::SPEC,
-    DebitData::SPEC,
-    DebitAnswer::SPEC,
-    Proof::SPEC,
-];
