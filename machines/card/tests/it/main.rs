@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod desk;
+mod ecash;
 mod identity;
 mod live;
 mod model_purse;
