@@ -6,6 +6,8 @@
 pub(crate) mod apdu;
 mod dialogue;
 mod factory;
+pub(crate) mod load;
+pub(crate) mod pay;
 mod place;
 pub(crate) mod read;
 mod replay;
@@ -13,6 +15,7 @@ mod script;
 pub(crate) mod serve;
 mod snapshot;
 pub(crate) mod trace;
+mod transaction;
 mod virtual_card;
 
 use clap::Subcommand;
@@ -35,6 +38,10 @@ pub(crate) enum Command {
     Read(read::Args),
     /// Talk to a card: prompt, script, expectations, everything explained
     Apdu(apdu::Args),
+    /// Put money on a test card, as the issuer's host does
+    Load(Box<load::Args>),
+    /// Pay with a test card: a purchase, an entry, an exit
+    Pay(Box<pay::Args>),
     /// Recorded dialogues: explain
     #[command(subcommand)]
     Trace(trace::Command),
@@ -45,6 +52,8 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Serve(args) => serve::run(&args, report),
         Command::Read(args) => read::run(&args, report),
         Command::Apdu(args) => apdu::run(&args, report),
+        Command::Load(args) => load::run(&args, report),
+        Command::Pay(args) => pay::run(&args, report),
         Command::Trace(command) => trace::run(command, report),
     }
 }

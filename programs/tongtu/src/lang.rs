@@ -99,6 +99,8 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::card::serve::HELP,
     crate::card::read::HELP,
     crate::card::apdu::HELP,
+    crate::card::load::HELP,
+    crate::card::pay::HELP,
     crate::card::trace::HELP,
     crate::card::trace::explain::HELP,
     crate::key::HELP,

@@ -1,13 +1,18 @@
 //! What a virtual test card is made with: profiles by name.
 
 use clap::ValueEnum;
-use tongtu_card::factory::Blueprint;
+use tongtu_apdu::select::PPSE;
+use tongtu_card::factory::{Blueprint, Module, Preinstalled};
+use tongtu_crypto::Algorithm;
+use tongtu_purse::profile::{self, KeyIndex};
 
 /// The test cards that can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
     // No documentation comments here: clap would print them as help.
     Default,
+    Sm4,
+    Dual,
 }
 
 impl Profile {
@@ -15,13 +20,37 @@ impl Profile {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
+            Self::Sm4 => "sm4",
+            Self::Dual => "dual",
+        }
+    }
+
+    /// The purse on it.
+    pub(crate) fn purse(self) -> profile::Profile {
+        match self {
+            Self::Default => profile::Profile::test(),
+            Self::Sm4 => profile::Profile::test_with(Algorithm::Sm4),
+            Self::Dual => {
+                let mut purse = profile::Profile::test();
+                purse.indexes.push(KeyIndex::purse(3, Algorithm::Sm4, 1));
+                purse
+            }
         }
     }
 }
 
 /// What the factory does for a card of this profile.
 pub(crate) fn blueprint(profile: Profile) -> Blueprint {
-    match profile {
-        Profile::Default => Blueprint::default(),
+    let directory = Preinstalled {
+        module: Module::Ppse,
+        aid: PPSE,
+        label: Vec::new(),
+        priority: 0,
+        parameters: Vec::new(),
+        groups: Vec::new(),
+    };
+    Blueprint {
+        applications: vec![directory, Preinstalled::purse(&profile.purse())],
+        ..Blueprint::default()
     }
 }

@@ -288,7 +288,7 @@ fn print_purse(purse: &PurseForm, report: &mut Report) -> Result<(), Failure> {
     let lang = report.lang();
     let title = lang.pick(("E-purse", "电子钱包"));
     print_facts(title, purse.blocked, purse_facts(purse, lang), report)?;
-    for composite in &purse.composites {
+    for composite in purse.composites.iter().filter(|record| !record.is_blank()) {
         let what = lang.pick(match composite.what {
             "rail" => ("rail", "轨道"),
             "bus" => ("bus", "公交"),

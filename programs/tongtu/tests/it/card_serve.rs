@@ -44,6 +44,11 @@ impl Served {
         self.stream.write_all(&[&length, message].concat())
     }
 
+    /// Sends a command and does not wait for its answer.
+    pub(crate) fn send_only(&mut self, apdu: &[u8]) {
+        self.send(apdu).unwrap();
+    }
+
     fn receive(&mut self) -> std::io::Result<Vec<u8>> {
         let mut length = [0; 2];
         self.stream.read_exact(&mut length)?;

@@ -347,6 +347,12 @@ impl TransactionForm {
 }
 
 impl CompositeForm {
+    /// Whether nothing was ever written to it but its id.
+    pub(crate) fn is_blank(&self) -> bool {
+        let content = self.hex.get(8..).unwrap_or_default();
+        content.bytes().all(|digit| digit == b'0')
+    }
+
     fn of(number: u8, composite: &Composite) -> Self {
         let bytes = composite.bytes();
         let form = |what, state, begun, ended, amount: Option<Fen>, fields| Self {

@@ -1,0 +1,151 @@
+//! `tongtu card load`: puts money on a test card, as the issuer's host does.
+
+use tongtu_codec::hex_encode;
+use tongtu_purse::command::{CreditForLoad, GetProof, InitLoad, Pin};
+use tongtu_purse::field::{Amount, Balance, DateTime, Kind, Terminal};
+use tongtu_purse::keys::KeyUse;
+use tongtu_purse::proof::load_session;
+use tongtu_types::{Fen, Timestamp};
+
+use super::place::Place;
+use super::transaction::{self, Desk, Moved};
+use crate::exit::{Exit, Failure};
+use crate::lang::{Row, both};
+use crate::report::Report;
+use crate::{clock, input};
+
+pub(crate) const HELP: &[Row] = &[
+    ("card load", "为测试卡圈存，以测试密钥充当发卡主机"),
+    ("card load/amount", "圈存金额（元）"),
+    ("card load/key", "圈存密钥索引"),
+    ("card load/terminal", "终端机编号，12 位"),
+    ("card load/pin", "先校验密码"),
+    ("card load/lose_answer", "模拟应答丢失，随后凭交易认证恢复"),
+    (
+        "card load/now",
+        "交易时刻：Unix 秒或带时区的时间；默认为系统时钟",
+    ),
+    ("card load/state", "虚拟卡的文件，不经读卡器直接使用"),
+    (
+        "card load/reader",
+        "PC/SC 读卡器的名称或其一部分；默认为第一个有卡的读卡器",
+    ),
+    (
+        "card load#examples",
+        "示例：
+  tongtu card load --state test.card --amount 50
+  tongtu card load --amount 20 --lose-answer
+
+圈存初始化的 MAC1 与圈存的 TAC 都用测试密钥核对；应答丢失时用取交易认证确认是否已入账。",
+    ),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tongtu card load --state test.card --amount 50
+  tongtu card load --amount 20 --lose-answer
+
+MAC1 of the card and the TAC are checked with the test keys; when the answer is lost, GET TRANSACTION
+PROVE tells whether the money is on the card.")]
+pub(crate) struct Args {
+    /// How much, in yuan
+    #[arg(long, value_name = "YUAN", value_parser = input::amount)]
+    amount: Fen,
+    /// Index of the load key
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    key: u8,
+    /// Terminal number, 12 digits
+    #[arg(long, value_name = "DIGITS", value_parser = transaction::terminal, default_value = "100000000001")]
+    terminal: Terminal,
+    /// Show the PIN first
+    #[arg(long, value_name = "DIGITS", value_parser = pin)]
+    pin: Option<Pin>,
+    /// Pretend that the answer is lost, and recover by proof
+    #[arg(long)]
+    lose_answer: bool,
+    /// The moment of the transaction: Unix seconds or a time with its zone; by default now
+    #[arg(long, value_name = "T", value_parser = clock::moment)]
+    now: Option<Timestamp>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) fn pin(text: &str) -> Result<Pin, String> {
+    Pin::from_digits(text).map_err(|error| error.to_string())
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    let amount = purse_amount(args.amount)?;
+    let at = DateTime::of(clock::now_or(args.now));
+    let mut desk = Desk::new(args.place.open()?, report);
+    desk.select()?;
+    if let Some(pin) = &args.pin {
+        desk.verify(pin)?;
+    }
+    let init = InitLoad {
+        key: args.key,
+        amount,
+        terminal: args.terminal,
+    };
+    let begun = desk.ask(&init, |init| {
+        let (balance, sequence) = (init.balance.fen(), init.sequence);
+        both(
+            format!("balance {balance}, online sequence {sequence}"),
+            format!("余额 {balance}，联机交易序号 {sequence}"),
+        )
+    })?;
+    let (algorithm, algorithm_name) = transaction::algorithm(begun.algorithm)?;
+    let key = transaction::test_key(algorithm, KeyUse::Load, args.key)?;
+    let session = load_session(&key, begun.random, begun.sequence);
+    let deal = init.deal();
+    desk.check(
+        "MAC1",
+        &begun.mac1,
+        &deal.load_mac1(&session, begun.balance),
+    )?;
+    let after = begun.balance.fen().checked_add(args.amount).ok();
+    let after = after.and_then(Balance::from_fen).ok_or_else(too_much)?;
+    let credit = CreditForLoad {
+        at,
+        mac2: deal.load_mac2(&session, at),
+    };
+    // The card numbers loads like purchases: the proof is asked for by the number after.
+    let proof = GetProof {
+        kind: Kind::LOAD,
+        sequence: begun.sequence.wrapping_add(1),
+    };
+    let moved = desk.move_money(&credit, &proof, args.lose_answer, |_| {
+        both(
+            format!("{} loaded", args.amount),
+            format!("圈存 {}", args.amount),
+        )
+    })?;
+    let tac_key = transaction::test_key(algorithm, KeyUse::Tac, 1)?;
+    let expected = deal.load_tac(&tac_key, after, begun.sequence, at);
+    let (tac, recovered) = match moved {
+        Moved::Answered(tac) => (tac, false),
+        Moved::Proved { tac, .. } => (tac, true),
+    };
+    desk.check("TAC", &tac, &expected)?;
+    let mut receipt = transaction::receipt(Kind::LOAD, args.terminal, at, algorithm_name);
+    receipt.sequence = proof.sequence;
+    receipt.amount_fen = args.amount.get();
+    receipt.balance_before_fen = begun.balance.fen().get();
+    receipt.balance_after_fen = Some(desk.balance()?.get());
+    receipt.tac = hex_encode(&tac).to_uppercase();
+    receipt.recovered = recovered;
+    desk.finish(&receipt)?;
+    Ok(Exit::Done)
+}
+
+/// An amount that a purse can hold.
+pub(crate) fn purse_amount(amount: Fen) -> Result<Amount, Failure> {
+    Amount::from_fen(amount).ok_or_else(too_much)
+}
+
+fn too_much() -> Failure {
+    Failure::usage(both(
+        "the amount is negative or more than a purse can hold",
+        "金额为负，或超出电子钱包的范围",
+    ))
+}

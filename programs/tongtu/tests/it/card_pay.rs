@@ -1,0 +1,264 @@
+//! `tongtu card load` and `tongtu card pay`, and a card whose process is killed while it pays.
+
+use std::path::Path;
+
+use tongtu_apdu::select::{E_PURSE, Select};
+use tongtu_apdu::{CardCommand, Response, StatusWord};
+use tongtu_crypto::Algorithm;
+use tongtu_purse::command::{
+    BalanceKind, Debit, GetBalance, GetProof, InitPurchase, ReadRecord, RecordBy, Sfi,
+};
+use tongtu_purse::field::{Amount, DateTime, Terminal};
+use tongtu_purse::keys::KeyUse;
+use tongtu_purse::layout::Transaction;
+use tongtu_purse::profile::test_keys;
+use tongtu_purse::proof::purchase_session;
+
+use crate::card_serve::Served;
+use crate::run::{Ran, folder, tongtu_in};
+
+fn tongtu(folder: &Path, args: &[&str]) -> Ran {
+    let args = [
+        args,
+        &["--state", "a.card", "--now", "2026-03-02T08:00:00+08:00"],
+    ]
+    .concat();
+    tongtu_in(folder, &args, b"", &[])
+}
+
+/// A folder with a card of a profile, loaded with 50.00.
+fn loaded(name: &str, profile: &str) -> std::path::PathBuf {
+    let folder = folder(name);
+    Served::start(&folder, "a.card", &["--profile", profile]).end();
+    let ran = tongtu(&folder, &["card", "load", "--amount", "50"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    folder
+}
+
+#[test]
+fn money_goes_on_and_off_with_every_code_checked() {
+    for (profile, key, algorithm) in [
+        ("default", "1", "3DES"),
+        ("sm4", "1", "SM4"),
+        ("dual", "3", "SM4"),
+    ] {
+        let folder = loaded(&format!("card-pay-{profile}"), profile);
+        let ran = tongtu(
+            &folder,
+            &["--json", "card", "pay", "--amount", "2", "--key", key],
+        );
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let answer = ran.json();
+        let receipt = &answer["receipt"];
+        assert_eq!(
+            (
+                &receipt["balance_before_fen"],
+                &receipt["balance_after_fen"],
+                &receipt["algorithm"]
+            ),
+            (&5000.into(), &4800.into(), &algorithm.into())
+        );
+        assert_eq!(receipt["recovered"], false);
+    }
+}
+
+#[test]
+fn a_ride_is_an_entry_and_an_exit_and_nothing_else() {
+    let folder = loaded("card-ride", "default");
+    let exit = [
+        "card",
+        "pay",
+        "--exit",
+        "--amount",
+        "4",
+        "--station",
+        "0107",
+    ];
+    let ran = tongtu(&folder, &exit);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("the rider is not inside") && ran.err.contains("--entry"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(tongtu(&folder, &["card", "pay", "--entry"]).code, 0);
+    let ran = tongtu(&folder, &["card", "pay", "--entry"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("inside already") && ran.err.contains("--exit"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(tongtu(&folder, &exit).code, 0);
+    let read = tongtu(&folder, &["card", "read", "--json"]).json();
+    let purse = &read["purses"][0];
+    assert_eq!(purse["balance_fen"], 4600);
+    let trips = purse["trips"].as_array().unwrap();
+    let trips: Vec<_> = trips
+        .iter()
+        .map(|trip| (&trip["kind"]["en"], &trip["balance_fen"]))
+        .collect();
+    assert_eq!(
+        trips,
+        [
+            (&"exit".into(), &4600.into()),
+            (&"entry".into(), &5000.into())
+        ]
+    );
+    let rail = &purse["composites"][0];
+    assert_eq!(
+        (&rail["what"], &rail["state"]["en"]),
+        (&"rail".into(), &"exited".into())
+    );
+}
+
+#[test]
+fn a_lost_answer_is_recovered_by_proof_and_an_unpaid_one_is_refused() {
+    let folder = loaded("card-lost", "default");
+    for (verb, amount) in [("pay", "2"), ("load", "10")] {
+        let ran = tongtu(
+            &folder,
+            &["card", verb, "--amount", amount, "--lose-answer"],
+        );
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("the answer is lost\n"), "{}", ran.out);
+        assert!(
+            ran.out.contains(" verified\n") && ran.out.ends_with("recovered by proof\n"),
+            "{}",
+            ran.out
+        );
+    }
+    let ran = tongtu(&folder, &["card", "pay", "--amount", "2000"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("9401, ") && ran.err.contains("`tongtu card load`"),
+        "{}",
+        ran.err
+    );
+    let ran = tongtu(&folder, &["card", "pay", "--amount", "2", "--key", "9"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("9403"), "{}", ran.err);
+}
+
+/// One command at the reader of a running card; `None` when its process is gone.
+fn ask<C: CardCommand>(served: &mut Served, command: &C) -> Option<Result<C::Answer, StatusWord>> {
+    let apdu = command.to_command().encode().unwrap();
+    let answer = served.transmit(&apdu).ok()?;
+    let response = Response::parse(&answer).unwrap();
+    Some(if response.sw.is_ok() {
+        Ok(C::answer(&response.data).unwrap())
+    } else {
+        Err(response.sw)
+    })
+}
+
+const TERMINAL: Terminal = Terminal([0x10, 0, 0, 0, 0, 0x01]);
+const AT: DateTime = DateTime([0x20, 0x26, 0x03, 0x02, 0x08, 0, 0]);
+const FARE: Amount = Amount::new(100);
+
+fn debit_of(served: &mut Served, terminal_sequence: u32) -> Option<(u16, Debit)> {
+    ask(served, &Select::by_name(E_PURSE.as_bytes()))?.unwrap();
+    let init = InitPurchase {
+        key: 1,
+        amount: FARE,
+        terminal: TERMINAL,
+    };
+    let begun = ask(served, &init)?.unwrap();
+    let key = test_keys(Algorithm::Tdes).key(KeyUse::Purchase, 1).unwrap();
+    let session = purchase_session(&key, begun.random, begun.sequence, terminal_sequence);
+    let mac1 = init.deal().purchase_mac1(&session, AT);
+    Some((
+        begun.sequence,
+        Debit {
+            terminal_sequence,
+            at: AT,
+            mac1,
+        },
+    ))
+}
+
+/// Balance, and the sequence of the newest transaction record.
+fn books(served: &mut Served) -> (i64, u16) {
+    ask(served, &Select::by_name(E_PURSE.as_bytes()))
+        .unwrap()
+        .unwrap();
+    let balance = ask(
+        served,
+        &GetBalance {
+            kind: BalanceKind::Real,
+        },
+    )
+    .unwrap()
+    .unwrap();
+    let record = ReadRecord {
+        sfi: Sfi::TRANSACTIONS,
+        record: RecordBy::Number(1),
+        le: tongtu_apdu::Le::ALL,
+    };
+    let record = ask(served, &record).unwrap().unwrap();
+    (
+        balance.fen().get(),
+        Transaction::decode(&record).unwrap().sequence,
+    )
+}
+
+#[test]
+fn a_card_that_is_killed_while_it_pays_has_paid_or_has_not() {
+    const ROUNDS: u32 = 25;
+    let folder = loaded("card-kill", "default");
+    let (mut balance, mut sequence) = (5000_i64, 0_u16);
+    let (mut paid, mut unpaid) = (0, 0);
+    // How long to wait before the kill, in turns of a loop; grows until the card is faster.
+    let mut patience = 1_u64;
+    for round in 0..ROUNDS {
+        let mut served = Served::start(&folder, "a.card", &[]);
+        served.power_on();
+        // Some purchases that are heard to their end, then one that is cut short.
+        for heard in 0..round % 3 {
+            let (before, debit) = debit_of(&mut served, round * 8 + heard).unwrap();
+            assert_eq!(before, sequence);
+            ask(&mut served, &debit).unwrap().unwrap();
+            balance -= 100;
+            sequence += 1;
+        }
+        let (before, debit) = debit_of(&mut served, round * 8 + 7).unwrap();
+        assert_eq!(before, sequence);
+        match round {
+            // The two ends: killed before it hears, and after it answered.
+            0 => {}
+            1 => drop(ask(&mut served, &debit).unwrap().unwrap()),
+            _ => {
+                served.send_only(&debit.to_command().encode().unwrap());
+                for turn in 0..patience {
+                    std::hint::black_box(turn);
+                }
+            }
+        }
+        served.end();
+
+        let mut served = Served::start(&folder, "a.card", &[]);
+        served.power_on();
+        let (found_balance, found_sequence) = books(&mut served);
+        let proof = GetProof {
+            kind: InitPurchase::KIND,
+            sequence: sequence + 1,
+        };
+        match ask(&mut served, &proof).unwrap() {
+            Ok(_) => {
+                balance -= 100;
+                sequence += 1;
+                paid += 1;
+                assert_eq!(found_sequence, sequence, "round {round}");
+                patience = (patience / 2).max(1);
+            }
+            Err(sw) => {
+                assert_eq!(sw, StatusWord::NO_PROOF, "round {round}");
+                unpaid += 1;
+                patience = patience.saturating_mul(3).min(100_000_000);
+            }
+        }
+        assert_eq!(found_balance, balance, "round {round}");
+        served.end();
+    }
+    assert!(paid > 0 && unpaid > 0, "{paid} paid, {unpaid} not");
+}
