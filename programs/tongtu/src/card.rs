@@ -7,7 +7,9 @@ pub(crate) mod apdu;
 mod dialogue;
 mod factory;
 pub(crate) mod load;
+mod management;
 pub(crate) mod pay;
+pub(crate) mod perso;
 mod place;
 pub(crate) mod read;
 mod replay;
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Read(read::Args),
     /// Talk to a card: prompt, script, expectations, everything explained
     Apdu(apdu::Args),
+    /// Personalise a test card: a purse with its data and test keys, through a secure channel
+    Perso(Box<perso::Args>),
     /// Put money on a test card, as the issuer's host does
     Load(Box<load::Args>),
     /// Pay with a test card: a purchase, an entry, an exit
@@ -52,6 +56,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Serve(args) => serve::run(&args, report),
         Command::Read(args) => read::run(&args, report),
         Command::Apdu(args) => apdu::run(&args, report),
+        Command::Perso(args) => perso::run(&args, report),
         Command::Load(args) => load::run(&args, report),
         Command::Pay(args) => pay::run(&args, report),
         Command::Trace(command) => trace::run(command, report),

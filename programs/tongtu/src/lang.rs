@@ -99,6 +99,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::card::serve::HELP,
     crate::card::read::HELP,
     crate::card::apdu::HELP,
+    crate::card::perso::HELP,
     crate::card::load::HELP,
     crate::card::pay::HELP,
     crate::card::trace::HELP,

@@ -195,7 +195,9 @@ fn explained(
         Application::Domain | Application::Unknown => {
             tongtu_globalplatform::explain(command, response)
         }
-        Application::Purse | Application::Directory => None,
+        Application::Purse | Application::Directory => {
+            tongtu_purse::explain::explain(command, response)
+        }
     };
     known.unwrap_or_else(|| iso::explain(command, response))
 }

@@ -41,6 +41,14 @@ impl Profile {
 
 /// What the factory does for a card of this profile.
 pub(crate) fn blueprint(profile: Profile) -> Blueprint {
+    let mut blueprint = blank(profile);
+    let purse = Preinstalled::purse(&profile.purse());
+    blueprint.applications.push(purse);
+    blueprint
+}
+
+/// The same without applications but the directory.
+pub(crate) fn blank(_profile: Profile) -> Blueprint {
     let directory = Preinstalled {
         module: Module::Ppse,
         aid: PPSE,
@@ -50,7 +58,7 @@ pub(crate) fn blueprint(profile: Profile) -> Blueprint {
         groups: Vec::new(),
     };
     Blueprint {
-        applications: vec![directory, Preinstalled::purse(&profile.purse())],
+        applications: vec![directory],
         ..Blueprint::default()
     }
 }

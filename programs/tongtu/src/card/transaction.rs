@@ -19,6 +19,7 @@ use tongtu_purse::proof::{Code, same};
 use tongtu_reader::{CardChannel, ReaderError};
 use tongtu_types::Fen;
 
+use super::management::answered;
 use super::place::no_card;
 use crate::exit::Failure;
 use crate::lang::{Both, Lang, both};
@@ -284,28 +285,9 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Reads an answer, or says why there is none, in the words of the command's own table.
+/// Reads an answer, or says why there is none and what to do about it.
 fn answer_of<C: CardCommand>(response: &Response) -> Result<C::Answer, Failure> {
-    let (name, sw) = (C::NAME, response.sw);
-    if sw.is_ok() {
-        return C::answer(&response.data).map_err(|error| {
-            Failure::refused(both(
-                format!("the answer to {name} cannot be read"),
-                format!("无法识别 {name} 的应答"),
-            ))
-            .because(error)
-        });
-    }
-    let row = C::STATUS.iter().find(|row| row.sw == sw);
-    let (en, zh) = match row {
-        Some(row) => (row.en.into(), row.zh.into()),
-        None => (sw.en(), sw.zh()),
-    };
-    let failure = Failure::refused(both(
-        format!("{name}: {:04X}, {en}", sw.value()),
-        format!("{}：{:04X}，{zh}", C::NAME_ZH, sw.value()),
-    ));
-    Err(match sw {
+    answered::<C>(response).map_err(|failure| match response.sw {
         StatusWord::NOT_FOUND => failure.hint(both(
             "`tongtu card perso` puts a purse on a test card",
             "`tongtu card perso` 可在测试卡上装一个电子钱包",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tongtu_card::factory::Blueprint;
 use tongtu_card::{Card, Env, Interface, Memory as _, PowerUpError};
 use tongtu_card_file::{CardFile, CardFileError, NewCardFile};
 use tongtu_reader::vpcd::VirtualCard;
@@ -55,18 +56,27 @@ impl FileCard {
         })
     }
 
-    /// Makes a card in a new file.
+    /// Makes a card in a new file, with everything that its profile has.
     pub(crate) fn make(path: &Path, profile: factory::Profile) -> Result<Self, Failure> {
+        Self::manufacture(path, profile, &factory::blueprint(profile))
+    }
+
+    /// Makes a card without applications in a new file.
+    pub(crate) fn make_blank(path: &Path, profile: factory::Profile) -> Result<Self, Failure> {
+        Self::manufacture(path, profile, &factory::blank(profile))
+    }
+
+    fn manufacture(
+        path: &Path,
+        profile: factory::Profile,
+        blueprint: &Blueprint,
+    ) -> Result<Self, Failure> {
         let new =
             NewCardFile::begin(path, profile.name(), SIZE).map_err(|error| unusable(&error))?;
         let mut entropy = Entropy::default();
-        let made = Card::manufacture(
-            new,
-            &factory::blueprint(profile),
-            &mut |out: &mut [u8]| {
-                entropy.fill(out);
-            },
-        );
+        let made = Card::manufacture(new, blueprint, &mut |out: &mut [u8]| {
+            entropy.fill(out);
+        });
         let unmade = |cause: String| {
             Failure::fault(both("the card cannot be made", "无法制作该卡")).because(cause)
         };
