@@ -5,7 +5,7 @@
 
 pub(crate) mod apdu;
 mod dialogue;
-mod factory;
+pub(crate) mod factory;
 pub(crate) mod load;
 mod management;
 pub(crate) mod pay;

@@ -96,7 +96,7 @@ enum Command {
     Terminal(terminal::Args),
     /// Kill nodes and terminals at random points of a day, and audit
     Crash(crash::Args),
-    /// Measure: codes verified, records parsed, rides cleared
+    /// Measure: codes verified, records parsed, cards paying, rides cleared
     Bench(bench::Args),
     /// Pages made from the tables that the codecs use
     #[command(subcommand)]
