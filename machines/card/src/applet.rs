@@ -295,6 +295,14 @@ impl AppletKind {
 }
 
 impl Session {
+    /// A command on this channel went past the applet: what only the next command could have
+    /// gone on with is over.
+    pub(crate) fn interrupt(&mut self) {
+        if let Self::Purse(session) = self {
+            session.interrupt();
+        }
+    }
+
     /// Handles one command on the session's applet.
     ///
     /// The class byte has its channel bits cleared: `00`, `80`, `04` or `84`.

@@ -167,6 +167,16 @@ impl<M: Memory> Card<M> {
         if self.channels[class.channel].is_none() {
             return Err(StatusWord::CHANNEL_NOT_SUPPORTED.into());
         }
+        let is_ours = matches!(
+            (command.cla, command.ins, command.p1),
+            (0x00, 0x70 | 0xC0, _) | (0x00, 0xA4, 4)
+        );
+        if let Some(channel) = &mut self.channels[class.channel]
+            && let Some((_, session)) = &mut channel.selected
+            && is_ours
+        {
+            session.interrupt();
+        }
         let result = match (command.cla, command.ins) {
             (0x00, 0x70) => self.manage_channel(&command),
             (0x00, 0xC0) => return self.get_response(class.channel, &command),

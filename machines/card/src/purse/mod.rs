@@ -192,6 +192,12 @@ struct Call<'a> {
 }
 
 impl Session {
+    /// Ends what only the next command could have gone on with.
+    pub(crate) fn interrupt(&mut self) {
+        self.challenge = None;
+        self.started = None;
+    }
+
     /// Handles one command.
     pub(crate) fn process(
         &mut self,

@@ -283,6 +283,32 @@ fn place(ctx: &Context<'_>, spec: &FileSpec, update: &UpdateCache) -> Result<Opt
     Ok(Some(number))
 }
 
+/// Whether nothing moved the value since the transaction was initialised.
+///
+/// UNSPECIFIED: two logical channels may each have initialised one. The one that ends second
+/// would spend a balance that is no longer there, under a sequence that is used up: `6985`.
+fn still_holds(ctx: &Context<'_>, started: &Started, call: &Call<'_>) -> Result<(), Halt> {
+    let sequence = if started.what.is_online() {
+        call.state.online
+    } else {
+        call.state.offline
+    };
+    let ticket_max = ctx.get(object::TICKET_MAX).and_then(<[u8]>::first_chunk);
+    let ticket_max = ticket_max.map_or(0, |max| u32::from_be_bytes(*max));
+    let allowed = allowed(
+        started.what,
+        &started.deal,
+        started.row.wallet,
+        call,
+        ticket_max,
+    );
+    if sequence == started.sequence && allowed.is_ok() {
+        Ok(())
+    } else {
+        Err(StatusWord::CONDITIONS.into())
+    }
+}
+
 /// Counts a wrong MAC1 or MAC2 and locks the application after too many.
 fn wrong_mac(ctx: &mut Context<'_>, mut call: Call<'_>) -> Halt {
     let failures = call.state.money_failures.saturating_add(1);
@@ -360,6 +386,7 @@ pub(super) fn finish_online(
         .take()
         .filter(|started| started.what == what)
         .ok_or(StatusWord::CONDITIONS)?;
+    still_holds(ctx, &started, &call)?;
     let session = proof::load_session(&started.key, started.random, started.sequence);
     if !proof::same(&started.deal.load_mac2(&session, at), mac2) {
         return Err(wrong_mac(ctx, call));
@@ -394,6 +421,7 @@ pub(super) fn debit(
         .take()
         .filter(|started| !started.what.is_online())
         .ok_or(StatusWord::CONDITIONS)?;
+    still_holds(ctx, &started, &call)?;
     let session = proof::purchase_session(
         &started.key,
         started.random,

@@ -101,3 +101,73 @@ proptest! {
         check(Algorithm::Sm4, &steps);
     }
 }
+
+#[test]
+fn two_channels_do_not_spend_one_balance_twice() {
+    let (chip, profile) = pair(Algorithm::Tdes);
+    let mut live = Live::on(&chip);
+    let mut terminal = Terminal::new(profile);
+    let on = |step| Step::On(1, Box::new(step));
+    let pay = Step::Initialize(1, 1, 1_000, [0x22; 6]);
+    for (step, sw) in [
+        (Step::Raw(select()), 0x9000_u16),
+        (Step::Initialize(0, 1, 1_000, [0x11; 6]), 0x9000),
+        (Step::Finish(true), 0x9000),
+        (Step::Raw(vec![0x00, 0x70, 0x00, 0x00, 0x01]), 0x9000),
+        (on(Step::Raw(select())), 0x9000),
+        (pay.clone(), 0x9000),
+        (on(pay), 0x9000),
+        (Step::Finish(true), 0x9000),
+        (on(Step::Finish(true)), 0x6985),
+    ] {
+        let command = terminal.command(&step).expect("no reset");
+        let answer = live.send(&command);
+        assert!(
+            answer.ends_with(&sw.to_be_bytes()),
+            "{step:?}: {answer:02X?}"
+        );
+        terminal.saw(&command, &answer);
+    }
+    let balance = live.send(&[0x80, 0x5C, 0x03, 0x02, 0x04]);
+    assert_eq!(balance, [0, 0, 0, 0, 0x90, 0x00]);
+}
+
+#[test]
+fn what_goes_past_the_purse_ends_its_transaction_and_its_challenge() {
+    let (chip, profile) = pair(Algorithm::Tdes);
+    for past in [
+        vec![0x00, 0xC0, 0x00, 0x00, 0x00],
+        vec![0x00, 0x70, 0x00, 0x00, 0x01],
+        vec![0x00, 0xA4, 0x04, 0x00, 0x05, 0xA0, 0x00, 0x00, 0x09, 0xFF],
+    ] {
+        for (start, end, sw) in [
+            (
+                Step::Initialize(1, 1, 0, [0; 6]),
+                Step::Finish(true),
+                [0x69, 0x85],
+            ),
+            (
+                Step::Challenge(4),
+                Step::Secured([0x04, 0xD6, 0x95, 28], vec![1], true),
+                [0x69, 0x88],
+            ),
+        ] {
+            let mut live = Live::on(&chip.copy());
+            let mut terminal = Terminal::new(profile.clone());
+            for (step, sw) in [
+                (Step::Raw(select()), [0x90, 0x00]),
+                (start, [0x90, 0x00]),
+                (Step::Raw(past.clone()), [0, 0]),
+                (end, sw),
+            ] {
+                let command = terminal.command(&step).expect("no reset");
+                let answer = live.send(&command);
+                assert!(
+                    sw == [0, 0] || answer.ends_with(&sw),
+                    "{past:02X?}, {step:?}"
+                );
+                terminal.saw(&command, &answer);
+            }
+        }
+    }
+}
