@@ -14,3 +14,4 @@ mod purse_perso;
 mod ride_code;
 mod tear;
 mod tear_journal;
+mod tear_purse;
