@@ -298,8 +298,10 @@ impl Session {
     /// A command on this channel went past the applet: what only the next command could have
     /// gone on with is over.
     pub(crate) fn interrupt(&mut self) {
-        if let Self::Purse(session) = self {
-            session.interrupt();
+        match self {
+            Self::Purse(session) => session.interrupt(),
+            Self::RideCode(session) => session.interrupt(),
+            _ => {}
         }
     }
 

@@ -131,6 +131,12 @@ pub(crate) fn select(ctx: &mut Context<'_>) -> Result<(Session, Response), Halt>
 }
 
 impl Session {
+    /// Ends what only the next command could have gone on with.
+    pub(crate) fn interrupt(&mut self) {
+        self.challenge = None;
+        self.update = None;
+    }
+
     /// Handles one command.
     pub(crate) fn process(
         &mut self,

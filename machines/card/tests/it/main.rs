@@ -6,6 +6,7 @@ mod ecash;
 mod identity;
 mod live;
 mod model_purse;
+mod model_sweep;
 mod ppse;
 mod purse;
 mod purse_files;
