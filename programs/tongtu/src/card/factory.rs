@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use tongtu_apdu::select::PPSE;
-use tongtu_card::factory::{Blueprint, Module, Preinstalled};
+use tongtu_card::factory::{Blueprint, Channel, Issuer, Module, Preinstalled};
 use tongtu_crypto::Algorithm;
 use tongtu_purse::profile::{self, KeyIndex};
 
@@ -12,6 +12,7 @@ pub(crate) enum Profile {
     // No documentation comments here: clap would print them as help.
     Default,
     Sm4,
+    Scp02,
     Dual,
 }
 
@@ -21,6 +22,7 @@ impl Profile {
         match self {
             Self::Default => "default",
             Self::Sm4 => "sm4",
+            Self::Scp02 => "scp02",
             Self::Dual => "dual",
         }
     }
@@ -28,7 +30,7 @@ impl Profile {
     /// The purse on it.
     pub(crate) fn purse(self) -> profile::Profile {
         match self {
-            Self::Default => profile::Profile::test(),
+            Self::Default | Self::Scp02 => profile::Profile::test(),
             Self::Sm4 => profile::Profile::test_with(Algorithm::Sm4),
             Self::Dual => {
                 let mut purse = profile::Profile::test();
@@ -48,7 +50,7 @@ pub(crate) fn blueprint(profile: Profile) -> Blueprint {
 }
 
 /// The same without applications but the directory.
-pub(crate) fn blank(_profile: Profile) -> Blueprint {
+pub(crate) fn blank(profile: Profile) -> Blueprint {
     let directory = Preinstalled {
         module: Module::Ppse,
         aid: PPSE,
@@ -57,7 +59,13 @@ pub(crate) fn blank(_profile: Profile) -> Blueprint {
         parameters: Vec::new(),
         groups: Vec::new(),
     };
+    let channel = match profile {
+        Profile::Default | Profile::Dual => Channel::Scp03,
+        Profile::Sm4 => Channel::Sm4,
+        Profile::Scp02 => Channel::Scp02,
+    };
     Blueprint {
+        issuer: Issuer::for_tests(channel),
         applications: vec![directory],
         ..Blueprint::default()
     }

@@ -131,7 +131,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     receipt.sequence = proof.sequence;
     receipt.amount_fen = args.amount.get();
     receipt.balance_before_fen = begun.balance.fen().get();
-    receipt.balance_after_fen = Some(desk.balance()?.get());
+    receipt.balance_after_fen = desk.balance()?.map(Fen::get);
     receipt.tac = hex_encode(&tac).to_uppercase();
     receipt.recovered = recovered;
     desk.finish(&receipt)?;

@@ -198,7 +198,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     receipt.sequence = proof.sequence;
     receipt.amount_fen = fare.get();
     receipt.balance_before_fen = begun.balance.fen().get();
-    receipt.balance_after_fen = Some(desk.balance()?.get());
+    receipt.balance_after_fen = desk.balance()?.map(Fen::get);
     receipt.terminal_sequence = Some(terminal_sequence);
     receipt.tac = hex_encode(&tac).to_uppercase();
     receipt.recovered = recovered;

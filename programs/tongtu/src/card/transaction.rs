@@ -184,13 +184,32 @@ impl<'a> Desk<'a> {
         self.ask(&verify, |()| both("PIN is right", "密码正确"))
     }
 
-    pub(crate) fn balance(&mut self) -> Result<Fen, Failure> {
-        let kind = BalanceKind::Real;
-        let balance = self.ask(&GetBalance { kind }, |balance| {
-            let fen = balance.fen();
-            both(format!("balance {fen}"), format!("余额 {fen}"))
-        })?;
-        Ok(balance.fen())
+    /// The money there is; nothing where the card does not tell.
+    ///
+    /// Cards of older texts know only what can be spent, the overdraft limit included.
+    pub(crate) fn balance(&mut self) -> Result<Option<Fen>, Failure> {
+        let balance = match self.money(BalanceKind::Real)? {
+            Some(balance) => Some(balance),
+            None => {
+                let limit = self.money(BalanceKind::Limit)?.unwrap_or(Fen::new(0));
+                let spendable = self.money(BalanceKind::Spendable)?;
+                spendable.and_then(|spendable| spendable.checked_sub(limit).ok())
+            }
+        };
+        if let Some(fen) = balance {
+            let says = both(format!("balance {fen}"), format!("余额 {fen}"));
+            self.said(GetBalance::NAME, Some(StatusWord::OK), &says)?;
+        }
+        Ok(balance)
+    }
+
+    fn money(&mut self, kind: BalanceKind) -> Result<Option<Fen>, Failure> {
+        let response = self
+            .exchange(&GetBalance { kind }.to_command())
+            .map_err(|error| no_card(&error))?;
+        let balance = GetBalance::answer(&response.data).ok();
+        let balance = balance.filter(|_| response.sw.is_ok());
+        Ok(balance.map(tongtu_purse::field::Balance::fen))
     }
 
     /// Sends the command that moves money, and asks for its proof when the answer is lost.

@@ -4,8 +4,10 @@
 mod card_foreign;
 mod card_pay;
 mod card_pcsc;
+mod card_perso;
 mod card_read;
 mod card_serve;
+mod card_tour;
 mod card_trace;
 mod cases;
 mod code_conform;
