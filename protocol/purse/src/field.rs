@@ -145,6 +145,17 @@ impl Balance {
             -magnitude
         })
     }
+
+    /// A balance of so much money, if its magnitude fits 31 bits.
+    #[must_use]
+    pub fn from_fen(fen: Fen) -> Option<Self> {
+        let magnitude = u32::try_from(fen.get().unsigned_abs()).ok()?;
+        if magnitude & Self::OVERDRAWN != 0 {
+            return None;
+        }
+        let sign = if fen.get() < 0 { Self::OVERDRAWN } else { 0 };
+        Some(Self((magnitude | sign).to_be_bytes()))
+    }
 }
 
 impl fmt::Debug for Balance {
@@ -178,6 +189,12 @@ impl Date {
     #[must_use]
     pub fn day(self) -> Option<tongtu_types::BusinessDay> {
         tongtu_types::BusinessDay::parse_compact(&digits(&self.0)?).ok()
+    }
+
+    /// The date of a day.
+    #[must_use]
+    pub fn of(day: tongtu_types::BusinessDay) -> Self {
+        Self(pack(&day.compact()))
     }
 }
 
@@ -373,6 +390,7 @@ mod tests {
 
     #[test]
     fn amounts_that_a_card_cannot_carry_are_none() {
+        assert_eq!(Balance::from_fen(Fen::new(1 << 31)), None);
         assert_eq!(Amount::from_fen(Fen::new(-1)), None);
         assert_eq!(Amount::from_fen(Fen::new(1 << 32)), None);
         assert_eq!(Limit::new(0x0100_0000), None);
