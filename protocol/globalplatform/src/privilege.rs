@@ -64,7 +64,10 @@ pub enum PrivilegeError {
     /// One that needs another.
     #[error("{0:?} needs {1:?}")]
     Needs(Privilege, Privilege),
-    /// Neither absent nor one nor three bytes.
+    /// A bit that stands for nothing.
+    #[error("a reserved privilege bit is set")]
+    Reserved,
+    /// Neither one nor three bytes.
     #[error("privileges have {found} bytes, expected 1 or 3")]
     Length {
         /// Bytes found.
@@ -141,6 +144,10 @@ impl Privileges {
     /// [`PrivilegeError`] naming the first two that do not.
     pub fn check(self) -> Result<(), PrivilegeError> {
         use Privilege as P;
+        let known = Privilege::ALL.iter().fold(0, |set, p| set | p.mask());
+        if self.0 & !known != 0 {
+            return Err(PrivilegeError::Reserved);
+        }
         for (one, other) in [
             (P::AuthorizedManagement, P::DelegatedManagement),
             (P::TokenVerification, P::DelegatedManagement),
@@ -235,5 +242,6 @@ mod tests {
             ))
         );
         assert_eq!(check([0xC1, 0, 0]), Ok(()));
+        assert_eq!(check([0x80, 0, 0x01]), Err(PrivilegeError::Reserved));
     }
 }

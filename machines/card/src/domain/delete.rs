@@ -64,11 +64,11 @@ fn application(ctx: &mut Context<'_>, aid: &Aid) -> Result<(), Halt> {
         .find(aid)
         .ok_or(StatusWord::REFERENCE_NOT_FOUND)?
         .clone();
-    if entry.number == ISSUER || is_used(ctx, entry.number, &[entry.number]) {
-        return Err(StatusWord::CONDITIONS.into());
-    }
     reach(ctx, entry.number)?;
-    if !store::config_of(ctx, entry.domain).accepts_deletion {
+    if entry.number == ISSUER
+        || is_used(ctx, entry.number, &[entry.number])
+        || !store::config_of(ctx, entry.domain).accepts_deletion
+    {
         return Err(StatusWord::CONDITIONS.into());
     }
     remove(ctx, &[entry.number]);
@@ -81,6 +81,7 @@ fn file(ctx: &mut Context<'_>, aid: &Aid, related: bool) -> Result<(), Halt> {
         .file(aid)
         .ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
     let (number, domain) = (file.number, file.domain);
+    reach(ctx, domain)?;
     let entries = ctx.registry.entries.iter();
     let instances: Vec<u16> = entries
         .filter(|entry| entry.file.as_ref() == Some(aid))
@@ -97,7 +98,6 @@ fn file(ctx: &mut Context<'_>, aid: &Aid, related: bool) -> Result<(), Halt> {
     {
         return Err(StatusWord::CONDITIONS.into());
     }
-    reach(ctx, domain)?;
     for instance in &instances {
         reach(ctx, *instance)?;
     }

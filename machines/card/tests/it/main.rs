@@ -5,6 +5,7 @@ mod desk;
 mod ecash;
 mod identity;
 mod live;
+mod manager;
 mod model_purse;
 mod model_sweep;
 mod ppse;

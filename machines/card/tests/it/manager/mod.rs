@@ -1,0 +1,13 @@
+//! The card manager from outside: channels, content, keys, states, delegated management.
+//!
+//! Names of test cases (SE-SW-…) are those of the public test catalogue's platform part.
+
+mod channel;
+mod content;
+mod delegated;
+mod keys;
+mod office;
+mod personal;
+mod state;
+mod torn;
+mod wrong;

@@ -1,0 +1,152 @@
+//! SE-SW-21 to 23: lists in parts, locks of applications, trees and the card.
+
+use tongtu_card::factory::Channel;
+use tongtu_globalplatform::command::{Entry, StatusForm};
+
+use super::office::{Office, fields, hex, lv, shown, test_keys};
+
+const DOMAIN: &str = "D4D4D4D4D4010101";
+const APP: &str = "A0000006320101F1";
+
+fn install(office: &mut Office, instance: &str) {
+    let data = fields(&["A0000006320101", APP, instance, "00", "C900", ""]);
+    office.done("80E60C00", &data);
+}
+
+#[test]
+fn a_long_list_comes_in_parts_and_complete() {
+    let mut office = Office::new();
+    for number in 0..24 {
+        install(&mut office, &format!("A0000006320101F1{number:02X}"));
+    }
+    office.refused("80F24003", &hex("4F00"), 0x6985);
+    for (form, p2) in [(StatusForm::Tlv, 2), (StatusForm::Old, 0)] {
+        let mut list = Vec::new();
+        let mut parts = 1;
+        let (mut data, mut sw) = office.say(&format!("80F240{p2:02X}"), &hex("4F00"));
+        while sw == 0x6310 {
+            list.extend(Entry::read_all(&data, form, false).unwrap());
+            parts += 1;
+            (data, sw) = office.say(&format!("80F240{:02X}", p2 | 1), &hex("4F00"));
+        }
+        assert_eq!(sw, 0x9000);
+        list.extend(Entry::read_all(&data, form, false).unwrap());
+        assert_eq!(list.len(), 24);
+        assert!(parts > 1, "{parts}");
+        // Nothing is left to continue with.
+        office.refused(&format!("80F240{:02X}", p2 | 1), &hex("4F00"), 0x6985);
+    }
+    // A continuation of another question is refused.
+    assert_eq!(office.say("80F24002", &hex("4F00")).1, 0x6310);
+    office.refused("80F24003", &hex("4F05A000000632"), 0x6985);
+    // A part of the AID and a list of tags narrow it down.
+    let data = office.done("80F24002", &hex("4F09A0000006320101F107 5C034F9F70"));
+    assert_eq!(shown(&data), "E30F4F09A0000006320101F1079F700107");
+}
+
+#[test]
+fn an_application_is_locked_and_comes_back_as_it_was() {
+    let mut office = Office::new();
+    install(&mut office, APP);
+    office.done("80F04080", &hex(APP));
+    assert_eq!(office.state(APP).unwrap().0, 0x87);
+    office.refused("80F04080", &hex(APP), 0x6985);
+    assert_eq!(office.select(&hex(APP)), 0x6A82);
+    office.login();
+    office.done("80F04000", &hex(APP));
+    office.refused("80F04007", &hex(APP), 0x6985);
+    assert_eq!(office.state(APP).unwrap().0, 0x07);
+    assert_eq!(office.select(&hex(APP)), 0x9000);
+    office.login();
+    office.refused("80F04080", &hex("A000000151000000"), 0x6985);
+    office.refused("80F04080", &hex("A0000000FF"), 0x6A88);
+}
+
+#[test]
+fn a_lock_ends_the_sessions_of_the_application_on_other_channels() {
+    let mut office = Office::new();
+    install(&mut office, APP);
+    let raw =
+        |office: &mut Office, text: &str| office.desk.transmit(&hex(text)).unwrap().sw.value();
+    assert_eq!(raw(&mut office, "0070000001"), 0x9000);
+    assert_eq!(raw(&mut office, &format!("01A4040008{APP}00")), 0x9000);
+    assert_ne!(raw(&mut office, "8110000000"), 0x6982);
+    office.done("80F04080", &hex(APP));
+    // The default application answers there now.
+    assert_eq!(raw(&mut office, "01CA006600"), 0x9000);
+    assert_eq!(raw(&mut office, &format!("01A4040008{APP}00")), 0x6A82);
+}
+
+#[test]
+fn a_domain_is_locked_with_everything_below_it() {
+    let mut office = Office::new();
+    office.make_domain(DOMAIN, "80");
+    let inner = "D4D4D4D4D4010102";
+    office.make_domain(inner, "80");
+    for app in [APP, "A0000006320101F101"] {
+        install(&mut office, app);
+    }
+    for (to, what) in [(DOMAIN, inner), (inner, APP)] {
+        office.done("80E61000", &fields(&[to, "", what, "", "", ""]));
+    }
+    office.done("80F04080", &hex(APP));
+    let states = |office: &mut Office| {
+        [DOMAIN, inner, APP, "A0000006320101F101"].map(|name| office.state(name).unwrap().0)
+    };
+    office.done("80F06080", &hex(DOMAIN));
+    assert_eq!(states(&mut office), [0x87, 0x87, 0x87, 0x07]);
+    assert_eq!(office.select(&hex(DOMAIN)), 0x6A82);
+    office.login();
+    office.done("80F06000", &hex(DOMAIN));
+    assert_eq!(states(&mut office), [0x07; 4]);
+    office.refused("80F06080", &hex(APP), 0x6985);
+    office.refused("80F06080", &hex("A000000151000000"), 0x6985);
+}
+
+#[test]
+fn the_card_goes_forward_is_locked_opened_and_terminated() {
+    let mut office = Office::new();
+    install(&mut office, APP);
+    office.refused("80F0800F", &[], 0x6985);
+    office.refused("80F08042", &[], 0x6A80);
+    office.refused("80F0807F", &[], 0x6985);
+    office.done("80F08007", &hex("A000000151000000"));
+    office.refused("80F08007", &[], 0x6985);
+    office.done("80F0800F", &[]);
+    let data = office.done("80F28002", &hex("4F00"));
+    assert!(shown(&data).contains("9F70010F"));
+    office.done("80F0807F", &[]);
+    // Locked: only the final application, with a warning.
+    office.refused("80F24002", &hex("4F05A0000000FF"), 0x6A88);
+    office.refused("80E40000", &[hex("4F"), lv(&hex(APP))].concat(), 0x6985);
+    assert_eq!(office.select(&hex(APP)), 0x6A81);
+    assert_eq!(office.select(&[]), 0x6283);
+    office.open(0, &test_keys(Channel::Scp03), 0x33).unwrap();
+    office.done("80CA0066", &[]);
+    office.done("80F0800F", &[]);
+    assert_eq!(office.select(&hex(APP)), 0x9000);
+    office.login();
+    office.done("80F080FF", &[]);
+    // Terminated: data only, and no way back.
+    office.done("80CA0042", &[]);
+    office.refused("80F0800F", &[], 0x6985);
+    assert_eq!(office.select(&hex(APP)), 0x6A81);
+    assert_eq!(office.select(&[]), 0x6283);
+    assert_eq!(office.say("80CA0042", &[]).1, 0x9000);
+    assert_eq!(office.initialize(0).sw.value(), 0x6985);
+    office.desk.card.reset();
+    assert_eq!(office.initialize(0).sw.value(), 0x6985);
+}
+
+#[test]
+fn a_domain_locks_itself_but_its_state_is_not_for_others_to_personalise() {
+    let mut office = Office::new();
+    office.make_domain(DOMAIN, "80");
+    assert_eq!(office.select(&hex(DOMAIN)), 0x9000);
+    office.open(0, &test_keys(Channel::Scp03), 0x33).unwrap();
+    office.refused("80F0400F", &hex(DOMAIN), 0x6985);
+    office.refused("80F080FF", &[], 0x6982);
+    office.refused("80F08007", &[], 0x6982);
+    office.done("80F04080", &hex(DOMAIN));
+    assert_eq!(office.select(&hex(DOMAIN)), 0x6A82);
+}
