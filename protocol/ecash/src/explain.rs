@@ -42,6 +42,7 @@ pub fn explain(command: &Command, response: Option<&Response>) -> Option<Explana
                 Ok(parts) => generate_ac(&parts),
                 Err(error) => [trouble(answer, error.to_string())].into(),
             },
+            ReadRecord::INS if answer.first() != Some(&0x70) => record(command, answer),
             0xB4 | 0x5A | 0x84 => [plain("data", "数据", answer)].into(),
             _ => objects(answer, 0),
         };
@@ -262,6 +263,20 @@ fn objects(bytes: &[u8], depth: usize) -> Vec<Line> {
         }
     }
     out
+}
+
+/// A record that is no template 70: of a log by its usual format, else bytes.
+fn record(command: &Command, bytes: &[u8]) -> Vec<Line> {
+    let log = (command.p2 >> 3 == 0x0B)
+        .then(|| crate::log::usual_format().split(bytes).ok())
+        .flatten();
+    match log {
+        Some(values) => values
+            .iter()
+            .map(|(tag, value)| named(*tag, value))
+            .collect(),
+        None => [plain("record", "记录", bytes)].into(),
+    }
 }
 
 fn iad(bytes: &[u8]) -> Vec<Line> {

@@ -35,6 +35,9 @@ mod qualifier;
 pub mod tag;
 pub mod test_card;
 
+/// Every record table of this crate, for the documents.
+pub const SPECS: &[tongtu_codec::RecordSpec] = &[TransportData::SPEC, perso::FileEntry::SPEC];
+
 pub use afl::{Afl, AflEntry};
 pub use amount::{Amount, MAX_AMOUNT};
 pub use dol::{Dol, DolEntry, Values};

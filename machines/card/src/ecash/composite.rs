@@ -283,12 +283,12 @@ impl Session {
     }
 
     /// READ RECORD of a cyclic extension file, which makes it current.
-    pub(super) fn read_cyclic(
+    pub(super) fn read_cyclic<'c>(
         &mut self,
-        ctx: &Context<'_>,
+        ctx: &'c Context<'_>,
         file: &File,
         number: u8,
-    ) -> Result<Response, Halt> {
+    ) -> Result<&'c [u8], Halt> {
         let FileKind::Cyclic { records, .. } = file.kind else {
             return Err(StatusWord::FILE_TYPE.into());
         };
@@ -301,7 +301,7 @@ impl Session {
             });
         }
         let record = file.ring(records).read(ctx, number);
-        Ok(Response::ok(record.ok_or(StatusWord::RECORD_NOT_FOUND)?))
+        Ok(record.ok_or(StatusWord::RECORD_NOT_FOUND)?)
     }
 
     /// UPDATE CAPP DATA CACHE: a record for the payment under way.

@@ -111,8 +111,11 @@ impl Session {
     fn dispatch(&mut self, ctx: &mut Context<'_>, command: &Command) -> Result<Response, Halt> {
         match command.ins {
             GetProcessingOptions::INS => self.options(ctx, &parsed(command)?),
-            ReadRecord::INS => self.read_record(ctx, parsed(command)?),
-            GetData::INS => get_data(ctx, parsed(command)?),
+            ReadRecord::INS => self.read_record(ctx, command, parsed(command)?),
+            GetData::INS => match GetData::from_command(command) {
+                Ok(asked) => get_data(ctx, asked),
+                Err(malformed) => Err(GetData::status(&malformed).into()),
+            },
             GetChallenge::INS => Ok(challenge(ctx, parsed(command)?)),
             InternalAuthenticate::INS => self.internal_authenticate(ctx, &parsed(command)?),
             Verify::INS => online::verify(ctx, &parsed(command)?),
@@ -137,17 +140,27 @@ impl Session {
     }
 
     /// READ RECORD: a record of the application, of a log, or of a cyclic extension file.
-    fn read_record(&mut self, ctx: &mut Context<'_>, read: ReadRecord) -> Result<Response, Halt> {
+    fn read_record(
+        &mut self,
+        ctx: &mut Context<'_>,
+        command: &Command,
+        read: ReadRecord,
+    ) -> Result<Response, Halt> {
         let ReadRecord { sfi, number } = read;
+        let answer = |record: &[u8]| {
+            fits(command, record.len())?;
+            Ok(Response::ok(record))
+        };
         if let Some(log) = state::log_of(sfi) {
             let record = log.read(ctx, number).ok_or(StatusWord::RECORD_NOT_FOUND)?;
-            return Ok(Response::ok(record));
+            return answer(record);
         }
         if let Some(file) = composite::file(ctx, sfi) {
-            return self.read_cyclic(ctx, &file, number);
+            return answer(self.read_cyclic(ctx, &file, number)?);
         }
         let id = u16::from_be_bytes([sfi, number]);
-        let Some(record) = ctx.get(id).filter(|_| sfi <= state::LAST_RECORD_FILE) else {
+        let is_record = number != 0 && (1..=state::LAST_RECORD_FILE).contains(&sfi);
+        let Some(record) = ctx.get(id).filter(|_| is_record) else {
             return Err(if state::has_file(ctx, sfi) {
                 StatusWord::RECORD_NOT_FOUND.into()
             } else {
@@ -157,10 +170,18 @@ impl Session {
         let record = record.to_vec();
         match &mut self.phase {
             Phase::Tap(tap) => {
-                tap.complete_at(ctx, sfi, number)?;
-                Ok(Response::ok(tap.personal(record, sfi, number)))
+                let record = tap.personal(record, sfi, number);
+                // A wrong Le is said before the debit: nobody has the record yet.
+                fits(command, record.len())?;
+                if let Err(halt) = tap.complete_at(ctx, sfi, number) {
+                    if !tap.is_pending() {
+                        self.phase = Phase::Over;
+                    }
+                    return Err(halt);
+                }
+                answer(&record)
             }
-            _ => Ok(Response::ok(record)),
+            _ => answer(&record),
         }
     }
 }
@@ -168,6 +189,14 @@ impl Session {
 /// Reads a typed command; what does not hold is its status word.
 fn parsed<C: CardCommand>(command: &Command) -> Result<C, Halt> {
     Ok(C::from_command(command)?)
+}
+
+/// Refuses an Le that asks for another length than the answer has.
+fn fits(command: &Command, len: usize) -> Result<(), Halt> {
+    match command.le {
+        Some(le) if le.byte() != 0 && le.max() != len => Err(StatusWord::wrong_le(len).into()),
+        _ => Ok(()),
+    }
 }
 
 /// GET DATA: an element that may be given out.

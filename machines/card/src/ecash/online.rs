@@ -72,9 +72,11 @@ pub(super) struct Asked<'a> {
 }
 
 impl Session {
-    /// The transaction that the issuer was asked about, in either dialogue.
-    pub(super) fn asked(&mut self) -> Option<Asked<'_>> {
-        match &mut self.phase {
+    /// The transaction that the issuer was asked about, in either dialogue; none when another
+    /// channel began a newer one.
+    pub(super) fn asked(&mut self, ctx: &Context<'_>) -> Option<Asked<'_>> {
+        let now = Counters::read(ctx).atc;
+        let asked = match &mut self.phase {
             Phase::Tap(tap) if tap.kind == CryptogramKind::Online => Some(Asked {
                 atc: tap.atc,
                 request: tap.cryptogram,
@@ -88,7 +90,8 @@ impl Session {
                 issuer: &mut long.issuer,
             }),
             _ => None,
-        }
+        };
+        asked.filter(|asked| asked.atc == now)
     }
 
     /// GENERATE AC, the first and the second.
@@ -111,6 +114,9 @@ impl Session {
             .map_err(|_| StatusWord::WRONG_LENGTH)?;
         long.terminal.extend(values);
         let counters = Counters::read(ctx);
+        if counters.atc != long.atc {
+            return Err(StatusWord::CONDITIONS.into());
+        }
         let answer = match long.step {
             Step::Begun => long.first(ctx, counters, command.kind)?,
             _ => long.second(ctx, counters, command.kind)?,
@@ -124,7 +130,7 @@ impl Session {
         ctx: &mut Context<'_>,
         command: ExternalAuthenticate,
     ) -> Result<Response, Halt> {
-        let asked = self.asked().ok_or(StatusWord::CONDITIONS)?;
+        let asked = self.asked(ctx).ok_or(StatusWord::CONDITIONS)?;
         if asked.issuer.is_some() {
             return Err(StatusWord::CONDITIONS.into());
         }
@@ -146,7 +152,7 @@ impl Session {
         }
         counters.stage(ctx);
         ctx.commit()?;
-        if let Some(asked) = self.asked() {
+        if let Some(asked) = self.asked(ctx) {
             *asked.issuer = Some(holds);
         }
         if holds {

@@ -41,7 +41,7 @@ impl Session {
     ) -> Result<(u16, Values), Halt> {
         let mut counters = Counters::read(ctx);
         not_blocked(&counters)?;
-        let asked = self.asked().ok_or(StatusWord::CONDITIONS)?;
+        let asked = self.asked(ctx).ok_or(StatusWord::CONDITIONS)?;
         match *asked.issuer {
             Some(true) => {}
             Some(false) => return Err(StatusWord::SECURITY_STATUS.into()),

@@ -73,7 +73,7 @@ pub(super) fn element(tag: Tag) -> u16 {
 /// Whether any record of a file of the application is there.
 pub(super) fn has_file(ctx: &Context<'_>, sfi: u8) -> bool {
     let ids = ctx.ids_of(ctx.owner);
-    sfi <= LAST_RECORD_FILE && ids.iter().any(|id| id.number >> 8 == u16::from(sfi))
+    (1..=LAST_RECORD_FILE).contains(&sfi) && ids.iter().any(|id| id.number >> 8 == u16::from(sfi))
 }
 
 /// What the card remembers between sessions, in one byte.

@@ -454,6 +454,10 @@ impl Tap {
         let Some(pending) = self.pending.take() else {
             return Ok(());
         };
+        if Counters::read(ctx).atc != self.atc {
+            // Another channel began a transaction since: these sums are of the past.
+            return Err(StatusWord::CONDITIONS.into());
+        }
         state::set_balance(ctx, pending.balance);
         state::set_offset_used(ctx, pending.offset_used);
         composite::write_cached(ctx, pending.cached);

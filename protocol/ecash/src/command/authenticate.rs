@@ -292,6 +292,8 @@ impl CardCommand for Verify {
         CLA_NOT_SUPPORTED => "CLA is not 00", "CLA 不是 00";
         WRONG_P1P2 => "P1 P2 are not 00 80", "P1、P2 不是 00 80";
         WRONG_LENGTH => "not 8 bytes", "不是 8 字节";
+        AUTH_FAILED => "the PIN is wrong; 63CX counts the tries left", "PIN 错误，63CX 含剩余次数";
+        CONDITIONS => "the application is blocked", "应用已锁定";
         AUTH_BLOCKED => "no tries are left", "PIN 已锁定";
         REFERENCE_INVALID => "the card has no PIN", "卡内没有 PIN";
     };

@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use tongtu_apdu::check::{head, length, parameters};
+use tongtu_apdu::check::{empty, head, parameters};
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, StatusWord, status_rows};
 use tongtu_codec::{DecodeError, FieldError};
 
-use super::sfi_of;
 use crate::{GpoAnswer, tag};
 
 /// GET PROCESSING OPTIONS (取处理选项): `80 A8 00 00 Lc 83 L values 00`.
@@ -42,8 +41,8 @@ impl CardCommand for GetProcessingOptions {
             OK => "the card answers how the payment goes on", "返回交易处理选项";
             CLA_NOT_SUPPORTED => "CLA is not 80", "CLA 不是 80";
             WRONG_P1P2 => "P1 P2 are not 00 00", "P1、P2 不是 00 00";
-            WRONG_LENGTH => "not as long as the PDOL says", "长度与 PDOL 不符";
             WRONG_DATA => "not the template 83, or an amount is no number", "不是模板 83，或金额不合法";
+            WRONG_LENGTH => "the values are not as long as the PDOL says", "长度与 PDOL 不符";
             CONDITIONS => "blocked, a second time, counter at its end, no common way to pay, or composite without its record", "应用锁定、重复发送、计数器到顶、无可用交易路径或未先读取复合记录";
         };
         &[
@@ -63,25 +62,16 @@ impl CardCommand for GetProcessingOptions {
         if (command.p1, command.p2) != (0, 0) {
             return Err(parameters::<Self>(command, "00 00"));
         }
-        if command.data.len() < 2 {
-            return Err(length::<Self>(command, "83 and a length"));
+        match tlv::read(&command.data) {
+            Ok((object, [])) if object.tag == tag::COMMAND => Ok(Self {
+                values: object.value.to_vec(),
+            }),
+            _ => Err(Malformed::Data {
+                command: Self::NAME,
+                offset: 0,
+                expected: "the template 83 and nothing else",
+            }),
         }
-        let data = |offset, expected| Malformed::Data {
-            command: Self::NAME,
-            offset,
-            expected,
-        };
-        let (object, rest) =
-            tlv::read(&command.data).map_err(|_| length::<Self>(command, "as 83 says"))?;
-        if object.tag != tag::COMMAND {
-            return Err(data(0, "template 83"));
-        }
-        if !rest.is_empty() {
-            return Err(length::<Self>(command, "as 83 says"));
-        }
-        Ok(Self {
-            values: object.value.to_vec(),
-        })
     }
 
     fn to_command(&self) -> Command {
@@ -112,9 +102,9 @@ impl CardCommand for GetProcessingOptions {
 /// Reading the last record of the AFL is what pays: the card debits before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadRecord {
-    /// Short file identifier, 1 to 30.
+    /// Short file identifier; files have 1 to 30.
     pub sfi: u8,
-    /// Record number from 1.
+    /// Record number; records have 1 and on.
     pub number: u8,
 }
 
@@ -126,8 +116,9 @@ impl CardCommand for ReadRecord {
         const ROWS: &[StatusRow] = status_rows! {
             OK => "the record", "返回记录";
             CLA_NOT_SUPPORTED => "CLA is not 00", "CLA 不是 00";
-            WRONG_P1P2 => "P1 is 00, or P2 no SFI with 100", "P1 为 00，或 P2 不是 SFI 加 100";
+            WRONG_P1P2 => "the low three bits of P2 are not 100", "P2 低三位不是 100";
             WRONG_LENGTH => "a data field", "带有数据域";
+            CONDITIONS => "another channel began a newer transaction", "其他通道已开始新交易";
             NOT_FOUND => "no such file", "没有该文件";
             FILE_TYPE => "records of this file are read by READ CAPP DATA", "该文件须用 READ CAPP DATA 读取";
             RECORD_NOT_FOUND => "no such record", "没有该记录";
@@ -140,6 +131,7 @@ impl CardCommand for ReadRecord {
             ROWS[4],
             ROWS[5],
             ROWS[6],
+            ROWS[7],
             RECORD_MISSING,
         ]
     };
@@ -147,14 +139,15 @@ impl CardCommand for ReadRecord {
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
         head::<Self>(command, &[0x00])?;
-        let sfi = sfi_of(command.p2, 4)
-            .filter(|_| command.p1 != 0)
-            .ok_or_else(|| parameters::<Self>(command, "a number from 1, and SFI with 100"))?;
-        if !command.data.is_empty() {
-            return Err(length::<Self>(command, "0"));
+        if command.p2 & 7 != 4 {
+            return Err(parameters::<Self>(
+                command,
+                "a record number, and SFI with 100",
+            ));
         }
+        empty::<Self>(command)?;
         Ok(Self {
-            sfi,
+            sfi: command.p2 >> 3,
             number: command.p1,
         })
     }
@@ -178,10 +171,24 @@ pub struct DataObject {
 }
 
 /// GET DATA (取数据): `80 CA P1 P2 00`, the tag in P1 P2.
+///
+/// P1 P2 that are no whole tag are an element that the card does not have; see
+/// [`GetData::status`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetData {
     /// The element asked for, one or two bytes.
     pub tag: Tag,
+}
+
+impl GetData {
+    /// What a card answers to a GET DATA that could not be read.
+    #[must_use]
+    pub const fn status(malformed: &Malformed) -> StatusWord {
+        match malformed {
+            Malformed::Parameters { .. } => StatusWord::REFERENCE_NOT_FOUND,
+            other => other.status(),
+        }
+    }
 }
 
 impl CardCommand for GetData {
@@ -198,9 +205,7 @@ impl CardCommand for GetData {
 
     fn from_command(command: &Command) -> Result<Self, Malformed> {
         head::<Self>(command, &[0x80, 0x00])?;
-        if !command.data.is_empty() {
-            return Err(length::<Self>(command, "0"));
-        }
+        empty::<Self>(command)?;
         let bytes = match command.p1 {
             0 => &[command.p2][..],
             p1 => &[p1, command.p2],

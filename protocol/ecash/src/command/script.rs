@@ -36,6 +36,7 @@ impl CardCommand for PutData {
         CONDITIONS => "no transaction that the issuer was asked about", "没有联机交易";
         SM_INCORRECT => "the MAC is wrong", "MAC 错误";
         REFERENCE_NOT_FOUND => "the element cannot be set", "该数据不可设置";
+        NO_ROOM => "the card's memory is full", "存储空间不足";
         WRONG_DATA => "the value has another form, or is above the cap", "数据格式错误或超过上限";
     };
     type Answer = ();
@@ -96,6 +97,7 @@ impl CardCommand for UpdateRecord {
         FILE_TYPE => "the file is written otherwise", "该文件须用其他命令写入";
         RECORD_NOT_FOUND => "no such record", "没有该记录";
         WRONG_DATA => "the record is no template 70", "记录不是模板 70";
+        NO_ROOM => "the card's memory is full", "存储空间不足";
     };
     type Answer = ();
 
@@ -222,6 +224,7 @@ impl CardCommand for PinChange {
         CONDITIONS => "no transaction that the issuer was asked about", "没有联机交易";
         SM_INCORRECT => "the MAC is wrong", "MAC 错误";
         WRONG_DATA => "the enciphered PIN does not hold", "PIN 密文错误";
+        REFERENCE_NOT_FOUND => "the card has no PIN", "卡内没有 PIN";
     };
     type Answer = ();
 

@@ -183,11 +183,8 @@ fn a_wrong_length_is_said() {
         refused.expect_err("too short or too long").status()
     };
     for hex in [
-        "80A8000003830201",
-        "80A80000048301010200",
-        "80A8000000",
         "80B400C803000102",
-        "008200000901020304050607083030".get(..28).expect("ASCII"),
+        "0082000009010203040506070830",
         "84240002080102030401020304",
         "805A0000010108",
         "04DA9F790401020304",
@@ -195,7 +192,33 @@ fn a_wrong_length_is_said() {
     ] {
         assert_eq!(status(hex), StatusWord::WRONG_LENGTH, "{hex}");
     }
-    assert_eq!(status("80A8000003840101"), StatusWord::WRONG_DATA);
+    for hex in [
+        "80A8000003830201",
+        "80A80000048301010200",
+        "80A8000000",
+        "80A8000003840101",
+    ] {
+        assert_eq!(status(hex), StatusWord::WRONG_DATA, "{hex}");
+    }
+}
+
+#[test]
+fn an_element_that_is_no_whole_tag_is_one_that_no_card_has() {
+    let command = Command::new(0x80, 0xCA, 0x9F, 0x99);
+    let malformed = GetData::from_command(&command).expect_err("9F99 goes on");
+    assert_eq!(GetData::status(&malformed), StatusWord::REFERENCE_NOT_FOUND);
+}
+
+#[test]
+fn every_command_stands_in_the_table_once() {
+    for (i, command) in COMMANDS.iter().enumerate() {
+        assert!(
+            COMMANDS[..i].iter().all(|other| other.ins != command.ins),
+            "{}",
+            command.en
+        );
+        assert!(!command.zh.is_empty() && !command.status.is_empty());
+    }
 }
 
 proptest! {

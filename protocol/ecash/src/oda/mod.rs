@@ -16,7 +16,7 @@ use tongtu_codec::{Cn, Encoding};
 use tongtu_crypto::{Entropy, PublicKey, RsaPublicKey, RsaSecretKey, SecretKey};
 use tongtu_types::{MonthYear, Timestamp};
 
-use crate::{Ttq, Values, tag};
+use crate::{GpoAnswer, Ttq, Values, tag};
 
 /// Which certificate or signature is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,12 @@ pub enum OdaError {
     Signature {
         /// Which.
         layer: Layer,
+    },
+    /// A record is not the objects of template 70.
+    #[error("a record of file {sfi} is not the objects of template 70")]
+    Record {
+        /// Its file.
+        sfi: u8,
     },
     /// The key in a certificate is none.
     #[error("{layer} certifies bytes that are no key")]
@@ -257,6 +263,69 @@ pub fn tap_data(terminal: &Values, card_authentication: Option<&[u8]>) -> Vec<u8
         out.extend(card);
     }
     out
+}
+
+/// What a terminal collects while it reads the records of a tap.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Elements of the answer to GET PROCESSING OPTIONS and of all records so far.
+    pub card: Values,
+    signed: Vec<u8>,
+    aip: [u8; 2],
+}
+
+impl core::fmt::Debug for Reading {
+    /// The tags only: values hold the card number.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_set().entries(self.card.keys()).finish()
+    }
+}
+
+impl Reading {
+    /// Begins with the answer to GET PROCESSING OPTIONS.
+    #[must_use]
+    pub fn begin(answer: &GpoAnswer) -> Self {
+        let mut card = Values::new();
+        let tap = answer.tap.as_ref();
+        if let Some(signed) = tap.and_then(|tap| tap.signed_dynamic.clone()) {
+            card.insert(tag::SIGNED_DYNAMIC, signed);
+        }
+        if let Some(track2) = tap.and_then(|tap| tap.track2.clone()) {
+            card.insert(tag::TRACK2, track2);
+        }
+        Self {
+            card,
+            signed: Vec::new(),
+            aip: answer.aip.0,
+        }
+    }
+
+    /// Takes a record; `is_signed` as [`crate::Afl::records`] says.
+    ///
+    /// # Errors
+    /// [`OdaError::Record`] when the record is not the objects of template 70.
+    pub fn add(&mut self, sfi: u8, record: &[u8], is_signed: bool) -> Result<(), OdaError> {
+        let bad = OdaError::Record { sfi };
+        let inner = tlv::find(record, tag::RECORD).map_err(|_| bad)?;
+        for object in tlv::objects(inner) {
+            let object = object.map_err(|_| bad)?;
+            self.card.insert(object.tag, object.value.to_vec());
+        }
+        if is_signed {
+            self.signed.extend(static_data([(sfi, record)], None));
+        }
+        Ok(())
+    }
+
+    /// The data that certificates and static signatures cover, as far as it was read.
+    #[must_use]
+    pub fn static_data(&self) -> Vec<u8> {
+        let mut out = self.signed.clone();
+        if self.card.contains_key(&tag::SDA_TAGS) {
+            out.extend(self.aip);
+        }
+        out
+    }
 }
 
 /// What a terminal has read of a card.

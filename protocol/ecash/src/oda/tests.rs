@@ -40,20 +40,13 @@ fn tap(algorithm: Algorithm, ttq: [u8; 4]) -> Tap {
     let find = |id: u16| &groups.iter().find(|g| g.id == id).expect("a group").value;
     let tap = tlv::object(tag::ANSWER, find(crate::perso::dgi::TAP));
     let answer = GpoAnswer::parse(&tap).expect("82 and 94");
-    let mut card = Values::new();
-    let mut signed = Vec::new();
+    let mut reading = Reading::begin(&answer);
     for (sfi, number, is_signed) in answer.afl.expect("94").records() {
         let record = find(u16::from_be_bytes([sfi, number]));
-        let inner = tlv::find(record, tag::RECORD).expect("template 70");
-        for object in tlv::objects(inner) {
-            let object = object.expect("objects");
-            card.insert(object.tag, object.value.to_vec());
-        }
-        if is_signed {
-            signed.push((sfi, record.as_slice()));
-        }
+        reading.add(sfi, record, is_signed).expect("template 70");
     }
-    let static_data = static_data(signed, Some(answer.aip.0));
+    let static_data = reading.static_data();
+    let mut card = reading.card;
     let terminal = Values::from([
         (tag::TTQ, ttq.to_vec()),
         (tag::AMOUNT, vec![0, 0, 0, 0, 2, 0]),

@@ -10,7 +10,7 @@ use tongtu_ecash::command::{
     GetProcessingOptions, ReadCappData, ReadRecord, UpdateCappCache, sign,
 };
 use tongtu_ecash::cryptogram::{self, CryptogramInput};
-use tongtu_ecash::oda::{self, CardCertificate, Evidence, OdaError};
+use tongtu_ecash::oda::{self, CardCertificate, Evidence, OdaError, Reading};
 use tongtu_ecash::perso::{self, Profile};
 use tongtu_ecash::{Aip, Amount, CryptogramKind, Fci, GpoAnswer, Iad, Tap, Values, tag, test_card};
 use tongtu_types::{Fen, Timestamp};
@@ -209,29 +209,16 @@ impl<M: Memory> Host<M> {
         answer: GpoAnswer,
         terminal: Values,
     ) -> Result<Tapped, StatusWord> {
-        let mut card = Values::new();
-        let mut signed = Vec::new();
+        let mut reading = Reading::begin(&answer);
         let afl = answer.afl.clone().expect("an approved tap has records");
         for (sfi, number, is_signed) in afl.records() {
             let record = self.ask(&ReadRecord { sfi, number })?;
-            let inner = tlv::find(&record, tag::RECORD).expect("template 70");
-            for object in tlv::objects(inner) {
-                let object = object.expect("objects");
-                card.insert(object.tag, object.value.to_vec());
-            }
-            if is_signed {
-                signed.push((sfi, record));
-            }
+            reading.add(sfi, &record, is_signed).expect("template 70");
         }
-        if let Some(signature) = answer.tap.as_ref().and_then(|t| t.signed_dynamic.clone()) {
-            card.insert(tag::SIGNED_DYNAMIC, signature);
-        }
-        let records = signed.iter().map(|(sfi, record)| (*sfi, record.as_slice()));
-        let static_data = oda::static_data(records, Some(answer.aip.0));
         Ok(Tapped {
+            static_data: reading.static_data(),
+            card: reading.card,
             answer,
-            card,
-            static_data,
             terminal,
         })
     }

@@ -57,6 +57,7 @@ fn wrong_class_parameters_and_length_are_refused_and_change_nothing() {
             let sw = host.send(&long).sw;
             assert!(
                 [
+                    StatusWord::WRONG_DATA,
                     StatusWord::WRONG_LENGTH,
                     StatusWord::CONDITIONS,
                     StatusWord::SM_INCORRECT,
