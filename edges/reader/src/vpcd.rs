@@ -25,9 +25,6 @@ pub const PORT: u16 = 35_963;
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The driver asks for the ATR several times a second; this long is never.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
-
 /// A card as its reader drives it: bytes only.
 pub trait VirtualCard {
     /// Why the card did not do what it was told. A status word is an answer and no fault.
@@ -117,12 +114,6 @@ pub enum VpcdError {
         /// Bytes announced, as far as the length was known.
         expected_bytes: usize,
     },
-    /// The driver asked nothing for too long.
-    #[error("the driver was silent for {} ms", silence_max.as_millis())]
-    Silent {
-        /// How long was waited.
-        silence_max: Duration,
-    },
     /// The card's answer does not fit the wire.
     #[error("an answer of {length_bytes} bytes does not fit, at most 65535 do")]
     AnswerTooLong {
@@ -152,10 +143,7 @@ pub enum VpcdError {
 impl VpcdError {
     /// Whether a new connection may mend it: the driver left, in whatever way.
     fn is_a_departure(&self) -> bool {
-        matches!(
-            self,
-            Self::Truncated { .. } | Self::Wire(_) | Self::Silent { .. }
-        )
+        matches!(self, Self::Truncated { .. } | Self::Wire(_))
     }
 }
 
@@ -168,12 +156,6 @@ pub struct Patience {
     pub give_up_after: Option<Duration>,
     /// Whether to look for the driver again after it left.
     pub comes_back: bool,
-    /// How long the driver may ask nothing before the connection is made anew.
-    ///
-    /// WORKAROUND(vpcd): a driver that loses its card in the middle of a question, and finds the next one
-    /// while another thread still waits for the answer, waits for it from the new card for ever. The
-    /// card is then to be taken out and put in again.
-    pub silence_max: Duration,
 }
 
 impl Patience {
@@ -182,7 +164,6 @@ impl Patience {
         retry_every: Duration::from_millis(250),
         give_up_after: None,
         comes_back: true,
-        silence_max: SILENCE_MAX,
     };
 
     /// Waits at most this long for the driver, and ends with it.
@@ -192,7 +173,6 @@ impl Patience {
             retry_every: Duration::from_millis(100),
             give_up_after: Some(limit),
             comes_back: false,
-            silence_max: SILENCE_MAX,
         }
     }
 }
@@ -244,27 +224,19 @@ pub fn serve(
     while let Some(stream) = find_driver(address, patience, stop, notify)? {
         served.connections += 1;
         notify(Notice::Connected { address });
-        let (mut reason, mut silent) = (String::new(), false);
-        match serve_stream(
-            stream,
-            card,
-            patience.silence_max,
-            stop,
-            &mut served.commands,
-        ) {
-            Ok(()) => {}
-            Err(error) if error.is_a_departure() => {
-                silent = matches!(error, VpcdError::Silent { .. });
-                reason = error.to_string();
+        let reason = match serve_stream(stream, card, stop) {
+            Ok(commands) => {
+                served.commands += commands;
+                String::new()
             }
+            Err(error) if error.is_a_departure() => error.to_string(),
             Err(error) => return Err(error),
-        }
+        };
         if stop.is_stopped() {
             break;
         }
         notify(Notice::Lost { reason });
-        // A silent driver is still there.
-        if !patience.comes_back && !silent {
+        if !patience.comes_back {
             break;
         }
     }

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::process::{Leashed, leash, run_within};
 use crate::tool::{find, missing, tool};
@@ -25,9 +25,9 @@ const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 const RUN: &str = "/run/pcscd";
 /// How long a program may take that only asks the service.
 const ASKING: Duration = Duration::from_secs(20);
-/// How long one look for a card may take.
-const WAITING: Duration = Duration::from_secs(5);
-/// How often we try again: another pair of ports, should others take ours in between; another look.
+/// How long one wait for a card may take.
+const WAITING: Duration = Duration::from_secs(1);
+/// How often another pair of ports is tried, should others take ours in between.
 const ATTEMPTS: usize = 4;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -157,15 +157,21 @@ impl CardService {
     /// # Errors
     /// What everybody said, if none came.
     pub fn wait_for_card(&mut self, mut may_come: impl FnMut() -> bool) -> Result<(), String> {
-        let args = ["--wait", "--reader", Self::READER, "--atr"];
+        // A command and not the ATR: that one is remembered from the card before.
+        let select = "00:A4:04:00:00";
+        let ask = ["-r", Self::READER, "-c", "default", "-s", select];
+        let wait = ["--wait", "--reader", Self::READER, "--atr"];
+        let end = Instant::now() + ASKING;
         let mut said = String::new();
-        // opensc-tool waits for ever when the card before this one goes while it looks.
-        for _ in 0..ATTEMPTS {
-            let ran = self.run("opensc-tool", args, b"", WAITING);
-            if ran.code == 0 {
+        while Instant::now() < end {
+            // Waiting is for a card that comes: one that lies there without power, as a client left it,
+            // is waited for in vain. So we ask first, and wait a little only.
+            let asked = self.run("opensc-tool", ask, b"", ASKING);
+            if asked.code == 0 {
                 return Ok(());
             }
-            said += &format!("{}{}\n", ran.out, ran.err);
+            let _ = self.run("opensc-tool", wait, b"", WAITING);
+            said = format!("{}{}\n", asked.out, asked.err);
             if !may_come() {
                 break;
             }

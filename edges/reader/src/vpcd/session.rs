@@ -2,7 +2,6 @@
 
 use std::io::{ErrorKind, Read, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use super::{Stop, VirtualCard, VpcdError};
 
@@ -11,52 +10,41 @@ const POWER_ON: u8 = 0x01;
 const RESET: u8 = 0x02;
 const SEND_ATR: u8 = 0x04;
 
-/// Serves one connection until the driver closes it or `stop` is thrown, and counts the commands that
-/// reached the card. The card has no power afterwards, however it ended.
+/// Serves one connection until the driver closes it or `stop` is thrown, and says how many commands
+/// were answered. The card has no power afterwards, however it ended.
 ///
 /// # Errors
-/// [`VpcdError`]: a peer that is no driver or asks nothing for `silence_max`, a broken connection, or a
-/// card that failed.
+/// [`VpcdError`]: a peer that is no driver, a broken connection, or a card that failed.
 pub fn serve_stream(
     stream: TcpStream,
     card: &mut impl VirtualCard,
-    silence_max: Duration,
     stop: &Stop,
-    commands: &mut u64,
-) -> Result<(), VpcdError> {
+) -> Result<u64, VpcdError> {
     // Answers are small and waited for.
     stream.set_nodelay(true).map_err(VpcdError::Wire)?;
-    stream
-        .set_read_timeout(Some(silence_max))
-        .map_err(VpcdError::Wire)?;
     if !stop.watch(&stream).map_err(VpcdError::Wire)? {
-        return Ok(());
+        return Ok(0);
     }
-    let result = match run(&stream, card, commands) {
-        // Stopping closes the reading side, which looks like a driver that left.
-        Err(error) if error.is_a_departure() && stop.is_stopped() => Ok(()),
-        Err(VpcdError::Wire(error)) if is_timeout(&error) => Err(VpcdError::Silent { silence_max }),
-        result => result,
-    };
+    let result = run(&stream, card, stop);
     stop.release();
     let off = card.power_off().map_err(failed("power off"));
-    result.and(off)
+    let commands = result?;
+    off?;
+    Ok(commands)
 }
 
-fn is_timeout(error: &std::io::Error) -> bool {
-    // Which of the two is the system's choice.
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-fn run(
-    mut stream: &TcpStream,
-    card: &mut impl VirtualCard,
-    commands: &mut u64,
-) -> Result<(), VpcdError> {
+fn run(mut stream: &TcpStream, card: &mut impl VirtualCard, stop: &Stop) -> Result<u64, VpcdError> {
+    let mut commands = 0;
     loop {
         acknowledge_at_once(stream);
-        let Some(message) = read_message(&mut stream)? else {
-            return Ok(());
+        let message = match read_message(&mut stream) {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(commands),
+            // Stopping closes the reading side, which looks like a driver that left.
+            Err(VpcdError::Truncated { .. } | VpcdError::Wire(_)) if stop.is_stopped() => {
+                return Ok(commands);
+            }
+            Err(error) => return Err(error),
         };
         let answer = match *message.as_slice() {
             [] => return Err(VpcdError::EmptyMessage),
@@ -75,7 +63,7 @@ fn run(
             [SEND_ATR] => card.atr(),
             [code] => return Err(VpcdError::UnknownControl { code }),
             ref apdu => {
-                *commands += 1;
+                commands += 1;
                 let answer = card.transmit(apdu).map_err(failed("answer a command"))?;
                 if answer.len() < 2 {
                     return Err(VpcdError::AnswerTooShort {
