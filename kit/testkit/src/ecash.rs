@@ -1,9 +1,10 @@
 //! A naive e-cash (电子现金, qPBOC): elements in a map, records in a map, one decision.
 //!
-//! Here: what the application answers to a whole APDU when it is tapped: options, records, elements,
-//! logs. Not here: the certificates inside the records (bytes like any other) and the signature over
-//! the dynamic data, which is taken from the card's answer like a random number; other tests verify
-//! it. Start at [`Ecash::apdu`].
+//! Here: what the application answers to a whole APDU when it is tapped, asked online and loaded:
+//! options, records, elements, cryptograms, the issuer's answer and its scripts, logs, proof. Not
+//! here: certificates (bytes like any other), the signature over the dynamic data and the random
+//! number in it, which are taken from the card's answer and verified by other tests; composite
+//! payments, PIN and record updates, of which the model says nothing. Start at [`Ecash::apdu`].
 //!
 //! # Where the reference leaves the answer open
 //!
@@ -12,66 +13,49 @@
 //! | order of objects in template 77 | 82 94 9F36 57 9F10 9F26 5F34 9F6C 9F5D 9F4B |
 //! | AFL and signature when refused or sent online | absent |
 //! | balance in 9F5D and in the issuer data | after this payment |
+//! | MAC behind the balance | by the session key of the MAC key over counter, balance, 00 |
+//! | amount zero | asks the issuer, like a terminal that wants to go online |
+//! | order of refusals | length, phase, blocked, counter, way to pay, amount, then the decision |
 //! | PDOL data of another length | `6700` |
 //! | a second GPO without SELECT | `6985` |
+//! | Le | not looked at |
+//! | a payment whose balance was moved by another channel before its last record | `6985`, and it is over |
+//! | GENERATE AC asked for a TC | answers an ARQC: this profile pays by tap only |
+//! | a script before the issuer's answer, after a wrong one | `6985`, `6982` |
+//! | a right MAC on a script that does not hold | the script fails and is not counted |
+//! | APPLICATION UNBLOCK | MAC over the present counter and a request of zeros; costs a counter value |
 
-use std::collections::BTreeMap;
-
+use crate::apdu::{Apdu, Channels, Chosen, choose, joined};
 use crate::cipher::{self, Algorithm};
+use crate::{Answer, Sw};
 
+mod issuer;
+mod pay;
 pub mod profile;
 pub mod sequence;
-
-mod pay;
 
 #[cfg(test)]
 mod tests;
 
-/// Two bytes of status word.
-pub type Sw = u16;
+use issuer::Dialogue;
+use pay::Tap;
+use profile::{Dol, Elements, Profile};
 
-/// Data or a status word that is not `9000`.
-pub type Answer = Result<Vec<u8>, Sw>;
-
-/// Values by tag.
-pub type Elements = BTreeMap<u16, Vec<u8>>;
-
-/// A data object list: tags and lengths.
-pub type Dol = Vec<(u16, usize)>;
-
-/// What does not change in the life of the card.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
-    /// Full instance AID.
-    pub aid: Vec<u8>,
-    /// Label, `50`.
-    pub label: Vec<u8>,
-    /// Priority, `87`.
-    pub priority: u8,
-    /// The PDOL.
-    pub pdol: Dol,
-    /// What the FCI's BF0C holds.
-    pub discretionary: Vec<u8>,
-    /// Which set of keys and algorithms answers.
-    pub algorithm: Algorithm,
-    /// The card's key of application cryptograms.
-    pub cryptogram_key: Vec<u8>,
-    /// The card's key of message authentication.
-    pub mac_key: Vec<u8>,
-    /// The card's key of enciphered messages.
-    pub cipher_key: Vec<u8>,
-    /// Elements at first.
-    pub elements: Elements,
-    /// Records by SFI and number, with their template 70.
-    pub records: BTreeMap<(u8, u8), Vec<u8>>,
-    /// The AFL of a tap that pays.
-    pub afl: Vec<u8>,
-    /// SFI and length of the transaction log.
-    pub log: (u8, usize),
-    /// What a log record keeps.
-    pub log_format: Dol,
-    /// Elements that GET DATA tells.
-    pub told: Vec<u16>,
+/// What an online transaction left, and what the next cryptogram says of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// An ARQC was not followed up.
+    pub unfinished: bool,
+    /// The issuer's answer was wrong.
+    pub failed: bool,
+    /// The issuer's answer was left out.
+    pub missing: bool,
+    /// A script command was wrong.
+    pub script_failed: bool,
+    /// Scripts carried out since the issuer was last heard.
+    pub scripts: u8,
+    /// The counter when the issuer was last heard.
+    pub last_online: u16,
 }
 
 /// Everything that survives a loss of power.
@@ -85,24 +69,30 @@ pub struct State {
     pub is_blocked: bool,
     /// The transaction log, newest first.
     pub log: Vec<Vec<u8>>,
+    /// The load log, newest first.
+    pub load_log: Vec<Vec<u8>>,
     /// Elements as an issuer changed them.
     pub elements: Elements,
+    /// What is remembered of online transactions.
+    pub remembered: Remembered,
+    /// Counter and cryptogram of the last payment that was completed.
+    pub proof: Option<(u16, Vec<u8>)>,
 }
 
-/// A payment that waits for the last record to be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pending {
-    balance: u64,
-    log: Vec<u8>,
-    last: (u8, u8),
+/// Where a selected application stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Idle,
+    Tap(Tap),
+    Long(Dialogue),
 }
 
 /// Everything that a loss of power or a selection forgets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Session {
     selected: bool,
-    has_options: bool,
-    pending: Option<Pending>,
+    phase: Phase,
 }
 
 /// The model.
@@ -112,7 +102,9 @@ pub struct Ecash {
     pub profile: Profile,
     /// What it remembers.
     pub state: State,
+    /// The session of the channel that a command came on, while it is served.
     session: Session,
+    channels: Channels<Session>,
     seen: Vec<u8>,
 }
 
@@ -124,7 +116,7 @@ fn tag(tag: u16) -> Vec<u8> {
     }
 }
 
-/// A TLV with a short or one-byte-long length.
+/// A TLV with a length of one or two bytes.
 #[must_use]
 pub fn tlv(number: u16, value: &[u8]) -> Vec<u8> {
     let mut out = tag(number);
@@ -146,7 +138,7 @@ pub fn digits(amount: u64) -> Vec<u8> {
         .collect()
 }
 
-/// Twelve digits as an amount; none if a nibble is no digit.
+/// Digits as an amount; none if a nibble is no digit.
 #[must_use]
 pub fn amount(digits: &[u8]) -> Option<u64> {
     let mut out = 0;
@@ -161,7 +153,7 @@ pub fn amount(digits: &[u8]) -> Option<u64> {
     Some(out)
 }
 
-/// Values in the order of a list; what is not there is zeros, what is too long is cut.
+/// Values in the order of a list; what is not there is zeros.
 #[must_use]
 pub fn fill(dol: &Dol, values: &Elements) -> Vec<u8> {
     let mut out = Vec::new();
@@ -173,6 +165,17 @@ pub fn fill(dol: &Dol, values: &Elements) -> Vec<u8> {
     out
 }
 
+/// Values taken out in the order of a list; none if there are more or fewer bytes.
+fn split(dol: &Dol, mut data: &[u8]) -> Option<Elements> {
+    let mut out = Elements::new();
+    for (tag, len) in dol {
+        let (value, rest) = data.split_at_checked(*len)?;
+        out.insert(*tag, value.to_vec());
+        data = rest;
+    }
+    data.is_empty().then_some(out)
+}
+
 impl Ecash {
     /// A fresh e-cash with a balance.
     #[must_use]
@@ -182,12 +185,16 @@ impl Ecash {
             atc: 0,
             is_blocked: false,
             log: Vec::new(),
+            load_log: Vec::new(),
             elements: profile.elements.clone(),
+            remembered: Remembered::default(),
+            proof: None,
         };
         Self {
             profile,
             state,
             session: Session::default(),
+            channels: Channels::new(),
             seen: Vec::new(),
         }
     }
@@ -195,78 +202,131 @@ impl Ecash {
     /// Loss of power.
     pub fn reset(&mut self) {
         self.session = Session::default();
+        self.channels = Channels::new();
     }
 
-    /// Answers a command; `seen` is what the card answered, for its signature only.
-    pub fn apdu(&mut self, command: &[u8], seen: &[u8]) -> Vec<u8> {
+    /// Answers a command; `seen` is what the card answered, for signature and random numbers.
+    ///
+    /// None when the command is none of the model's.
+    pub fn apdu(&mut self, command: &[u8], seen: &[u8]) -> Option<Vec<u8>> {
         self.seen = seen.to_vec();
-        let (mut out, sw) = match self.answer(command) {
-            Ok(data) => (data, 0x9000),
-            Err(sw) => (Vec::new(), sw),
+        let is_select = command.get(1) == Some(&0xA4);
+        let answer = self.answer(command)?;
+        let is_warned = is_select && self.state.is_blocked;
+        Some(joined(answer, if is_warned { 0x6283 } else { 0x9000 }))
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Option<Answer> {
+        let (apdu, channel, session) = match self.channels.receive(bytes) {
+            Ok(received) => received,
+            Err(sw) => return Some(Err(sw)),
         };
-        out.extend(sw.to_be_bytes());
-        out
-    }
-
-    fn answer(&mut self, bytes: &[u8]) -> Answer {
-        let (header, data, le) = cut(bytes).ok_or(0x6700_u16)?;
-        match header {
-            [0x00, 0xA4, p1, p2] => self.select(p1, p2, data),
-            _ if !self.session.selected => Err(0x6985),
-            [0x80, 0xA8, p1, p2] => self.options(p1, p2, data),
-            [0x00, 0xB2, p1, p2] => self.read_record(p1, p2, data, le),
-            [0x80, 0xCA, p1, p2] => self.get_data(p1, p2, data),
-            [0x00 | 0x80 | 0x04 | 0x84, ..] => Err(0x6D00),
-            _ => Err(0x6E00),
-        }
-    }
-
-    fn select(&mut self, p1: u8, p2: u8, data: &[u8]) -> Answer {
-        if (p1, p2) != (4, 0) {
-            return Err(0x6A86);
-        }
-        if data.is_empty() || !self.profile.aid.starts_with(data) {
-            return Err(0x6A82);
-        }
-        self.session = Session {
-            selected: true,
-            ..Session::default()
+        self.session = session;
+        let answer = match (apdu.cla, apdu.ins) {
+            (0x00, 0xC0) => Some(Err(0x6985)),
+            (0x00, 0xA4) if apdu.p1 == 4 => self.select(&apdu),
+            (0x00, 0x70) => return Some(self.channels.manage(&apdu)),
+            _ if !self.session.selected => None,
+            _ => self.serve(&apdu),
         };
-        if self.state.is_blocked {
-            return Err(0x6283);
-        }
-        Ok(self.fci())
+        self.channels.keep(channel, self.session.clone());
+        answer
     }
 
-    fn fci(&self) -> Vec<u8> {
-        let mut pdol = Vec::new();
-        for (number, len) in &self.profile.pdol {
-            pdol.extend(tag(*number));
-            pdol.push(u8::try_from(*len).expect("a short element"));
+    fn serve(&mut self, apdu: &Apdu) -> Option<Answer> {
+        let classes: &[u8] = match apdu.ins {
+            0xA8 | 0xAE | 0x5A => &[0x80],
+            0xB2 | 0x84 | 0x82 => &[0x00],
+            0xCA => &[0x00, 0x80],
+            0xDA => &[0x04],
+            0x1E | 0x18 => &[0x84],
+            0x88 | 0x20 | 0xDC | 0x24 | 0xB4 | 0xDE | 0xE2 => return None,
+            _ => return Some(Err(0x6D00)),
+        };
+        if !classes.contains(&apdu.cla) {
+            return Some(Err(0x6E00));
         }
-        let own = [
-            tlv(0x50, &self.profile.label),
-            tlv(0x87, &[self.profile.priority]),
-            tlv(0x9F38, &pdol),
-            tlv(0xBF0C, &self.profile.discretionary),
-        ]
-        .concat();
-        tlv(
-            0x6F,
-            &[tlv(0x84, &self.profile.aid), tlv(0xA5, &own)].concat(),
-        )
+        let no_parameters = (apdu.p1, apdu.p2) == (0, 0);
+        Some(match apdu.ins {
+            0xB2 => self.read_record(apdu),
+            0xCA => return self.get_data(apdu),
+            0xAE => self.generate_ac(apdu),
+            0xDA => return self.put_data(apdu),
+            _ if !no_parameters => Err(0x6A86),
+            0xA8 => self.options(apdu),
+            0x5A => self.prove(apdu),
+            0x84 => self.challenge(apdu),
+            0x82 => self.external_authenticate(apdu),
+            0x1E => self.block(apdu),
+            _ => self.unblock(apdu),
+        })
     }
 
-    fn get_data(&self, p1: u8, p2: u8, data: &[u8]) -> Answer {
-        if !data.is_empty() {
+    fn select(&mut self, apdu: &Apdu) -> Option<Answer> {
+        match choose(apdu, &self.profile.aid, self.session.selected) {
+            Chosen::Other => {
+                self.session = Session::default();
+                None
+            }
+            Chosen::None(sw) => Some(Err(sw)),
+            Chosen::Own => {
+                self.session = Session {
+                    selected: true,
+                    phase: Phase::Idle,
+                };
+                let inner = [
+                    tlv(0x84, &self.profile.aid),
+                    tlv(0xA5, &self.profile.proprietary),
+                ];
+                Some(Ok(tlv(0x6F, &inner.concat())))
+            }
+        }
+    }
+
+    fn get_data(&self, apdu: &Apdu) -> Option<Answer> {
+        if !apdu.data.is_empty() {
+            return Some(Err(0x6700));
+        }
+        let number = whole_tag(apdu)?;
+        let told = number.and_then(|number| {
+            let value = match number {
+                0x9F5D => Some(digits(self.state.balance)),
+                0x9F13 => Some(self.state.remembered.last_online.to_be_bytes().to_vec()),
+                _ => self.element(number),
+            };
+            match value {
+                Some(value) if self.profile.told.contains(&number) => Ok(tlv(number, &value)),
+                _ => Err(0x6A88),
+            }
+        });
+        Some(told)
+    }
+
+    fn prove(&self, apdu: &Apdu) -> Answer {
+        if apdu.data.len() != 2 {
             return Err(0x6700);
         }
-        let number = u16::from_be_bytes([p1, p2]);
-        let value = self.element(number);
-        match value {
-            Some(value) if self.profile.told.contains(&number) => Ok(tlv(number, &value)),
-            _ => Err(0x6A88),
+        match &self.state.proof {
+            Some((atc, cryptogram)) if atc.to_be_bytes()[..] == apdu.data[..] => {
+                Ok(cryptogram.clone())
+            }
+            _ => Err(0x9406),
         }
+    }
+
+    fn challenge(&self, apdu: &Apdu) -> Answer {
+        match (apdu.data.len(), apdu.le) {
+            (0, Some(4)) => Ok(self.seen_bytes(0, 4)),
+            (0, Some(0 | 8)) => Ok(self.seen_bytes(0, 8)),
+            _ => Err(0x6700),
+        }
+    }
+
+    /// So many bytes of the card's answer at a place.
+    fn seen_bytes(&self, offset: usize, len: usize) -> Vec<u8> {
+        (offset..offset + len)
+            .map(|index| self.seen.get(index).copied().unwrap_or(0))
+            .collect()
     }
 
     /// An element as it is now.
@@ -279,12 +339,16 @@ impl Ecash {
         }
     }
 
-    /// The session key of a card key and the counter.
-    fn session_key(&self, key: &[u8]) -> Vec<u8> {
-        let atc = self.state.atc.to_be_bytes();
-        let not = (!self.state.atc).to_be_bytes();
-        let left = [&[0; 6], &atc[..]].concat();
-        let right = [&[0; 6], &not[..]].concat();
+    /// An element that is an amount; nothing is allowed where there is none.
+    fn limit(&self, number: u16) -> u64 {
+        let value = self.element(number);
+        value.and_then(|value| amount(&value)).unwrap_or(0)
+    }
+
+    /// The session key of a card key and a counter.
+    fn session_key(&self, key: &[u8], atc: u16) -> Vec<u8> {
+        let left = [&[0; 6], &atc.to_be_bytes()[..]].concat();
+        let right = [&[0; 6], &(!atc).to_be_bytes()[..]].concat();
         match self.profile.algorithm {
             Algorithm::Tdes => [
                 cipher::tdes_encrypt(key, &left),
@@ -306,22 +370,74 @@ impl Ecash {
         mac.truncate(8);
         mac
     }
-}
 
-/// Header, data and Le.
-fn cut(bytes: &[u8]) -> Option<([u8; 4], &[u8], Option<u8>)> {
-    let (header, rest) = bytes.split_first_chunk::<4>()?;
-    match rest {
-        [] => Some((*header, &[], None)),
-        [le] => Some((*header, &[], Some(*le))),
-        [0, ..] => None,
-        [lc, rest @ ..] => {
-            let (data, tail) = rest.split_at_checked(usize::from(*lc))?;
-            match tail {
-                [] => Some((*header, data, None)),
-                [le] => Some((*header, data, Some(*le))),
-                _ => None,
+    /// The application cryptogram: what the terminal said, AIP, counter, results.
+    fn cryptogram(&self, said: &Elements, atc: u16, results: [u8; 4]) -> Vec<u8> {
+        let terminal: Dol = vec![
+            (0x9F02, 6),
+            (0x9F03, 6),
+            (0x9F1A, 2),
+            (0x95, 5),
+            (0x5F2A, 2),
+            (0x9A, 3),
+            (0x9C, 1),
+            (0x9F37, 4),
+        ];
+        let input = [
+            fill(&terminal, said),
+            self.element(0x82).unwrap_or_default(),
+            atc.to_be_bytes().to_vec(),
+            results.to_vec(),
+        ]
+        .concat();
+        let key = self.session_key(&self.profile.cryptogram_key, atc);
+        self.mac(&key, &input)
+    }
+
+    /// 9F10: `07`, key index, version, results, algorithm, and the balance with a MAC.
+    fn issuer_data(&self, atc: u16, results: [u8; 4], balance: u64) -> Vec<u8> {
+        let algorithm = match self.profile.algorithm {
+            Algorithm::Tdes => 1,
+            Algorithm::Sm4 => 4,
+        };
+        let balance = &digits(balance)[1..];
+        let input = [&atc.to_be_bytes(), balance, &[0]].concat();
+        let mac = self.mac(&self.session_key(&self.profile.mac_key, atc), &input);
+        [
+            &[0x07, self.profile.key_index, 0x01],
+            &results[..],
+            &[algorithm, 0x0A, 0x01],
+            balance,
+            &mac[..4],
+        ]
+        .concat()
+    }
+
+    /// Card verification results: what is said now, and what is remembered.
+    fn results(&self, first: u8, mut second: u8, mut third: u8) -> [u8; 4] {
+        let remembered = self.state.remembered;
+        for (flag, mask) in [
+            (remembered.unfinished, 0x80),
+            (remembered.last_online == 0, 0x10),
+            (remembered.failed, 0x08),
+            (remembered.missing, 0x04),
+        ] {
+            if flag {
+                second |= mask;
             }
         }
+        if remembered.script_failed {
+            third |= 0x08;
+        }
+        [0x03, first, second, third | remembered.scripts << 4]
+    }
+}
+
+/// The tag in P1 P2: none where the model has no opinion.
+fn whole_tag(apdu: &Apdu) -> Option<Result<u16, Sw>> {
+    match (apdu.p1, apdu.p2) {
+        (0, _) => None,
+        (p1, p2) if p1 & 0x1F == 0x1F && p2 & 0x80 == 0 => Some(Ok(u16::from_be_bytes([p1, p2]))),
+        _ => Some(Err(0x6A86)),
     }
 }

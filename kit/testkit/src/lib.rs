@@ -8,6 +8,8 @@
 //! [`sequence`], commands to try; [`cipher`], the ciphers' uses a second time; [`tear`], what cuts
 //! the power. Not here: the tests, which stand beside the card. Start at [`purse::Purse::apdu`].
 
+mod apdu;
+
 pub mod cipher;
 pub mod ecash;
 pub mod purse;
@@ -15,3 +17,9 @@ pub mod registry;
 pub mod scp03;
 pub mod sequence;
 pub mod tear;
+
+/// Two bytes of status word.
+pub type Sw = u16;
+
+/// What a model answers: data, or a status word that is not `9000`.
+pub type Answer = Result<Vec<u8>, Sw>;

@@ -34,7 +34,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::apdu::{Apdu, Channels, Chosen, choose, joined};
 use crate::cipher::{self, Algorithm};
+use crate::{Answer, Sw};
 
 pub mod profile;
 pub mod terminal;
@@ -48,12 +50,6 @@ mod money;
 pub(crate) mod tests;
 
 use profile::{File, Profile};
-
-/// Two bytes of status word.
-pub type Sw = u16;
-
-/// Data or a status word that is not `9000`.
-pub type Answer = Result<Vec<u8>, Sw>;
 
 /// Whether the application still serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,44 +135,6 @@ struct Session {
     pin_verified: bool,
 }
 
-/// A command cut into its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Apdu {
-    cla: u8,
-    ins: u8,
-    p1: u8,
-    p2: u8,
-    data: Vec<u8>,
-    le: Option<u8>,
-}
-
-impl Apdu {
-    fn cut(bytes: &[u8]) -> Option<Self> {
-        let (header, rest) = bytes.split_at_checked(4)?;
-        let (data, le) = match rest {
-            [] => (&[][..], None),
-            [le] => (&[][..], Some(*le)),
-            [0, ..] => return None,
-            [lc, rest @ ..] => {
-                let (data, tail) = rest.split_at_checked(usize::from(*lc))?;
-                match tail {
-                    [] => (data, None),
-                    [le] => (data, Some(*le)),
-                    _ => return None,
-                }
-            }
-        };
-        Some(Self {
-            cla: header[0],
-            ins: header[1],
-            p1: header[2],
-            p2: header[3],
-            data: data.to_vec(),
-            le,
-        })
-    }
-}
-
 /// The model.
 #[derive(Clone, Debug)]
 pub struct Purse {
@@ -186,7 +144,7 @@ pub struct Purse {
     pub state: State,
     /// The session of the channel that a command came on, while it is served.
     session: Session,
-    channels: BTreeMap<u8, Session>,
+    channels: Channels<Session>,
     seen: Vec<u8>,
 }
 
@@ -211,7 +169,7 @@ impl Purse {
             profile,
             state,
             session: Session::default(),
-            channels: BTreeMap::from([(0, Session::default())]),
+            channels: Channels::new(),
             seen: Vec::new(),
         }
     }
@@ -219,7 +177,7 @@ impl Purse {
     /// Loss of power.
     pub fn reset(&mut self) {
         self.session = Session::default();
-        self.channels = BTreeMap::from([(0, Session::default())]);
+        self.channels = Channels::new();
     }
 
     /// Answers a command; `seen` is what the card answered to it, for its random numbers only.
@@ -228,13 +186,9 @@ impl Purse {
     pub fn apdu(&mut self, command: &[u8], seen: &[u8]) -> Option<Vec<u8>> {
         self.seen = seen.to_vec();
         let is_select = command.get(1) == Some(&0xA4);
-        let (mut out, sw) = match self.answer(command)? {
-            Ok(fci) if is_select && self.state.life == Life::Blocked => (fci, 0x6283_u16),
-            Ok(data) => (data, 0x9000),
-            Err(sw) => (Vec::new(), sw),
-        };
-        out.extend(sw.to_be_bytes());
-        Some(out)
+        let answer = self.answer(command)?;
+        let is_warned = is_select && self.state.life == Life::Blocked;
+        Some(joined(answer, if is_warned { 0x6283 } else { 0x9000 }))
     }
 
     /// `len` random bytes that the card's answer shows at `offset`.
@@ -244,50 +198,26 @@ impl Purse {
             .collect()
     }
 
-    /// What no application decides: the class's channel, and the channels themselves.
     fn answer(&mut self, bytes: &[u8]) -> Option<Answer> {
-        let Some(mut apdu) = Apdu::cut(bytes) else {
-            return Some(Err(0x6700));
+        let (apdu, channel, session) = match self.channels.receive(bytes) {
+            Ok(received) => received,
+            Err(sw) => return Some(Err(sw)),
         };
-        let Some((channel, plain)) = channel_of(apdu.cla) else {
-            return Some(Err(0x6E00));
-        };
-        apdu.cla = plain;
-        let Some(session) = self.channels.get(&channel) else {
-            return Some(Err(0x6881));
-        };
-        self.session = session.clone();
+        self.session = session;
         let challenge = self.session.challenge.take();
         let started = self.session.started.take();
         let answer = match (apdu.cla, apdu.ins) {
             (0x00, 0xC0) => Some(Err(0x6985)),
             (0x00, 0xA4) if apdu.p1 == 4 => self.select(&apdu),
             (0x00, 0x70) => {
-                self.channels.insert(channel, self.session.clone());
-                return Some(self.manage_channel(&apdu));
+                self.channels.keep(channel, self.session.clone());
+                return Some(self.channels.manage(&apdu));
             }
             _ if !self.session.selected => None,
             _ => Some(self.serve(&apdu, challenge, started)),
         };
-        self.channels.insert(channel, self.session.clone());
+        self.channels.keep(channel, self.session.clone());
         answer
-    }
-
-    fn manage_channel(&mut self, apdu: &Apdu) -> Answer {
-        match (apdu.p1, apdu.p2) {
-            (0, 0) => {
-                let free = (0..20).find(|channel| !self.channels.contains_key(channel));
-                let free = free.ok_or(0x6881_u16)?;
-                self.channels.insert(free, Session::default());
-                Ok(vec![free])
-            }
-            (0x80, 1..20) => match self.channels.remove(&apdu.p2) {
-                Some(_) => Ok(Vec::new()),
-                None => Err(0x6200),
-            },
-            (0x80, 20..) => Err(0x6881),
-            _ => Err(0x6A86),
-        }
     }
 
     /// What the selected purse answers.
@@ -347,20 +277,13 @@ impl Purse {
     }
 
     fn select(&mut self, apdu: &Apdu) -> Option<Answer> {
-        if !matches!(apdu.p2, 0 | 2) {
-            return Some(Err(0x6A86));
-        }
-        if apdu.data.len() > 16 {
-            return Some(Err(0x6700));
-        }
-        let issuer = [0xA0, 0, 0, 0x01, 0x51, 0, 0, 0];
-        if apdu.p2 == 0 && issuer.starts_with(&apdu.data) {
-            self.session = Session::default();
-            return None;
-        }
-        let is_next = apdu.p2 == 2 && self.session.selected;
-        if is_next || !self.profile.aid.starts_with(&apdu.data) {
-            return Some(Err(0x6A82));
+        match choose(apdu, &self.profile.aid, self.session.selected) {
+            Chosen::Other => {
+                self.session = Session::default();
+                return None;
+            }
+            Chosen::None(sw) => return Some(Err(sw)),
+            Chosen::Own => {}
         }
         match self.state.life {
             Life::CardBlocked => return Some(Err(0x6A81)),
@@ -418,16 +341,6 @@ impl Purse {
             Algorithm::Tdes => cipher::xor(&key[..8], &key[8..]),
             Algorithm::Sm4 => key.to_vec(),
         }
-    }
-}
-
-/// The channel of a class byte, and the class without it.
-fn channel_of(cla: u8) -> Option<(u8, u8)> {
-    match cla {
-        0x00..=0x07 | 0x80..=0x87 => Some((cla & 0x03, cla & 0x84)),
-        0x40..=0x4F | 0xC0..=0xCF => Some((4 + (cla & 0x0F), cla & 0x80)),
-        0x60..=0x6F | 0xE0..=0xEF => Some((4 + (cla & 0x0F), cla & 0x80 | 0x04)),
-        _ => None,
     }
 }
 

@@ -1,104 +1,117 @@
 //! A tap: options, records, and the moment when the money is gone.
 
-use super::{Answer, Dol, Ecash, Elements, Pending, amount, digits, fill, tlv};
-use crate::cipher::Algorithm;
+use super::issuer::Dialogue;
+use super::profile::{Elements, LOAD_LOG, LOG, LOG_LEN};
+use super::{Ecash, Phase, amount, digits, fill, split, tlv};
+use crate::apdu::Apdu;
+use crate::{Answer, Sw};
 
 /// What a cryptogram says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     Declined,
     Approved,
     Online,
 }
 
-/// Elements in the order of a list.
-fn split(dol: &Dol, mut data: &[u8]) -> Option<Elements> {
-    let mut out = Elements::new();
-    for (tag, len) in dol {
-        let (value, rest) = data.split_at_checked(*len)?;
-        out.insert(*tag, value.to_vec());
-        data = rest;
-    }
-    data.is_empty().then_some(out)
+/// A payment that waits for its last record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pending {
+    before: u64,
+    after: u64,
+}
+
+/// A tap under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tap {
+    pub(super) atc: u16,
+    pub(super) verdict: Verdict,
+    pub(super) cryptogram: Vec<u8>,
+    pub(super) said: Elements,
+    /// Whether the issuer's answer was right, once it was heard.
+    pub(super) issuer: Option<bool>,
+    pending: Option<Pending>,
+    /// CTQ, and the card's random once it was seen, for the record with 9F69.
+    dynamic: Option<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl Ecash {
-    pub(super) fn options(&mut self, p1: u8, p2: u8, data: &[u8]) -> Answer {
-        if (p1, p2) != (0, 0) {
-            return Err(0x6A86);
-        }
-        let [0x83, len, said @ ..] = data else {
-            return Err(0x6A80);
+    pub(super) fn options(&mut self, apdu: &Apdu) -> Answer {
+        let [tag, len, said @ ..] = &apdu.data[..] else {
+            return Err(0x6700);
         };
-        if usize::from(*len) != said.len() {
+        if *tag != 0x83 {
             return Err(0x6A80);
         }
+        let said = match (len, said) {
+            (0..=0x7F, said) if usize::from(*len) == said.len() => said,
+            _ => return Err(0x6700),
+        };
         let said = split(&self.profile.pdol, said).ok_or(0x6700_u16)?;
-        if self.session.has_options || self.state.is_blocked || self.state.atc == 0xFFFF {
+        if self.session.phase != Phase::Idle || self.state.is_blocked {
             return Err(0x6985);
         }
-        let terminal = |tag: u16| said.get(&tag).cloned().unwrap_or_default();
-        let qualifiers = terminal(0x9F66);
-        let asked =
-            |byte: usize, mask: u8| qualifiers.get(byte).is_some_and(|byte| byte & mask != 0);
-        if !asked(0, 0x20) {
-            return Err(0x6985);
+        let qualifiers = said.get(&0x9F66).cloned().unwrap_or_default();
+        let offers = |mask: u8| qualifiers.first().is_some_and(|byte| byte & mask != 0);
+        if offers(0x20) {
+            self.tap(said, &qualifiers)
+        } else if offers(0x10) || offers(0x40) {
+            self.state.atc += 1;
+            self.session.phase = Phase::Long(Dialogue::begun(self.state.atc, said));
+            let body = [
+                tlv(0x82, &self.element(0x82).unwrap_or_default()),
+                tlv(0x94, &self.profile.long_afl),
+            ];
+            Ok(tlv(0x77, &body.concat()))
+        } else {
+            Err(0x6985)
         }
-        let wanted = amount(&terminal(0x9F02)).ok_or(0x6A80_u16)?;
-        self.session.has_options = true;
-        self.state.atc += 1;
+    }
 
-        let limit = self.element(0x9F78).and_then(|limit| amount(&limit));
+    fn tap(&mut self, said: Elements, qualifiers: &[u8]) -> Answer {
+        let terminal = |tag: u16| said.get(&tag).cloned().unwrap_or_default();
+        let asked = |byte: usize, mask: u8| qualifiers[byte] & mask != 0;
+        let wanted = amount(&terminal(0x9F02)).ok_or(0x6A80_u16)?;
         let otherwise = if asked(0, 0x08) {
             Verdict::Declined
         } else {
             Verdict::Online
         };
-        let verdict = if asked(1, 0x80) {
-            Verdict::Online
-        } else if Some(terminal(0x5F2A)) != self.element(0x9F51)
-            || limit.is_some_and(|limit| wanted > limit)
-            || wanted > self.state.balance
-        {
-            otherwise
-        } else {
-            Verdict::Approved
-        };
+        let (verdict, is_too_much) =
+            if Some(terminal(0x5F2A)) != self.element(0x9F51) || asked(1, 0x80) || wanted == 0 {
+                (otherwise, false)
+            } else if wanted > self.limit(0x9F78) || wanted > self.state.balance {
+                (otherwise, true)
+            } else {
+                (Verdict::Approved, false)
+            };
         let after = match verdict {
             Verdict::Approved => self.state.balance - wanted,
             _ => self.state.balance,
         };
-        let answer = self.tap_answer(&said, verdict, after);
-        if verdict == Verdict::Approved {
-            let mut kept = said.clone();
-            kept.insert(0x9F36, self.state.atc.to_be_bytes().to_vec());
-            kept.extend(
-                self.state
-                    .elements
-                    .iter()
-                    .map(|(tag, value)| (*tag, value.clone())),
-            );
-            self.session.pending = Some(Pending {
-                balance: after,
-                log: fill(&self.profile.log_format, &kept),
-                last: last_record(&self.profile.afl),
-            });
-        }
-        Ok(answer)
-    }
-
-    fn tap_answer(&self, said: &Elements, verdict: Verdict, after: u64) -> Vec<u8> {
-        let results = [
-            0x03,
+        let is_signed = verdict == Verdict::Approved && self.profile.signs;
+        let results = self.results(
             match verdict {
                 Verdict::Declined => 0x80,
                 Verdict::Approved => 0x90,
                 Verdict::Online => 0xA0,
             },
-            0,
-            0,
-        ];
-        let cryptogram = self.cryptogram(said, results);
+            if is_too_much { 0x20 } else { 0 },
+            if is_signed { 0x02 } else { 0 },
+        );
+        self.state.atc += 1;
+        if verdict == Verdict::Online {
+            self.state.remembered.unfinished = true;
+        }
+        let mut wishes = self.element(0x9F6C).unwrap_or_default();
+        if wanted > self.limit(0x9F6B) {
+            if asked(0, 0x04) && !asked(0, 0x08) {
+                wishes[0] |= 0x80;
+            } else if asked(0, 0x02) {
+                wishes[0] |= 0x40;
+            }
+        }
+        let cryptogram = self.cryptogram(&said, self.state.atc, results);
         let element = |tag: u16| match self.element(tag) {
             Some(value) => tlv(tag, &value),
             None => Vec::new(),
@@ -109,111 +122,118 @@ impl Ecash {
         }
         body.extend(element(0x9F36));
         body.extend(element(0x57));
-        body.extend(tlv(0x9F10, &self.issuer_data(results, after)));
+        let issuer_data = self.issuer_data(self.state.atc, results, after);
+        body.extend(tlv(0x9F10, &issuer_data));
         body.extend(tlv(0x9F26, &cryptogram));
         body.extend(element(0x5F34));
-        body.extend(element(0x9F6C));
+        body.extend(tlv(0x9F6C, &wishes));
         body.extend(tlv(0x9F5D, &digits(after)));
-        if verdict == Verdict::Approved {
-            // The signature is the card's: whatever stands behind what is known up to here.
-            let head = body.len() + 1 + if body.len() > 0x7F { 2 } else { 1 };
-            let signature = self.seen_signature(head);
-            body.extend(signature);
+        if is_signed {
+            body.extend(self.seen_signature());
         }
-        tlv(0x77, &body)
+        let is_dynamic = is_signed && self.has_place_for_authentication();
+        self.session.phase = Phase::Tap(Tap {
+            atc: self.state.atc,
+            verdict,
+            cryptogram,
+            said,
+            issuer: None,
+            pending: (verdict == Verdict::Approved).then_some(Pending {
+                before: self.state.balance,
+                after,
+            }),
+            dynamic: is_dynamic.then_some((wishes, None)),
+        });
+        Ok(tlv(0x77, &body))
     }
 
-    /// The object 9F4B in the card's answer, searched from about where it must stand.
-    fn seen_signature(&self, near: usize) -> Vec<u8> {
-        let data = self.seen.get(..self.seen.len().saturating_sub(2));
-        let data = data.unwrap_or_default();
-        (near.saturating_sub(1)..near + 3)
-            .filter_map(|at| data.get(at..))
-            .find(|rest| rest.starts_with(&[0x9F, 0x4B]))
-            .unwrap_or_default()
-            .to_vec()
+    /// The object 9F4B at the end of the card's answer.
+    fn seen_signature(&self) -> Vec<u8> {
+        let end = self.seen.len().saturating_sub(2);
+        let start = self.seen[..end]
+            .windows(3)
+            .position(|window| window[..2] == [0x9F, 0x4B] && window[2] >= 0x40);
+        start.map_or_else(Vec::new, |start| self.seen[start..end].to_vec())
     }
 
-    fn cryptogram(&self, said: &Elements, results: [u8; 4]) -> Vec<u8> {
-        let terminal: Dol = vec![
-            (0x9F02, 6),
-            (0x9F03, 6),
-            (0x9F1A, 2),
-            (0x95, 5),
-            (0x5F2A, 2),
-            (0x9A, 3),
-            (0x9C, 1),
-            (0x9F37, 4),
-        ];
-        let input = [
-            fill(&terminal, said),
-            self.element(0x82).unwrap_or_default(),
-            self.state.atc.to_be_bytes().to_vec(),
-            results.to_vec(),
-        ]
-        .concat();
-        self.mac(&self.session_key(&self.profile.cryptogram_key), &input)
+    /// Whether a record of the AFL has a 9F69 of eight bytes that begins with 01.
+    fn has_place_for_authentication(&self) -> bool {
+        let mark = [0x9F, 0x69, 0x08, 0x01];
+        let records = self.profile.records.iter();
+        records
+            .filter(|((sfi, number), _)| {
+                self.profile
+                    .afl
+                    .chunks(4)
+                    .any(|range| range[0] >> 3 == *sfi && (range[1]..=range[2]).contains(number))
+            })
+            .any(|(_, record)| record.windows(4).any(|window| window == mark))
     }
 
-    /// 9F10: `07`, key index, version, results, algorithm, and the balance with a MAC.
-    fn issuer_data(&self, results: [u8; 4], after: u64) -> Vec<u8> {
-        let algorithm = match self.profile.algorithm {
-            Algorithm::Tdes => 1,
-            Algorithm::Sm4 => 4,
-        };
-        let balance = &digits(after)[1..];
-        let input = [&self.state.atc.to_be_bytes(), balance, &[0]].concat();
-        let mac = self.mac(&self.session_key(&self.profile.mac_key), &input);
-        [
-            &[0x07, 0x01, 0x01],
-            &results[..],
-            &[algorithm, 0x0A, 0x01],
-            balance,
-            &mac[..4],
-        ]
-        .concat()
-    }
-
-    pub(super) fn read_record(&mut self, p1: u8, p2: u8, data: &[u8], le: Option<u8>) -> Answer {
-        if p2 & 7 != 4 {
+    pub(super) fn read_record(&mut self, apdu: &Apdu) -> Answer {
+        let (number, sfi) = (apdu.p1, apdu.p2 >> 3);
+        if apdu.p2 & 7 != 4 || number == 0 || !(1..=30).contains(&sfi) {
             return Err(0x6A86);
         }
-        if !data.is_empty() {
+        if !apdu.data.is_empty() {
             return Err(0x6700);
         }
-        let sfi = p2 >> 3;
-        let record = if sfi == self.profile.log.0 {
-            let index = usize::from(p1).checked_sub(1).ok_or(0x6A83_u16)?;
-            self.state.log.get(index).cloned()
-        } else if self.profile.records.keys().any(|(file, _)| *file == sfi) {
-            self.profile.records.get(&(sfi, p1)).cloned()
-        } else {
-            return Err(0x6A82);
+        let index = usize::from(number) - 1;
+        let record = match sfi {
+            LOG => return self.state.log.get(index).cloned().ok_or(0x6A83),
+            LOAD_LOG => return self.state.load_log.get(index).cloned().ok_or(0x6A83),
+            // The trips of composite payments are cyclic, and a new card has none.
+            0x1E if self.profile.extensions.contains(&sfi) => return Err(0x6A83),
+            _ if self.profile.extensions.contains(&sfi) => return Err(0x6981),
+            _ => self.profile.records.get(&(sfi, number)).cloned(),
         };
-        let record = record.ok_or(0x6A83_u16)?;
-        if let (Some(le), Ok(len)) = (le, u8::try_from(record.len()))
-            && le != 0
-            && le != len
-        {
-            return Err(0x6C00 | u16::from(len));
-        }
-        if let Some(pending) = self
-            .session
-            .pending
-            .take_if(|pending| pending.last == (sfi, p1))
-        {
-            self.state.balance = pending.balance;
-            self.state.log.insert(0, pending.log);
-            self.state.log.truncate(self.profile.log.1);
-        }
-        Ok(record)
+        let has_file = self.profile.records.keys().any(|(file, _)| *file == sfi);
+        let record = record.ok_or(if has_file { 0x6A83_u16 } else { 0x6A82 })?;
+        self.complete(sfi, number)?;
+        Ok(self.personal(record))
     }
-}
 
-/// SFI and number of the record that is read last.
-fn last_record(afl: &[u8]) -> (u8, u8) {
-    match afl.last_chunk::<4>() {
-        Some([sfi, _, last, _]) => (sfi >> 3, *last),
-        None => (0, 0),
+    /// The debit, when this is the last record.
+    fn complete(&mut self, sfi: u8, number: u8) -> Result<(), Sw> {
+        let is_last = match self.profile.afl.last_chunk::<4>() {
+            Some([file, _, last, _]) => (file >> 3, *last) == (sfi, number),
+            None => false,
+        };
+        let Phase::Tap(tap) = &mut self.session.phase else {
+            return Ok(());
+        };
+        let Some(pending) = tap.pending.take_if(|_| is_last) else {
+            return Ok(());
+        };
+        if (pending.before, tap.atc) != (self.state.balance, self.state.atc) {
+            return Err(0x6985);
+        }
+        let mut kept = tap.said.clone();
+        kept.insert(0x9F36, tap.atc.to_be_bytes().to_vec());
+        self.state.balance = pending.after;
+        self.state
+            .log
+            .insert(0, fill(&self.profile.log_format, &kept));
+        self.state.log.truncate(LOG_LEN);
+        self.state.proof = Some((tap.atc, tap.cryptogram.clone()));
+        Ok(())
+    }
+
+    /// A record with this tap's own 9F69: `01`, a random, CTQ, `00`.
+    fn personal(&mut self, mut record: Vec<u8>) -> Vec<u8> {
+        let mark = [0x9F, 0x69, 0x08];
+        let at = record.windows(3).position(|window| window == mark);
+        let Some(at) = at.map(|at| at + 3) else {
+            return record;
+        };
+        let random = self.seen_bytes(at + 1, 4);
+        if let Phase::Tap(tap) = &mut self.session.phase
+            && let Some((wishes, known)) = &mut tap.dynamic
+        {
+            let random = known.get_or_insert(random);
+            let own = [&[0x01], &random[..], wishes, &[0x00]].concat();
+            record[at..at + 8].copy_from_slice(&own);
+        }
+        record
     }
 }

@@ -1,14 +1,32 @@
-//! Taps to try on an e-cash: whole ones, torn ones, refused ones, and broken bytes.
+//! Days of an e-cash to try: taps whole, torn and refused, loads by script, and broken bytes.
+//!
+//! A step is turned into bytes by the model ([`Ecash::command`]), which knows the request
+//! cryptogram that an issuer answers. Start at [`days`].
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Elements, Profile, digits, fill};
+use super::profile::{Elements, Profile};
+use super::{Ecash, Phase, digits, fill};
 use crate::purse::terminal::{Spoil, command};
 
-/// Bytes to send, or a loss of power.
-pub type Step = Option<Vec<u8>>;
+/// One thing to do to a card with an e-cash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Bytes as they are.
+    Raw(Vec<u8>),
+    /// The issuer's answer to the request of this channel; `false` spoils it.
+    Issuer(bool),
+    /// A script command: header, data, and whether its MAC is right.
+    Script([u8; 4], Vec<u8>, bool),
+    /// APPLICATION UNBLOCK.
+    Unblock(bool),
+    /// Another step on a logical channel, 1 to 3.
+    On(u8, Box<Self>),
+    /// Loss of power.
+    Reset,
+}
 
 /// What a terminal says about one payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +53,9 @@ impl Tap {
         }
     }
 
-    /// GET PROCESSING OPTIONS for a card.
-    #[must_use]
-    pub fn options(&self, profile: &Profile) -> Vec<u8> {
-        let said = Elements::from([
+    fn said(&self) -> Elements {
+        Elements::from([
+            (0x8A, b"00".to_vec()),
             (0x9F66, self.qualifiers.to_vec()),
             (0x9F02, digits(self.amount)),
             (0x9F1A, vec![0x01, 0x56]),
@@ -47,13 +64,78 @@ impl Tap {
             (0x9F21, vec![0x09, 0x30, 0x00]),
             (0x9C, vec![0x00]),
             (0x9F37, self.number.to_vec()),
-        ]);
-        let said = fill(&profile.pdol, &said);
+        ])
+    }
+
+    /// GET PROCESSING OPTIONS for a card.
+    #[must_use]
+    pub fn options(&self, profile: &Profile) -> Vec<u8> {
+        let said = fill(&profile.pdol, &self.said());
         let mut data = vec![0x83, u8::try_from(said.len()).expect("a short list")];
         data.extend(said);
         let mut out = command([0x80, 0xA8, 0, 0], &data);
         out.push(0);
         out
+    }
+
+    /// GENERATE AC, the first or the second.
+    #[must_use]
+    pub fn generate(&self, profile: &Profile, kind: u8, is_first: bool) -> Vec<u8> {
+        let list = if is_first {
+            &profile.cdol1
+        } else {
+            &profile.cdol2
+        };
+        let mut out = command([0x80, 0xAE, kind, 0], &fill(list, &self.said()));
+        out.push(0);
+        out
+    }
+}
+
+fn spoil(mut mac: Vec<u8>, is_right: bool) -> Vec<u8> {
+    if let (false, Some(last)) = (is_right, mac.last_mut()) {
+        *last ^= 1;
+    }
+    mac
+}
+
+impl Ecash {
+    /// The bytes of a step; none for [`Step::Reset`].
+    #[must_use]
+    pub fn command(&self, step: &Step) -> Option<Vec<u8>> {
+        self.command_on(0, step)
+    }
+
+    fn command_on(&self, channel: u8, step: &Step) -> Option<Vec<u8>> {
+        let (atc, request) = match self.channels.session(channel).map(|session| session.phase) {
+            Some(Phase::Tap(tap)) => (tap.atc, tap.cryptogram),
+            Some(Phase::Long(long)) => long.asked(),
+            _ => (0, vec![0; 8]),
+        };
+        Some(match step {
+            Step::Raw(bytes) => bytes.clone(),
+            Step::Issuer(is_right) => {
+                let answer = spoil(self.response(atc, &request, b"00"), *is_right);
+                command([0x00, 0x82, 0, 0], &[&answer[..], b"00"].concat())
+            }
+            Step::Script(header, data, is_right) => {
+                let mac = spoil(self.script_mac(atc, &request, *header, data), *is_right);
+                command(*header, &[&data[..], &mac].concat())
+            }
+            Step::Unblock(is_right) => {
+                let header = [0x84, 0x18, 0, 0];
+                let mac = self.script_mac(self.state.atc, &[0; 8], header, &[]);
+                command(header, &spoil(mac, *is_right))
+            }
+            Step::On(channel, step) => {
+                let mut command = self.command_on(*channel, step)?;
+                if let Some(class) = command.first_mut() {
+                    *class |= channel;
+                }
+                command
+            }
+            Step::Reset => return None,
+        })
     }
 }
 
@@ -81,6 +163,14 @@ pub fn reads(profile: &Profile) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// A whole payment: SELECT, options, every record.
+#[must_use]
+pub fn payment(profile: &Profile, tap: &Tap) -> Vec<Step> {
+    let mut steps = vec![select_ecash(profile), tap.options(profile)];
+    steps.extend(reads(profile));
+    steps.into_iter().map(Step::Raw).collect()
+}
+
 /// Up to `count` things that happen to a card in a day.
 pub fn days(profile: &Profile, count: usize) -> impl Strategy<Value = Vec<Step>> + use<> {
     vec(happening(profile), 1..=count).prop_map(|steps| steps.concat())
@@ -88,9 +178,9 @@ pub fn days(profile: &Profile, count: usize) -> impl Strategy<Value = Vec<Step>>
 
 fn tap() -> impl Strategy<Value = Tap> {
     let amount = prop_oneof![
-        5 => 0_u64..2_000,
-        2 => 0_u64..20_000,
-        1 => select(vec![0_u64, 100_000, 100_001, 999_999_999_999]),
+        5 => 0_u64..1_000,
+        2 => 0_u64..3_000,
+        1 => select(vec![0_u64, 2_000, 2_001, 100_001, 999_999_999_999]),
     ];
     let qualifiers = prop_oneof![
         6 => select(vec![[0x26_u8, 0, 0, 0], [0x28, 0, 0, 0], [0x20, 0, 0, 0]]),
@@ -108,37 +198,142 @@ fn tap() -> impl Strategy<Value = Tap> {
     )
 }
 
-fn happening(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
-    let all = reads(profile);
-    let select_command = select_ecash(profile);
-    let selected = select_command.clone();
+fn is_right() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.9)
+}
+
+/// A script that sets something, mostly the balance.
+fn script() -> impl Strategy<Value = Step> {
+    let value = prop_oneof![
+        4 => (0_u64..20_000).prop_map(digits),
+        1 => Just(digits(100_000)),
+        1 => Just(digits(100_001)),
+        1 => vec(any::<u8>(), 1..8),
+    ];
+    let put = (
+        select(vec![
+            [0x9F_u8, 0x79],
+            [0x9F, 0x79],
+            [0x9F, 0x77],
+            [0x9F, 0x78],
+            [0x9F, 0x7F],
+        ]),
+        value,
+        is_right(),
+    )
+        .prop_map(|([p1, p2], value, is_right)| {
+            Step::Script([0x04, 0xDA, p1, p2], value, is_right)
+        });
+    let block =
+        is_right().prop_map(|is_right| Step::Script([0x84, 0x1E, 0, 0], Vec::new(), is_right));
+    prop_oneof![6 => put, 1 => block]
+}
+
+/// An online transaction with its issuer, by tap or by the long dialogue.
+fn online(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
     let profile = profile.clone();
-    let whole = (tap(), 0..=all.len() + 2, any::<bool>()).prop_map(move |(tap, kept, resets)| {
-        let mut steps = vec![Some(selected.clone()), Some(tap.options(&profile))];
-        steps.extend(all.iter().take(kept).cloned().map(Some));
-        if resets {
-            steps.push(None);
-        }
-        steps
-    });
-    let look = prop_oneof![
+    (
+        tap(),
+        any::<bool>(),
+        select(vec![0x00_u8, 0x40, 0x80, 0x80]),
+        prop::option::weighted(0.9, is_right()),
+        vec(script(), 0..3),
+        prop::option::of(select(vec![0x00_u8, 0x40])),
+        is_right(),
+    )
+        .prop_map(
+            move |(mut tap, is_tap, first, answer, scripts, second, unblocks)| {
+                tap.qualifiers = if is_tap {
+                    [0x26, 0x80, 0, 0]
+                } else {
+                    [0x10, 0, 0, 0]
+                };
+                let mut steps = vec![
+                    Step::Raw(select_ecash(&profile)),
+                    Step::Raw(tap.options(&profile)),
+                ];
+                if !is_tap {
+                    steps.push(Step::Raw(tap.generate(&profile, first, true)));
+                }
+                steps.extend(answer.map(Step::Issuer));
+                steps.extend(scripts);
+                if let (false, Some(kind)) = (is_tap, second) {
+                    steps.push(Step::Raw(tap.generate(&profile, kind, false)));
+                }
+                if steps
+                    .iter()
+                    .any(|step| matches!(step, Step::Script([0x84, ..], ..)))
+                {
+                    steps.push(Step::Raw(select_ecash(&profile)));
+                    steps.push(Step::Raw(tap.options(&profile)));
+                    steps.push(Step::Unblock(unblocks));
+                }
+                steps
+            },
+        )
+}
+
+/// Two payments on two channels, one in the middle of the other.
+fn two_channels(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
+    let profile = profile.clone();
+    (tap(), tap(), vec(any::<bool>(), 14), any::<bool>()).prop_map(
+        move |(one, other, turns, closes)| {
+            let on = |step| Step::On(1, Box::new(step));
+            let mut steps = vec![Step::Raw(vec![0x00, 0x70, 0x00, 0x00, 0x01])];
+            let mut one = payment(&profile, &one).into_iter();
+            let mut other = payment(&profile, &other).into_iter().map(on);
+            for turn in turns {
+                steps.extend(if turn { one.next() } else { other.next() });
+            }
+            steps.extend(one);
+            steps.extend(other);
+            if closes {
+                steps.push(Step::Raw(vec![0x00, 0x70, 0x80, 0x01]));
+            }
+            steps
+        },
+    )
+}
+
+fn look() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
         3 => select(vec![
-            0x9F79_u16, 0x9F77, 0x9F78, 0x9F6D, 0x9F36, 0x9F4F, 0x9F51, 0x9F99, 0x5A,
+            0x9F79_u16, 0x9F77, 0x9F78, 0x9F6D, 0x9F36, 0x9F4F, 0x9F51, 0x9F7F, 0x9F13, 0x9F5D,
         ])
         .prop_map(|tag| {
             let [p1, p2] = tag.to_be_bytes();
             vec![0x80, 0xCA, p1, p2, 0x00]
         }),
-        3 => (0_u8..12).prop_map(|number| read(0x0B, number)),
-        1 => (0_u8..31, 0_u8..8).prop_map(|(sfi, number)| read(sfi, number)),
-        1 => (0_u8..31, 0_u8..8, any::<u8>())
-            .prop_map(|(sfi, number, le)| vec![0x00, 0xB2, number, sfi << 3 | 4, le]),
+        3 => (0_u8..12, 0x0A_u8..0x0E).prop_map(|(number, sfi)| read(sfi, number)),
+        1 => (0_u8..32, 0_u8..8).prop_map(|(sfi, number)| read(sfi, number)),
+        1 => any::<u16>().prop_map(|atc| {
+            let mut out = command([0x80, 0x5A, 0, 0], &(atc % 8).to_be_bytes());
+            out.push(8);
+            out
+        }),
+        1 => select(vec![4_u8, 8, 0, 9]).prop_map(|le| vec![0x00, 0x84, 0, 0, le]),
         1 => vec(any::<u8>(), 0..12),
-    ];
+    ]
+}
+
+fn happening(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
+    let select_command = select_ecash(profile);
+    let paid = profile.clone();
+    let whole = (tap(), 0..=reads(profile).len() + 3, any::<bool>()).prop_map(
+        move |(tap, kept, resets)| {
+            let mut steps = payment(&paid, &tap);
+            steps.truncate(kept);
+            if resets {
+                steps.push(Step::Reset);
+            }
+            steps
+        },
+    );
     let base = vec![
         select_command.clone(),
         read(2, 1),
         vec![0x80, 0xCA, 0x9F, 0x79, 0x00],
+        Tap::offline(1).options(profile),
     ];
     let spoil = prop_oneof![
         (0_usize..5, any::<u8>()).prop_map(|(at, mask)| Spoil::Flip(at, mask)),
@@ -148,9 +343,11 @@ fn happening(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
     let spoiled = (select(base), spoil).prop_map(|(command, spoil)| spoil.apply(command));
     prop_oneof![
         5 => whole,
-        3 => vec(look, 1..4).prop_map(|steps| steps.into_iter().map(Some).collect()),
-        1 => spoiled.prop_map(|step| vec![Some(step)]),
-        1 => Just(vec![Some(select_command)]),
-        1 => Just(vec![None]),
+        4 => online(profile),
+        2 => two_channels(profile),
+        3 => vec(look().prop_map(Step::Raw), 1..4),
+        1 => spoiled.prop_map(|step| vec![Step::Raw(step)]),
+        1 => Just(vec![Step::Raw(select_command)]),
+        1 => Just(vec![Step::Reset]),
     ]
 }

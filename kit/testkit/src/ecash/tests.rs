@@ -1,6 +1,6 @@
 //! The model by hand.
 
-use super::sequence::{Tap, days, read, reads, select_ecash};
+use super::sequence::{Step, Tap, days, payment, read, reads, select_ecash};
 use super::*;
 
 fn card(algorithm: Algorithm, balance: u64) -> Ecash {
@@ -8,7 +8,7 @@ fn card(algorithm: Algorithm, balance: u64) -> Ecash {
 }
 
 fn ok(card: &mut Ecash, command: &[u8]) -> Vec<u8> {
-    let mut answer = card.apdu(command, &[]);
+    let mut answer = card.apdu(command, &[]).unwrap();
     assert!(
         answer.ends_with(&[0x90, 0x00]),
         "{command:02X?} {answer:02X?}"
@@ -87,23 +87,78 @@ fn what_is_too_much_or_to_be_asked_is_not_approved() {
             .unwrap();
         assert_eq!(answer[at + 3..at + 7], [0x07, 0x01, 0x01, 0x03]);
         assert_eq!(answer[at + 7], first_result, "{tap:?}");
-        assert_eq!(card.apdu(&tap.options(&profile), &[]), [0x69, 0x85]);
+        let again = card.apdu(&tap.options(&profile), &[]).unwrap();
+        assert_eq!(again, [0x69, 0x85]);
     }
+}
+
+#[test]
+fn an_issuer_that_answers_right_loads_the_card() {
+    for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
+        for (is_right, sws) in [
+            (true, [0x9000_u16, 0x9000, 0x9000]),
+            (false, [0x6300, 0x6982, 0x9000]),
+        ] {
+            let mut card = card(algorithm, 100);
+            let profile = card.profile.clone();
+            let tap = Tap {
+                qualifiers: [0x10, 0, 0, 0],
+                ..Tap::offline(0)
+            };
+            ok(&mut card, &select_ecash(&profile));
+            ok(&mut card, &tap.options(&profile));
+            ok(&mut card, &tap.generate(&profile, 0x80, true));
+            let steps = [
+                Step::Issuer(is_right),
+                Step::Script([0x04, 0xDA, 0x9F, 0x79], digits(5_100), true),
+                Step::Raw(tap.generate(&profile, 0x40, false)),
+            ];
+            for (step, sw) in steps.iter().zip(sws) {
+                let command = card.command(step).unwrap();
+                let answer = card.apdu(&command, &[]).unwrap();
+                assert!(
+                    answer.ends_with(&sw.to_be_bytes()),
+                    "{step:?} {answer:02X?}"
+                );
+            }
+            assert_eq!(card.state.balance, if is_right { 5_100 } else { 100 });
+            assert_eq!(card.state.load_log.len(), usize::from(is_right));
+        }
+    }
+}
+
+#[test]
+fn two_channels_do_not_spend_one_balance_twice() {
+    let mut card = card(Algorithm::Tdes, 1_000);
+    let profile = card.profile.clone();
+    let on = |step| Step::On(1, Box::new(step));
+    let pay = payment(&profile, &Tap::offline(600));
+    let mut steps = vec![Step::Raw(vec![0x00, 0x70, 0x00, 0x00, 0x01])];
+    steps.extend(pay[..2].iter().cloned());
+    steps.extend(pay.iter().cloned().map(on));
+    steps.extend(pay[2..].iter().cloned());
+    let mut last = Vec::new();
+    for step in steps {
+        let command = card.command(&step).unwrap();
+        last = card.apdu(&command, &[]).unwrap();
+    }
+    assert_eq!((last, card.state.balance), (vec![0x69, 0x85], 400));
 }
 
 proptest::proptest! {
     #[test]
-    fn no_day_makes_money(
+    fn money_comes_only_from_the_issuer(
         steps in days(&Profile::test(Algorithm::Tdes), 12),
     ) {
         let mut card = card(Algorithm::Tdes, 50_000);
         let mut before = card.state.clone();
         for step in steps {
-            match step {
+            match card.command(&step) {
                 Some(command) => drop(card.apdu(&command, &[])),
                 None => card.reset(),
             }
-            proptest::prop_assert!(card.state.balance <= before.balance);
+            let has_loaded = card.state.load_log != before.load_log;
+            proptest::prop_assert!(has_loaded || card.state.balance <= before.balance);
             proptest::prop_assert!(card.state.atc >= before.atc);
             proptest::prop_assert!(card.state.log.len() <= 10);
             before = card.state.clone();

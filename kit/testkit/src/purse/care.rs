@@ -1,7 +1,9 @@
 //! PIN, authentication and maintenance of the naive purse.
 
-use super::{Answer, Apdu, Life, Purse, Sw, fit};
+use super::{Life, Purse, fit};
+use crate::apdu::Apdu;
 use crate::cipher::{self, Algorithm};
+use crate::{Answer, Sw};
 
 /// Failures after which the application is locked for ever.
 pub(super) const FAILURES_MAX: u8 = 3;

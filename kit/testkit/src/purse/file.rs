@@ -1,7 +1,9 @@
 //! Reading and writing files of the naive purse.
 
 use super::profile::File;
-use super::{Answer, Apdu, Purse, Sw, fit};
+use super::{Purse, fit};
+use crate::apdu::Apdu;
+use crate::{Answer, Sw};
 
 /// Which record a command means.
 enum Which {

@@ -1,7 +1,8 @@
 //! The form of a command of the naive purse, in two parts: what is looked at before the life of
 //! the application, and what after.
 
-use super::{Apdu, Sw};
+use crate::Sw;
+use crate::apdu::Apdu;
 
 /// The classes that an instruction comes in; none for an instruction that is not the purse's.
 fn classes(ins: u8) -> Option<&'static [u8]> {

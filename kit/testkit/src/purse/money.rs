@@ -3,7 +3,9 @@
 use super::care::FAILURES_MAX;
 use super::file::push_cyclic;
 use super::profile::File;
-use super::{Answer, Apdu, Cached, Life, Proof, Purse, Started, Sw, fit};
+use super::{Cached, Life, Proof, Purse, Started, fit};
+use crate::apdu::Apdu;
+use crate::{Answer, Sw};
 
 /// How many records one composite purchase may write.
 const CACHED_MAX: usize = 16;
