@@ -185,12 +185,6 @@ fn pack<const N: usize>(text: &str) -> [u8; N] {
 }
 
 impl Date {
-    /// The date of a day.
-    #[must_use]
-    pub fn of(day: tongtu_types::BusinessDay) -> Self {
-        Self(pack(&day.compact()))
-    }
-
     /// The day it means, if there is such a day.
     #[must_use]
     pub fn day(self) -> Option<tongtu_types::BusinessDay> {

@@ -37,13 +37,9 @@ impl Counter {
     fn new(profile: factory::Profile) -> Self {
         let mut next = 0_u8;
         let memory = RamMemory::default();
-        let card = Card::manufacture(
-            memory,
-            &factory::blueprint(profile),
-            &mut |out: &mut [u8]| {
-                fill(&mut next, out);
-            },
-        );
+        let mut entropy = |out: &mut [u8]| fill(&mut next, out);
+        let blueprint = factory::blueprint(profile, &mut entropy);
+        let card = Card::manufacture(memory, &blueprint, &mut entropy);
         let mut counter = Self {
             card: card.expect("a profile of ours makes a card"),
             profile: profile.purse(),

@@ -1,9 +1,10 @@
 //! What a virtual test card is made with: profiles by name.
 
 use clap::ValueEnum;
-use tongtu_apdu::select::PPSE;
-use tongtu_card::factory::{Blueprint, Channel, Issuer, Module, Preinstalled};
-use tongtu_crypto::Algorithm;
+use tongtu_apdu::select::{E_CASH, PPSE};
+use tongtu_card::factory::{Blueprint, Channel, Group, Issuer, Module, Preinstalled};
+use tongtu_crypto::{Algorithm, Entropy};
+use tongtu_ecash::test_card;
 use tongtu_purse::profile::{self, KeyIndex};
 
 /// The test cards that can be made.
@@ -27,6 +28,14 @@ impl Profile {
         }
     }
 
+    /// The algorithm set that its applications use first.
+    const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Sm4 => Algorithm::Sm4,
+            Self::Default | Self::Scp02 | Self::Dual => Algorithm::Tdes,
+        }
+    }
+
     /// The purse on it.
     pub(crate) fn purse(self) -> profile::Profile {
         match self {
@@ -41,12 +50,36 @@ impl Profile {
     }
 }
 
-/// What the factory does for a card of this profile.
-pub(crate) fn blueprint(profile: Profile) -> Blueprint {
+/// What the factory does for a card of this profile: a directory, an e-cash and a purse.
+///
+/// Randomness blinds the signatures of the e-cash's certificates.
+pub(crate) fn blueprint(profile: Profile, entropy: &mut dyn Entropy) -> Blueprint {
     let mut blueprint = blank(profile);
-    let purse = Preinstalled::purse(&profile.purse());
-    blueprint.applications.push(purse);
     blueprint
+        .applications
+        .push(cash(profile.algorithm(), entropy));
+    blueprint
+        .applications
+        .push(Preinstalled::purse(&profile.purse()));
+    blueprint
+}
+
+/// The e-cash of the conformance cases, with 100.00 on it.
+fn cash(algorithm: Algorithm, entropy: &mut dyn Entropy) -> Preinstalled {
+    let groups = test_card::groups(algorithm, entropy).into_iter();
+    Preinstalled {
+        module: Module::Ecash,
+        aid: E_CASH,
+        label: b"MOT_T_CASH".to_vec(),
+        priority: 1,
+        parameters: Vec::new(),
+        groups: groups
+            .map(|group| Group {
+                id: group.id,
+                value: group.value,
+            })
+            .collect(),
+    }
 }
 
 /// The same without applications but the directory.

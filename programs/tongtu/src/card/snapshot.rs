@@ -260,8 +260,8 @@ impl Asked<'_> {
             log: Vec::new(),
             discretionary,
         };
-        // Where the number stands is the profile's choice; the first files hold it.
-        'files: for sfi in 1..=3 {
+        // Where the number stands is the profile's choice; the files before 11 hold it.
+        'files: for sfi in 1..=10 {
             for (_, record) in self.records(sfi, 0, 3)? {
                 let number = tlv::find_deep(&record, tag::PAN);
                 let number = number.or_else(|| tlv::find_deep(&record, tag::TRACK2));

@@ -58,22 +58,24 @@ impl FileCard {
 
     /// Makes a card in a new file, with everything that its profile has.
     pub(crate) fn make(path: &Path, profile: factory::Profile) -> Result<Self, Failure> {
-        Self::manufacture(path, profile, &factory::blueprint(profile))
+        let mut entropy = Entropy::default();
+        let blueprint = factory::blueprint(profile, &mut |out: &mut [u8]| entropy.fill(out));
+        Self::manufacture(path, profile, &blueprint, entropy)
     }
 
     /// Makes a card without applications in a new file.
     pub(crate) fn make_blank(path: &Path, profile: factory::Profile) -> Result<Self, Failure> {
-        Self::manufacture(path, profile, &factory::blank(profile))
+        Self::manufacture(path, profile, &factory::blank(profile), Entropy::default())
     }
 
     fn manufacture(
         path: &Path,
         profile: factory::Profile,
         blueprint: &Blueprint,
+        mut entropy: Entropy,
     ) -> Result<Self, Failure> {
         let new =
             NewCardFile::begin(path, profile.name(), SIZE).map_err(|error| unusable(&error))?;
-        let mut entropy = Entropy::default();
         let made = Card::manufacture(new, blueprint, &mut |out: &mut [u8]| {
             entropy.fill(out);
         });
