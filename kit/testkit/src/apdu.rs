@@ -85,6 +85,7 @@ impl<S: Clone + Default> Channels<S> {
     /// MANAGE CHANNEL.
     pub(crate) fn manage(&mut self, apdu: &Apdu) -> Answer {
         match (apdu.p1, apdu.p2) {
+            (0, 0..20) | (0x80, _) if !apdu.data.is_empty() => Err(0x6700),
             (0, 0) => {
                 let free = (0..20).find(|channel| !self.0.contains_key(channel));
                 let free = free.ok_or(0x6881_u16)?;

@@ -2,15 +2,49 @@
 
 use super::{Answer, Entry, Kind, Registry};
 
-/// The length-value fields of an INSTALL.
+/// The length-value fields of an INSTALL; 128 may be one byte (GP 2.3.1 §11.1.5).
 fn fields(mut data: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut out = Vec::new();
-    while let [len, rest @ ..] = data {
-        let (value, rest) = rest.split_at_checked(usize::from(*len))?;
+    while !data.is_empty() {
+        let (len, rest) = match data {
+            [len @ ..=0x80, rest @ ..] => (usize::from(*len), rest),
+            [0x81, len, rest @ ..] => (usize::from(*len), rest),
+            [0x82, high, low, rest @ ..] => (usize::from(*high) * 256 + usize::from(*low), rest),
+            _ => return None,
+        };
+        let (value, rest) = rest.split_at_checked(len)?;
         out.push(value.to_vec());
         data = rest;
     }
     Some(out)
+}
+
+/// Whether a parameters field is BER-TLV.
+fn is_tlv(mut data: &[u8]) -> bool {
+    while let [first, rest @ ..] = data {
+        if *first == 0 {
+            data = rest;
+            continue;
+        }
+        let mut rest = rest;
+        if first & 0x1F == 0x1F {
+            let Some(end) = rest.iter().take(2).position(|byte| byte & 0x80 == 0) else {
+                return false;
+            };
+            rest = &rest[end + 1..];
+        }
+        let (len, rest) = match rest {
+            [len @ ..=0x7F, rest @ ..] => (usize::from(*len), rest),
+            [0x81, len, rest @ ..] => (usize::from(*len), rest),
+            [0x82, high, low, rest @ ..] => (usize::from(*high) * 256 + usize::from(*low), rest),
+            _ => return false,
+        };
+        let Some((_, rest)) = rest.split_at_checked(len) else {
+            return false;
+        };
+        data = rest;
+    }
+    true
 }
 
 /// One byte of privileges stands for three.
@@ -50,6 +84,22 @@ impl Registry {
         let [one, two, three, four, five, six] = &fields[..] else {
             return Err(0x6A80);
         };
+        let aid = |field: &[u8]| (5..=16).contains(&field.len());
+        let is_formed = match p1 {
+            0x08 => {
+                one.is_empty() && two.is_empty() && aid(three) && matches!(four.len(), 0 | 1 | 3)
+            }
+            0x10 => aid(one) && two.is_empty() && aid(three) && four.is_empty(),
+            _ => {
+                aid(one)
+                    && aid(two)
+                    && (three.is_empty() || aid(three))
+                    && matches!(four.len(), 1 | 3)
+            }
+        };
+        if !is_formed || !is_tlv(five) {
+            return Err(0x6A80);
+        }
         if !six.is_empty() {
             return Err(0x6985);
         }

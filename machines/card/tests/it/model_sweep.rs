@@ -107,6 +107,7 @@ fn of_the_card(ins: u8) -> Vec<StatusWord> {
         0x70 => vec![
             StatusWord::OK,
             StatusWord::WRONG_P1P2,
+            StatusWord::WRONG_LENGTH,
             StatusWord::CHANNEL_CLOSED,
         ],
         0xC0 => vec![StatusWord::CONDITIONS],

@@ -167,9 +167,9 @@ fn a_terminal_reads_checks_and_leaves_its_result() {
 #[test]
 fn two_channels_have_their_own_challenge() {
     let mut desk = Desk::with(vec![ride_code(None)]);
+    assert_eq!(desk.transmit(&[0x00, 0x70, 0, 0, 1]).unwrap().data, [1]);
     desk.select(NFC_CODE);
     let on_basic = desk.call(&GetChallenge).unwrap();
-    assert_eq!(desk.transmit(&[0x00, 0x70, 0, 0, 1]).unwrap().data, [1]);
     let select = [&[0x01, 0xA4, 4, 0, 8], NFC_CODE.as_bytes()].concat();
     assert!(desk.transmit(&select).unwrap().sw.is_ok());
     let sealed = {

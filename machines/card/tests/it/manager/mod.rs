@@ -6,6 +6,7 @@ mod channel;
 mod content;
 mod delegated;
 mod keys;
+mod model;
 mod office;
 mod personal;
 mod state;
