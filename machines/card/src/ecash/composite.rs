@@ -195,7 +195,7 @@ impl File {
         let key = |prefix: &[u8; PREFIX]| {
             let mut key = Zeroizing::new([0; 16]);
             key.copy_from_slice(&prefix[..16]);
-            BlockKey::new(state::algorithm(ctx, None), *key)
+            BlockKey::new(state::algorithm(ctx), *key)
         };
         match self.kind {
             FileKind::Cyclic { len, .. } => {
@@ -207,7 +207,7 @@ impl File {
                 }
                 // UNSPECIFIED: before the first record a cyclic file has its opening key.
                 let opening = self.opening_key(ctx).ok_or(StatusWord::CONDITIONS)?;
-                Ok(BlockKey::new(state::algorithm(ctx, None), *opening))
+                Ok(BlockKey::new(state::algorithm(ctx), *opening))
             }
             FileKind::Variable { .. } => {
                 let [a, b, len, body @ ..] = record else {
@@ -272,7 +272,7 @@ impl Session {
         if let Some(random) = read.random.filter(|_| with_mac) {
             let mut key = Zeroizing::new([0; 16]);
             key.copy_from_slice(&prefix[..16]);
-            let key = BlockKey::new(state::algorithm(ctx, None), *key);
+            let key = BlockKey::new(state::algorithm(ctx), *key);
             answer.extend(cryptogram::record_mac(&key, &random, record));
         }
         self.current = Some(Current {
@@ -358,7 +358,7 @@ impl Session {
             return Err(StatusWord::CONDITIONS.into());
         }
         let file = file(ctx, append.sfi).ok_or(StatusWord::NOT_FOUND)?;
-        let algorithm = state::algorithm(ctx, None);
+        let algorithm = state::algorithm(ctx);
         let opening = file.opening_key(ctx).ok_or(StatusWord::CONDITIONS)?;
         let opening = BlockKey::new(algorithm, *opening);
         let parts = protected(command).ok_or(StatusWord::WRONG_LENGTH)?;

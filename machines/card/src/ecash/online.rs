@@ -134,7 +134,7 @@ impl Session {
         if asked.issuer.is_some() {
             return Err(StatusWord::CONDITIONS.into());
         }
-        let algorithm = state::algorithm(ctx, Some(asked.terminal));
+        let algorithm = state::algorithm(ctx);
         let key = state::key(ctx, algorithm, KeyRole::Cryptogram);
         let key = key.ok_or(StatusWord::CONDITIONS)?;
         let expected =
@@ -168,16 +168,16 @@ impl Session {
         ctx: &mut Context<'_>,
         command: &InternalAuthenticate,
     ) -> Result<Response, Halt> {
-        let (atc, terminal) = match &self.phase {
-            Phase::Long(long) => (long.atc, &long.terminal),
-            Phase::Tap(tap) => (tap.atc, &tap.terminal),
+        let atc = match &self.phase {
+            Phase::Long(long) => long.atc,
+            Phase::Tap(tap) => tap.atc,
             Phase::Idle | Phase::Over => return Err(StatusWord::CONDITIONS.into()),
         };
         let list = list_of(ctx, tag::DDOL).unwrap_or_else(|| Dol::new([(tag::UNPREDICTABLE, 4)]));
         if command.values.len() != list.data_len() {
             return Err(StatusWord::WRONG_LENGTH.into());
         }
-        let algorithm = state::algorithm(ctx, Some(terminal));
+        let algorithm = state::algorithm(ctx);
         let key = state::signing_key(ctx, algorithm).ok_or(StatusWord::CONDITIONS)?;
         let signed = key.sign_dynamic(atc, &command.values, ctx.entropy);
         Ok(Response::ok(tlv::object(tag::ANSWER_PLAIN, &signed)))

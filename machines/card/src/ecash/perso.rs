@@ -21,7 +21,8 @@ pub(super) fn personalise(ctx: &mut Context<'_>, groups: &[DataGroup]) -> Result
             dgi::LONG => template(ctx, dgi::LONG, value)?,
             dgi::TAP => template(ctx, dgi::TAP, value)?,
             dgi::ELEMENTS | 0x0E01 => elements(ctx, value)?,
-            dgi::KEYS_TDES | dgi::KEYS_SM4 => sized(ctx, group.id, value, 48)?,
+            dgi::KEYS_TDES => keys(ctx, dgi::KEYS_TDES, dgi::KEYS_SM4, value)?,
+            dgi::KEYS_SM4 => keys(ctx, dgi::KEYS_SM4, dgi::KEYS_TDES, value)?,
             dgi::CHECKS_TDES => checks(ctx, dgi::KEYS_TDES, Algorithm::Tdes, value)?,
             dgi::CHECKS_SM4 => checks(ctx, dgi::KEYS_SM4, Algorithm::Sm4, value)?,
             dgi::PIN => pin(ctx, value)?,
@@ -33,7 +34,7 @@ pub(super) fn personalise(ctx: &mut Context<'_>, groups: &[DataGroup]) -> Result
             dgi::FILES => files(ctx, value)?,
             dgi::FILE_KEYS => file_keys(ctx, value)?,
             dgi::FILE_CHECKS => {
-                let algorithm = state::algorithm(ctx, None);
+                let algorithm = state::algorithm(ctx);
                 checks(ctx, dgi::FILE_KEYS, algorithm, value)?;
             }
             id @ 0x0101..=0x0AFF if id & 0xFF != 0 => record(ctx, id, value)?,
@@ -54,6 +55,14 @@ fn sized(ctx: &mut Context<'_>, object: u16, value: &[u8], len: usize) -> Result
     }
     ctx.put(object, value);
     Ok(())
+}
+
+/// The keys of one set; an instance has no second one.
+fn keys(ctx: &mut Context<'_>, own: u16, other: u16, value: &[u8]) -> Result<(), Halt> {
+    if ctx.get(other).is_some() {
+        return Err(wrong());
+    }
+    sized(ctx, own, value, 48)
 }
 
 fn fci(ctx: &mut Context<'_>, value: &[u8]) -> Result<(), Halt> {

@@ -47,7 +47,7 @@ impl Session {
             Some(false) => return Err(StatusWord::SECURITY_STATUS.into()),
             None => return Err(StatusWord::CONDITIONS.into()),
         }
-        let algorithm = state::algorithm(ctx, Some(asked.terminal));
+        let algorithm = state::algorithm(ctx);
         let key = state::key(ctx, algorithm, KeyRole::Mac).ok_or(StatusWord::CONDITIONS)?;
         if holds(command, mac, &key, asked.atc, &asked.request) {
             counters.scripts = counters.scripts.saturating_add(1).min(15);
@@ -164,7 +164,7 @@ impl Session {
         if !counters.has(Flag::Blocked) || counters.atc == u16::MAX {
             return Err(StatusWord::CONDITIONS.into());
         }
-        let algorithm = state::algorithm(ctx, None);
+        let algorithm = state::algorithm(ctx);
         let key = state::key(ctx, algorithm, KeyRole::Mac).ok_or(StatusWord::CONDITIONS)?;
         let right = holds(command, unblock.mac, &key, counters.atc, &[0; 8]);
         counters.set(Flag::Blocked, !right);
@@ -183,13 +183,13 @@ impl Session {
         command: &Command,
         change: &PinChange,
     ) -> Result<Response, Halt> {
-        let (atc, terminal) = self.authorise(ctx, command, change.mac)?;
+        let (atc, _) = self.authorise(ctx, command, change.mac)?;
         let Some([_, limit]) = ctx.get(state::PIN_TRIES) else {
             return Self::fail(ctx, StatusWord::REFERENCE_NOT_FOUND);
         };
         let limit = *limit;
         if change.kind != PinChangeKind::Unblock {
-            let algorithm = state::algorithm(ctx, Some(&terminal));
+            let algorithm = state::algorithm(ctx);
             let key = state::key_bytes(ctx, algorithm, KeyRole::Encipher)
                 .ok_or(StatusWord::CONDITIONS)?;
             let old = (change.kind == PinChangeKind::ChangeWithOld)

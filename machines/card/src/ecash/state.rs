@@ -7,7 +7,7 @@ use tongtu_apdu::tlv::Tag;
 use tongtu_crypto::{Algorithm, BlockKey, RsaSecretKey, SecretKey};
 use tongtu_ecash::oda::SigningKey;
 use tongtu_ecash::perso::dgi;
-use tongtu_ecash::{Amount, Values, tag};
+use tongtu_ecash::{Amount, tag};
 use zeroize::Zeroizing;
 
 use super::ring::Ring;
@@ -203,17 +203,15 @@ pub(super) enum KeyRole {
     Encipher,
 }
 
-/// Which algorithm set a transaction uses: the one the card has, and of two the one that the
-/// terminal's DF69 says.
-pub(super) fn algorithm(ctx: &Context<'_>, terminal: Option<&Values>) -> Algorithm {
-    let has = |id| ctx.get(id).is_some();
-    let domestic = terminal
-        .and_then(|values| values.get(&tag::SM_SUPPORT))
-        .is_some_and(|value| value == &[1]);
-    match (has(dgi::KEYS_TDES), has(dgi::KEYS_SM4)) {
-        (true, true) if domestic => Algorithm::Sm4,
-        (false, true) => Algorithm::Sm4,
-        _ => Algorithm::Tdes,
+/// Which algorithm set the instance was personalised with.
+///
+/// UNSPECIFIED: cards that hold both sets choose by DF69; how their records are shared out is
+/// not known, so an instance has one set.
+pub(super) fn algorithm(ctx: &Context<'_>) -> Algorithm {
+    if ctx.get(dgi::KEYS_SM4).is_some() {
+        Algorithm::Sm4
+    } else {
+        Algorithm::Tdes
     }
 }
 

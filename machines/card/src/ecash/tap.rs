@@ -160,6 +160,8 @@ fn decide(ctx: &Context<'_>, request: &Request) -> Result<Decision, Halt> {
     if request.ttq.online_required() || nothing {
         return Ok(refuse(false));
     }
+    // UNSPECIFIED: the reset threshold (9F6D) belongs to the contact dialogue; a tap that the
+    // balance pays does not look at it.
     if request.amount > state::limit(ctx, tag::SINGLE_LIMIT) {
         return Ok(refuse(true));
     }
@@ -253,7 +255,7 @@ fn answer(
     let afl = element(&template, tag::AFL)
         .and_then(|afl| Afl::parse(afl).ok())
         .ok_or(StatusWord::CONDITIONS)?;
-    let algorithm = state::algorithm(ctx, Some(&request.terminal));
+    let algorithm = state::algorithm(ctx);
     let signing = state::signing_key(ctx, algorithm);
     let approved = kind == CryptogramKind::Approved;
     let mut cvr = remembered(Cvr::tap(kind), ctx, &counters);
@@ -395,7 +397,7 @@ pub(super) fn sealed(
     cvr: Cvr,
     balance: Amount,
 ) -> Result<(Iad, [u8; 8]), Halt> {
-    let algorithm = state::algorithm(ctx, Some(terminal));
+    let algorithm = state::algorithm(ctx);
     let key = |role| state::key(ctx, algorithm, role).ok_or(StatusWord::CONDITIONS);
     let input = CryptogramInput {
         terminal,

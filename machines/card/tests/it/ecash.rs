@@ -3,6 +3,7 @@
 
 mod composite;
 mod host;
+mod ledger;
 mod load;
 mod refusals;
 mod tap;

@@ -5,6 +5,8 @@ use tongtu_apdu::StatusWord;
 use tongtu_crypto::{Algorithm, BlockKey};
 use tongtu_ecash::command::{GetTransProve, ReadCappData, ReadRecord};
 use tongtu_ecash::{CryptogramKind, cryptogram, tag, test_card};
+use tongtu_purse::field::TripKind;
+use tongtu_purse::layout::Trip;
 
 use super::host::{BOTH, Host, TRANSIT, money};
 
@@ -89,7 +91,20 @@ fn a_trip_record_is_appended_with_the_exit() {
     for algorithm in BOTH {
         let mut host = Host::new(algorithm);
         let key = test_card::file_key(TRIPS);
-        for trip in 1..=31u8 {
+        let kinds = [
+            TripKind::CASH_ENTRY,
+            TripKind::CASH_EXIT,
+            TripKind::CASH_SINGLE,
+            TripKind::CASH_MAKE_UP,
+            TripKind::CASH_TOP_UP,
+        ];
+        let mut blank = Trip::decode(&[0; 48]).expect("a blank trip");
+        let mut written = Vec::new();
+        for (trip, kind) in (1..=31u8).zip(kinds.into_iter().cycle()) {
+            blank.kind = kind;
+            blank.line = [0, trip];
+            blank.amount = tongtu_purse::field::Amount::new(10);
+            let record = blank.encode().expect("a trip");
             host.select();
             let _ = host.ask(&ReadRecord {
                 sfi: TRIPS,
@@ -98,17 +113,14 @@ fn a_trip_record_is_appended_with_the_exit() {
             let mut terminal = host.terminal(TRANSIT, 10);
             terminal.insert(tag::COMPOSITE, vec![SEGMENTED]);
             let answer = host.options(&terminal).expect("approved");
-            // Trip type 01, EC entry; the rest is the terminal's.
-            host.update(key, TRIPS, &[&[1, trip][..], &[0; 46]].concat())
-                .expect("cached");
+            host.update(key, TRIPS, &record).expect("cached");
             host.read_records(answer, terminal).expect("paid");
+            written.push(record);
         }
         host.select();
-        for number in 1..=30u8 {
-            let record = host
-                .ask(&ReadRecord { sfi: TRIPS, number })
-                .expect("thirty");
-            assert_eq!(record[1], 32 - number, "newest first");
+        for (number, record) in (1..=30u8).zip(written.iter().rev()) {
+            let read = host.ask(&ReadRecord { sfi: TRIPS, number });
+            assert_eq!(read.as_ref(), Ok(record), "newest first");
         }
         let oldest = host.ask(&ReadRecord {
             sfi: TRIPS,

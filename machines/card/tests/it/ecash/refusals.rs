@@ -161,6 +161,11 @@ fn groups_that_do_not_hold_are_refused() {
         wrong,
         "an amount"
     );
+    let second = |g: &mut Vec<Group>| {
+        let value = vec![7; 48].into();
+        g.push(Group { id: 0x8001, value });
+    };
+    assert_eq!(refused(second), wrong, "a second set of keys");
     assert_eq!(
         refused(|g| g[0].id = 0x7777),
         StatusWord::REFERENCE_NOT_FOUND,
