@@ -212,17 +212,20 @@ fn fixed<const N: usize>(
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tongtu_apdu::{CardCommand as _, Command};
 
     use super::*;
+    use crate::command::GetProcessingOptions;
+    use crate::{Dol, Ttq};
 
     /// A published trace: a terminal that asks for an online cryptogram.
-    const TRACE: &str = "774F820278009F36020ADC57116299999999999999D20112010123456789\
+    const TRACE: &str = "774F82027C009F36020ADC57116299999999999999D20112010123456789\
         9F101307010103A00000010A010000038787868FD1FC9F2608AD03EE811AFAD4845F3401009F6C020000\
         9F5D06000000038787";
 
     #[test]
     fn the_published_trace_agrees_with_itself_and_is_written_back() {
-        let bytes = tongtu_codec::hex_decode(&TRACE.replace("82027800", "82027C00")).expect("hex");
+        let bytes = tongtu_codec::hex_decode(TRACE).expect("hex");
         let answer = GpoAnswer::parse(&bytes).expect("published");
         assert_eq!(answer.encode(), bytes);
         let tap = answer.tap.expect("one tap");
@@ -233,6 +236,29 @@ mod tests {
         let mut other = tap;
         other.available = Some(Amount::ZERO);
         assert!(!other.balances_agree());
+    }
+
+    #[test]
+    fn the_terminals_side_of_the_trace_is_what_its_pdol_asks_for() {
+        let hex = |text: &str| tongtu_codec::hex_decode(text).expect("hex");
+        let pdol = "9F66049F02069F03069F1A0295055F2A029A039C019F3704";
+        let pdol = Dol::parse(&hex(pdol)).expect("published");
+        let apdu =
+            "80A8000023832136800000000000000001000000000000015600000000000156170601002B29EBE400";
+        let command = Command::parse(&hex(apdu)).expect("published");
+        let options = GetProcessingOptions::from_command(&command).expect("published");
+        assert_eq!(options.to_command().encode(), Ok(hex(apdu)));
+        let values = pdol
+            .split(&options.values)
+            .expect("as long as the list says");
+        let ttq = Ttq::read(&values[&tag::TTQ]).expect("four bytes");
+        assert!(ttq.qpboc() && ttq.contact() && ttq.online_required());
+        assert_eq!(
+            Amount::decode(&values[&tag::AMOUNT]).map(|a| a.fen().get()),
+            Ok(1)
+        );
+        assert_eq!(values[&tag::UNPREDICTABLE], hex("2B29EBE4"));
+        assert_eq!(pdol.fill(&values), options.values);
     }
 
     #[test]
