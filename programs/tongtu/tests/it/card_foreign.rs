@@ -11,9 +11,9 @@ use std::time::Duration;
 use tongtu_foreign::{CardService, Leashed, python, tool};
 
 /// For a script with a few hundred commands and RSA keys to make, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-const SELECT_ISSUER_DOMAIN: &str = "00A4040008A000000151000000";
+pub(crate) const SELECT_ISSUER_DOMAIN: &str = "00A4040008A000000151000000";
 
 /// A card in the reader of a private service.
 pub(crate) struct Card {
@@ -40,7 +40,7 @@ impl Card {
     }
 
     /// Kills the card's process as a power cut would, and starts it again on the same state.
-    fn cut_power(self) -> Self {
+    pub(crate) fn cut_power(self) -> Self {
         let Self {
             serve,
             mut service,
@@ -56,14 +56,14 @@ impl Card {
     }
 
     /// Runs a foreign program to its good end and says what it wrote.
-    fn run(&self, program: impl AsRef<Path>, args: &[&str], stdin: &str) -> String {
+    pub(crate) fn run(&self, program: impl AsRef<Path>, args: &[&str], stdin: &str) -> String {
         let program = program.as_ref();
         let ran = self.service.run(program, args, stdin.as_bytes(), LIMIT);
         ran.good()
     }
 
     /// Runs one task of `host.py`.
-    fn host(&self, python: &Path, task: &str) -> String {
+    pub(crate) fn host(&self, python: &Path, task: &str) -> String {
         let script = script("host.py");
         self.run(python, &["-B", &script, task], "")
     }
@@ -85,7 +85,7 @@ fn insert(service: &mut CardService, args: &[String]) -> Leashed {
     serve
 }
 
-fn script(name: &str) -> String {
+pub(crate) fn script(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/card_foreign");
     folder.join(name).display().to_string()
 }

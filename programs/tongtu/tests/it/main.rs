@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod card_foreign;
+mod card_management;
 mod card_pay;
 mod card_pcsc;
 mod card_perso;

@@ -233,13 +233,17 @@ class Delegation:
         lc = bytes([length]) if length <= 255 else b"\0" + length.to_bytes(2, "big")
         return self.sign(bytes([p1, p2]) + lc + fields)
 
-    def check(self, confirmation, operation, counter):
-        """A confirmation: length, receipt, then what the receipt covers besides the operation."""
+    def check(self, confirmation, operation):
+        """A confirmation: length, receipt, then what the receipt covers besides the operation.
+
+        Gives the confirmation counter.
+        """
         assert confirmation[0] == len(confirmation) - 1, confirmation.hex()
         size = confirmation[1]
         receipt, data = confirmation[2 : 2 + size], confirmation[2 + size :]
-        assert data[:3] == b"\x02" + counter.to_bytes(2, "big"), data.hex()
+        assert data[0] == 2, data.hex()
         assert receipt == cmac(self.RECEIPT_KEY, data + operation), confirmation.hex()
+        return int.from_bytes(data[1:3], "big")
 
 
 class Cmac(Delegation):
@@ -316,11 +320,11 @@ def delegate(delegation):
         refused("no token", lambda: session.send(INSTALL, 0x0C, 0x00, fields + lv(b"")))
         refused("a wrong token", lambda: session.send_long(INSTALL, 0x0C, 0x00, fields + lv(bad)))
         answer = session.send_long(INSTALL, 0x0C, 0x00, fields + lv(token))
-        delegation.check(answer, lv(DOMAIN_PACKAGE) + lv(DOMAIN), counter=0)
+        first = delegation.check(answer, lv(DOMAIN_PACKAGE) + lv(DOMAIN))
         fields = b"\x4F" + lv(DOMAIN)
         token = delegation.token(0x00, 0x00, fields)
         answer = session.send_long(DELETE, 0x00, 0x00, fields + b"\x9E" + lv(token))
-        delegation.check(answer, lv(DOMAIN), counter=1)
+        assert delegation.check(answer, lv(DOMAIN)) == first + 1
     with Session() as session:
         session.authenticate(issuer, kvn)
         assert DOMAIN not in session.applications()
