@@ -84,20 +84,31 @@ impl<S: Clone + Default> Channels<S> {
 
     /// MANAGE CHANNEL.
     pub(crate) fn manage(&mut self, apdu: &Apdu) -> Answer {
+        if !matches!((apdu.p1, apdu.p2), (0, 0..20) | (0x80, _)) {
+            return Err(0x6A86);
+        }
+        if !apdu.data.is_empty() {
+            return Err(0x6700);
+        }
         match (apdu.p1, apdu.p2) {
             (0, 0..20) | (0x80, _) if !apdu.data.is_empty() => Err(0x6700),
             (0, 0) => {
                 let free = (0..20).find(|channel| !self.0.contains_key(channel));
-                let free = free.ok_or(0x6881_u16)?;
+                let free = free.ok_or(0x6A81_u16)?;
                 self.0.insert(free, S::default());
                 Ok(vec![free])
             }
-            (0x80, 1..20) => match self.0.remove(&apdu.p2) {
+            (0, wanted) if self.0.contains_key(&wanted) => Err(0x6A81),
+            (0, wanted) => {
+                self.0.insert(wanted, S::default());
+                Ok(Vec::new())
+            }
+            (_, 0) => Err(0x6A86),
+            (_, 20..) => Err(0x6881),
+            (_, closing) => match self.0.remove(&closing) {
                 Some(_) => Ok(Vec::new()),
                 None => Err(0x6200),
             },
-            (0x80, 20..) => Err(0x6881),
-            _ => Err(0x6A86),
         }
     }
 }
@@ -139,4 +150,12 @@ pub(crate) fn joined(answer: Answer, good: Sw) -> Vec<u8> {
     };
     out.extend(sw.to_be_bytes());
     out
+}
+
+/// An answer against what was asked for.
+pub(crate) fn fit(data: Vec<u8>, le: Option<u8>) -> Answer {
+    match (le, u8::try_from(data.len())) {
+        (Some(le), Ok(len)) if le != 0 && len != 0 && le != len => Err(0x6C00 | u16::from(len)),
+        _ => Ok(data),
+    }
 }

@@ -18,16 +18,17 @@
 //! | order of refusals | length, phase, blocked, counter, way to pay, amount, then the decision |
 //! | PDOL data of another length | `6700` |
 //! | a second GPO without SELECT | `6985` |
-//! | Le | not looked at |
-//! | a payment whose balance was moved by another channel before its last record | `6985`, and it is over |
+//! | an Le that is neither 00 nor a record's length | `6CXX`, said before the debit |
+//! | a GET DATA for what is no tag | `6A88` |
+//! | a transaction that another channel overtook with a newer one | `6985`, and a payment is over |
 //! | GENERATE AC asked for a TC | answers an ARQC: this profile pays by tap only |
 //! | a script before the issuer's answer, after a wrong one | `6985`, `6982` |
 //! | a right MAC on a script that does not hold | the script fails and is not counted |
 //! | APPLICATION UNBLOCK | MAC over the present counter and a request of zeros; costs a counter value |
 
+use crate::Answer;
 use crate::apdu::{Apdu, Channels, Chosen, choose, joined};
 use crate::cipher::{self, Algorithm};
-use crate::{Answer, Sw};
 
 mod issuer;
 mod pay;
@@ -86,6 +87,8 @@ enum Phase {
     Idle,
     Tap(Tap),
     Long(Dialogue),
+    /// Broken off; only a new selection helps.
+    Over,
 }
 
 /// Everything that a loss of power or a selection forgets.
@@ -287,19 +290,18 @@ impl Ecash {
         if !apdu.data.is_empty() {
             return Some(Err(0x6700));
         }
-        let number = whole_tag(apdu)?;
-        let told = number.and_then(|number| {
-            let value = match number {
-                0x9F5D => Some(digits(self.state.balance)),
-                0x9F13 => Some(self.state.remembered.last_online.to_be_bytes().to_vec()),
-                _ => self.element(number),
-            };
-            match value {
-                Some(value) if self.profile.told.contains(&number) => Ok(tlv(number, &value)),
-                _ => Err(0x6A88),
-            }
-        });
-        Some(told)
+        let Some(number) = whole_tag(apdu)? else {
+            return Some(Err(0x6A88));
+        };
+        let value = match number {
+            0x9F5D => Some(digits(self.state.balance)),
+            0x9F13 => Some(self.state.remembered.last_online.to_be_bytes().to_vec()),
+            _ => self.element(number),
+        };
+        Some(match value {
+            Some(value) if self.profile.told.contains(&number) => Ok(tlv(number, &value)),
+            _ => Err(0x6A88),
+        })
     }
 
     fn prove(&self, apdu: &Apdu) -> Answer {
@@ -433,11 +435,11 @@ impl Ecash {
     }
 }
 
-/// The tag in P1 P2: none where the model has no opinion.
-fn whole_tag(apdu: &Apdu) -> Option<Result<u16, Sw>> {
+/// The tag in P1 P2, if it is a whole one of two bytes; nothing where the model has no opinion.
+fn whole_tag(apdu: &Apdu) -> Option<Option<u16>> {
     match (apdu.p1, apdu.p2) {
         (0, _) => None,
-        (p1, p2) if p1 & 0x1F == 0x1F && p2 & 0x80 == 0 => Some(Ok(u16::from_be_bytes([p1, p2]))),
-        _ => Some(Err(0x6A86)),
+        (p1, p2) if p1 & 0x1F == 0x1F && p2 & 0x80 == 0 => Some(Some(u16::from_be_bytes([p1, p2]))),
+        _ => Some(None),
     }
 }

@@ -344,14 +344,6 @@ impl Purse {
     }
 }
 
-/// An answer against what was asked for.
-fn fit(data: Vec<u8>, le: Option<u8>) -> Answer {
-    match (le, u8::try_from(data.len())) {
-        (Some(le), Ok(len)) if le != 0 && len != 0 && le != len => Err(0x6C00 | u16::from(len)),
-        _ => Ok(data),
-    }
-}
-
 fn tlv(tag: &[u8], value: &[u8]) -> Vec<u8> {
     let len = u8::try_from(value.len()).expect("a template of at most 255 bytes");
     let mut out = tag.to_vec();

@@ -36,9 +36,10 @@ impl Dialogue {
 
 impl Ecash {
     /// Counter, request cryptogram and what was said, of a transaction that the issuer was
-    /// asked about.
+    /// asked about, unless another channel began a newer one.
     fn asked(&mut self) -> Option<(u16, Vec<u8>, Elements, &mut Option<bool>)> {
-        match &mut self.session.phase {
+        let now = self.state.atc;
+        let asked = match &mut self.session.phase {
             Phase::Tap(tap) if tap.verdict == Verdict::Online => Some((
                 tap.atc,
                 tap.cryptogram.clone(),
@@ -52,7 +53,8 @@ impl Ecash {
                 &mut long.issuer,
             )),
             _ => None,
-        }
+        };
+        asked.filter(|asked| asked.0 == now)
     }
 
     pub(super) fn generate_ac(&mut self, apdu: &Apdu) -> Answer {
@@ -68,6 +70,9 @@ impl Ecash {
             _ => return Err(0x6985),
         };
         long.said.extend(split(list, &apdu.data).ok_or(0x6700_u16)?);
+        if long.atc != self.state.atc {
+            return Err(0x6985);
+        }
         let is_first = long.cryptograms == 0;
         let (kind, results) = if is_first {
             let kind = if apdu.p1 == 0 { 0x00 } else { 0x80 };
@@ -191,9 +196,8 @@ impl Ecash {
     }
 
     pub(super) fn put_data(&mut self, apdu: &Apdu) -> Option<Answer> {
-        let number = match whole_tag(apdu)? {
-            Ok(number) => number,
-            Err(sw) => return Some(Err(sw)),
+        let Some(number) = whole_tag(apdu)? else {
+            return Some(Err(0x6A86));
         };
         if apdu.data.len() < 5 {
             return Some(Err(0x6700));

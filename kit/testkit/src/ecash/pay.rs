@@ -3,7 +3,7 @@
 use super::issuer::Dialogue;
 use super::profile::{Elements, LOAD_LOG, LOG, LOG_LEN};
 use super::{Ecash, Phase, amount, digits, fill, split, tlv};
-use crate::apdu::Apdu;
+use crate::apdu::{Apdu, fit};
 use crate::{Answer, Sw};
 
 /// What a cryptogram says.
@@ -17,7 +17,6 @@ pub(super) enum Verdict {
 /// A payment that waits for its last record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pending {
-    before: u64,
     after: u64,
 }
 
@@ -37,15 +36,9 @@ pub(super) struct Tap {
 
 impl Ecash {
     pub(super) fn options(&mut self, apdu: &Apdu) -> Answer {
-        let [tag, len, said @ ..] = &apdu.data[..] else {
-            return Err(0x6700);
-        };
-        if *tag != 0x83 {
-            return Err(0x6A80);
-        }
-        let said = match (len, said) {
-            (0..=0x7F, said) if usize::from(*len) == said.len() => said,
-            _ => return Err(0x6700),
+        let said = match &apdu.data[..] {
+            [0x83, len @ 0..=0x7F, said @ ..] if usize::from(*len) == said.len() => said,
+            _ => return Err(0x6A80),
         };
         let said = split(&self.profile.pdol, said).ok_or(0x6700_u16)?;
         if self.session.phase != Phase::Idle || self.state.is_blocked {
@@ -129,7 +122,8 @@ impl Ecash {
         body.extend(tlv(0x9F6C, &wishes));
         body.extend(tlv(0x9F5D, &digits(after)));
         if is_signed {
-            body.extend(self.seen_signature());
+            let signature = self.seen_signature(body.len());
+            body.extend(signature);
         }
         let is_dynamic = is_signed && self.has_place_for_authentication();
         self.session.phase = Phase::Tap(Tap {
@@ -138,22 +132,26 @@ impl Ecash {
             cryptogram,
             said,
             issuer: None,
-            pending: (verdict == Verdict::Approved).then_some(Pending {
-                before: self.state.balance,
-                after,
-            }),
+            pending: (verdict == Verdict::Approved).then_some(Pending { after }),
             dynamic: is_dynamic.then_some((wishes, None)),
         });
         Ok(tlv(0x77, &body))
     }
 
-    /// The object 9F4B at the end of the card's answer.
-    fn seen_signature(&self) -> Vec<u8> {
+    /// The object 9F4B at the end of the card's answer, behind so many bytes of others.
+    fn seen_signature(&self, before: usize) -> Vec<u8> {
+        let header = if self.seen.get(1) == Some(&0x81) {
+            3
+        } else {
+            2
+        };
         let end = self.seen.len().saturating_sub(2);
-        let start = self.seen[..end]
-            .windows(3)
-            .position(|window| window[..2] == [0x9F, 0x4B] && window[2] >= 0x40);
-        start.map_or_else(Vec::new, |start| self.seen[start..end].to_vec())
+        let object = self.seen.get(header + before..end).unwrap_or_default();
+        if object.starts_with(&[0x9F, 0x4B]) {
+            object.to_vec()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Whether a record of the AFL has a 9F69 of eight bytes that begins with 01.
@@ -172,16 +170,20 @@ impl Ecash {
 
     pub(super) fn read_record(&mut self, apdu: &Apdu) -> Answer {
         let (number, sfi) = (apdu.p1, apdu.p2 >> 3);
-        if apdu.p2 & 7 != 4 || number == 0 || !(1..=30).contains(&sfi) {
+        if apdu.p2 & 7 != 4 {
             return Err(0x6A86);
         }
         if !apdu.data.is_empty() {
             return Err(0x6700);
         }
-        let index = usize::from(number) - 1;
+        let in_log = |log: &[Vec<u8>]| {
+            let index = usize::from(number).checked_sub(1);
+            let record = index.and_then(|index| log.get(index)).ok_or(0x6A83_u16)?;
+            fit(record.clone(), apdu.le)
+        };
         let record = match sfi {
-            LOG => return self.state.log.get(index).cloned().ok_or(0x6A83),
-            LOAD_LOG => return self.state.load_log.get(index).cloned().ok_or(0x6A83),
+            LOG => return in_log(&self.state.log),
+            LOAD_LOG => return in_log(&self.state.load_log),
             // The trips of composite payments are cyclic, and a new card has none.
             0x1E if self.profile.extensions.contains(&sfi) => return Err(0x6A83),
             _ if self.profile.extensions.contains(&sfi) => return Err(0x6981),
@@ -189,8 +191,10 @@ impl Ecash {
         };
         let has_file = self.profile.records.keys().any(|(file, _)| *file == sfi);
         let record = record.ok_or(if has_file { 0x6A83_u16 } else { 0x6A82 })?;
+        // A wrong Le is said before the debit: nobody has the record yet.
+        let record = fit(self.personal(record), apdu.le)?;
         self.complete(sfi, number)?;
-        Ok(self.personal(record))
+        Ok(record)
     }
 
     /// The debit, when this is the last record.
@@ -205,7 +209,9 @@ impl Ecash {
         let Some(pending) = tap.pending.take_if(|_| is_last) else {
             return Ok(());
         };
-        if (pending.before, tap.atc) != (self.state.balance, self.state.atc) {
+        if tap.atc != self.state.atc {
+            // Another channel began a transaction since: these sums are of the past.
+            self.session.phase = Phase::Over;
             return Err(0x6985);
         }
         let mut kept = tap.said.clone();

@@ -1,7 +1,7 @@
 //! PIN, authentication and maintenance of the naive purse.
 
-use super::{Life, Purse, fit};
-use crate::apdu::Apdu;
+use super::{Life, Purse};
+use crate::apdu::{Apdu, fit};
 use crate::cipher::{self, Algorithm};
 use crate::{Answer, Sw};
 

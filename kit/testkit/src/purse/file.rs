@@ -1,8 +1,8 @@
 //! Reading and writing files of the naive purse.
 
+use super::Purse;
 use super::profile::File;
-use super::{Purse, fit};
-use crate::apdu::Apdu;
+use crate::apdu::{Apdu, fit};
 use crate::{Answer, Sw};
 
 /// Which record a command means.

@@ -3,8 +3,8 @@
 use super::care::FAILURES_MAX;
 use super::file::push_cyclic;
 use super::profile::File;
-use super::{Cached, Life, Proof, Purse, Started, fit};
-use crate::apdu::Apdu;
+use super::{Cached, Life, Proof, Purse, Started};
+use crate::apdu::{Apdu, fit};
 use crate::{Answer, Sw};
 
 /// How many records one composite purchase may write.

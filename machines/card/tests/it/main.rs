@@ -6,6 +6,7 @@ mod ecash;
 mod identity;
 mod live;
 mod manager;
+mod model_ecash;
 mod model_purse;
 mod model_sweep;
 mod ppse;

@@ -7,6 +7,7 @@
 use tongtu_apdu::select::{Aid, E_PURSE, PPSE, Select};
 use tongtu_apdu::{CardCommand, StatusRow, StatusWord};
 use tongtu_card::factory::{Blueprint, Module};
+use tongtu_globalplatform::command::ManageChannel;
 use tongtu_purse::command::COMMANDS;
 use tongtu_purse::profile::Profile;
 use tongtu_testkit::tear::Chip;
@@ -104,12 +105,7 @@ fn everything() -> Chip {
 fn of_the_card(ins: u8) -> Vec<StatusWord> {
     let mut out = match ins {
         Select::INS => Select::STATUS.iter().map(|row| row.sw).collect(),
-        0x70 => vec![
-            StatusWord::OK,
-            StatusWord::WRONG_P1P2,
-            StatusWord::WRONG_LENGTH,
-            StatusWord::CHANNEL_CLOSED,
-        ],
+        ManageChannel::INS => ManageChannel::STATUS.iter().map(|row| row.sw).collect(),
         0xC0 => vec![StatusWord::CONDITIONS],
         _ => vec![StatusWord::INS_NOT_SUPPORTED],
     };
