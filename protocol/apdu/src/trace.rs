@@ -141,6 +141,7 @@ pub fn parse(text: &str) -> Trace {
     let mut goes_on = false;
     for (index, text) in text.lines().enumerate() {
         let number = index + 1;
+        let text = &*line::without_colours(text);
         if let Some(open) = &mut dump {
             if open.take(text) {
                 if open.is_whole() {

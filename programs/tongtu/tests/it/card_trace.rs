@@ -1,7 +1,11 @@
 //! `tongtu card trace explain`.
 
 use std::path::Path;
+use std::time::Duration;
 
+use tongtu_foreign::{CardService, run_within, tool};
+
+use crate::card_foreign::Card;
 use crate::run::{folder, tongtu, tongtu_in};
 
 /// A dialogue in the style of opensc-tool; the card's serial is altered.
@@ -105,4 +109,75 @@ fn a_file_without_a_dialogue_is_wrong_use() {
         ran.err
     );
     assert_eq!(tongtu(&["card", "trace", "explain", "missing.log"]).code, 2);
+}
+
+#[test]
+fn what_foreign_tools_write_is_found_whole() {
+    const LIMIT: Duration = Duration::from_secs(60);
+    const PURSE: &str = "00A4040008A000000632010105";
+    const BALANCE: &str = "805C030204";
+    let (Some(opensc), Some(scriptor)) = (tool("opensc-tool"), tool("scriptor")) else {
+        return;
+    };
+    let Some(card) = Card::fresh(&[]) else { return };
+    let ask = |debug: bool| {
+        let mut command = card.service.command(&opensc);
+        command.args([
+            "-r",
+            "0",
+            "-c",
+            "default",
+            "-s",
+            PURSE,
+            "-s",
+            BALANCE,
+            "-s",
+            "00B2010C00",
+        ]);
+        if debug {
+            command.env("OPENSC_DEBUG", "9");
+        }
+        run_within(LIMIT, &mut command, b"")
+    };
+    let script = format!("reset\n{PURSE}\n{BALANCE}\n00B2010C00\nexit\n");
+    let scripted = card.service.run(
+        &scriptor,
+        ["-r", CardService::READER],
+        script.as_bytes(),
+        LIMIT,
+    );
+    for (name, log) in [
+        ("opensc-tool", ask(false).good()),
+        ("OpenSC's log", ask(true).err),
+        ("scriptor", scripted.good()),
+    ] {
+        let args = ["--json", "card", "trace", "explain", "-"];
+        let ran = tongtu_in(Path::new("."), &args, log.as_bytes(), &[]);
+        assert_eq!(ran.code, 0, "{name}: {}\n{log}", ran.err);
+        let answer = ran.json();
+        let entries = answer["entries"].as_array().unwrap();
+        let ours = entries.iter().filter(|entry| {
+            let command = entry["command"].as_str().unwrap_or_default();
+            [PURSE, BALANCE, "00B2010C00"]
+                .iter()
+                .any(|sent| command.eq_ignore_ascii_case(sent))
+        });
+        let told: Vec<_> = ours
+            .map(|entry| {
+                let status = entry["status"].as_str().unwrap();
+                let whole = entry["answer_bytes"].as_str().unwrap().len();
+                (entry["application"].as_str().unwrap(), status, whole)
+            })
+            .collect();
+        // The whole FCI of 51 bytes came through, the balance of 4, and a status word alone.
+        assert_eq!(
+            told,
+            [
+                ("purse", "9000", 106),
+                ("purse", "9000", 12),
+                ("purse", "6A82", 4)
+            ],
+            "{name}: {log}"
+        );
+    }
 }

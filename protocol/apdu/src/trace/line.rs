@@ -1,5 +1,7 @@
 //! One line that carries bytes: marks of direction, or nothing but hex.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Direction;
@@ -45,6 +47,22 @@ const WORDS: &[(&str, Direction)] = &[
     ("响应", Direction::Answer),
     ("返回", Direction::Answer),
 ];
+
+/// The line as a tool writes it where there are no colours (ECMA-48 CSI sequences).
+pub(super) fn without_colours(text: &str) -> Cow<'_, str> {
+    const ESCAPE: &str = "\u{1b}[";
+    if !text.contains(ESCAPE) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(ESCAPE);
+    let mut plain = String::from(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(|c: char| ('@'..='~').contains(&c));
+        let after = end.and_then(|end| part.get(end + 1..));
+        plain.push_str(after.unwrap_or_default());
+    }
+    Cow::Owned(plain)
+}
 
 /// The name of a PC/SC function that stands alone on its line, as pcsc-spy writes it.
 pub(super) fn function(text: &str) -> Option<&str> {

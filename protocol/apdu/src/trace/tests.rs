@@ -254,6 +254,15 @@ fn plain_hex_alternates_unless_a_line_cannot_be_an_answer() {
 }
 
 #[test]
+fn colours_are_passed_over() {
+    let log = "\u{1b}[34mSCardTransmit\u{1b}[0m\n\u{1b}[32m i bSendBuffer\u{1b}[0m\n\
+               \u{1b}[32m i  0000 80 5C 03 02 04                                  .\\...\u{1b}[0m\n\
+               \u{1b}[35m o bRecvBuffer\u{1b}[0m\n\u{1b}[35m o  0000 6A 86     j.\u{1b}[0m\n";
+    check(log, &["2: 805c030204 -> 4: 6a86"]);
+    check("\u{1b}[", &[]);
+}
+
+#[test]
 fn prose_is_no_dialogue() {
     let prose =
         "The card was added at 12:30.\nA dead cafe, 2024-01-01.\n<html><b>ff</b>\n\n# 9000\n";
