@@ -12,6 +12,8 @@ use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, ISSUER_DOMAIN, PPSE};
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{Command, Explanation, Line, Response, StatusWord};
 use tongtu_codec::hex_encode;
+use tongtu_identity::IDENTITY;
+use tongtu_nfc_code::NFC_CODE;
 
 use crate::exit::Failure;
 use crate::lang::{Both, Lang, both};
@@ -31,6 +33,10 @@ pub(crate) enum Application {
     Ecash,
     /// A security domain.
     Domain,
+    /// The identity application.
+    Identity,
+    /// The NFC ride code, under our own AID.
+    RideCode,
 }
 
 impl Application {
@@ -41,6 +47,8 @@ impl Application {
             Self::Purse => both("e-purse", "电子钱包"),
             Self::Ecash => both("e-cash", "电子现金"),
             Self::Domain => both("security domain", "安全域"),
+            Self::Identity => both("identity application", "身份认证应用"),
+            Self::RideCode => both("NFC ride code", "NFC 二维码应用"),
         }
     }
 
@@ -64,6 +72,10 @@ impl Application {
             Self::Purse
         } else if begins(E_CASH) {
             Self::Ecash
+        } else if begins(IDENTITY) {
+            Self::Identity
+        } else if begins(NFC_CODE) {
+            Self::RideCode
         } else if aid.is_empty() || named.starts_with(&ISSUER_DOMAIN.as_bytes()[..5]) {
             Self::Domain
         } else {
@@ -194,6 +206,10 @@ fn explained(
         Application::Ecash => tongtu_ecash::explain(command, response),
         Application::Domain | Application::Unknown => {
             tongtu_globalplatform::explain(command, response)
+        }
+        Application::Identity => tongtu_identity::explain(command, response),
+        Application::RideCode => {
+            tongtu_nfc_code::explain(&tongtu_nfc_code::Profile::default(), command, response)
         }
         Application::Purse | Application::Directory => {
             tongtu_purse::explain::explain(command, response)

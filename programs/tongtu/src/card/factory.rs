@@ -1,11 +1,14 @@
 //! What a virtual test card is made with: profiles by name.
 
 use clap::ValueEnum;
-use tongtu_apdu::select::{E_CASH, PPSE};
+use tongtu_apdu::select::{Aid, E_CASH, PPSE};
 use tongtu_card::factory::{Blueprint, Channel, Group, Issuer, Module, Preinstalled};
 use tongtu_crypto::{Algorithm, Entropy};
 use tongtu_ecash::test_card;
+use tongtu_identity::IDENTITY;
+use tongtu_nfc_code::{NFC_CODE, group};
 use tongtu_purse::profile::{self, KeyIndex};
+use tongtu_types::{InstitutionCode, MediumId, MediumKind};
 
 /// The test cards that can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,7 +53,8 @@ impl Profile {
     }
 }
 
-/// What the factory does for a card of this profile: a directory, an e-cash and a purse.
+/// What the factory does for a card of this profile: a directory, an e-cash, a purse, and the
+/// identity and NFC ride code applications, which the directory does not list.
 ///
 /// Randomness blinds the signatures of the e-cash's certificates.
 pub(crate) fn blueprint(profile: Profile, entropy: &mut dyn Entropy) -> Blueprint {
@@ -58,10 +62,36 @@ pub(crate) fn blueprint(profile: Profile, entropy: &mut dyn Entropy) -> Blueprin
     blueprint
         .applications
         .push(cash(profile.algorithm(), entropy));
+    let purse = Preinstalled::purse(&profile.purse());
+    let identity = unlisted(Module::Identity, IDENTITY);
+    let mut ride_code = unlisted(Module::RideCode, NFC_CODE);
+    for (id, key) in [(group::UPDATE_KEY, 0xC0), (group::RESULT_KEY, 0xE0)] {
+        ride_code.groups.push(Group {
+            id,
+            value: group::key(profile.algorithm(), &[key; 16]),
+        });
+    }
+    blueprint.applications.extend([purse, identity, ride_code]);
+    // The payment account medium id (支付账户介质识别码), a data object of the issuer domain.
+    let issuer = InstitutionCode::parse("01011000").expect("eight digits");
+    let medium = MediumId::compose(MediumKind::CARD, issuer, 26, 1).expect("a small number");
+    blueprint.issuer_groups.push(Group {
+        id: 0xDF20,
+        value: medium.to_packed().to_vec().into(),
+    });
     blueprint
-        .applications
-        .push(Preinstalled::purse(&profile.purse()));
-    blueprint
+}
+
+/// An application that is found by name only.
+const fn unlisted(module: Module, aid: Aid) -> Preinstalled {
+    Preinstalled {
+        module,
+        aid,
+        label: Vec::new(),
+        priority: 0,
+        parameters: Vec::new(),
+        groups: Vec::new(),
+    }
 }
 
 /// The e-cash of the conformance cases, with 100.00 on it.
@@ -84,14 +114,6 @@ fn cash(algorithm: Algorithm, entropy: &mut dyn Entropy) -> Preinstalled {
 
 /// The same without applications but the directory.
 pub(crate) fn blank(profile: Profile) -> Blueprint {
-    let directory = Preinstalled {
-        module: Module::Ppse,
-        aid: PPSE,
-        label: Vec::new(),
-        priority: 0,
-        parameters: Vec::new(),
-        groups: Vec::new(),
-    };
     let channel = match profile {
         Profile::Default | Profile::Dual => Channel::Scp03,
         Profile::Sm4 => Channel::Sm4,
@@ -99,7 +121,7 @@ pub(crate) fn blank(profile: Profile) -> Blueprint {
     };
     Blueprint {
         issuer: Issuer::for_tests(channel),
-        applications: vec![directory],
+        applications: vec![unlisted(Module::Ppse, PPSE)],
         ..Blueprint::default()
     }
 }

@@ -231,3 +231,39 @@ fn a_card_of_another_scheme_is_refused_with_a_way_to_look() {
         ran.err
     );
 }
+
+#[cfg(feature = "pcsc")]
+#[test]
+fn a_card_in_a_reader_is_read_personalised_and_paid_with_like_one_in_a_file() {
+    let Some(card) = crate::card_foreign::Card::fresh(&["--profile", "scp02"]) else {
+        return;
+    };
+    let program = env!("CARGO_BIN_EXE_tongtu");
+    let limit = std::time::Duration::from_secs(60);
+    for (args, expected) in [
+        (
+            &["card", "load", "--amount", "20"][..],
+            "balance 0.00 → 20.00",
+        ),
+        (
+            &["card", "pay", "--amount", "2", "--lose-answer"],
+            "recovered by proof",
+        ),
+        (&["card", "read"], "18.00"),
+        (
+            &[
+                "card",
+                "perso",
+                "--replace",
+                "--number",
+                "3104899999900000025",
+            ],
+            "TEST card 310489****0025 is personalised",
+        ),
+        (&["card", "read"], "310489****0025"),
+    ] {
+        let ran = card.service.run(program, args, b"", limit);
+        assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(expected), "{args:?}: {}", ran.out);
+    }
+}

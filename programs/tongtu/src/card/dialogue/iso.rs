@@ -1,7 +1,7 @@
 //! Commands as ISO/IEC 7816-4 and GlobalPlatform name them, for what no application of ours knows.
 
 use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, ISSUER_DOMAIN, PPSE};
-use tongtu_apdu::tlv::{self, Object};
+use tongtu_apdu::tlv::{self, Object, Tag};
 use tongtu_apdu::{Command, Explanation, Line, Response};
 
 use super::tags;
@@ -44,6 +44,20 @@ const INSTRUCTIONS: &[(u8, &str, &str)] = &[
     (0xF2, "GET STATUS", "取状态"),
 ];
 
+/// Instructions of a terminal's key module, of class 80; seen in public implementations.
+const PSAM: &[(u8, &str, &str)] = &[
+    (
+        0x70,
+        "INIT SAM FOR PURCHASE (makes MAC1)",
+        "PSAM 消费初始化（计算 MAC1）",
+    ),
+    (
+        0x72,
+        "CREDIT SAM FOR PURCHASE (checks MAC2)",
+        "PSAM 消费确认（校验 MAC2）",
+    ),
+];
+
 /// Names of applications, the longest that fits first.
 const NAMES: &[(Aid, &str, &str)] = &[
     (
@@ -73,7 +87,10 @@ const NAMES: &[(Aid, &str, &str)] = &[
 
 /// Explains a command that is an APDU.
 pub(super) fn explain(command: &Command, response: Option<&Response>) -> Explanation {
-    let named = INSTRUCTIONS.iter().find(|(ins, ..)| *ins == command.ins);
+    let of_psam = PSAM
+        .iter()
+        .find(|(ins, ..)| command.cla == 0x80 && *ins == command.ins);
+    let named = of_psam.or_else(|| INSTRUCTIONS.iter().find(|(ins, ..)| *ins == command.ins));
     let mut explanation = match named {
         Some((_, en, zh)) => Explanation::titled(*en, *zh),
         None => Explanation::titled(
@@ -142,7 +159,7 @@ pub(super) fn answer(data: &[u8]) -> Vec<Line> {
         return Vec::new();
     }
     let whole = tlv::read(data).ok().filter(|(object, rest)| {
-        let known = tags::name(object.tag.value()).is_some();
+        let known = tags::name(object.tag).is_some();
         known && rest.iter().all(|byte| *byte == 0)
     });
     match whole {
@@ -156,13 +173,15 @@ pub(super) fn answer(data: &[u8]) -> Vec<Line> {
 }
 
 fn tree(object: Object<'_>, depth: usize, lines: &mut Vec<Line>) {
-    let (en, zh) = tags::name(object.tag.value()).unwrap_or(("object", "数据对象"));
+    let (en, zh) = tags::name(object.tag).unwrap_or(("object", "数据对象"));
     let title = |name: &str| format!("{} {name}", object.tag);
     let inside = inside(object);
     let bytes = if inside.is_empty() { object.value } else { &[] };
     let value = match object.tag.value() {
         0x84 | 0x4F => name_of(object.value).map_or_else(|| text_of(object.value), known_name),
-        _ if inside.is_empty() => text_of(object.value),
+        _ if inside.is_empty() => {
+            tags::value(object.tag, object.value).unwrap_or_else(|| text_of(object.value))
+        }
         _ => String::new(),
     };
     lines.push(Line::new(title(en), title(zh), bytes, value).deeper(depth));
@@ -201,11 +220,18 @@ fn name_of(aid: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 fn tag_line(tag: &[u8]) -> Line {
-    let number = tag
-        .iter()
-        .fold(0, |number, byte| number << 8 | u32::from(*byte));
-    let value = tags::name(number).map_or_else(String::new, known_name);
-    Line::new("tag", "标签", tag, value)
+    // One byte of a tag stands in P2 alone.
+    let written = match tag {
+        [0, low] => std::slice::from_ref(low),
+        _ => tag,
+    };
+    let name = Tag::read(written).ok().and_then(|(tag, _)| tags::name(tag));
+    Line::new(
+        "tag",
+        "标签",
+        tag,
+        name.map_or_else(String::new, known_name),
+    )
 }
 
 fn data_line(command: &Command) -> Option<Line> {

@@ -1,112 +1,40 @@
-//! Names of BER-TLV tags that cards of the field answer with.
+//! Names and values of BER-TLV objects that cards of the field answer with.
+//!
+//! Here: what the dictionary of the e-cash does not have.
+
+use tongtu_apdu::tlv::Tag;
+use tongtu_ecash::element::element;
 
 /// A tag's name in both languages.
-pub(super) fn name(tag: u32) -> Option<(&'static str, &'static str)> {
-    let row = NAMES.iter().find(|(number, ..)| *number == tag);
-    row.map(|(_, en, zh)| (*en, *zh))
+pub(super) fn name(tag: Tag) -> Option<(&'static str, &'static str)> {
+    let own = NAMES.iter().find(|(number, ..)| *number == tag.value());
+    let own = own.map(|(_, en, zh)| (*en, *zh));
+    own.or_else(|| element(tag).map(|element| (element.en, element.zh)))
 }
 
-/// By tag. Source: ISO/IEC 7816-4, GP 2.3.1, JR/T 0025; `DF61`, `DF4D`, `DF11` seen in public
-/// implementations.
+/// A value in words; nothing where the bytes say it all.
+pub(super) fn value(tag: Tag, value: &[u8]) -> Option<String> {
+    Some(element(tag)?.show(value)).filter(|shown| !shown.is_empty())
+}
+
+/// By tag. Source: ISO/IEC 7816-4, GP 2.3.1.
 const NAMES: &[(u32, &str, &str)] = &[
+    (0x06, "object identifier", "对象标识符"),
     (0x42, "issuer identification number", "发卡方标识号"),
     (0x45, "card image number", "卡映像号"),
-    (0x4F, "application identifier", "应用标识符"),
-    (0x50, "application label", "应用标签"),
-    (0x57, "track 2 equivalent data", "二磁道等效数据"),
-    (0x5A, "card number", "主账号"),
+    (0x60, "card management type and version", "卡管理类型与版本"),
     (0x61, "directory entry", "目录入口"),
-    (0x64, "object identifier", "对象标识"),
+    (0x63, "card identification scheme", "卡识别方案"),
+    (0x64, "secure channel protocol", "安全通道协议"),
     (0x66, "card data", "卡数据"),
-    (0x6F, "file control information (FCI)", "文件控制信息 (FCI)"),
-    (0x70, "record", "记录"),
-    (0x72, "issuer script", "发卡方脚本"),
     (0x73, "card recognition data", "卡识别数据"),
-    (0x77, "answer", "应答数据"),
-    (0x80, "answer without tags", "应答数据（无标签）"),
-    (0x82, "application interchange profile", "应用交互特征"),
-    (0x84, "name of the selected application", "已选应用名称"),
-    (0x87, "priority", "应用优先级"),
     (0x88, "short file identifier", "短文件标识"),
-    (0x8C, "CDOL1", "CDOL1"),
-    (0x8D, "CDOL2", "CDOL2"),
-    (0x8E, "cardholder verification list", "持卡人验证方法列表"),
-    (0x8F, "CA public key index", "CA 公钥索引"),
-    (0x90, "issuer public key certificate", "发卡方公钥证书"),
-    (0x92, "issuer public key remainder", "发卡方公钥余项"),
-    (0x93, "signed static data", "签名的静态应用数据"),
-    (0x94, "application file locator", "应用文件定位器"),
-    (0xA5, "proprietary FCI", "FCI 专用数据"),
     (0xE3, "registry entry", "注册表项"),
-    (0x5F20, "cardholder name", "持卡人姓名"),
-    (0x5F24, "application expiry", "应用失效日期"),
-    (0x5F25, "application start", "应用生效日期"),
-    (0x5F28, "issuer country", "发卡方国家代码"),
-    (0x5F2D, "languages", "首选语言"),
-    (0x5F34, "card sequence number", "主账号序列号"),
-    (0x9F07, "application usage control", "应用用途控制"),
-    (0x9F08, "application version", "应用版本号"),
     (
         0x9F0C,
         "issuer's own data: public basic data (0x15)",
         "发卡方自定义数据：公共应用基本信息 (0x15)",
     ),
-    (
-        0x9F0D,
-        "issuer action code, default",
-        "发卡方行为代码（缺省）",
-    ),
-    (
-        0x9F0E,
-        "issuer action code, denial",
-        "发卡方行为代码（拒绝）",
-    ),
-    (
-        0x9F0F,
-        "issuer action code, online",
-        "发卡方行为代码（联机）",
-    ),
-    (0x9F10, "issuer application data", "发卡方应用数据"),
-    (0x9F11, "issuer code table", "发卡方代码表索引"),
-    (0x9F12, "preferred name", "应用首选名称"),
-    (0x9F13, "last online counter", "上次联机 ATC"),
-    (0x9F26, "application cryptogram", "应用密文"),
-    (0x9F27, "cryptogram information", "密文信息数据"),
-    (0x9F32, "issuer public key exponent", "发卡方公钥指数"),
-    (0x9F36, "application transaction counter", "应用交易计数器"),
-    (0x9F38, "PDOL", "PDOL"),
-    (0x9F46, "card public key certificate", "IC 卡公钥证书"),
-    (0x9F47, "card public key exponent", "IC 卡公钥指数"),
-    (0x9F48, "card public key remainder", "IC 卡公钥余项"),
-    (0x9F4A, "static data tag list", "静态数据认证标签列表"),
-    (0x9F4B, "signed dynamic data", "签名的动态应用数据"),
-    (0x9F4D, "transaction log entry", "交易日志入口"),
-    (0x9F51, "application currency", "应用货币代码"),
-    (0x9F52, "application default action", "应用缺省行为"),
-    (0x9F5D, "available offline amount", "可用脱机消费金额"),
-    (0x9F66, "terminal transaction qualifiers", "终端交易属性"),
-    (0x9F68, "card additional processes", "卡附加处理"),
-    (0x9F69, "card authentication related data", "卡认证相关数据"),
-    (0x9F6B, "card CVM limit", "卡 CVM 限额"),
-    (0x9F6C, "card transaction qualifiers", "卡交易属性"),
-    (0x9F6D, "e-cash reset threshold", "电子现金重置阈值"),
-    (
-        0x9F74,
-        "e-cash issuer authorisation code",
-        "电子现金发卡方授权码",
-    ),
-    (0x9F77, "e-cash balance limit", "电子现金余额上限"),
-    (
-        0x9F78,
-        "e-cash single transaction limit",
-        "电子现金单笔交易限额",
-    ),
-    (0x9F79, "e-cash balance", "电子现金余额"),
+    (0x9F65, "longest command data field", "命令数据域最大长度"),
     (0x9F7F, "card production life cycle data", "卡生产周期数据"),
-    (0xBF0C, "issuer discretionary data", "发卡方自定义数据"),
-    (0xDF11, "T-Union data", "交通联合数据"),
-    (0xDF4D, "load log entry", "圈存日志入口"),
-    (0xDF61, "segmented fare support", "分段扣费标识"),
-    (0xDF62, "offset limit", "抵扣限额"),
-    (0xDF63, "offset used", "已用抵扣额"),
 ];
