@@ -16,6 +16,7 @@ mod replay;
 mod script;
 pub(crate) mod serve;
 mod snapshot;
+mod tap;
 pub(crate) mod trace;
 mod transaction;
 mod virtual_card;

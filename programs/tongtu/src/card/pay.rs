@@ -15,6 +15,7 @@ use tongtu_types::{Fen, Timestamp};
 
 use super::load::purse_amount;
 use super::place::Place;
+use super::tap;
 use super::transaction::{self, Desk, Moved};
 use crate::exit::{Exit, Failure};
 use crate::lang::{Row, both};
@@ -29,6 +30,10 @@ pub(crate) const HELP: &[Row] = &[
     ("card pay/amount", "金额（元）；进站为零，不必给出"),
     ("card pay/entry", "复合消费：进站或上车"),
     ("card pay/exit", "复合消费：出站或下车"),
+    (
+        "card pay/cash",
+        "用电子现金而非电子钱包：一次挥卡，并验证其签名",
+    ),
     ("card pay/bus", "乘公交而非轨道"),
     ("card pay/line", "线路，一字节十六进制"),
     ("card pay/station", "站点，两字节十六进制"),
@@ -55,6 +60,7 @@ pub(crate) const HELP: &[Row] = &[
   tongtu card pay --state test.card --entry --station 0101
   tongtu card pay --state test.card --exit --station 0107 --amount 4
   tongtu card pay --amount 2 --lose-answer          应答丢失后凭交易认证恢复
+  tongtu card pay --state test.card --cash --amount 3
 
 MAC1 由测试密钥生成，TAC 与 MAC2 用测试密钥核对。进站、出站写入 0x1A 与 0x1E 的记录，
 与扣款同时生效。",
@@ -67,6 +73,7 @@ MAC1 由测试密钥生成，TAC 与 MAC2 用测试密钥核对。进站、出�
   tongtu card pay --state test.card --entry --station 0101
   tongtu card pay --state test.card --exit --station 0107 --amount 4
   tongtu card pay --amount 2 --lose-answer          the answer is lost, and recovered by proof
+  tongtu card pay --state test.card --cash --amount 3
 
 MAC1 is made and TAC and MAC2 are checked with the test keys. Entry and exit write their records of
 files 0x1A and 0x1E, which take effect together with the debit.")]
@@ -80,6 +87,9 @@ pub(crate) struct Args {
     /// Composite purchase: going out, or alighting
     #[arg(long)]
     exit: bool,
+    /// With the e-cash instead of the purse: one tap, its signatures verified
+    #[arg(long, conflicts_with_all = ["entry", "exit", "bus", "lose_answer"])]
+    cash: bool,
     /// By bus, not by rail
     #[arg(long)]
     bus: bool,
@@ -123,6 +133,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let now = clock::now_or(args.now);
     let at = DateTime::of(now);
     let fare = args.amount.unwrap_or(Fen::new(0));
+    if args.cash {
+        tap::pay(Desk::new(args.place.open()?, report), fare, now)?;
+        return Ok(Exit::Done);
+    }
     let amount = purse_amount(fare)?;
     let terminal_sequence = args
         .terminal_sequence

@@ -123,14 +123,10 @@ impl<'a> Desk<'a> {
                 "卡中是其他密钥：`tongtu card perso` 可装入测试密钥",
             )));
         }
-        if !self.report.json() {
-            let line = match self.report.lang() {
-                Lang::En => format!("      {name} {code} verified"),
-                Lang::Zh => format!("      {name} {code} 验证通过"),
-            };
-            self.report.toned(Tone::Good, &line)?;
-        }
-        Ok(())
+        self.good(&both(
+            format!("{name} {code} verified"),
+            format!("{name} {code} 验证通过"),
+        ))
     }
 
     fn exchange(&mut self, command: &Command) -> Result<Response, ReaderError> {
@@ -262,37 +258,42 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// Says the receipt and ends.
+    /// Says that something is as it should be.
+    pub(crate) fn good(&mut self, what: &Both) -> Result<(), Failure> {
+        if self.report.json() {
+            return Ok(());
+        }
+        let line = format!("      {}", what.of(self.report.lang()));
+        self.report.toned(Tone::Good, &line)
+    }
+
+    /// Says a purse's receipt and ends.
     pub(crate) fn finish(self, receipt: &Receipt) -> Result<(), Failure> {
+        let Receipt { sequence, tac, .. } = receipt;
+        let amount = Fen::new(receipt.amount_fen);
+        let before = Fen::new(receipt.balance_before_fen);
+        let after = receipt.balance_after_fen.map(Fen::new);
+        let after = after.map_or_else(|| String::from("?"), |after| after.to_string());
+        let (en, zh) = if receipt.recovered {
+            (", recovered by proof", "，凭交易认证恢复")
+        } else {
+            ("", "")
+        };
+        let line = both(
+            format!("transaction {sequence}: {amount}, balance {before} → {after}, TAC {tac}{en}"),
+            format!("交易 {sequence}：{amount}，余额 {before} → {after}，TAC {tac}{zh}"),
+        );
+        self.end(&line, receipt)
+    }
+
+    /// Says the last line, or hands everything to a program.
+    pub(crate) fn end(self, line: &Both, receipt: &impl Serialize) -> Result<(), Failure> {
         if self.report.json() {
             return self
                 .report
                 .value(&serde_json::json!({ "steps": self.steps, "receipt": receipt }));
         }
-        let Receipt { sequence, .. } = receipt;
-        let amount = Fen::new(receipt.amount_fen);
-        let before = Fen::new(receipt.balance_before_fen);
-        let after = receipt.balance_after_fen.map(Fen::new);
-        let after = after.map_or_else(|| String::from("?"), |after| after.to_string());
-        let tac = &receipt.tac;
-        let line = match self.report.lang() {
-            Lang::En => format!(
-                "transaction {sequence}: {amount}, balance {before} → {after}, TAC {tac}{}",
-                if receipt.recovered {
-                    ", recovered by proof"
-                } else {
-                    ""
-                }
-            ),
-            Lang::Zh => format!(
-                "交易 {sequence}：{amount}，余额 {before} → {after}，TAC {tac}{}",
-                if receipt.recovered {
-                    "，凭交易认证恢复"
-                } else {
-                    ""
-                }
-            ),
-        };
+        let line = line.of(self.report.lang()).to_owned();
         self.report.toned(Tone::Good, &line)
     }
 

@@ -63,6 +63,39 @@ fn money_goes_on_and_off_with_every_code_checked() {
 }
 
 #[test]
+fn a_tap_of_the_e_cash_pays_and_verifies_under_both_kinds_of_signature() {
+    for (profile, signature) in [("default", "RSA"), ("sm4", "SM2")] {
+        let folder = loaded(&format!("card-cash-{profile}"), profile);
+        let pay = |amount| {
+            tongtu(
+                &folder,
+                &["--json", "card", "pay", "--cash", "--amount", amount],
+            )
+        };
+        let ran = pay("3");
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let receipt = &ran.json()["receipt"];
+        assert_eq!(
+            (&receipt["balance_after_fen"], &receipt["signature"]),
+            (&9700.into(), &signature.into())
+        );
+        // More than the card gives in one payment.
+        let ran = pay("21");
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        assert!(ran.err.contains("does not pay offline"), "{}", ran.err);
+        let read = tongtu(&folder, &["--json", "card", "read"]).json();
+        let cash = &read["cashes"][0];
+        assert_eq!(cash["balance_fen"], 9700);
+        let log = cash["log"].as_array().unwrap();
+        assert_eq!(
+            (log.len(), &log[0]["amount_fen"]),
+            (1, &300.into()),
+            "{cash}"
+        );
+    }
+}
+
+#[test]
 fn a_ride_is_an_entry_and_an_exit_and_nothing_else() {
     let folder = loaded("card-ride", "default");
     let exit = [
