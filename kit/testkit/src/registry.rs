@@ -153,6 +153,8 @@ impl Registry {
             if entry.kind == Kind::Issuer || self.is_used(aid, &[]) {
                 return Err(0x6985);
             }
+            let held = entry.privileges;
+            self.give_back(held);
             self.entries.retain(|entry| entry.aid != aid);
             return Ok(vec![0]);
         }
@@ -175,6 +177,11 @@ impl Registry {
             .any(|instance| self.is_used(instance, &going))
         {
             return Err(0x6985);
+        }
+        let going = self.entries.iter().filter(|entry| entry.file == aid);
+        let held: Vec<[u8; 3]> = going.map(|entry| entry.privileges).collect();
+        for held in held {
+            self.give_back(held);
         }
         self.entries.retain(|entry| entry.file != aid);
         self.files.retain(|file| file.aid != aid);

@@ -165,8 +165,6 @@ impl Privileges {
             (P::AuthorizedManagement, P::SecurityDomain),
             (P::TokenVerification, P::SecurityDomain),
             (P::ReceiptGeneration, P::SecurityDomain),
-            (P::CipheredLoad, P::SecurityDomain),
-            (P::TrustedPath, P::SecurityDomain),
         ] {
             if self.has(one) && !self.has(needed) {
                 return Err(PrivilegeError::Needs(one, needed));

@@ -141,6 +141,7 @@ impl Registry {
         if self.entry(instance).is_some() || self.file(instance).is_some() {
             return Err(0x6A89);
         }
+        self.take_from_issuer(granted)?;
         let state = if p1 == 0x0C { 0x07 } else { 0x03 };
         let (kind, domain) = if file.makes_domains {
             (Kind::Domain, self.issuer())
@@ -157,6 +158,28 @@ impl Registry {
             file: file.aid,
         });
         Ok(vec![0])
+    }
+
+    /// Card reset and final application have one holder (GP 2.3.1 §6.6.2): the issuer domain
+    /// until another gets one, and again when that one goes.
+    fn take_from_issuer(&mut self, granted: [u8; 3]) -> Result<(), u16> {
+        let issuer = &mut self.entries[0].privileges;
+        for (byte, bit) in [(0, 0x04), (1, 0x02)] {
+            if granted[byte] & bit != 0 {
+                if issuer[byte] & bit == 0 {
+                    return Err(0x6985);
+                }
+                issuer[byte] &= !bit;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an object that goes held for itself alone is the issuer domain's again.
+    pub(super) fn give_back(&mut self, held: [u8; 3]) {
+        let issuer = &mut self.entries[0].privileges;
+        issuer[0] |= held[0] & 0x04;
+        issuer[1] |= held[1] & 0x02;
     }
 
     fn make_selectable(&mut self, aid: &[u8]) -> Answer {
@@ -179,10 +202,20 @@ impl Registry {
             file.domain = to;
             return Ok(vec![0]);
         }
-        let entry = self.entry_mut(aid).ok_or(0x6A88_u16)?;
+        let entry = self.entry(aid).ok_or(0x6A88_u16)?;
         if entry.kind == Kind::Issuer {
             return Err(0x6985);
         }
+        // A domain may become its own root, but not lie below itself.
+        let mut above = to.clone();
+        for _ in 0..self.entries.len() {
+            if above == aid && to != aid {
+                return Err(0x6985);
+            }
+            let entry = self.entry(&above).expect("an association is with an entry");
+            above.clone_from(&entry.domain);
+        }
+        let entry = self.entry_mut(aid).expect("it was just found");
         entry.domain = to;
         Ok(vec![0])
     }

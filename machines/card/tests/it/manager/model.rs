@@ -55,7 +55,7 @@ fn send(office: &mut Office, (header, data): &Order) -> (Vec<u8>, u16) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn any_sequence_of_orders_has_the_model_s_answers(list in orders(&names(), 40)) {
