@@ -14,7 +14,6 @@
 //! What is not here: readers and sockets, files, the host's side of any protocol.
 //! Start with `card.rs`, then `applet.rs`, then the folder of one applet.
 #![cfg_attr(not(test), no_std)]
-#![allow(dead_code, reason = "the applets land one by one")]
 
 extern crate alloc;
 
