@@ -324,3 +324,6 @@ fn wrapped(hex: &str) -> String {
         .collect();
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests;

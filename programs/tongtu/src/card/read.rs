@@ -398,3 +398,6 @@ fn print_cash(cash: &CashForm, report: &mut Report) -> Result<(), Failure> {
         }),
     )
 }
+
+#[cfg(test)]
+mod tests;
