@@ -183,7 +183,7 @@ impl Talk<'_> {
         ));
         loop {
             if !report.json() {
-                report.raw("> ")?;
+                report.raw("card> ")?;
                 report.flush()?;
             }
             let mut line = String::new();

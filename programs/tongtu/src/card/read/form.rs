@@ -471,17 +471,17 @@ fn cash_number(told: &CashTold, transport: Option<&TransportData>) -> Option<Car
 impl CashLogForm {
     fn of(number: u8, values: &Values) -> Self {
         let value = |tag| values.get(&tag).map(Vec::as_slice);
-        let date = value(tag::DATE)
-            .and_then(date_of_century)
-            .unwrap_or_default();
+        // Cards fill in zeros for what the terminal was not asked.
+        let date = value(tag::DATE).and_then(date_of_century);
         let time = value(tag::TIME).map(hex_encode).unwrap_or_default();
         let time = match (time.get(..2), time.get(2..4), time.get(4..6)) {
             (Some(h), Some(m), Some(s)) => format!(" {h}:{m}:{s}"),
             _ => String::new(),
         };
+        let at = date.map_or_else(|| String::from("-"), |date| format!("{date}{time}"));
         Self {
             number,
-            at: format!("{date}{time}"),
+            at,
             amount_fen: value(tag::AMOUNT)
                 .and_then(|bytes| Amount::decode(bytes).ok())
                 .map(|amount| amount.fen().get()),
@@ -492,10 +492,10 @@ impl CashLogForm {
     }
 }
 
-/// `yymmdd` of this century.
+/// `yymmdd` of this century, if it is a day.
 fn date_of_century(bytes: &[u8]) -> Option<String> {
     match bytes {
-        [y, m, d] => Some(Date([0x20, *y, *m, *d]).to_string()),
+        [y, m, d] => Some(Date([0x20, *y, *m, *d]).day()?.to_string()),
         _ => None,
     }
 }

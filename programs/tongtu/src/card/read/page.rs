@@ -54,8 +54,11 @@ fn write_face(
     );
 }
 
-/// A number in groups of four.
+/// A number in groups of four, or what of it is not masked beside the mask.
 fn grouped(number: &str) -> String {
+    if let Some((head, tail)) = number.split_once("****") {
+        return format!("{head} •••• {tail}");
+    }
     let digits: Vec<char> = number.chars().collect();
     let groups: Vec<String> = digits
         .chunks(4)
@@ -230,6 +233,7 @@ mod tests {
     #[test]
     fn what_a_card_says_cannot_become_part_of_the_page() {
         assert_eq!(escaped("<b>\"&"), "&lt;b&gt;&quot;&amp;");
-        assert_eq!(grouped("310489****0003"), "3104 89** **00 03");
+        assert_eq!(grouped("310489****0003"), "310489 •••• 0003");
+        assert_eq!(grouped("3104899999900000003"), "3104 8999 9990 0000 003");
     }
 }
