@@ -32,7 +32,7 @@ impl Profile {
     }
 
     /// The algorithm set that its applications use first.
-    const fn algorithm(self) -> Algorithm {
+    pub(crate) const fn algorithm(self) -> Algorithm {
         match self {
             Self::Sm4 => Algorithm::Sm4,
             Self::Default | Self::Scp02 | Self::Dual => Algorithm::Tdes,

@@ -1,24 +1,23 @@
 //! `tongtu card perso`: a purse on a test card, as a personalisation centre does it.
 
+mod wish;
+
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tongtu_apdu::CardCommand as _;
-use tongtu_apdu::select::{Aid, E_PURSE, Select};
-use tongtu_codec::hex_decode;
-use tongtu_purse::command::Pin;
+use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, Select};
+use tongtu_ecash::test_card;
 use tongtu_purse::fci::Fci;
-use tongtu_purse::field::{Amount, CardKind, City, Date, Institution, Limit, Serial};
-use tongtu_purse::profile::{Profile, STYLES};
+use tongtu_purse::profile::Profile;
 use tongtu_reader::{CardChannel, Direct};
-use tongtu_types::{BusinessDay, CardNumber, Fen};
 
+use self::wish::{aid, bytes, wished};
 use super::factory;
 use super::management::{self, DataGroup, Management};
 use super::place::{Place, no_card};
 use super::virtual_card::FileCard;
 use crate::exit::{Exit, Failure};
-use crate::input;
 use crate::lang::{Both, Lang, Row, both};
 use crate::report::{Report, Tone};
 
@@ -45,7 +44,11 @@ pub(crate) const HELP: &[Row] = &[
     ("card perso/pin", "密码，2 至 12 位"),
     ("card perso/overdraft", "透支限额（元）"),
     ("card perso/balance_max", "余额上限（元）"),
-    ("card perso/replace", "先删除卡上已有的电子钱包"),
+    (
+        "card perso/cash",
+        "同时装入电子现金（一致性用例的卡，余额 100.00）",
+    ),
+    ("card perso/replace", "先删除卡上已有的应用"),
     (
         "card perso/gp_key",
         "主安全域密钥，16 字节十六进制；默认为公开的测试密钥",
@@ -117,7 +120,10 @@ pub(crate) struct Args {
     /// Highest balance in yuan
     #[arg(long, value_name = "YUAN")]
     balance_max: Option<String>,
-    /// Take the purse that is there off the card first
+    /// An e-cash too: that of the conformance cases, 100.00 on it
+    #[arg(long)]
+    cash: bool,
+    /// Take what is there already off the card first
     #[arg(long)]
     replace: bool,
     /// Key of the issuer domain, 16 bytes in hex; by default the published test key
@@ -133,40 +139,37 @@ pub(crate) struct Args {
     place: Place,
 }
 
-/// What a file may say; the names are those of the options.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Wishes {
-    profile: Option<String>,
-    style: Option<String>,
-    number: Option<String>,
-    issuer: Option<String>,
-    city: Option<String>,
-    kind: Option<String>,
-    starts: Option<String>,
-    expires: Option<String>,
-    pin: Option<String>,
-    overdraft: Option<String>,
-    balance_max: Option<String>,
-}
-
 #[derive(Serialize)]
 struct Answer {
     /// Always true: the keys are published.
     test: bool,
     channel: String,
-    application: String,
+    applications: Vec<String>,
     groups: usize,
     number: String,
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
-    let purse = wished(args)?;
+    let (profile, purse) = wished(args)?;
     let key = bytes::<16>("gp-key", &args.gp_key)?;
-    let (load_file, module) = (
-        aid("load-file", &args.load_file)?,
-        aid("module", &args.module)?,
-    );
+    let load_file = aid("load-file", &args.load_file)?;
+    let module = aid("module", &args.module)?;
+    let mut applications = vec![Wanted {
+        module,
+        instance: purse.aid,
+        label: b"MOT_T_EP",
+        priority: 2,
+        groups: purse_groups(&purse),
+    }];
+    if args.cash {
+        applications.push(Wanted {
+            module: E_CASH,
+            instance: E_CASH,
+            label: b"MOT_T_CASH",
+            priority: 1,
+            groups: cash_groups(profile)?,
+        });
+    }
     let mut card = open(args, report)?;
     let mut steps = Steps { report };
     let mut domain = Management::open(&mut *card, &key)?;
@@ -175,10 +178,94 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         format!("channel open: {channel}"),
         format!("安全通道已建立：{channel}"),
     ))?;
-    let instance = purse.aid;
-    let label = b"MOT_T_EP";
-    if !domain.install(load_file, module, instance, label, 2)? {
-        if !args.replace {
+    for wanted in &applications {
+        personalise(&mut domain, load_file, wanted, args.replace, &mut steps)?;
+    }
+    drop(domain);
+    let number = found(&mut *card)?;
+    if steps.report.json() {
+        steps.report.value(&Answer {
+            test: true,
+            channel,
+            applications: applications
+                .iter()
+                .map(|wanted| wanted.instance.to_string())
+                .collect(),
+            groups: applications.iter().map(|wanted| wanted.groups.len()).sum(),
+            number,
+        })?;
+        return Ok(Exit::Done);
+    }
+    let line = match steps.report.lang() {
+        Lang::En => format!("TEST card {number} is personalised"),
+        Lang::Zh => format!("测试卡 {number} 已个人化"),
+    };
+    steps.report.toned(Tone::Good, &line)?;
+    Ok(Exit::Done)
+}
+
+/// An application that the card is to have.
+struct Wanted {
+    module: Aid,
+    instance: Aid,
+    label: &'static [u8],
+    priority: u8,
+    groups: Vec<DataGroup>,
+}
+
+fn purse_groups(purse: &Profile) -> Vec<DataGroup> {
+    let groups = purse.groups().into_iter();
+    groups
+        .map(|group| DataGroup {
+            id: group.id,
+            is_secret: group.is_secret(),
+            value: group.value,
+        })
+        .collect()
+}
+
+/// The groups of the test e-cash; those of 8xxx hold keys.
+fn cash_groups(profile: factory::Profile) -> Result<Vec<DataGroup>, Failure> {
+    let mut fault = None;
+    let groups = test_card::groups(profile.algorithm(), &mut |out: &mut [u8]| {
+        if let Err(error) = getrandom::fill(out) {
+            fault = Some(error);
+        }
+    });
+    match fault {
+        Some(error) => Err(Failure::fault(both(
+            "the system gives no randomness",
+            "系统无法提供随机数",
+        ))
+        .because(error)),
+        None => Ok(groups
+            .into_iter()
+            .map(|group| DataGroup {
+                id: group.id,
+                is_secret: (0x8000..0x9000).contains(&group.id),
+                value: group.value,
+            })
+            .collect()),
+    }
+}
+
+/// Installs an application and hands it its data.
+fn personalise(
+    domain: &mut Management<'_>,
+    load_file: Aid,
+    wanted: &Wanted,
+    replace: bool,
+    steps: &mut Steps<'_>,
+) -> Result<(), Failure> {
+    let &Wanted {
+        module,
+        instance,
+        label,
+        priority,
+        ref groups,
+    } = wanted;
+    if !domain.install(load_file, module, instance, label, priority)? {
+        if !replace {
             return Err(Failure::refused(both(
                 format!("the card has an application {instance} already"),
                 format!("卡上已有应用 {instance}"),
@@ -193,7 +280,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             format!("{instance} deleted"),
             format!("已删除 {instance}"),
         ))?;
-        if !domain.install(load_file, module, instance, label, 2)? {
+        if !domain.install(load_file, module, instance, label, priority)? {
             return Err(Failure::fault(both(
                 "the name is still taken",
                 "该名称仍被占用",
@@ -205,20 +292,11 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         format!("已安装 {instance}"),
     ))?;
     domain.personalise(instance)?;
-    let groups: Vec<DataGroup> = purse
-        .groups()
-        .into_iter()
-        .map(|group| DataGroup {
-            id: group.id,
-            is_secret: group.is_secret(),
-            value: group.value,
-        })
-        .collect();
     let bar = indicatif::ProgressBar::new(0);
     if steps.report.json() {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
-    let blocks = domain.store(&groups, &mut |count| {
+    let blocks = domain.store(groups, &mut |count| {
         bar.set_length(count);
         bar.inc(1);
     })?;
@@ -226,25 +304,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     steps.say(&both(
         format!("{} data groups stored in {blocks} blocks", groups.len()),
         format!("已存入 {} 个数据分组，共 {blocks} 块", groups.len()),
-    ))?;
-    drop(domain);
-    let number = found(&mut *card)?;
-    if steps.report.json() {
-        steps.report.value(&Answer {
-            test: true,
-            channel,
-            application: instance.to_string(),
-            groups: groups.len(),
-            number,
-        })?;
-        return Ok(Exit::Done);
-    }
-    let line = match steps.report.lang() {
-        Lang::En => format!("TEST card {number} is personalised"),
-        Lang::Zh => format!("测试卡 {number} 已个人化"),
-    };
-    steps.report.toned(Tone::Good, &line)?;
-    Ok(Exit::Done)
+    ))
 }
 
 struct Steps<'a> {
@@ -294,115 +354,4 @@ fn found(card: &mut dyn CardChannel) -> Result<String, Failure> {
             "电子钱包的应答与个人化数据不符",
         ))
     })
-}
-
-/// The purse that options and file ask for.
-fn wished(args: &Args) -> Result<Profile, Failure> {
-    let file = match &args.file {
-        Some(path) => read(path)?,
-        None => Wishes::default(),
-    };
-    let profile = match (args.profile, &file.profile) {
-        (Some(profile), _) => profile,
-        (None, Some(name)) => <factory::Profile as clap::ValueEnum>::from_str(name, true)
-            .map_err(|_| wrong("profile", name, "the name of a profile"))?,
-        (None, None) => factory::Profile::Default,
-    };
-    let mut purse = profile.purse();
-    let choose = |option: &Option<String>, file: Option<String>| option.clone().or(file);
-    if let Some(name) = choose(&args.style, file.style) {
-        let style = STYLES.iter().find(|style| style.name == name);
-        let names: Vec<_> = STYLES.iter().map(|style| style.name).collect();
-        let style = style.ok_or_else(|| wrong("style", &name, &names.join(", ")))?;
-        purse = purse.styled(style);
-    }
-    if let Some(text) = choose(&args.number, file.number) {
-        let number: CardNumber = text
-            .parse()
-            .map_err(|_| wrong("number", &text, "up to 19 digits"))?;
-        if text.len() > 19 {
-            return Err(wrong("number", &text, "up to 19 digits"));
-        }
-        purse.public.serial = Serial::of(&number);
-    }
-    if let Some(text) = choose(&args.issuer, file.issuer) {
-        purse.public.issuer = Institution(bytes("issuer", &text)?);
-    }
-    if let Some(text) = choose(&args.city, file.city) {
-        let city: [u8; 2] = bytes("city", &text)?;
-        purse.transit.city = City(city);
-        let [province, _] = city;
-        purse.transit.province = City([province, 0]);
-    }
-    if let Some(text) = choose(&args.kind, file.kind) {
-        let [kind] = bytes("kind", &text)?;
-        purse.transit.kind = CardKind(kind);
-    }
-    if let Some(text) = choose(&args.starts, file.starts) {
-        purse.public.starts = date("starts", &text)?;
-    }
-    if let Some(text) = choose(&args.expires, file.expires) {
-        purse.public.expires = date("expires", &text)?;
-    }
-    if let Some(text) = choose(&args.pin, file.pin) {
-        // The PIN itself is not repeated.
-        let pin = Pin::from_digits(&text).map_err(|_| wrong("pin", "…", "2 to 12 digits"))?;
-        purse.pin = Some(pin);
-    }
-    let yuan = |name, text: &String| input::amount(text).map_err(|why| wrong(name, text, &why));
-    if let Some(text) = choose(&args.overdraft, file.overdraft) {
-        let limit = yuan("overdraft", &text)?;
-        let limit = u32::try_from(limit.get()).ok().and_then(Limit::new);
-        purse.settings.overdraft =
-            limit.ok_or_else(|| wrong("overdraft", &text, "0 to 167772.15 yuan"))?;
-    }
-    if let Some(text) = choose(&args.balance_max, file.balance_max) {
-        let max: Fen = yuan("balance-max", &text)?;
-        purse.settings.balance_max = Amount::from_fen(max)
-            .ok_or_else(|| wrong("balance-max", &text, "an amount that is not negative"))?;
-    }
-    Ok(purse)
-}
-
-fn read(path: &std::path::Path) -> Result<Wishes, Failure> {
-    let text = input::read_text(path)?;
-    toml::from_str(&text).map_err(|error| {
-        let name = path.display();
-        Failure::usage(both(
-            format!("`{name}` does not say what to personalise"),
-            format!("`{name}` 不是个人化设置"),
-        ))
-        .because(error.message())
-        .hint(both(
-            "its fields are named like the options, such as number = \"3104899999900000025\"",
-            "字段与选项同名，例如 number = \"3104899999900000025\"",
-        ))
-    })
-}
-
-fn wrong(name: &str, found: &str, expected: &str) -> Failure {
-    Failure::usage(both(
-        format!("invalid {name} `{found}`, expected {expected}"),
-        format!("{name} 的值 `{found}` 无效，应为 {expected}"),
-    ))
-}
-
-fn bytes<const N: usize>(name: &str, text: &str) -> Result<[u8; N], Failure> {
-    let bytes = hex_decode(text)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok());
-    // A key is not repeated.
-    let shown = if name == "gp-key" { "…" } else { text };
-    bytes.ok_or_else(|| wrong(name, shown, &format!("{} hex digits", N * 2)))
-}
-
-fn aid(name: &str, text: &str) -> Result<Aid, Failure> {
-    let bytes = hex_decode(text).ok();
-    let aid = bytes.and_then(|bytes| Aid::parse(&bytes).ok());
-    aid.ok_or_else(|| wrong(name, text, "10 to 32 hex digits"))
-}
-
-fn date(name: &str, text: &str) -> Result<Date, Failure> {
-    let day = BusinessDay::parse_compact(text);
-    day.map(Date::of).map_err(|_| wrong(name, text, "YYYYMMDD"))
 }

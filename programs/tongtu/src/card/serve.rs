@@ -18,7 +18,7 @@ pub(crate) const HELP: &[Row] = &[
         "把一张虚拟测试卡放进 pcscd 的虚拟读卡器，供任何 PC/SC 程序使用",
     ),
     ("card serve/state", "卡的文件；不存在时用测试密钥新制一张"),
-    ("card serve/profile", "新制卡时的卡型"),
+    ("card serve/profile", "新制卡时的卡型，默认 default"),
     ("card serve/host", "虚拟读卡器驱动 (vpcd) 的地址"),
     ("card serve/port", "虚拟读卡器驱动 (vpcd) 的端口"),
     (
@@ -46,9 +46,9 @@ pub(crate) struct Args {
     /// The card's file; when it is not there, a card with test keys is made
     #[arg(long, value_name = "FILE", default_value = "test.card")]
     state: PathBuf,
-    /// What kind of card to make
-    #[arg(long, value_name = "NAME", value_enum, default_value = "default")]
-    profile: Profile,
+    /// What kind of card to make; `default` if not given
+    #[arg(long, value_name = "NAME", value_enum)]
+    profile: Option<Profile>,
     /// Address of the virtual reader driver (vpcd)
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
@@ -59,9 +59,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let mut card = if args.state.exists() {
-        FileCard::open(&args.state)?
+        as_asked(FileCard::open(&args.state)?, args)?
     } else {
-        let card = FileCard::make(&args.state, args.profile)?;
+        let card = FileCard::make(&args.state, args.profile.unwrap_or(Profile::Default))?;
         report.note(&both(
             format!("made a TEST card in {}", args.state.display()),
             format!("已新制测试卡 {}", args.state.display()),
@@ -103,6 +103,26 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             ended(served, report)?;
             Ok(Exit::Done)
         }
+    }
+}
+
+/// A card that is there already keeps the profile that it was made with.
+fn as_asked(card: FileCard, args: &Args) -> Result<FileCard, Failure> {
+    let made = card.profile().unwrap_or_default();
+    match args.profile {
+        Some(asked) if asked.name() != made => {
+            let state = args.state.display();
+            let asked = asked.name();
+            Err(Failure::usage(both(
+                format!("{state} was made with profile {made}, not {asked}"),
+                format!("{state} 的卡型是 {made}，不是 {asked}"),
+            ))
+            .hint(both(
+                "give another --state, and a card is made there",
+                "请用 --state 另指一个文件，新卡会制在那里",
+            )))
+        }
+        _ => Ok(card),
     }
 }
 

@@ -26,19 +26,26 @@ fn a_purse_comes_on_every_kind_of_card_and_pays_at_once() {
             &state,
             "--profile",
             profile,
+            "--cash",
         ];
         let ran = tongtu(&folder, &perso);
         assert_eq!(ran.code, 0, "{profile}: {}", ran.err);
         let answer = ran.json();
         assert_eq!(
-            (&answer["channel"], &answer["test"], &answer["application"]),
+            (
+                &answer["channel"],
+                &answer["test"],
+                &answer["applications"][0]
+            ),
             (&channel.into(), &true.into(), &"A000000632010105".into())
         );
-        for (verb, amount) in [("load", "5"), ("pay", "2")] {
-            let ran = tongtu(
-                &folder,
-                &["card", verb, "--state", &state, "--amount", amount],
-            );
+        let pay = ["card", "pay", "--state", &state, "--amount", "2"];
+        for args in [
+            &["card", "load", "--state", &state, "--amount", "5"][..],
+            &pay,
+            &[&pay[..], &["--cash"]].concat(),
+        ] {
+            let ran = tongtu(&folder, args);
             assert_eq!(ran.code, 0, "{profile}: {}{}", ran.out, ran.err);
         }
     }

@@ -105,6 +105,21 @@ fn the_card_answers_the_driver_and_ends_when_told() {
 }
 
 #[test]
+fn a_card_keeps_the_profile_that_it_was_made_with() {
+    let folder = folder("card-profile");
+    Served::start(&folder, "c.card", &["--profile", "sm4"]).end();
+    Served::start(&folder, "c.card", &[]).end();
+    let args = ["card", "serve", "--state", "c.card", "--profile", "dual"];
+    let ran = tongtu_in(&folder, &args, b"", &[]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(
+        ran.err.contains("was made with profile sm4, not dual"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn scripts_say_what_they_expect() {
     let folder = folder("card-apdu");
     Served::start(&folder, "b.card", &[]).end();
