@@ -1,5 +1,7 @@
 //! `tongtu docs`: pages made from the tables that the codecs use, so that they cannot disagree.
 
+mod card;
+
 use std::fmt::Write as _;
 
 use clap::Subcommand;
@@ -93,7 +95,7 @@ fn formats() -> String {
             let (tag, name, en, zh, form) = (item.tag, item.name, item.en, item.zh, item.form);
             writeln!(page, "| {tag} | `{name}` | {en} | {zh} | {form} |")?;
         }
-        Ok(())
+        card::sections(page)
     };
     write(&mut page).expect("writing to a String does not fail");
     cells_escaped(&page)
@@ -125,6 +127,7 @@ struct Formats {
     records: Vec<RecordForm>,
     ride_record_tags: Vec<TagForm>,
     tail_items: Vec<TagForm>,
+    card_commands: Vec<card::CommandForm>,
 }
 
 #[derive(Serialize)]
@@ -169,10 +172,12 @@ impl Formats {
         Self {
             records: specs
                 .chain(tongtu_exchange_file::SPECS)
+                .chain(card::specs())
                 .map(record_form)
                 .collect(),
             ride_record_tags: tags.collect(),
             tail_items: items.collect(),
+            card_commands: card::commands(),
         }
     }
 }

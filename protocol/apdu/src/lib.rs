@@ -24,5 +24,5 @@ pub mod trace;
 
 pub use command::{ApduError, Command, Le, MAX_DATA, Response};
 pub use explain::{Explanation, Line};
-pub use shape::{CardCommand, Malformed, StatusRow};
+pub use shape::{CardCommand, CommandInfo, Malformed, StatusRow};
 pub use status::StatusWord;

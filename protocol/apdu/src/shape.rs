@@ -137,3 +137,35 @@ pub trait CardCommand: Sized {
     /// [`DecodeError`] naming the field that does not hold.
     fn answer(data: &[u8]) -> Result<Self::Answer, DecodeError>;
 }
+
+/// What is known of one command without its contents.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandInfo {
+    /// Name in the standards' English.
+    pub en: &'static str,
+    /// Name in the standards' Chinese.
+    pub zh: &'static str,
+    /// Instruction byte.
+    pub ins: u8,
+    /// Status words in order of precedence, after success.
+    pub status: &'static [StatusRow],
+}
+
+impl CommandInfo {
+    /// What is known of the command `C`.
+    #[must_use]
+    pub const fn of<C: CardCommand>() -> Self {
+        Self {
+            en: C::NAME,
+            zh: C::NAME_ZH,
+            ins: C::INS,
+            status: C::STATUS,
+        }
+    }
+
+    /// What a status word means as an answer to this command, if its table has it.
+    #[must_use]
+    pub fn meaning(&self, sw: StatusWord) -> Option<&'static StatusRow> {
+        self.status.iter().find(|row| row.sw == sw)
+    }
+}

@@ -15,3 +15,22 @@ pub use install::{ForInstall, ForLoad, Install, InstallParameters, MemoryQuota, 
 pub use keys::{PutKey, PutKeyAnswer};
 pub use secure::{ExternalAuthenticate, InitializeAnswer, InitializeUpdate};
 pub use status::{Entry, GetStatus, Scope, SetStatus, StatusForm, StatusTarget};
+
+use tongtu_apdu::CommandInfo;
+
+/// Every command, for documents and tests.
+pub const COMMANDS: &[CommandInfo] = &[
+    CommandInfo::of::<ManageChannel>(),
+    CommandInfo::of::<InitializeUpdate>(),
+    CommandInfo::of::<ExternalAuthenticate>(),
+    CommandInfo::of::<BeginRMac>(),
+    CommandInfo::of::<EndRMac>(),
+    CommandInfo::of::<GetData>(),
+    CommandInfo::of::<GetStatus>(),
+    CommandInfo::of::<SetStatus>(),
+    CommandInfo::of::<Install>(),
+    CommandInfo::of::<Load>(),
+    CommandInfo::of::<Delete>(),
+    CommandInfo::of::<PutKey>(),
+    CommandInfo::of::<StoreData>(),
+];

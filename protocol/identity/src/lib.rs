@@ -40,3 +40,11 @@ pub mod group {
     /// How many wrong PINs in a row block it, one byte, 1 to 15.
     pub const PIN_LIMIT: u16 = 0x9010;
 }
+
+/// Every command, for documents and tests.
+pub const COMMANDS: &[tongtu_apdu::CommandInfo] = &[
+    tongtu_apdu::CommandInfo::of::<GenerateKeyPair>(),
+    tongtu_apdu::CommandInfo::of::<GetData>(),
+    tongtu_apdu::CommandInfo::of::<Verify>(),
+    tongtu_apdu::CommandInfo::of::<InternalAuthenticate>(),
+];

@@ -33,6 +33,15 @@ pub use update::{UpdateCode, UpdateError};
 
 use tongtu_apdu::select::Aid;
 
+/// Every command, for documents and tests.
+pub const COMMANDS: &[tongtu_apdu::CommandInfo] = &[
+    tongtu_apdu::CommandInfo::of::<GetCode>(),
+    tongtu_apdu::CommandInfo::of::<GetChallenge>(),
+    tongtu_apdu::CommandInfo::of::<UpdateCode>(),
+    tongtu_apdu::CommandInfo::of::<PutResult>(),
+    tongtu_apdu::CommandInfo::of::<ReadResult>(),
+];
+
 /// The record tables of this crate, for the documents.
 pub const SPECS: &[tongtu_codec::RecordSpec] = &[RideResult::SPEC];
 

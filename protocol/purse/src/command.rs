@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow, StatusWord};
+use tongtu_apdu::{CardCommand, Command, CommandInfo, Malformed};
 
 mod access;
 mod file;
@@ -83,36 +83,6 @@ macro_rules! command {
     };
 }
 use command;
-
-/// What is known of one command without its contents.
-#[derive(Debug, Clone, Copy)]
-pub struct CommandInfo {
-    /// Name in the standards' English.
-    pub en: &'static str,
-    /// Name in the standards' Chinese.
-    pub zh: &'static str,
-    /// Instruction byte.
-    pub ins: u8,
-    /// Status words in order of precedence, after success.
-    pub status: &'static [StatusRow],
-}
-
-impl CommandInfo {
-    const fn of<C: CardCommand>() -> Self {
-        Self {
-            en: C::NAME,
-            zh: C::NAME_ZH,
-            ins: C::INS,
-            status: C::STATUS,
-        }
-    }
-
-    /// What a status word means as an answer to this command, if its table has it.
-    #[must_use]
-    pub fn meaning(&self, sw: StatusWord) -> Option<&'static StatusRow> {
-        self.status.iter().find(|row| row.sw == sw)
-    }
-}
 
 macro_rules! requests {
     ($($variant:ident,)+) => {

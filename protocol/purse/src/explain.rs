@@ -10,12 +10,14 @@ use alloc::vec::Vec;
 
 use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, PPSE};
 use tongtu_apdu::tlv::Tag;
-use tongtu_apdu::{Command, Explanation, Line, Malformed, Response, StatusRow, StatusWord};
+use tongtu_apdu::{
+    Command, CommandInfo, Explanation, Line, Malformed, Response, StatusRow, StatusWord,
+};
 use tongtu_codec::FieldView;
 
 use crate::command::{
-    COMMANDS, CommandInfo, DebitAnswer, DebitData, HostMac, InitData, LoadInit, Proof,
-    PurchaseInit, RecordBy, Request, Sfi,
+    COMMANDS, DebitAnswer, DebitData, HostMac, InitData, LoadInit, Proof, PurchaseInit, RecordBy,
+    Request, Sfi,
 };
 use crate::fci::{self, Application, Fci, Node};
 use crate::field::{Balance, Kind};

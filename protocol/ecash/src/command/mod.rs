@@ -14,7 +14,7 @@ mod composite;
 mod payment;
 mod script;
 
-use tongtu_apdu::{CardCommand, Command, Malformed, StatusRow};
+use tongtu_apdu::{CardCommand, Command, CommandInfo, Malformed};
 
 pub use authenticate::{
     ExternalAuthenticate, GenerateAc, GenerateAcAnswer, GetChallenge, InternalAuthenticate, Verify,
@@ -24,30 +24,6 @@ pub use payment::{DataObject, GetData, GetProcessingOptions, ReadRecord};
 pub use script::{
     ApplicationBlock, ApplicationUnblock, PinChange, PinChangeKind, PutData, UpdateRecord,
 };
-
-/// What is known of one command without its contents.
-#[derive(Debug, Clone, Copy)]
-pub struct CommandInfo {
-    /// Name in the standards' English.
-    pub en: &'static str,
-    /// Name in the standards' Chinese.
-    pub zh: &'static str,
-    /// Instruction byte.
-    pub ins: u8,
-    /// Its status words.
-    pub status: &'static [StatusRow],
-}
-
-impl CommandInfo {
-    const fn of<C: CardCommand>() -> Self {
-        Self {
-            en: C::NAME,
-            zh: C::NAME_ZH,
-            ins: C::INS,
-            status: C::STATUS,
-        }
-    }
-}
 
 /// Every command, for documents and tests.
 pub const COMMANDS: &[CommandInfo] = &[
