@@ -1,7 +1,7 @@
 //! A naive registry of a GlobalPlatform card: AIDs, states, privileges, associations.
 //!
-//! Here: what an issuer domain answers to content management over a channel of its own, told by
-//! plain lists and the clauses of GP 2.3.1. Not here: the secure channel ([`crate::scp03`] wraps
+//! Here: what an issuer domain answers to content management and to keys over a channel of its own,
+//! told by plain lists and the clauses of GP 2.3.1. Not here: the secure channel ([`crate::scp03`] wraps
 //! what is said here), tokens, receipts, DAP, the code of load files. Start at
 //! [`Registry::command`].
 //!
@@ -17,16 +17,22 @@
 //! | deleting the issuer domain | `6985` |
 //! | asking for the state that an object has | `6985` |
 //! | order of the entries of GET STATUS | the order of installation |
+//! | Card Reset or Final Application when another application has it | `6985` |
+//! | a domain put below one that is below it | `6985` |
+//! | keys of a version that has them already | `6985` |
+//! | deleting the last keys that open the issuer domain | `6985` |
 
 pub mod sequence;
 
 mod install;
+mod keys;
 
 #[cfg(test)]
 mod tests;
 
-/// Two bytes of status word.
-pub type Sw = u16;
+use std::collections::BTreeSet;
+
+use crate::{Answer, Sw};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +86,14 @@ pub struct Registry {
     pub entries: Vec<Entry>,
     /// Load files.
     pub files: Vec<File>,
+    /// Version and identifier of each of the issuer domain's keys.
+    pub keys: BTreeSet<(u8, u8)>,
+    /// The key under which keys travel.
+    pub dek: Vec<u8>,
 }
 
-/// Data or a status word that is not `9000`.
-type Answer = Result<Vec<u8>, Sw>;
-
 impl Registry {
-    /// A card with an issuer domain and these load files on it.
+    /// A card with an issuer domain and these load files on it, and no keys yet.
     #[must_use]
     pub fn new(issuer: &[u8], privileges: [u8; 3], files: Vec<File>) -> Self {
         Self {
@@ -101,6 +108,8 @@ impl Registry {
                 file: Vec::new(),
             }],
             files,
+            keys: BTreeSet::new(),
+            dek: vec![0; 16],
         }
     }
 
@@ -129,6 +138,7 @@ impl Registry {
             (0x80, 0xE6) => self.install(header[2], header[3], data),
             (0x80, 0xE4) => self.delete(header[2], header[3], data),
             (0x80, 0xF0) => self.set_status(header[2], header[3], data),
+            (0x80, 0xD8) => self.put_key(header[2], header[3], data),
             (0x80, 0xF2) => self.get_status(header[2], header[3], data),
             _ => Err(0x6D00),
         };
@@ -144,6 +154,14 @@ impl Registry {
     fn delete(&mut self, p1: u8, p2: u8, data: &[u8]) -> Answer {
         if p1 != 0 || p2 & 0x7F != 0 {
             return Err(0x6A86);
+        }
+        match data {
+            [0xD2, 1, version] => return self.delete_keys(None, Some(*version)),
+            [0xD0, 1, id] => return self.delete_keys(Some(*id), None),
+            [0xD0, 1, id, 0xD2, 1, version] => {
+                return self.delete_keys(Some(*id), Some(*version));
+            }
+            _ => {}
         }
         let (tag, aid, rest) = tlv(data).ok_or(0x6A80_u16)?;
         if tag != 0x4F || !(5..=16).contains(&aid.len()) || !rest.is_empty() {

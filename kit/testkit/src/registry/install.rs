@@ -1,6 +1,7 @@
 //! INSTALL in its forms, for the naive registry.
 
-use super::{Answer, Entry, Kind, Registry};
+use super::{Entry, Kind, Registry};
+use crate::Answer;
 
 /// The length-value fields of an INSTALL; 128 may be one byte (GP 2.3.1 §11.1.5).
 fn fields(mut data: &[u8]) -> Option<Vec<Vec<u8>>> {

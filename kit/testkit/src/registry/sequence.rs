@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::File;
+use crate::scp03::wrapped_key;
 
 /// A plain command: header and data.
 pub type Order = ([u8; 4], Vec<u8>);
@@ -20,6 +21,8 @@ pub struct Names {
     pub applications: Vec<Vec<u8>>,
     /// Load files that are on the card.
     pub files: Vec<File>,
+    /// The key under which keys travel, and the value of every key that is put.
+    pub key: Vec<u8>,
 }
 
 impl Names {
@@ -60,6 +63,8 @@ fn order(names: &Names) -> impl Strategy<Value = Order> + use<> {
         2 => make_selectable(names),
         3 => set_status(names),
         2 => get_status(names),
+        2 => put_key(names),
+        1 => delete_key(),
         1 => (install(names), any::<usize>(), any::<u8>()).prop_map(spoil),
     ]
 }
@@ -69,6 +74,8 @@ fn privileges(is_domain: bool) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => Just(vec![usual]),
         3 => Just(vec![usual, 0, 0]),
+        1 => Just(vec![usual | 0x04]),
+        1 => Just(vec![usual, 0x02, 0]),
         1 => select(vec![
             vec![0xC0, 0, 0],
             vec![0xA0, 0, 0],
@@ -130,6 +137,46 @@ fn delete(names: &Names) -> impl Strategy<Value = Order> + use<> {
         data.extend(lv(&aid));
         ([0x80, 0xE4, 0x00, if related { 0x80 } else { 0x00 }], data)
     })
+}
+
+fn version() -> impl Strategy<Value = u8> {
+    prop_oneof![6 => 0x30_u8..0x34, 1 => select(vec![0x00_u8, 0x20, 0x7F, 0x80, 0xFF])]
+}
+
+/// Keys of one value, so that the card is opened by it whatever is put where.
+fn put_key(names: &Names) -> impl Strategy<Value = Order> + use<> {
+    let key = names.key.clone();
+    // Bit 8 of P1 would say that more follows.
+    let replaced =
+        prop_oneof![2 => Just(0x00_u8), 2 => version().prop_map(|version| version & 0x7F)];
+    let which = prop_oneof![
+        6 => Just((0x81_u8, 3_usize)),
+        1 => Just((0x01, 1)),
+        1 => Just((0x05, 1)),
+        1 => Just((0x01, 3)),
+        1 => Just((0x00, 1)),
+    ];
+    (replaced, version(), which, prop::bool::weighted(0.9)).prop_map(
+        move |(replaced, version, (p2, count), is_right)| {
+            let mut data = vec![version];
+            for _ in 0..count {
+                data.extend(wrapped_key(&key, &key));
+            }
+            if let (false, Some(last)) = (is_right, data.last_mut()) {
+                *last ^= 1;
+            }
+            ([0x80, 0xD8, replaced, p2], data)
+        },
+    )
+}
+
+fn delete_key() -> impl Strategy<Value = Order> {
+    let what = prop_oneof![
+        4 => version().prop_map(|version| vec![0xD2, 1, version]),
+        1 => (1_u8..5).prop_map(|id| vec![0xD0, 1, id]),
+        1 => (1_u8..5, version()).prop_map(|(id, version)| vec![0xD0, 1, id, 0xD2, 1, version]),
+    ];
+    what.prop_map(|data| ([0x80, 0xE4, 0x00, 0x00], data))
 }
 
 fn extradite(names: &Names) -> impl Strategy<Value = Order> + use<> {

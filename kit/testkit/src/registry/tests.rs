@@ -23,12 +23,16 @@ fn names() -> Names {
                 makes_domains: false,
             },
         ],
+        key: vec![0x11; 16],
     }
 }
 
 fn registry() -> Registry {
     let names = names();
-    Registry::new(&names.issuer, [0x9E, 0xFE, 0x80], names.files)
+    let mut registry = Registry::new(&names.issuer, [0x9E, 0xFE, 0x80], names.files);
+    registry.dek = names.key;
+    registry.keys = [1, 2, 3].map(|id| (0xFF, id)).into();
+    registry
 }
 
 /// `header data -> answer status word`, a line each.
@@ -75,6 +79,31 @@ fn one_life_of_a_card() {
         80F08007 A000000151000000 -> 9000
         ",
     );
+}
+
+#[test]
+fn new_keys_take_the_place_of_the_first_and_the_last_ones_stay() {
+    let mut registry = registry();
+    let keys = |registry: &Registry| registry.keys.iter().copied().collect::<Vec<_>>();
+    let block = crate::scp03::wrapped_key(&[0x11; 16], &[0x22; 16]);
+    let set = |version: u8| [&[version], &block[..], &block, &block].concat();
+    let check = &block[20..];
+    let done = |version: u8| ([&[version], check, check, check].concat(), 0x9000);
+    assert_eq!(
+        registry.command([0x80, 0xD8, 0x00, 0x81], &set(0x30)),
+        done(0x30)
+    );
+    assert_eq!(keys(&registry), [(0x30, 1), (0x30, 2), (0x30, 3)]);
+    let mut sw = |header, data: &[u8]| registry.command(header, data).1;
+    assert_eq!(sw([0x80, 0xD8, 0x00, 0x81], &set(0x30)), 0x6985);
+    assert_eq!(sw([0x80, 0xD8, 0x31, 0x81], &set(0x32)), 0x6A88);
+    assert_eq!(sw([0x80, 0xD8, 0x30, 0x81], &set(0x31)), 0x9000);
+    assert_eq!(sw([0x80, 0xE4, 0x00, 0x00], &[0xD2, 1, 0x31]), 0x6985);
+    assert_eq!(sw([0x80, 0xE4, 0x00, 0x00], &[0xD2, 1, 0x30]), 0x6A88);
+    let mut wrong = set(0x33);
+    *wrong.last_mut().unwrap() ^= 1;
+    assert_eq!(sw([0x80, 0xD8, 0x00, 0x81], &wrong), 0x6982);
+    assert_eq!(keys(&registry), [(0x31, 1), (0x31, 2), (0x31, 3)]);
 }
 
 proptest::proptest! {

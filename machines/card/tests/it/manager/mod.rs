@@ -6,7 +6,6 @@ mod channel;
 mod content;
 mod delegated;
 mod keys;
-mod model;
 mod office;
 mod personal;
 mod state;
