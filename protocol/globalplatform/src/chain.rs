@@ -62,7 +62,8 @@ pub enum Step {
 impl Chain {
     /// Takes the next command of the channel; `limit` is the longest data field accepted.
     pub fn take(&mut self, command: Command, limit: usize) -> Step {
-        let more = may_chain(command.ins) && command.p1 & MORE != 0;
+        // Of another class than GlobalPlatform's it is no such command, and whoever has it says so.
+        let more = command.cla & 0x80 != 0 && may_chain(command.ins) && command.p1 & MORE != 0;
         let Some(mut whole) = self.0.take() else {
             if !more {
                 return Step::Whole(command);
@@ -114,6 +115,13 @@ mod tests {
         assert_eq!(chain.take(parts[1].clone(), 1000), Step::Kept);
         assert_eq!(chain.take(parts[2].clone(), 1000), Step::Whole(long));
         assert!(!chain.is_open());
+    }
+
+    #[test]
+    fn a_command_of_another_class_begins_none() {
+        let command = Command::new(0x00, ins::DELETE, MORE, 0).with_data([1]);
+        let step = Chain::default().take(command.clone(), 1000);
+        assert_eq!(step, Step::Whole(command));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use tongtu_testkit::tear::Chip;
 use crate::live::{Live, made};
 use crate::tear::Dice;
 
-type Groups = Vec<(u16, Vec<u8>)>;
+/// Data groups in clear.
+pub(crate) type Groups = Vec<(u16, Vec<u8>)>;
 
 /// A tag as the model names it.
 fn number(tag: tlv::Tag) -> u16 {
@@ -89,7 +90,8 @@ fn profile_of(groups: &Groups, algorithm: Algorithm) -> Profile {
     }
 }
 
-fn groups(algorithm: Algorithm) -> Groups {
+/// The groups of the test card.
+pub(crate) fn groups(algorithm: Algorithm) -> Groups {
     let ours = match algorithm {
         Algorithm::Tdes => tongtu_crypto::Algorithm::Tdes,
         Algorithm::Sm4 => tongtu_crypto::Algorithm::Sm4,
@@ -102,7 +104,7 @@ fn groups(algorithm: Algorithm) -> Groups {
 }
 
 /// An e-cash as it leaves the factory.
-fn ecash(groups: &Groups) -> Preinstalled {
+pub(crate) fn ecash(groups: &Groups) -> Preinstalled {
     Preinstalled {
         module: Module::Ecash,
         aid: E_CASH,
