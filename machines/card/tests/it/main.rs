@@ -17,5 +17,7 @@ mod purse_money;
 mod purse_perso;
 mod ride_code;
 mod tear;
+mod tear_ecash;
 mod tear_journal;
+mod tear_perso;
 mod tear_purse;

@@ -25,22 +25,28 @@ const TEST_KEY: [u8; 16] = [
 
 /// A host with a channel to the issuer domain of a card.
 pub(crate) struct Channel {
-    pub(crate) live: Live,
+    live: Live,
     host: Host,
 }
 
 impl Channel {
     /// Powers the card up and opens a channel with the keys of a version; 0 is the default.
-    pub(crate) fn to(chip: &Chip, version: u8, level: u8) -> Self {
+    fn to(chip: &Chip, version: u8, level: u8) -> Self {
+        Self::try_to(chip, version, level).expect("power stays")
+    }
+
+    /// The same; none when power was lost.
+    pub(crate) fn try_to(chip: &Chip, version: u8, level: u8) -> Option<Self> {
         let mut live = Live::on(chip);
         let mut host = Host::new(&TEST_KEY, &TEST_KEY, &TEST_KEY);
-        live.send(&[0x00, 0xA4, 0x04, 0x00, 0x00]);
-        let offer = live.send(&host.initialize_update(version, [1, 2, 3, 4, 5, 6, 7, 8]));
+        live.try_send(&[0x00, 0xA4, 0x04, 0x00, 0x00])?;
+        let update = host.initialize_update(version, [1, 2, 3, 4, 5, 6, 7, 8]);
+        let offer = live.try_send(&update)?;
         let answer = host
             .external_authenticate(&offer[..offer.len() - 2], level)
             .expect("the card has the test keys");
-        assert_eq!(live.send(&answer), [0x90, 0x00]);
-        Self { live, host }
+        assert_eq!(live.try_send(&answer)?, [0x90, 0x00]);
+        Some(Self { live, host })
     }
 
     /// Sends an order; none when power was lost.
