@@ -100,8 +100,8 @@ impl Profile {
             },
             transit: TransitInfo {
                 country: [0x00, 0x00, 0x01, 0x56],
-                province: City([0x58, 0x00]),
-                city: City([0x58, 0x40]),
+                province: City([0x10, 0x00]),
+                city: City([0x10, 0x00]),
                 interop: 1,
                 kind: CardKind::ORDINARY,
                 reserved: [0x20; 49],
