@@ -22,6 +22,10 @@ pub fn dialogue() -> impl Strategy<Value = Vec<Step>> {
         2 => maintenance(),
         3 => vec(look(), 1..4),
         2 => pin(),
+        1 => transaction().prop_map(|steps| {
+            let pin = Step::Raw(vec![0x00, 0x20, 0x00, 0x00, 0x03, 0x12, 0x34, 0x56]);
+            [vec![pin], steps].concat()
+        }),
         2 => vec(spoiled(), 1..3),
         1 => vec(raw(), 1..3),
         1 => Just(vec![Step::Reset, Step::Raw(select())]),
@@ -71,7 +75,7 @@ pub fn select() -> Vec<u8> {
 fn amount() -> impl Strategy<Value = u32> {
     prop_oneof![
         4 => 0_u32..500,
-        2 => 500_u32..40_000,
+        2 => 500_u32..60_000,
         1 => Just(0_u32),
         1 => prop_oneof![Just(100_000_u32), Just(100_001), Just(0x7FFF_FFFF), Just(u32::MAX)],
     ]

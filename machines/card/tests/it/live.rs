@@ -83,10 +83,10 @@ pub(crate) fn purse(profile: &Profile) -> Preinstalled {
     }
 }
 
-/// A chip with a test purse on it, of one algorithm set.
-pub(crate) fn purse_chip(size: usize, algorithm: tongtu_crypto::Algorithm) -> Chip {
+/// A chip with a purse on it.
+pub(crate) fn purse_chip(size: usize, profile: &Profile) -> Chip {
     let blueprint = Blueprint {
-        applications: vec![purse(&Profile::test_with(algorithm))],
+        applications: vec![purse(profile)],
         ..Blueprint::default()
     };
     made(size, &blueprint)

@@ -1,6 +1,8 @@
 //! The e-purse on the card against the naive model: every answer, every file.
 
 use proptest::prelude::*;
+use tongtu_purse::field::Limit;
+use tongtu_purse::profile::Profile as Ours;
 use tongtu_testkit::cipher::Algorithm;
 use tongtu_testkit::purse::Purse;
 use tongtu_testkit::purse::profile::{File, Profile};
@@ -16,7 +18,19 @@ fn pair(algorithm: Algorithm) -> (Chip, Profile) {
         Algorithm::Tdes => tongtu_crypto::Algorithm::Tdes,
         Algorithm::Sm4 => tongtu_crypto::Algorithm::Sm4,
     };
-    (purse_chip(32 * 1024, ours), Profile::test(algorithm))
+    let chip = purse_chip(32 * 1024, &Ours::test_with(ours));
+    (chip, Profile::test(algorithm))
+}
+
+/// The same with an overdraft limit, and loads only after the PIN.
+fn strict_pair() -> (Chip, Profile) {
+    let mut ours = Ours::test();
+    ours.settings.overdraft = Limit::from_bytes([0x00, 0x13, 0x88]);
+    ours.settings.pin_for_load = 1;
+    let mut told = Profile::test(Algorithm::Tdes);
+    told.overdraft = 5_000;
+    told.pin_for_load = true;
+    (purse_chip(32 * 1024, &ours), told)
 }
 
 /// Plays a sequence to both and compares every answer.
@@ -70,13 +84,13 @@ fn compare_files(live: &mut Live, purse: &Purse) {
     }
 }
 
-fn check(algorithm: Algorithm, steps: &[Step]) {
-    let (chip, profile) = pair(algorithm);
+fn check((chip, profile): (Chip, Profile), steps: &[Step]) {
     let mut live = Live::on(&chip);
     let mut purse = Purse::new(profile.clone());
     let mut terminal = Terminal::new(profile);
     let funds = [
         Step::Raw(select()),
+        Step::Raw(vec![0x00, 0x20, 0x00, 0x00, 0x03, 0x12, 0x34, 0x56]),
         Step::Initialize(0, 1, 50_000, [0x11; 6]),
         Step::Finish(true),
     ];
@@ -93,12 +107,17 @@ proptest! {
 
     #[test]
     fn any_sequence_has_the_model_s_answers_and_files_with_3des(steps in dialogues(25)) {
-        check(Algorithm::Tdes, &steps);
+        check(pair(Algorithm::Tdes), &steps);
     }
 
     #[test]
     fn any_sequence_has_the_model_s_answers_and_files_with_sm4(steps in dialogues(25)) {
-        check(Algorithm::Sm4, &steps);
+        check(pair(Algorithm::Sm4), &steps);
+    }
+
+    #[test]
+    fn any_sequence_has_the_model_s_answers_with_an_overdraft_and_a_pin(steps in dialogues(25)) {
+        check(strict_pair(), &steps);
     }
 }
 

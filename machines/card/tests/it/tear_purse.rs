@@ -180,7 +180,7 @@ impl Story {
 
 /// A purse with some history, on a chip where the journal's banks are soon full.
 fn worn(size: usize) -> Chip {
-    let chip = purse_chip(size, tongtu_crypto::Algorithm::Tdes);
+    let chip = purse_chip(size, &tongtu_purse::profile::Profile::test());
     perform(
         &chip,
         &[
