@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use tongtu_purse::field::Limit;
+use tongtu_purse::perso;
 use tongtu_purse::profile::Profile as Ours;
 use tongtu_testkit::cipher::Algorithm;
 use tongtu_testkit::purse::Purse;
@@ -13,16 +14,30 @@ use tongtu_testkit::tear::Chip;
 use crate::live::{Live, purse_chip};
 
 /// The same card twice: made by us, and told by the model.
+fn pair_of(ours: &Ours, mut told: Profile) -> (Chip, Profile) {
+    // Whose card it is stands in its files; that is data, like the keys.
+    for group in ours.groups() {
+        let sfi = match group.id {
+            perso::PUBLIC => 0x15,
+            perso::HOLDER => 0x16,
+            perso::TRANSIT => 0x17,
+            _ => continue,
+        };
+        told.files
+            .insert(sfi, File::Transparent(group.value.to_vec()));
+    }
+    (purse_chip(32 * 1024, ours), told)
+}
+
 fn pair(algorithm: Algorithm) -> (Chip, Profile) {
     let ours = match algorithm {
         Algorithm::Tdes => tongtu_crypto::Algorithm::Tdes,
         Algorithm::Sm4 => tongtu_crypto::Algorithm::Sm4,
     };
-    let chip = purse_chip(32 * 1024, &Ours::test_with(ours));
-    (chip, Profile::test(algorithm))
+    pair_of(&Ours::test_with(ours), Profile::test(algorithm))
 }
 
-/// The same with an overdraft limit, and loads only after the PIN.
+/// A card with an overdraft limit, and loads only after the PIN.
 fn strict_pair() -> (Chip, Profile) {
     let mut ours = Ours::test();
     ours.settings.overdraft = Limit::from_bytes([0x00, 0x13, 0x88]);
@@ -30,7 +45,7 @@ fn strict_pair() -> (Chip, Profile) {
     let mut told = Profile::test(Algorithm::Tdes);
     told.overdraft = 5_000;
     told.pin_for_load = true;
-    (purse_chip(32 * 1024, &ours), told)
+    pair_of(&ours, told)
 }
 
 /// Plays a sequence to both and compares every answer.
