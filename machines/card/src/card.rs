@@ -198,15 +198,22 @@ impl<M: Memory> Card<M> {
         match ManageChannel::from_command(command)? {
             ManageChannel::Open(None) => {
                 let free = self.channels.iter().position(Option::is_none);
-                let number = free.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+                let number = free.ok_or(StatusWord::FUNCTION_NOT_SUPPORTED)?;
                 self.channels[number] = Some(Channel::default());
                 let number = u8::try_from(number).expect("there are twenty channels");
                 Ok(Response::ok([number]))
             }
-            // ISO's form that names the channel is not GlobalPlatform's.
-            ManageChannel::Open(Some(_)) | ManageChannel::Close(0) => {
-                Err(StatusWord::WRONG_P1P2.into())
+            // The form that names the channel is ISO/IEC 7816-4's; GlobalPlatform leaves it out.
+            ManageChannel::Open(Some(number)) => {
+                let slot = self.channels.get_mut(usize::from(number));
+                let slot = slot.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+                if slot.is_some() {
+                    return Err(StatusWord::FUNCTION_NOT_SUPPORTED.into());
+                }
+                *slot = Some(Channel::default());
+                Ok(Response::ok([]))
             }
+            ManageChannel::Close(0) => Err(StatusWord::WRONG_P1P2.into()),
             ManageChannel::Close(number) => {
                 let slot = self.channels.get_mut(usize::from(number));
                 let slot = slot.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;

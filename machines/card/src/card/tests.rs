@@ -65,8 +65,21 @@ fn channels_open_and_close() {
     assert_eq!(send(&mut card, "00708001"), "9000");
     assert_eq!(send(&mut card, "00708001"), "6200");
     assert_eq!(send(&mut card, "00708000"), "6a86");
+    // A named one, as ISO/IEC 7816-4 has it: no number in the answer, and not twice.
+    assert_eq!(send(&mut card, "00700013"), "9000");
+    assert!(send(&mut card, "4FA4040008A00000063201010500").ends_with("9000"));
+    assert_eq!(send(&mut card, "00700013"), "6a81");
+    assert_eq!(send(&mut card, "00700002"), "6a81");
+    assert_eq!(send(&mut card, "00700014"), "6a86");
+    assert_eq!(send(&mut card, "0070000001"), "019000");
+    assert_eq!(send(&mut card, "0070000001"), "039000");
+    assert_eq!(send(&mut card, "00708001"), "9000");
     assert_eq!(send(&mut card, "00708014"), "6881");
     assert_eq!(send(&mut card, "01A4040008A00000063201010500"), "6881");
+    for _ in 0..16 {
+        assert!(send(&mut card, "0070000001").ends_with("9000"));
+    }
+    assert_eq!(send(&mut card, "0070000001"), "6a81", "twenty are open");
     card.reset();
     assert_eq!(send(&mut card, "02A4040008A00000063201010500"), "6881");
 }

@@ -28,7 +28,7 @@ impl CardCommand for ManageChannel {
         WRONG_P1P2 => "P1 is neither 00 nor 80, or P2 no channel of that", "P1、P2 错误";
         WRONG_LENGTH => "there are data", "有数据域";
         CHANNEL_NOT_SUPPORTED => "no such channel", "不支持该逻辑通道";
-        FUNCTION_NOT_SUPPORTED => "no channel is free", "没有空闲通道";
+        FUNCTION_NOT_SUPPORTED => "no channel is free, or the named one is not", "没有空闲通道，或指定通道已打开";
     };
     /// The number of the channel that was opened; nothing for a close.
     type Answer = Option<u8>;
