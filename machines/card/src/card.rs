@@ -12,7 +12,7 @@ use tongtu_globalplatform::command::ManageChannel;
 use tongtu_globalplatform::life_cycle::{CardState, State};
 use tongtu_globalplatform::privilege::{Privilege, Privileges};
 
-use crate::applet::{AppletKind, Context, DataGroup, Halt, Objects};
+use crate::applet::{AppletKind, Context, DataGroup, Halt, Objects, Session};
 use crate::channel::{CHANNEL_COUNT, Channel, Class};
 use crate::domain;
 use crate::factory::{Blueprint, FactoryFile, Group};
@@ -350,34 +350,31 @@ impl<M: Memory> Card<M> {
             result.is_err() || !ctx.is_dirty(),
             "an applet answers with changes that it did not commit"
         );
-        if matches!(session, crate::applet::Session::Domain(_)) {
+        let may_have_managed = matches!(session, Session::Domain(_));
+        let slot = self.channels[channel].get_or_insert_default();
+        slot.selected = Some((number, session));
+        if may_have_managed {
             // What a refused command did to the registry in RAM is forgotten.
             self.registry = read_registry(&self.nvm).unwrap_or_default();
-            self.deselect_what_is_gone();
-        }
-        if self.registry.entry(number).is_some() {
-            let slot = self.channels[channel].get_or_insert_default();
-            slot.selected = Some((number, session));
+            self.end_what_is_gone();
         }
         result
     }
 
-    /// Sessions of applications that were deleted or locked end on every channel.
-    fn deselect_what_is_gone(&mut self) {
-        let is_shut = self.is_shut();
-        for channel in &mut self.channels {
-            let Some(Channel { selected, .. }) = channel else {
-                continue;
-            };
-            if let Some((number, _)) = selected {
-                let entry = self.registry.entry(*number);
-                let stays = entry.is_some_and(|entry| match is_shut {
-                    true => entry.rights().has(Privilege::FinalApplication),
-                    false => !entry.life().is_locked(),
-                });
-                if !stays {
-                    *selected = None;
-                }
+    /// Sessions of applications that were deleted or locked end on every channel, this one
+    /// included.
+    fn end_what_is_gone(&mut self) {
+        let entries = self.registry.entries.iter();
+        let running: Vec<u16> = entries
+            .filter(|entry| self.is_selectable(entry))
+            .map(|entry| entry.number)
+            .collect();
+        for channel in self.channels.iter_mut().flatten() {
+            channel
+                .selected
+                .take_if(|(number, _)| !running.contains(number));
+            if let Some((_, Session::Domain(session))) = &mut channel.selected {
+                session.forget_what_is_gone(&self.registry);
             }
         }
     }

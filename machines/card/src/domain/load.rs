@@ -49,6 +49,11 @@ impl Loading {
         &self.request
     }
 
+    /// The domain that the file is for.
+    pub(super) const fn domain(&self) -> u16 {
+        self.domain
+    }
+
     fn load(&self) -> &ForLoad {
         match &self.request {
             Install::Load(load) => load,

@@ -35,6 +35,7 @@ use tongtu_globalplatform::scp::{CardChannel, Offer, OfferInput};
 
 use crate::Interface;
 use crate::applet::{Context, DataGroup, Halt};
+use crate::registry::Registry;
 
 pub(crate) use store::provision;
 
@@ -57,12 +58,22 @@ enum Link {
     /// No channel.
     #[default]
     Closed,
-    /// After INITIALIZE UPDATE; the domain and version of the keys.
-    Offered(Box<Offer>, (u16, u8)),
+    /// After INITIALIZE UPDATE.
+    Offered(Box<Offer>, Basis),
     /// After EXTERNAL AUTHENTICATE.
     Open(Box<CardChannel>),
     /// A protected command was wrong: nothing goes until the next INITIALIZE UPDATE.
     Broken,
+}
+
+/// What a channel is offered on.
+struct Basis {
+    /// The domain that holds the keys.
+    owner: u16,
+    /// Their version.
+    version: u8,
+    /// Their sequence counter as the offer left it.
+    counter: u32,
 }
 
 /// Stages the first objects of a new instance.
@@ -148,6 +159,15 @@ impl Session {
         })
     }
 
+    /// Another session changed the registry: a load or a personalisation whose domain or
+    /// application is gone ends, before another gets its number.
+    pub(crate) fn forget_what_is_gone(&mut self, registry: &Registry) {
+        let is_there = |number| registry.entry(number).is_some();
+        self.loading.take_if(|loading| !is_there(loading.domain()));
+        self.personalising
+            .take_if(|personalising| !is_there(personalising.target()));
+    }
+
     /// Ends the channel and everything that lived in it.
     fn close(&mut self, link: Link) {
         *self = Self {
@@ -192,7 +212,12 @@ impl Session {
         };
         let (offer, answer) = Offer::make(&input, ctx.entropy).ok_or(StatusWord::CONDITIONS)?;
         ctx.commit()?;
-        self.link = Link::Offered(Box::new(offer), (keys.owner, keys.version));
+        let basis = Basis {
+            owner: keys.owner,
+            version: keys.version,
+            counter: store::counter(ctx, keys.owner, keys.version),
+        };
+        self.link = Link::Offered(Box::new(offer), basis);
         Ok(Response::ok(answer.encode()))
     }
 
@@ -202,8 +227,8 @@ impl Session {
         ctx: &mut Context<'_>,
         command: &Command,
     ) -> Result<Response, Halt> {
-        let (offer, (owner, version)) = match core::mem::take(&mut self.link) {
-            Link::Offered(offer, keys) => (offer, keys),
+        let (offer, basis) = match core::mem::take(&mut self.link) {
+            Link::Offered(offer, basis) => (offer, basis),
             link @ Link::Broken => {
                 self.link = link;
                 return Err(StatusWord::SECURITY_STATUS.into());
@@ -214,7 +239,19 @@ impl Session {
                 return Err(StatusWord::CONDITIONS.into());
             }
         };
+        let Basis {
+            owner,
+            version,
+            counter,
+        } = basis;
+        // Whose keys went, in a session of another channel, has nothing to offer any more.
         let counts = store::counts_when_authenticated(ctx, owner, version);
+        let counts = counts.ok_or(StatusWord::CONDITIONS)?;
+        if counts && store::counter(ctx, owner, version) != counter {
+            // Session keys of SCP02 follow from the counter: another channel took it, and what
+            // was said there could be said again here.
+            return Err(StatusWord::CONDITIONS.into());
+        }
         match offer.authenticate(command) {
             Ok(channel) => {
                 store::authenticated(ctx, owner, version, counts);
@@ -396,7 +433,7 @@ fn done(
     ctx: &mut Context<'_>,
     answer: &tongtu_globalplatform::command::ManagementAnswer,
 ) -> Result<Response, Halt> {
-    crate::registry::Registry::stage(ctx);
+    Registry::stage(ctx);
     ctx.commit()?;
     Ok(Response::ok(answer.encode()))
 }

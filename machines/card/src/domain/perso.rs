@@ -39,6 +39,11 @@ impl Personalising {
             blocks: Vec::new(),
         }
     }
+
+    /// The application that it is for.
+    pub(super) const fn target(&self) -> u16 {
+        self.target
+    }
 }
 
 /// INSTALL [for personalization]: an application of the acting domain.

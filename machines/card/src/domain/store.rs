@@ -385,9 +385,14 @@ pub(super) fn next_counter(ctx: &mut Context<'_>, keys: &ChannelKeys) -> Result<
     }
 }
 
-/// Whether the counter of a version counts authentications (SCP02).
-pub(super) fn counts_when_authenticated(ctx: &Context<'_>, owner: u16, version: u8) -> bool {
-    keys_of(ctx, owner, version).is_some_and(|keys| matches!(keys.protocol, Protocol::Scp02(_)))
+/// Whether the counter of a version counts authentications (SCP02); `None` without its keys.
+pub(super) fn counts_when_authenticated(
+    ctx: &Context<'_>,
+    owner: u16,
+    version: u8,
+) -> Option<bool> {
+    let keys = keys_of(ctx, owner, version)?;
+    Some(matches!(keys.protocol, Protocol::Scp02(_)))
 }
 
 /// Stages what a host that proved itself changes: the counter, and its tries come back.

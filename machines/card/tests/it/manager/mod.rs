@@ -9,5 +9,6 @@ mod keys;
 mod office;
 mod personal;
 mod state;
+mod together;
 mod torn;
 mod wrong;
