@@ -12,7 +12,7 @@
 //!
 //! | question | choice |
 //! |---|---|
-//! | order of checks | CLA, INS, card blocked, application locked or blocked, P1 P2, Lc, then the command's own |
+//! | order of checks | card blocked, CLA, INS, application locked or blocked, P1 P2, Lc, then the command's own |
 //! | balance in an initialisation's answer and in MAC1 of a load | own balance plus overdraft limit, as `805C 00` |
 //! | what ends an initialisation | every command on its channel but a `80DC` that succeeds |
 //! | what uses a challenge up | the next command on its channel, whatever it is |
@@ -227,6 +227,9 @@ impl Purse {
         challenge: Option<Vec<u8>>,
         started: Option<Started>,
     ) -> Answer {
+        if self.state.life == Life::CardBlocked {
+            return Err(0x6A81);
+        }
         form::is_known(apdu)?;
         self.may_serve(apdu)?;
         form::holds(apdu, self.algorithm().block_len())?;
@@ -268,8 +271,7 @@ impl Purse {
     /// Life decides before anything else that a command says.
     fn may_serve(&self, apdu: &Apdu) -> Result<(), Sw> {
         match self.state.life {
-            Life::Open => Ok(()),
-            Life::CardBlocked => Err(0x6A81),
+            Life::Open | Life::CardBlocked => Ok(()),
             Life::Locked => Err(0x9303),
             Life::Blocked if matches!(apdu.ins, 0x84 | 0x18 | 0x1E | 0x16) => Ok(()),
             Life::Blocked => Err(0x6985),
@@ -281,6 +283,9 @@ impl Purse {
             Chosen::Other => {
                 self.session = Session::default();
                 return None;
+            }
+            Chosen::None(0x6A82) if self.state.life == Life::CardBlocked => {
+                return Some(Err(0x6A81));
             }
             Chosen::None(sw) => return Some(Err(sw)),
             Chosen::Own => {}

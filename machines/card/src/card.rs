@@ -18,7 +18,7 @@ use crate::domain;
 use crate::factory::{Blueprint, FactoryFile, Group};
 use crate::journal::{Batch, CommitError, Nvm, ObjectId, OpenError};
 use crate::memory::{Memory, Torn};
-use crate::registry::{CARD, ENTRIES, Entry, ISSUER, LoadFile, Registry};
+use crate::registry::{self, CARD, ENTRIES, Entry, ISSUER, LoadFile, Registry};
 
 /// How the reader reaches the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -259,21 +259,41 @@ impl<M: Memory> Card<M> {
         Ok(response)
     }
 
-    /// Whether the card is locked or terminated.
+    /// Whether the card is locked, terminated or blocked.
     fn is_shut(&self) -> bool {
-        matches!(
-            self.registry.card_state(),
-            CardState::Locked | CardState::Terminated
-        )
+        let state = self.registry.card_state();
+        matches!(state, CardState::Locked | CardState::Terminated) || self.is_blocked()
     }
 
-    /// Whether SELECT may find an application: its state says so, and on a locked card only
-    /// the one with the final application's privilege (GP 2.3.1 §5.1.1.4).
+    fn is_blocked(&self) -> bool {
+        self.nvm.get(registry::CARD_BLOCKED).is_some()
+    }
+
+    /// Whether SELECT may find an application: its state says so; on a locked card only the
+    /// one with the final application's privilege (GP 2.3.1 §5.1.1.4), on a blocked one only
+    /// the issuer domain.
     fn is_selectable(&self, entry: &Entry) -> bool {
+        if self.is_blocked() {
+            return entry.number == ISSUER;
+        }
         if self.is_shut() {
             return entry.rights().has(Privilege::FinalApplication);
         }
         entry.number == ISSUER || entry.life().is_selectable()
+    }
+
+    /// The application that answers what comes before any SELECT: the issuer domain, on a
+    /// locked card the final application (GP 2.3.1 §6.4.1.1), on a blocked one nobody.
+    fn default_application(&self) -> Result<Entry, Halt> {
+        if self.is_blocked() {
+            return Err(StatusWord::FUNCTION_NOT_SUPPORTED.into());
+        }
+        let is_default = |entry: &&Entry| match self.is_shut() {
+            true => self.is_selectable(entry),
+            false => entry.number == ISSUER,
+        };
+        let entry = self.registry.entries.iter().find(is_default);
+        Ok(entry.ok_or(StatusWord::CONDITIONS)?.clone())
     }
 
     /// The application that a SELECT means. On a locked card whatever is not offered is
@@ -329,15 +349,17 @@ impl<M: Memory> Card<M> {
         command: &Command,
     ) -> Result<Response, Halt> {
         if !self.has_selection(channel) {
-            // The default application answers what comes before any SELECT.
-            let entry = self.registry.entry(ISSUER).cloned();
-            let entry = entry.ok_or(StatusWord::CONDITIONS)?;
+            let entry = self.default_application()?;
             self.open(env, channel, &entry)?;
         }
+        let is_blocked = self.is_blocked();
         let slot = self.channels[channel].get_or_insert_default();
         let Some((number, mut session)) = slot.selected.take() else {
             return Err(StatusWord::CONDITIONS.into());
         };
+        if is_blocked && number != ISSUER {
+            return Err(StatusWord::FUNCTION_NOT_SUPPORTED.into());
+        }
         let mut ctx = Context::new(
             number,
             &mut self.nvm,

@@ -16,8 +16,8 @@ use crate::journal::ObjectId;
 pub(crate) const CARD: u16 = 0;
 /// The registry's object under [`CARD`].
 pub(crate) const ENTRIES: u16 = 1;
-/// Present when the e-purse's CARD BLOCK (卡片锁定) was carried out, under [`CARD`].
-pub(crate) const CARD_BLOCKED: u16 = 3;
+/// Present when the e-purse's CARD BLOCK (卡片锁定) was carried out.
+pub(crate) const CARD_BLOCKED: ObjectId = ObjectId::new(CARD, 3);
 
 /// One application instance or security domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,11 @@ pub(crate) const MEDIUM_ID: u16 = 0xDF20;
 /// The secure element's medium id (支付账户介质识别码), once the issuer domain has it.
 pub(crate) fn medium_id(ctx: &Context<'_>) -> Option<MediumId> {
     MediumId::from_packed(ctx.get_of(ObjectId::new(ISSUER, MEDIUM_ID))?).ok()
+}
+
+/// Whether the e-purse's CARD BLOCK was carried out: no application answers any more.
+pub(crate) fn is_card_blocked(ctx: &Context<'_>) -> bool {
+    ctx.get_of(CARD_BLOCKED).is_some()
 }
 
 /// Everything that has an AID, in order of installation.

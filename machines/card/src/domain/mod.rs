@@ -35,7 +35,7 @@ use tongtu_globalplatform::scp::{CardChannel, Offer, OfferInput};
 
 use crate::Interface;
 use crate::applet::{Context, DataGroup, Halt};
-use crate::registry::Registry;
+use crate::registry::{Registry, is_card_blocked};
 
 pub(crate) use store::provision;
 
@@ -369,13 +369,16 @@ impl Session {
         if !self.is_authenticated() {
             return Err(StatusWord::SECURITY_STATUS.into());
         }
+        // UNSPECIFIED: what a domain still does on a locked card, and the issuer's on a blocked
+        // one: it says what is there, and sets states.
+        let in_any_state = matches!(
+            C::INS,
+            ins::SET_STATUS | ins::GET_STATUS | ins::BEGIN_R_MAC | ins::END_R_MAC
+        );
         let works = match ctx.registry.card_state() {
             CardState::Terminated => false,
-            CardState::Locked => matches!(
-                C::INS,
-                ins::SET_STATUS | ins::GET_STATUS | ins::BEGIN_R_MAC | ins::END_R_MAC
-            ),
-            _ => true,
+            CardState::Locked => in_any_state,
+            _ => in_any_state || !is_card_blocked(ctx),
         };
         if !works {
             return Err(StatusWord::CONDITIONS.into());

@@ -15,8 +15,7 @@ use tongtu_purse::{proof, secure};
 use super::store::{self, Life, object};
 use super::{Call, Session, fit};
 use crate::applet::{Context, Halt};
-use crate::journal::ObjectId;
-use crate::registry::{CARD, CARD_BLOCKED};
+use crate::registry::CARD_BLOCKED;
 
 /// The reference of the keys for authentication.
 ///
@@ -302,6 +301,7 @@ impl Session {
         Ok(Vec::new())
     }
 
+    /// CARD BLOCK: from the next command on the card lets no application answer.
     pub(super) fn block_card(
         &mut self,
         ctx: &mut Context<'_>,
@@ -309,7 +309,7 @@ impl Session {
     ) -> Result<Vec<u8>, Halt> {
         self.maintained(ctx, &mut call)?;
         call.state.stage(ctx);
-        ctx.put_of(ObjectId::new(CARD, CARD_BLOCKED), [1]);
+        ctx.put_of(CARD_BLOCKED, [1]);
         ctx.commit()?;
         Ok(Vec::new())
     }

@@ -21,8 +21,6 @@ use tongtu_purse::profile::{FILES, FileKind, FileSpec, Profile, Settings};
 
 use crate::applet::{Context, DataGroup, Halt};
 use crate::factory::{Group, Module, Preinstalled};
-use crate::journal::ObjectId;
-use crate::registry::{CARD, CARD_BLOCKED};
 
 mod access;
 mod file;
@@ -157,7 +155,6 @@ fn stage(ctx: &mut Context<'_>, group: &DataGroup, content: Content) -> Result<(
 
 /// Begins a session.
 pub(crate) fn select(ctx: &mut Context<'_>) -> Result<(Session, Response), Halt> {
-    refuse_if_card_blocked(ctx)?;
     let sw = match State::of(ctx).life() {
         Life::Open => StatusWord::OK,
         Life::Blocked => StatusWord::BLOCKED_FILE,
@@ -165,13 +162,6 @@ pub(crate) fn select(ctx: &mut Context<'_>) -> Result<(Session, Response), Halt>
     };
     let data = store::fci(ctx);
     Ok((Session::default(), Response { data, sw }))
-}
-
-fn refuse_if_card_blocked(ctx: &Context<'_>) -> Result<(), Halt> {
-    match ctx.get_of(ObjectId::new(CARD, CARD_BLOCKED)) {
-        Some(_) => Err(StatusWord::FUNCTION_NOT_SUPPORTED.into()),
-        None => Ok(()),
-    }
 }
 
 /// Refuses an Le that asks for another length than the answer has.
@@ -242,7 +232,6 @@ impl Session {
             }
             other => other,
         };
-        refuse_if_card_blocked(ctx)?;
         let state = State::of(ctx);
         match (state.life(), command.ins) {
             (Life::Open, _) => {}

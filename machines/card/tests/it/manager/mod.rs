@@ -2,6 +2,7 @@
 //!
 //! Names of test cases (SE-SW-…) are those of the public test catalogue's platform part.
 
+mod blocked;
 mod channel;
 mod content;
 mod delegated;

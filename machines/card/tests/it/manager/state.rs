@@ -150,3 +150,29 @@ fn a_domain_locks_itself_but_its_state_is_not_for_others_to_personalise() {
     office.done("80F04080", &hex(DOMAIN));
     assert_eq!(office.select(&hex(DOMAIN)), 0x6A82);
 }
+
+#[test]
+fn on_a_locked_card_the_final_application_answers_what_comes_before_a_select() {
+    let mut office = Office::new();
+    let last = fields(&[
+        "A0000006320101",
+        "A000000632010105",
+        "A000000632010105",
+        "000200",
+        "C900",
+        "",
+    ]);
+    office.done("80E60C00", &last);
+    for state in ["80F08007", "80F0800F", "80F0807F"] {
+        office.done(state, &[]);
+    }
+    office.host = None;
+    for _ in 0..2 {
+        assert_eq!(office.select(&[]), 0x6A81);
+        // The purse's answer, and not the issuer domain's 6D00.
+        assert_eq!(office.say("00840000", &[]).1, 0x6700);
+        office.desk.card.reset();
+        assert_eq!(office.say("00840000", &[]).1, 0x6700);
+        assert_eq!(office.select(&hex("A000000632010105")), 0x6283);
+    }
+}
