@@ -121,7 +121,8 @@ impl Session {
         }
     }
 
-    /// Compares a PIN, spending a try; a right one is staged as such and not committed.
+    /// Compares a PIN. The try is spent before the comparison: pulling the card out never saves
+    /// one. What a right PIN gives back is for the caller to commit.
     fn check_pin(
         &mut self,
         ctx: &mut Context<'_>,
@@ -129,18 +130,17 @@ impl Session {
         call: &mut Call<'_>,
     ) -> Result<(), Halt> {
         let stored = stored_pin(ctx)?;
-        if call.state.pin_left == 0 {
-            return Err(StatusWord::AUTH_BLOCKED.into());
-        }
-        if stored == *pin {
-            call.state.pin_left = call.settings.pin_tries;
-            return Ok(());
-        }
-        self.pin_verified = false;
-        call.state.pin_left -= 1;
+        let left = call.state.pin_left.checked_sub(1);
+        let left = left.ok_or(StatusWord::AUTH_BLOCKED)?;
+        call.state.pin_left = left;
         call.state.stage(ctx);
         ctx.commit()?;
-        Err(StatusWord::tries_left(call.state.pin_left).into())
+        if stored != *pin {
+            self.pin_verified = false;
+            return Err(StatusWord::tries_left(left).into());
+        }
+        call.state.pin_left = call.settings.pin_tries;
+        Ok(())
     }
 
     pub(super) fn verify_pin(
@@ -149,12 +149,9 @@ impl Session {
         verify: &VerifyPin,
         mut call: Call<'_>,
     ) -> Result<Vec<u8>, Halt> {
-        let before = call.state.pin_left;
         self.check_pin(ctx, &verify.pin, &mut call)?;
-        if call.state.pin_left != before {
-            call.state.stage(ctx);
-            ctx.commit()?;
-        }
+        call.state.stage(ctx);
+        ctx.commit()?;
         self.pin_verified = true;
         Ok(Vec::new())
     }

@@ -314,3 +314,33 @@ fn maintenance_torn_at_every_byte_of_every_write_is_old_or_new() {
         assert!(stayed > changed && changed > 0);
     }
 }
+
+#[test]
+fn a_pin_pulled_out_before_it_is_judged_has_cost_its_try() {
+    let chip = worn(32 * 1024);
+    let verify = |pin: [u8; 3]| {
+        let [a, b, c] = pin;
+        vec![
+            Step::Raw(select()),
+            Step::Raw(vec![0x00, 0x20, 0, 0, 3, a, b, c]),
+        ]
+    };
+    let wrong = chip.copy();
+    perform(&wrong, &verify([0x99; 3]));
+    let (whole, spent) = (Live::on(&chip).kept(), Live::on(&wrong).kept());
+    assert_ne!(whole, spent);
+    let mut cost = 0;
+    every_cut(
+        &chip,
+        |chip| drop(perform(chip, &verify([0x12, 0x34, 0x56]))),
+        |cut, chip| match Live::on(chip).kept() {
+            found if found == whole => {}
+            found if found == spent => cost += 1,
+            _ => panic!("{cut:?}: neither with all tries nor with one less"),
+        },
+    );
+    assert!(
+        cost > 0,
+        "a right PIN is written down before it is compared"
+    );
+}
