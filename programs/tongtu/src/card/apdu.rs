@@ -83,7 +83,8 @@ struct Answer {
 #[derive(Serialize)]
 struct ExchangeForm {
     command: String,
-    answer: String,
+    /// Not `answer`: that is the name of what the answer says.
+    answer_bytes: String,
     expected: Option<String>,
     /// Whether the answer is as expected; `null` when nothing was.
     fits: Option<bool>,
@@ -234,7 +235,7 @@ impl Talk<'_> {
                 if report.json() {
                     self.done.push(ExchangeForm {
                         command: hex_encode(&apdu),
-                        answer: hex_encode(&answer),
+                        answer_bytes: hex_encode(&answer),
                         expected,
                         fits,
                         told: ToldForm::of(&told),

@@ -204,3 +204,29 @@ fn without_pcsc_or_a_file_the_way_out_is_named() {
         ran.err
     );
 }
+
+#[test]
+fn bytes_and_meaning_of_an_answer_have_two_names_in_json() {
+    let folder = folder("card-apdu-json");
+    Served::start(&folder, "a.card", &[]).end();
+    let args = [
+        "--json",
+        "card",
+        "apdu",
+        "--state",
+        "a.card",
+        "select ep",
+        "balance",
+    ];
+    let ran = tongtu_in(&folder, &args, b"", &[]);
+    let balance = &ran.json()["exchanges"][1];
+    assert_eq!(balance["answer_bytes"], "000000009000");
+    assert_eq!(balance["answer"][0]["value"], "0.00");
+    // A name that is there twice is lost to whoever reads it.
+    assert_eq!(
+        ran.out.matches("\n      \"answer\":").count(),
+        2,
+        "{}",
+        ran.out
+    );
+}
