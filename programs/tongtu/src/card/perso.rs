@@ -41,7 +41,7 @@ pub(crate) const HELP: &[Row] = &[
     ("card perso/kind", "卡种类型，两位十六进制"),
     ("card perso/starts", "启用日期 YYYYMMDD"),
     ("card perso/expires", "有效日期 YYYYMMDD"),
-    ("card perso/pin", "密码，2 至 12 位"),
+    ("card perso/pin", "密码，4 至 12 位"),
     ("card perso/overdraft", "透支限额（元）"),
     ("card perso/balance_max", "余额上限（元）"),
     (
@@ -111,7 +111,7 @@ pub(crate) struct Args {
     /// Last day, YYYYMMDD
     #[arg(long, value_name = "DATE")]
     expires: Option<String>,
-    /// The PIN, 2 to 12 digits
+    /// The PIN, 4 to 12 digits
     #[arg(long, value_name = "DIGITS")]
     pin: Option<String>,
     /// Overdraft limit in yuan

@@ -121,7 +121,19 @@ fn wrong_wishes_are_named_before_a_card_is_touched() {
     for (args, expected) in [
         (
             &["--number", "12a"][..],
-            "invalid number `12a`, expected up to 19 digits",
+            "invalid number `12a`, expected 19 digits",
+        ),
+        (
+            &["--number", "310489999990000002"],
+            "invalid number `310489999990000002`, expected 19 digits",
+        ),
+        (
+            &["--number", "31048999999000000255"],
+            "invalid number `31048999999000000255`, expected 19 digits",
+        ),
+        (
+            &["--pin", "123"],
+            "invalid pin `…`, expected 4 to 12 digits",
         ),
         (
             &["--city", "24"],

@@ -56,9 +56,9 @@ pub(super) fn wished(args: &Args) -> Result<(factory::Profile, Profile), Failure
     if let Some(text) = choose(&args.number, file.number) {
         let number: CardNumber = text
             .parse()
-            .map_err(|_| wrong("number", &text, "up to 19 digits"))?;
-        if text.len() > 19 {
-            return Err(wrong("number", &text, "up to 19 digits"));
+            .map_err(|_| wrong("number", &text, "19 digits"))?;
+        if text.len() != 19 {
+            return Err(wrong("number", &text, "19 digits"));
         }
         purse.public.serial = Serial::of(&number);
     }
@@ -83,7 +83,7 @@ pub(super) fn wished(args: &Args) -> Result<(factory::Profile, Profile), Failure
     }
     if let Some(text) = choose(&args.pin, file.pin) {
         // The PIN itself is not repeated.
-        let pin = Pin::from_digits(&text).map_err(|_| wrong("pin", "…", "2 to 12 digits"))?;
+        let pin = Pin::from_digits(&text).map_err(|_| wrong("pin", "…", "4 to 12 digits"))?;
         purse.pin = Some(pin);
     }
     let yuan = |name, text: &String| input::amount(text).map_err(|why| wrong(name, text, &why));
