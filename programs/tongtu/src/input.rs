@@ -314,14 +314,27 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Reads a file of text that may hold other bytes too, or stdin for `-`.
+/// Reads a file of text that may hold other bytes too, or stdin for `-`. Windows consoles write
+/// UTF-16 when output is sent to a file, and editors there a byte order mark.
 pub(crate) fn read_lossy(path: &Path) -> Result<String, Failure> {
     let bytes = if path.as_os_str() == "-" {
         read_all(&mut io::stdin(), "stdin")?
     } else {
         read_file(path)?
     };
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(lossy(&bytes))
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    let (units, rest): (fn([u8; 2]) -> u16, _) = match bytes {
+        [0xFF, 0xFE, rest @ ..] => (u16::from_le_bytes, rest),
+        [0xFE, 0xFF, rest @ ..] => (u16::from_be_bytes, rest),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => return String::from_utf8_lossy(rest).into_owned(),
+        _ => return String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let (pairs, _) = rest.as_chunks();
+    let units: Vec<u16> = pairs.iter().map(|pair| units(*pair)).collect();
+    String::from_utf16_lossy(&units)
 }
 
 fn read_all(source: &mut dyn Read, name: &str) -> Result<Vec<u8>, Failure> {

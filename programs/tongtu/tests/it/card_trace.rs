@@ -181,3 +181,31 @@ fn what_foreign_tools_write_is_found_whole() {
         );
     }
 }
+
+#[test]
+fn a_log_that_windows_wrote_reads_like_any_other() {
+    let folder = folder("trace-windows");
+    let text = "805C030204\r\n000013889000\r\n";
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        let marked = "\u{FEFF}".encode_utf16().chain(text.encode_utf16());
+        marked.flat_map(bytes).collect()
+    };
+    for log in [
+        [b"\xEF\xBB\xBF", text.as_bytes()].concat(),
+        utf16(u16::to_le_bytes),
+        utf16(u16::to_be_bytes),
+    ] {
+        std::fs::write(folder.join("a.log"), log).unwrap();
+        let ran = tongtu_in(
+            &folder,
+            &["card", "trace", "explain", "--short", "a.log"],
+            b"",
+            &[],
+        );
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert_eq!(
+            ran.out.trim(),
+            "1  GET BALANCE · unknown application · 9000 done"
+        );
+    }
+}
