@@ -37,18 +37,28 @@ impl Place {
     }
 }
 
+/// An error with everything that led to it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut said = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said.push(error.to_string());
+        cause = error.source();
+    }
+    said.join(": ")
+}
+
 /// Says why there is no card, and what to do about it.
 pub(crate) fn no_card(error: &ReaderError) -> Failure {
     let what = both("no card can be reached", "无法访问卡片");
-    let cause = match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
+    let cause = causes(error);
     let state = both(
         "a virtual card needs no reader: --state FILE",
         "虚拟卡不需要读卡器：--state FILE",
     );
     match error {
+        // Whoever has a card that failed did not ask for a reader.
+        ReaderError::Card { .. } => return Failure::fault(what).because(cause),
         ReaderError::NoReaders | ReaderError::NoCard { .. } | ReaderError::NoService { .. } => {
             Failure::usage(what).because(cause).hint(both(
                 "`tongtu card serve` puts a virtual card into the virtual reader of pcscd",

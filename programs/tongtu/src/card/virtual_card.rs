@@ -50,7 +50,15 @@ enum State {
 impl FileCard {
     /// The card in this file.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let file = CardFile::open(path).map_err(|error| unusable(&error))?;
+        let file = CardFile::open(path).map_err(|error| match &error {
+            CardFileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                unusable(&error).hint(both(
+                    "`tongtu card perso --state FILE` makes one, and so does `tongtu card serve`",
+                    "`tongtu card perso --state FILE` 可制作一张，`tongtu card serve` 也会",
+                ))
+            }
+            _ => unusable(&error),
+        })?;
         Ok(Self {
             state: State::Off(file),
         })
@@ -205,12 +213,6 @@ fn unusable(error: &CardFileError) -> Failure {
             "stop the `tongtu card serve` that has it, or reach it through its reader: --reader",
             "请停止占用它的 `tongtu card serve`，或用 --reader 经读卡器访问",
         )),
-        CardFileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            failure.hint(both(
-                "`tongtu card perso --state FILE` makes one, and so does `tongtu card serve`",
-                "`tongtu card perso --state FILE` 可制作一张，`tongtu card serve` 也会",
-            ))
-        }
         _ => failure,
     }
 }

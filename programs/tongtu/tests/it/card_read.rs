@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::card_serve::Served;
 use crate::run::{Ran, folder, tongtu_in, transcript};
 
 /// A metro card of Beijing, inside a station: 6F with padding left out, balance by P1 03, a trip, a
@@ -266,4 +267,20 @@ fn a_card_in_a_reader_is_read_personalised_and_paid_with_like_one_in_a_file() {
         assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
         assert!(ran.out.contains(expected), "{args:?}: {}", ran.out);
     }
+}
+
+#[test]
+fn a_card_that_does_not_come_up_says_why_and_asks_for_no_reader() {
+    let folder = folder("card-read-damaged");
+    Served::start(&folder, "a.card", &[]).end();
+    let path = folder.join("a.card");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let memory = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    bytes[memory..].fill(0xFF);
+    std::fs::write(&path, bytes).unwrap();
+    let ran = tongtu_in(&folder, &["card", "read", "--state", "a.card"], b"", &[]);
+    assert_eq!(ran.code, 3, "{}", ran.out);
+    let (said, why) = ran.err.trim().split_once("does not come up: ").unwrap();
+    assert!(said.starts_with("error: "), "{said}");
+    assert!(!why.is_empty() && !why.contains("hint"), "{why}");
 }
