@@ -9,7 +9,7 @@ use tongtu_apdu::select::{E_PURSE, Select};
 use tongtu_apdu::{CardCommand, Command, Response, StatusWord};
 use tongtu_codec::hex_encode;
 use tongtu_crypto::{Algorithm, BlockKey};
-use tongtu_purse::command::{BalanceKind, GetBalance, GetProof, VerifyPin};
+use tongtu_purse::command::{BalanceKind, GetBalance, GetProof, InitLoad, VerifyPin};
 use tongtu_purse::fci::Fci;
 use tongtu_purse::field::{DateTime, Kind, Terminal};
 use tongtu_purse::keys::KeyUse;
@@ -315,6 +315,10 @@ fn answer_of<C: CardCommand>(response: &Response) -> Result<C::Answer, Failure> 
         StatusWord::INSUFFICIENT => failure.hint(both(
             "`tongtu card load` puts money on a test card",
             "`tongtu card load` 可为测试卡圈存",
+        )),
+        StatusWord::CONDITIONS if C::NAME == InitLoad::NAME => failure.hint(both(
+            "would it pass the highest balance? 1000.00, unless `card perso --balance-max` said otherwise",
+            "是否会超过余额上限？未用 `card perso --balance-max` 另设时为 1000.00",
         )),
         StatusWord::MAC_INVALID => failure.hint(both(
             "the card has other keys than the test keys",

@@ -295,3 +295,16 @@ fn a_card_that_is_killed_while_it_pays_has_paid_or_has_not() {
     }
     assert!(paid > 0 && unpaid > 0, "{paid} paid, {unpaid} not");
 }
+
+#[test]
+fn a_load_beyond_the_highest_balance_is_told_of_it() {
+    let folder = loaded("card-load-cap", "default");
+    let ran = tongtu(&folder, &["card", "load", "--amount", "950.01"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.err.contains("highest balance"), "{}", ran.err);
+    let ran = tongtu(&folder, &["card", "load", "--amount", "950", "--key", "9"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(!ran.err.contains("highest balance"), "{}", ran.err);
+    let ran = tongtu(&folder, &["card", "load", "--amount", "950"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
