@@ -84,9 +84,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         }
         None => Snapshot::take(&mut *args.place.open()?)?,
     };
+    let now = DateTime::of(clock::now_or(args.now));
     let view = View {
         reveal: args.reveal,
-        today: DateTime::of(clock::now_or(args.now)).date(),
+        today: now.date(),
     };
     let card = CardForm::of(&snapshot, view);
     if card.purses.is_empty() && card.cashes.is_empty() {
@@ -100,7 +101,8 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         )));
     }
     if let Some(path) = &args.page {
-        fs::write(path, page::page(&card, report.lang())).map_err(|error| {
+        let at = args.trace.is_none().then_some(now);
+        fs::write(path, page::page(&card, at, report.lang())).map_err(|error| {
             Failure::usage(both(
                 format!("cannot write `{}`", path.display()),
                 format!("无法写入 `{}`", path.display()),

@@ -207,6 +207,11 @@ fn the_page_stands_alone_and_holds_what_was_read() {
             "27.55",
             "310517 •••• 9017",
             "prefers-color-scheme: dark",
+            if lang == "en" {
+                "recorded dialogue"
+            } else {
+                "对话记录"
+            },
         ] {
             assert!(page.contains(wanted), "{wanted}");
         }
@@ -283,4 +288,19 @@ fn a_card_that_does_not_come_up_says_why_and_asks_for_no_reader() {
     let (said, why) = ran.err.trim().split_once("does not come up: ").unwrap();
     assert!(said.starts_with("error: "), "{said}");
     assert!(!why.is_empty() && !why.contains("hint"), "{why}");
+}
+
+#[test]
+fn a_page_says_when_its_card_was_read() {
+    let folder = folder("card-page-when");
+    Served::start(&folder, "a.card", &[]).end();
+    let args = [
+        &["card", "read", "--state", "a.card", "--page", "a.html"][..],
+        &["--now", "2026-03-02T08:00:00+08:00", "--lang", "en"],
+    ]
+    .concat();
+    let ran = tongtu_in(&folder, &args, b"", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let page = std::fs::read_to_string(folder.join("a.html")).unwrap();
+    assert!(page.contains("at 2026-03-02 08:00:00."), "{page}");
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tongtu_purse::field::DateTime;
+
 use super::form::{CardForm, CashForm, PurseForm};
 use super::{
     cash_facts, log_header, purse_facts, stop_text, transaction_header, trip_header, yuan,
@@ -10,8 +12,8 @@ use crate::lang::Lang;
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page as text.
-pub(super) fn page(card: &CardForm, lang: Lang) -> String {
+/// The page as text; a card that was read a moment ago has that moment on it.
+pub(super) fn page(card: &CardForm, at: Option<DateTime>, lang: Lang) -> String {
     let title = lang.pick(("A T-Union card", "交通联合卡"));
     let code = lang.pick(("en", "zh-CN"));
     let mut out = format!(
@@ -25,10 +27,14 @@ pub(super) fn page(card: &CardForm, lang: Lang) -> String {
     for cash in &card.cashes {
         write_cash(cash, lang, &mut out);
     }
-    let made = lang.pick((
-        "Read by tongtu card read. Nothing was written to the card.",
-        "由 tongtu card read 读出，未写卡。",
-    ));
+    let made = match (at, lang) {
+        (Some(at), Lang::En) => {
+            format!("Read by tongtu card read at {at}. Nothing was written to the card.")
+        }
+        (Some(at), Lang::Zh) => format!("由 tongtu card read 于 {at} 读出，未写卡。"),
+        (None, Lang::En) => String::from("Taken from a recorded dialogue by tongtu card read."),
+        (None, Lang::Zh) => String::from("由 tongtu card read 从对话记录中读出。"),
+    };
     out += &format!("<footer>{made}</footer>\n</main>\n</body>\n</html>\n");
     out
 }

@@ -68,7 +68,7 @@ proptest! {
         let view = View { reveal, today: Date([0x20, 0x26, 0x01, 0x01]) };
         let card = CardForm::of(&snapshot, view);
         for lang in [Lang::En, Lang::Zh] {
-            let page = page::page(&card, lang);
+            let page = page::page(&card, None, lang);
             prop_assert_eq!(page.matches("<td").count(), page.matches("</td>").count());
         }
         prop_assert!(serde_json::to_string(&card).is_ok());
