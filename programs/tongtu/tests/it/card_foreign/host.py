@@ -80,12 +80,17 @@ class Session:
 
     def applications(self):
         """AIDs of the applications and domains that this one sees, with their states."""
-        try:
-            answer = self.send(GET_STATUS, 0x40, 0x02, bytes.fromhex("4F00"))
-        except ApduError as error:
-            if error.sw == 0x6A88:
-                return {}
-            raise
+        answer, p2 = b"", 0x02
+        while True:
+            try:
+                answer += self.send(GET_STATUS, 0x40, p2, bytes.fromhex("4F00"))
+                break
+            except ApduError as error:
+                if error.sw == 0x6A88:
+                    return {}
+                if error.sw != 0x6310:
+                    raise
+                answer, p2 = answer + error.data, 0x03
         entries = {}
         for tag, entry in tlvs(answer):
             assert tag == 0xE3, hex(tag)
