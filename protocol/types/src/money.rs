@@ -153,7 +153,8 @@ impl FromStr for Fen {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        decimal(text, 2, "amount in yuan").map(Self)
+        let expected = "digits, a sign perhaps, and at most two decimals";
+        decimal(text, 2, "amount in yuan", expected).map(Self)
     }
 }
 
@@ -162,12 +163,17 @@ impl FromStr for FenE7 {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        decimal(text, 7, "amount in fen").map(Self)
+        let expected = "digits, a sign perhaps, and at most seven decimals";
+        decimal(text, 7, "amount in fen", expected).map(Self)
     }
 }
 
-fn decimal(text: &str, places: usize, what: &'static str) -> Result<i64, ValueError> {
-    const EXPECTED: &str = "digits with an optional sign and decimal point";
+fn decimal(
+    text: &str,
+    places: usize,
+    what: &'static str,
+    expected: &'static str,
+) -> Result<i64, ValueError> {
     let (negative, body) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -177,7 +183,7 @@ fn decimal(text: &str, places: usize, what: &'static str) -> Result<i64, ValueEr
         return Err(ValueError::Length {
             what,
             found: text.len(),
-            expected: EXPECTED,
+            expected,
         });
     }
     let digits = whole.bytes().chain(fraction.bytes());
@@ -187,8 +193,9 @@ fn decimal(text: &str, places: usize, what: &'static str) -> Result<i64, ValueEr
         if !byte.is_ascii_digit() {
             return Err(ValueError::Character {
                 what,
-                at,
-                expected: EXPECTED,
+                // Neither the sign nor the point is among the digits.
+                at: at + usize::from(negative) + usize::from(at >= whole.len()),
+                expected,
             });
         }
         let digit = i64::from(byte - b'0');
@@ -241,6 +248,21 @@ mod tests {
         ] {
             assert!(text.parse::<Fen>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_where_it_stands() {
+        for (text, said) in [
+            ("50.001", "at most two decimals"),
+            ("-1x", "at position 2"),
+            ("1.x5", "at position 2"),
+            ("-12.3y", "at position 5"),
+        ] {
+            let error = text.parse::<Fen>().expect_err(text).to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        let error = "1.12345678".parse::<FenE7>().expect_err("eight decimals");
+        assert!(error.to_string().contains("at most seven decimals"));
     }
 
     #[test]
