@@ -133,7 +133,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         report.toned(
             Tone::Bad,
             &match report.lang() {
-                Lang::En => format!("{count} answers are not as expected"),
+                Lang::En => format!("answers not as expected: {count}"),
                 Lang::Zh => format!("{count} 个应答与期望不符"),
             },
         )?;
