@@ -16,6 +16,7 @@
 //! registry's change as one batch. In `process` the applet commits itself, once per command.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use tongtu_apdu::{Command, Malformed, Response, StatusWord};
@@ -169,9 +170,13 @@ impl<'a> Context<'a> {
         self.staged.remove(id);
     }
 
-    /// The committed objects of an owner.
+    /// The objects of an owner: as staged, else as committed.
     pub(crate) fn ids_of(&self, owner: u16) -> Vec<ObjectId> {
-        self.objects.ids(owner)
+        let staged = self.staged.ids().filter(|id| id.owner == owner);
+        let all: BTreeSet<_> = self.objects.ids(owner).into_iter().chain(staged).collect();
+        all.into_iter()
+            .filter(|id| self.get_of(*id).is_some())
+            .collect()
     }
 
     /// Bytes that new objects may take, before what is staged.

@@ -248,3 +248,35 @@ fn a_file_is_read_by_whoever_its_right_asks_for() {
          seal 04D69600 07 -> 9000",
     );
 }
+
+#[test]
+fn a_file_table_empties_files_that_the_same_personalisation_filled() {
+    let mut profile = Profile::test();
+    let mut application = Preinstalled::purse(&profile);
+    for file in &mut profile.files {
+        if file.sfi == Sfi::COMPOSITE {
+            // Another kind, and room for less than what stands there already.
+            file.kind = FileKind::Cyclic;
+            file.size = 128;
+        }
+    }
+    application.groups.push(Group {
+        id: tongtu_purse::perso::FILE_TABLE,
+        value: profile
+            .files
+            .iter()
+            .flat_map(tongtu_purse::profile::FileSpec::encode)
+            .collect::<Vec<_>>()
+            .into(),
+    });
+    let blueprint = Blueprint {
+        applications: vec![application],
+        ..Blueprint::default()
+    };
+    let mut bench = Bench::made(&blueprint, Algorithm::Tdes);
+    for number in 1..=4 {
+        let read = [0x00, 0xB2, number, 0x1A << 3 | 4, 0x00];
+        assert_eq!(bench.send(&read), [0x6A, 0x83], "record {number}");
+    }
+    assert_eq!(bench.send(&[0x00, 0xB0, 0x95, 0x00, 0x00])[..4], [0; 4]);
+}
