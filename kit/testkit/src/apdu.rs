@@ -52,6 +52,13 @@ fn channel_of(cla: u8) -> Option<(u8, u8)> {
     }
 }
 
+/// The channel that bytes are for, though they may be no command; the basic one when they do not
+/// say.
+pub(crate) fn addressed(bytes: &[u8]) -> u8 {
+    let class = bytes.first().and_then(|cla| channel_of(*cla));
+    class.map_or(0, |(channel, _)| channel)
+}
+
 /// The open channels, each with what an application remembers on it; the basic one is always
 /// open.
 #[derive(Clone, Debug)]

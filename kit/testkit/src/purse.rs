@@ -14,7 +14,7 @@
 //! |---|---|
 //! | order of checks | card blocked, CLA, INS, application locked or blocked, P1 P2, Lc, then the command's own |
 //! | balance in an initialisation's answer and in MAC1 of a load | own balance plus overdraft limit, as `805C 00` |
-//! | what ends an initialisation | every command on its channel but a `80DC` that succeeds |
+//! | what ends an initialisation | every command on its channel but a `80DC` that succeeds; bytes that are no command too, on the basic channel if their class names none |
 //! | what uses a challenge up | the next command on its channel, whatever it is |
 //! | Le that is neither 00 nor the answer's length | `6CXX` with the right one; MACs are judged before it, nothing is changed after it |
 //! | no challenge asked for before secure messaging | `6988`, and it counts |
@@ -34,7 +34,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::apdu::{Apdu, Channels, Chosen, choose, joined};
+use crate::apdu::{Apdu, Channels, Chosen, addressed, choose, joined};
 use crate::cipher::{self, Algorithm};
 use crate::{Answer, Sw};
 
@@ -201,7 +201,16 @@ impl Purse {
     fn answer(&mut self, bytes: &[u8]) -> Option<Answer> {
         let (apdu, channel, session) = match self.channels.receive(bytes) {
             Ok(received) => received,
-            Err(sw) => return Some(Err(sw)),
+            Err(sw) => {
+                // Whatever it was, it came between.
+                let channel = addressed(bytes);
+                if let Some(mut session) = self.channels.session(channel) {
+                    session.challenge = None;
+                    session.started = None;
+                    self.channels.keep(channel, session);
+                }
+                return Some(Err(sw));
+            }
         };
         self.session = session;
         let challenge = self.session.challenge.take();

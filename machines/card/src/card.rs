@@ -160,9 +160,18 @@ impl<M: Memory> Card<M> {
     }
 
     fn answer(&mut self, env: &mut Env<'_>, apdu: &[u8]) -> Result<Response, Halt> {
-        let mut command =
-            Command::parse(apdu).map_err(|_| Halt::Status(StatusWord::WRONG_LENGTH))?;
-        let class = Class::parse(command.cla).ok_or(StatusWord::CLA_NOT_SUPPORTED)?;
+        let class = apdu.first().and_then(|cla| Class::parse(*cla));
+        let parsed = Command::parse(apdu);
+        let is_whole = parsed.is_ok();
+        let (Ok(mut command), Some(class)) = (parsed, class) else {
+            // Nothing that an application could read, but a command after all: it ends what
+            // only the next one could have gone on with. Without a channel it is the basic one's.
+            self.interrupt(class.map_or(0, |class| class.channel));
+            return Err(match is_whole {
+                true => StatusWord::CLA_NOT_SUPPORTED.into(),
+                false => StatusWord::WRONG_LENGTH.into(),
+            });
+        };
         command.cla = class.plain;
         if self.channels[class.channel].is_none() {
             return Err(StatusWord::CHANNEL_NOT_SUPPORTED.into());
@@ -171,11 +180,8 @@ impl<M: Memory> Card<M> {
             (command.cla, command.ins, command.p1),
             (0x00, 0x70 | 0xC0, _) | (0x00, 0xA4, 4)
         );
-        if let Some(channel) = &mut self.channels[class.channel]
-            && let Some((_, session)) = &mut channel.selected
-            && is_ours
-        {
-            session.interrupt();
+        if is_ours {
+            self.interrupt(class.channel);
         }
         let result = match (command.cla, command.ins) {
             (0x00, 0x70) => self.manage_channel(&command),
@@ -191,6 +197,15 @@ impl<M: Memory> Card<M> {
         };
         waiting.clear();
         result.map(|response| split(response, waiting))
+    }
+
+    /// Ends what only the next command on a channel could have gone on with.
+    fn interrupt(&mut self, channel: usize) {
+        if let Some(Some(channel)) = self.channels.get_mut(channel)
+            && let Some((_, session)) = &mut channel.selected
+        {
+            session.interrupt();
+        }
     }
 
     /// MANAGE CHANNEL (GP 2.3.1 §11.7).
