@@ -132,7 +132,7 @@ pub(crate) enum Chosen {
 
 /// Reads a SELECT; `is_selected` says whether the application is the present one.
 pub(crate) fn choose(apdu: &Apdu, aid: &[u8], is_selected: bool) -> Chosen {
-    if !matches!(apdu.p2, 0 | 2) {
+    if apdu.p1 != 4 || !matches!(apdu.p2, 0 | 2) {
         return Chosen::None(0x6A86);
     }
     if apdu.data.len() > 16 {

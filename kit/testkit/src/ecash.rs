@@ -227,7 +227,7 @@ impl Ecash {
         self.session = session;
         let answer = match (apdu.cla, apdu.ins) {
             (0x00, 0xC0) => Some(Err(0x6985)),
-            (0x00, 0xA4) if apdu.p1 == 4 => self.select(&apdu),
+            (0x00, 0xA4) => self.select(&apdu),
             (0x00, 0x70) => return Some(self.channels.manage(&apdu)),
             _ if !self.session.selected => None,
             _ => self.serve(&apdu),

@@ -16,7 +16,7 @@
 //! | balance in an initialisation's answer and in MAC1 of a load | own balance plus overdraft limit, as `805C 00` |
 //! | what ends an initialisation | every command on its channel but a `80DC` that succeeds; bytes that are no command too, on the basic channel if their class names none |
 //! | what uses a challenge up | the next command on its channel, whatever it is |
-//! | Le that is neither 00 nor the answer's length | `6CXX` with the right one; MACs are judged before it, nothing is changed after it |
+//! | Le that is neither 00 nor the answer's length | `6CXX` with the right one; MACs are judged before it, nothing is changed after it; the end of a transaction may be said again |
 //! | no challenge asked for before secure messaging | `6988`, and it counts |
 //! | a challenge of eight bytes before secure messaging | its first half |
 //! | which failures count together | MAC2 of loads and MAC1 of purchases; secure messaging and RELOAD PIN; three each |
@@ -217,7 +217,7 @@ impl Purse {
         let started = self.session.started.take();
         let answer = match (apdu.cla, apdu.ins) {
             (0x00, 0xC0) => Some(Err(0x6985)),
-            (0x00, 0xA4) if apdu.p1 == 4 => self.select(&apdu),
+            (0x00, 0xA4) => self.select(&apdu),
             (0x00, 0x70) => {
                 self.channels.keep(channel, self.session.clone());
                 return Some(self.channels.manage(&apdu));
@@ -243,10 +243,15 @@ impl Purse {
         self.may_serve(apdu)?;
         form::holds(apdu, self.algorithm().block_len())?;
         let before = self.clone();
+        let waiting = started.clone();
         let answer = self.act(apdu, challenge, started);
         if matches!(answer, Err(sw) if sw >> 8 == 0x6C) {
             // A wrong Le is found before anything is done.
             (self.state, self.session) = (before.state, before.session);
+            if matches!(apdu.ins, 0x52 | 0x54) {
+                // It asks for the same command again.
+                self.session.started = waiting;
+            }
         }
         answer
     }

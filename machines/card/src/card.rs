@@ -176,17 +176,14 @@ impl<M: Memory> Card<M> {
         if self.channels[class.channel].is_none() {
             return Err(StatusWord::CHANNEL_NOT_SUPPORTED.into());
         }
-        let is_ours = matches!(
-            (command.cla, command.ins, command.p1),
-            (0x00, 0x70 | 0xC0, _) | (0x00, 0xA4, 4)
-        );
+        let is_ours = matches!((command.cla, command.ins), (0x00, 0x70 | 0xA4 | 0xC0));
         if is_ours {
             self.interrupt(class.channel);
         }
         let result = match (command.cla, command.ins) {
             (0x00, 0x70) => self.manage_channel(&command),
             (0x00, 0xC0) => return self.get_response(class.channel, &command),
-            (0x00, 0xA4) if command.p1 == 4 => self.select(env, class.channel, &command),
+            (0x00, 0xA4) => self.select(env, class.channel, &command),
             _ => self.process(env, class.channel, &command),
         };
         let mut closed = Vec::new();

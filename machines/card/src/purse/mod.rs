@@ -292,12 +292,12 @@ impl Session {
                 self.initialise(ctx, money::What::Composite, key, deal, &call)
             }
             Request::CreditForLoad(credit) => {
-                money::finish_online(ctx, money::What::Load, credit.at, &credit.mac2, call)
+                money::finish_online(self, ctx, money::What::Load, credit.at, &credit.mac2, call)
             }
             Request::DebitForUnload(debit) => {
-                money::finish_online(ctx, money::What::Unload, debit.at, &debit.mac2, call)
+                money::finish_online(self, ctx, money::What::Unload, debit.at, &debit.mac2, call)
             }
-            Request::Debit(debit) => money::debit(ctx, &debit, call),
+            Request::Debit(debit) => money::debit(self, ctx, &debit, call),
             Request::UpdateCache(update) => self.cache(ctx, update, call),
             Request::GetProof(get) => money::proof(ctx, &get, &call),
             // The passbook's; the purse has no such command.

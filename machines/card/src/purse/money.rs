@@ -4,6 +4,9 @@
 //! and an end that verifies a MAC, then commits value, sequence, detail, cached records and
 //! proof as one batch, and only then answers.
 //!
+//! UNSPECIFIED: an end whose MAC is right and whose Le is not is answered `6CXX`, which asks for
+//! the same once more; so it keeps the transaction that was initialised.
+//!
 //! UNSPECIFIED: the balance that an initialisation answers, and that enters MAC1 and TAC of a
 //! load, counts the overdraft limit in, as `805C 00` and the older text do.
 
@@ -375,6 +378,7 @@ fn commit(
 
 /// CREDIT FOR LOAD and DEBIT FOR UNLOAD.
 pub(super) fn finish_online(
+    session: &mut Session,
     ctx: &mut Context<'_>,
     what: What,
     at: DateTime,
@@ -387,24 +391,25 @@ pub(super) fn finish_online(
         .filter(|started| started.what == what)
         .ok_or(StatusWord::CONDITIONS)?;
     still_holds(ctx, &started, &call)?;
-    let session = proof::load_session(&started.key, started.random, started.sequence);
-    if !proof::same(&started.deal.load_mac2(&session, at), mac2) {
+    let key = proof::load_session(&started.key, started.random, started.sequence);
+    if !proof::same(&started.deal.load_mac2(&key, at), mac2) {
         return Err(wrong_mac(ctx, call));
     }
-    fit(call.command, 4)?;
+    if let Err(halt) = fit(call.command, 4) {
+        session.started = Some(started);
+        return Err(halt);
+    }
     call.state.money_failures = 0;
     call.state.online = started.sequence + 1;
     move_value(&mut call.state, &started);
     let after = shown(&call.state, &call.settings, started.row.wallet);
     let code = match what {
         What::Load => {
-            let key = store::key(ctx, started.row.algorithm, KeyUse::Tac, 1)
+            let tac = store::key(ctx, started.row.algorithm, KeyUse::Tac, 1)
                 .ok_or(StatusWord::KEY_INDEX)?;
-            started.deal.load_tac(&key, after, started.sequence, at)
+            started.deal.load_tac(&tac, after, started.sequence, at)
         }
-        _ => started
-            .deal
-            .unload_mac3(&session, after, started.sequence, at),
+        _ => started.deal.unload_mac3(&key, after, started.sequence, at),
     };
     commit(ctx, &call, &started, at, [*mac2, code])?;
     Ok(code.to_vec())
@@ -412,6 +417,7 @@ pub(super) fn finish_online(
 
 /// DEBIT FOR PURCHASE and FOR CAPP PURCHASE.
 pub(super) fn debit(
+    session: &mut Session,
     ctx: &mut Context<'_>,
     debit: &Debit,
     mut call: Call<'_>,
@@ -422,17 +428,20 @@ pub(super) fn debit(
         .filter(|started| !started.what.is_online())
         .ok_or(StatusWord::CONDITIONS)?;
     still_holds(ctx, &started, &call)?;
-    let session = proof::purchase_session(
+    let key = proof::purchase_session(
         &started.key,
         started.random,
         started.sequence,
         debit.terminal_sequence,
     );
-    if !proof::same(&started.deal.purchase_mac1(&session, debit.at), &debit.mac1) {
+    if !proof::same(&started.deal.purchase_mac1(&key, debit.at), &debit.mac1) {
         return Err(wrong_mac(ctx, call));
     }
-    fit(call.command, 8)?;
-    let key =
+    if let Err(halt) = fit(call.command, 8) {
+        session.started = Some(started);
+        return Err(halt);
+    }
+    let tac_key =
         store::key(ctx, started.row.algorithm, KeyUse::Tac, 1).ok_or(StatusWord::KEY_INDEX)?;
     call.state.money_failures = 0;
     call.state.offline = started.sequence + 1;
@@ -440,8 +449,8 @@ pub(super) fn debit(
     let answer = DebitAnswer {
         tac: started
             .deal
-            .purchase_tac(&key, debit.terminal_sequence, debit.at),
-        mac2: started.deal.purchase_mac2(&session),
+            .purchase_tac(&tac_key, debit.terminal_sequence, debit.at),
+        mac2: started.deal.purchase_mac2(&key),
     };
     for Cached { spec, number, data } in core::mem::take(&mut started.cache) {
         match number {
