@@ -164,6 +164,33 @@ impl fmt::Debug for Balance {
     }
 }
 
+/// What a file says of a person, bytes as they lie: blank or not is all that it prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Personal<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> Personal<N> {
+    /// Filled with spaces, as where no holder is known.
+    pub const BLANK: Self = Self([0x20; N]);
+
+    /// Whether nothing is said: spaces, zeros or erased memory.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.0.iter().all(|byte| matches!(byte, 0x00 | 0x20 | 0xFF))
+    }
+}
+
+impl<const N: usize> fmt::Display for Personal<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_blank() { "blank" } else { "****" })
+    }
+}
+
+impl<const N: usize> fmt::Debug for Personal<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A date `YYYYMMDD` as 4 bytes BCD; blank and impossible ones stay what they are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Date(pub [u8; 4]);
@@ -371,6 +398,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_person_is_not_printed() {
+        let name = Personal(*b"Zhang San ");
+        assert_eq!(format!("{name} {name:?}"), "**** ****");
+        assert_eq!(Personal::<4>::BLANK.to_string(), "blank");
+    }
 
     proptest! {
         #[test]

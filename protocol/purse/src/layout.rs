@@ -10,7 +10,8 @@ use tongtu_codec::{Be, Raw, record};
 
 use crate::field::{
     Amount, Balance, BusState, CardKind, City, Date, DateTime, Direction, Industry, Institution,
-    Kind, Limit, LockFlag, Purse, RailState, RideFlag, Serial, Terminal, Terminal8, TripKind,
+    Kind, Limit, LockFlag, Personal, Purse, RailState, RideFlag, Serial, Terminal, Terminal8,
+    TripKind,
 };
 
 record! {
@@ -35,8 +36,8 @@ record! {
     pub struct HolderInfo: 55 {
         [0..1] card_type: u8 as Be, Impl, "card type", "卡类型标识";
         [1..2] employee: u8 as Be, Impl, "employee flag", "本行职工标识";
-        [2..22] name: [u8; 20] as Raw, Impl, "name, GBK", "持卡人姓名";
-        [22..54] identity: [u8; 32] as Raw, Impl, "identity document number", "证件号码";
+        [2..22] name: Personal<20> as Purse, Impl, "name, GBK", "持卡人姓名";
+        [22..54] identity: Personal<32> as Purse, Impl, "identity document number", "证件号码";
         [54..55] identity_kind: u8 as Be, Impl, "kind of identity document", "证件类型";
     }
 }

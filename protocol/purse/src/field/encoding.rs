@@ -3,11 +3,11 @@
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
-use tongtu_codec::{Encoding, FieldError, hex_encode};
+use tongtu_codec::{Encoding, FieldError, Raw, hex_encode};
 
 use super::{
     Amount, Balance, BusState, CardKind, City, Date, DateTime, Direction, Industry, Institution,
-    Kind, Limit, LockFlag, RailState, RideFlag, Serial, Terminal, Terminal8, TripKind,
+    Kind, Limit, LockFlag, Personal, RailState, RideFlag, Serial, Terminal, Terminal8, TripKind,
 };
 
 /// How purse values lie in records: as wide as their field.
@@ -40,6 +40,22 @@ macro_rules! fixed {
             }
         }
     )*};
+}
+
+impl<const N: usize> Encoding<Personal<N>> for Purse {
+    const LETTER: &'static str = "B";
+
+    fn decode(bytes: &[u8]) -> Result<Personal<N>, FieldError> {
+        Raw::decode(bytes).map(Personal)
+    }
+
+    fn encode(value: &Personal<N>, out: &mut [u8]) -> Result<(), FieldError> {
+        Raw::encode(&value.0, out)
+    }
+
+    fn show(value: &Personal<N>) -> String {
+        value.to_string()
+    }
 }
 
 fn named(code: String, name: Option<crate::city::Name>) -> String {

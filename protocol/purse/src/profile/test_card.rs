@@ -8,7 +8,7 @@ use tongtu_crypto::Algorithm;
 use super::{FILES, KeyIndex, Profile, Settings};
 use crate::command::{Pin, Sfi};
 use crate::fci::FciForm;
-use crate::field::{CardKind, City, Date, Institution, Serial};
+use crate::field::{CardKind, City, Date, Institution, Personal, Serial};
 use crate::keys::{KeySet, KeyUse};
 use crate::layout::{BUS_ID, HolderInfo, PublicInfo, RAIL_ID, TEST_ID, TransitInfo};
 
@@ -94,8 +94,8 @@ impl Profile {
             holder: HolderInfo {
                 card_type: 0,
                 employee: 0,
-                name: [0x20; 20],
-                identity: [0x20; 32],
+                name: Personal::BLANK,
+                identity: Personal::BLANK,
                 identity_kind: 0x20,
             },
             transit: TransitInfo {
