@@ -42,6 +42,9 @@ pub(super) fn put_key(
     Ok(Response::ok(answer.encode()))
 }
 
+/// Most keys of one domain: what key information can list in one object.
+const KEYS_MAX: usize = 255;
+
 /// Stages keys of one version, added (`replace` 0) or in the place of others.
 pub(super) fn stage(
     ctx: &mut Context<'_>,
@@ -51,6 +54,7 @@ pub(super) fn stage(
     keys: &[(u8, KeyMaterial)],
 ) -> Result<(), Halt> {
     let names = store::key_names(ctx, owner);
+    let was_reachable = !store::channel_versions(ctx, owner).is_empty();
     let is_there = |version, id| names.contains(&(version, id));
     for (id, _) in keys {
         if replace != 0 && !is_there(replace, *id) {
@@ -59,6 +63,9 @@ pub(super) fn stage(
         if replace != version && is_there(version, *id) {
             return Err(StatusWord::CONDITIONS.into());
         }
+    }
+    if names.len() + keys.len() > KEYS_MAX {
+        return Err(StatusWord::NO_ROOM.into());
     }
     for (id, key) in keys {
         if replace != 0 && replace != version {
@@ -71,8 +78,13 @@ pub(super) fn stage(
     }
     store::reset_version(ctx, owner, version);
     let ids: Vec<u8> = keys.iter().map(|(id, _)| *id).collect();
-    if (1..=3).all(|id| ids.contains(&id)) {
+    let opens = |ctx: &Context<'_>, version| store::opens_channel(ctx, owner, version);
+    if (1..=3).all(|id| ids.contains(&id)) && opens(ctx, version) {
         became_reachable(ctx, owner, replace, version, &names);
+    }
+    let still_opens = names.iter().any(|(v, _)| opens(ctx, *v)) || opens(ctx, version);
+    if owner == ISSUER && was_reachable && !still_opens {
+        return Err(StatusWord::CONDITIONS.into());
     }
     Ok(())
 }
@@ -109,7 +121,8 @@ fn became_reachable(
 
 /// DELETE [key]: by version, identifier, or both.
 ///
-/// UNSPECIFIED: the last keys by which the issuer domain can be reached stay.
+/// UNSPECIFIED: the last keys by which the issuer domain can be reached stay; PUT KEY does not
+/// replace them by something that opens no channel either.
 pub(super) fn delete(
     ctx: &mut Context<'_>,
     id: Option<u8>,

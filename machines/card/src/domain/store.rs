@@ -325,14 +325,17 @@ pub(super) fn channel_keys(ctx: &Context<'_>, version: u8) -> Option<ChannelKeys
 
 /// Versions of a domain that have keys 1 to 3 of one kind.
 pub(super) fn channel_versions(ctx: &Context<'_>, owner: u16) -> Vec<u8> {
-    let mut versions: Vec<u8> = key_names(ctx, owner)
-        .into_iter()
+    let names = key_names(ctx, owner).into_iter();
+    names
         .filter(|(_, id)| *id == 1)
         .map(|(version, _)| version)
-        .filter(|version| !matches!(*version, version::TOKEN..=version::LOAD))
-        .collect();
-    versions.retain(|version| keys_of(ctx, owner, *version).is_some());
-    versions
+        .filter(|version| opens_channel(ctx, owner, *version))
+        .collect()
+}
+
+/// Whether a version's keys, as staged, are for channels.
+pub(super) fn opens_channel(ctx: &Context<'_>, owner: u16, version: u8) -> bool {
+    !matches!(version, version::TOKEN..=version::LOAD) && keys_of(ctx, owner, version).is_some()
 }
 
 fn keys_of(ctx: &Context<'_>, owner: u16, version: u8) -> Option<ChannelKeys> {

@@ -179,6 +179,36 @@ fn keys_are_deleted_but_not_the_last_that_reach_the_issuer_domain() {
 }
 
 #[test]
+fn keys_that_open_no_channel_do_not_replace_the_last_that_do() {
+    let mut office = Office::new();
+    // A set of other keys is none for channels: what the factory gave stays.
+    let command = put(&office, 0, 0x70, 1, &[aes(1), aes(2), aes(3)]);
+    assert_eq!(office.typed(&command).1, 0x9000);
+    assert!(names(&mut office).contains(&(0xFF, 1)));
+    let command = put(&office, 0, 0x31, 1, &[aes(1), tdes(2), sm4(3)]);
+    assert_eq!(office.typed(&command).1, 0x9000);
+    let command = put(&office, 0, 0x30, 1, &[aes(1), aes(1), aes(1)]);
+    assert_eq!(office.typed(&command).1, 0x9000);
+    office.done("80E40000", &hex("D20120"));
+    let refuse = |office: &mut Office, command: &PutKey| {
+        let before = office.image();
+        assert_eq!(office.typed(command).1, 0x6985);
+        assert!(office.image() == before);
+    };
+    let command = put(&office, 0x30, 0x32, 1, &[aes(4)]);
+    refuse(&mut office, &command);
+    let command = put(&office, 0x30, 0x71, 1, &[aes(4), aes(4), aes(4)]);
+    refuse(&mut office, &command);
+    let command = put(&office, 0x30, 0x30, 2, &[tdes(4)]);
+    refuse(&mut office, &command);
+    office.select(&[]);
+    assert_eq!(
+        office.open(0x30, &keys(Channel::Scp03, &[1; 16]), 0x33),
+        Ok(())
+    );
+}
+
+#[test]
 fn a_new_domain_is_reached_by_the_keys_above_it_and_gets_its_own() {
     let mut office = Office::new();
     office.make_domain("D4D4D4D4D4010101", "80");
