@@ -58,6 +58,21 @@ fn reach(ctx: &Context<'_>, of: u16) -> Result<(), Halt> {
     }
 }
 
+/// Whether the domain `of` lets what is in it go, and a domain itself. It is asked about what
+/// others delete only.
+fn accept(ctx: &Context<'_>, number: u16, of: u16) -> Result<(), Halt> {
+    let refuses = |number| {
+        let entry = ctx.registry.entry(number);
+        entry.is_some_and(crate::registry::Entry::is_domain)
+            && number != ctx.owner
+            && !store::config_of(ctx, number).accepts_deletion
+    };
+    if refuses(of) || refuses(number) {
+        return Err(StatusWord::CONDITIONS.into());
+    }
+    Ok(())
+}
+
 fn application(ctx: &mut Context<'_>, aid: &Aid) -> Result<(), Halt> {
     let entry = ctx
         .registry
@@ -65,12 +80,10 @@ fn application(ctx: &mut Context<'_>, aid: &Aid) -> Result<(), Halt> {
         .ok_or(StatusWord::REFERENCE_NOT_FOUND)?
         .clone();
     reach(ctx, entry.number)?;
-    if entry.number == ISSUER
-        || is_used(ctx, entry.number, &[entry.number])
-        || !store::config_of(ctx, entry.domain).accepts_deletion
-    {
+    if entry.number == ISSUER || is_used(ctx, entry.number, &[entry.number]) {
         return Err(StatusWord::CONDITIONS.into());
     }
+    accept(ctx, entry.number, entry.domain)?;
     remove(ctx, &[entry.number]);
     Ok(())
 }
@@ -98,8 +111,11 @@ fn file(ctx: &mut Context<'_>, aid: &Aid, related: bool) -> Result<(), Halt> {
     {
         return Err(StatusWord::CONDITIONS.into());
     }
+    accept(ctx, number, domain)?;
     for instance in &instances {
         reach(ctx, *instance)?;
+        let of = ctx.registry.entry(*instance).map(|entry| entry.domain);
+        accept(ctx, *instance, of.unwrap_or(domain))?;
     }
     remove(ctx, &instances);
     store::remove_all(ctx, number);

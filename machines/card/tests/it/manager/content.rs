@@ -63,7 +63,7 @@ fn encoded(code: &[u8]) -> Vec<u8> {
     file.encode()
 }
 
-fn files(office: &mut Office) -> Vec<Entry> {
+pub(crate) fn files(office: &mut Office) -> Vec<Entry> {
     let data = office.done("80F21002", &hex("4F00"));
     Entry::read_all(&data, StatusForm::Tlv, true).unwrap()
 }
@@ -234,6 +234,36 @@ fn a_domain_accepts_what_its_parameters_say() {
     office.done("80E60C00", &domain(DOMAIN, "820100 8102037081020215"));
     office.done("80E60C00", &install(EP));
     office.refused("80E61000", &fields(&[DOMAIN, "", EP, "", "", ""]), 0x6985);
+}
+
+#[test]
+fn a_domain_says_whether_others_may_delete_it_and_what_is_in_it() {
+    let mut office = Office::new();
+    let firm = "C903830100";
+    let domain = [
+        "A0000001515350",
+        "A000000151535041",
+        DOMAIN,
+        "80C000",
+        firm,
+        "",
+    ];
+    office.done("80E60C00", &fields(&domain));
+    office.done("80E60C00", &install(EP));
+    let delete = |name: &str| [hex("4F"), lv(&hex(name))].concat();
+    office.refused("80E40000", &delete(DOMAIN), 0x6985);
+    for what in [EP, TRANSPORT] {
+        office.done("80E61000", &fields(&[DOMAIN, "", what, "", "", ""]));
+    }
+    office.refused("80E40000", &delete(EP), 0x6985);
+    office.refused("80E40080", &delete(TRANSPORT), 0x6985);
+    // It may do so itself.
+    office.select(&hex(DOMAIN));
+    let keys = super::office::test_keys(tongtu_card::factory::Channel::Scp03);
+    office.open(0, &keys, 0x33).unwrap();
+    office.done("80E40080", &delete(TRANSPORT));
+    office.login();
+    assert_eq!(office.state(EP), None);
 }
 
 #[test]
