@@ -13,7 +13,7 @@ use tongtu_globalplatform::life_cycle::{CardState, State};
 use tongtu_globalplatform::privilege::{Privilege, Privileges};
 
 use crate::applet::{AppletKind, Context, DataGroup, Halt, Objects, Session};
-use crate::channel::{CHANNEL_COUNT, Channel, Class};
+use crate::channel::{CHANNEL_COUNT, Channel, Class, Waiting};
 use crate::domain;
 use crate::factory::{Blueprint, FactoryFile, Group};
 use crate::journal::{Batch, CommitError, Nvm, ObjectId, OpenError};
@@ -186,13 +186,13 @@ impl<M: Memory> Card<M> {
             (0x00, 0xA4) => self.select(env, class.channel, &command),
             _ => self.process(env, class.channel, &command),
         };
-        let mut closed = Vec::new();
+        let mut closed = Waiting::default();
         let waiting = match &mut self.channels[class.channel] {
             Some(channel) => &mut channel.waiting,
             // It closed itself.
             None => &mut closed,
         };
-        waiting.clear();
+        *waiting = Waiting::default();
         result.map(|response| split(response, waiting))
     }
 
@@ -238,17 +238,17 @@ impl<M: Memory> Card<M> {
     }
 
     fn get_response(&mut self, channel: usize, command: &Command) -> Result<Response, Halt> {
-        let channel = self.channels[channel].get_or_insert_default();
-        if channel.waiting.is_empty() {
+        let Waiting { data, sw } = &mut self.channels[channel].get_or_insert_default().waiting;
+        if data.is_empty() {
             return Err(StatusWord::CONDITIONS.into());
         }
         let asked = command.le.map_or(256, |le| le.max());
-        let rest = channel.waiting.split_off(asked.min(channel.waiting.len()));
-        let data = core::mem::replace(&mut channel.waiting, rest);
-        let sw = match channel.waiting.len() {
-            0 => StatusWord::OK,
+        let rest = data.split_off(asked.min(data.len()));
+        let sw = match rest.len() {
+            0 => *sw,
             more => StatusWord::more(more),
         };
+        let data = core::mem::replace(data, rest);
         Ok(Response { data, sw })
     }
 
@@ -508,15 +508,16 @@ fn read_registry<M: Memory>(nvm: &Nvm<M>) -> Option<Registry> {
     Registry::decode(nvm.get(ObjectId::new(CARD, ENTRIES))?)
 }
 
-/// An answer of more than 256 bytes travels in pieces.
-fn split(response: Response, waiting: &mut Vec<u8>) -> Response {
+/// An answer of more than 256 bytes travels in pieces; the last one has its status word.
+fn split(response: Response, waiting: &mut Waiting) -> Response {
     let Response { mut data, sw } = response;
-    if data.len() <= 256 || !sw.is_ok() {
+    if data.len() <= 256 {
         return Response { data, sw };
     }
-    *waiting = data.split_off(256);
-    let sw = StatusWord::more(waiting.len());
-    Response { data, sw }
+    let rest = data.split_off(256);
+    let more = StatusWord::more(rest.len());
+    *waiting = Waiting { data: rest, sw };
+    Response { data, sw: more }
 }
 
 #[cfg(test)]

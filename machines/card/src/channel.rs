@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use tongtu_apdu::StatusWord;
+
 use crate::applet::Session;
 
 /// Channels that the card offers, the basic one included.
@@ -42,7 +44,24 @@ pub(crate) struct Channel {
     /// The selected application's number and its session; none when nothing can be selected.
     pub(crate) selected: Option<(u16, Session)>,
     /// What GET RESPONSE fetches.
-    pub(crate) waiting: Vec<u8>,
+    pub(crate) waiting: Waiting,
+}
+
+/// The rest of an answer that was too long for one APDU.
+pub(crate) struct Waiting {
+    /// The bytes; none when nothing waits.
+    pub(crate) data: Vec<u8>,
+    /// The status word behind the last of them.
+    pub(crate) sw: StatusWord,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            data: Vec::new(),
+            sw: StatusWord::OK,
+        }
+    }
 }
 
 #[cfg(test)]

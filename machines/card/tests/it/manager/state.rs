@@ -45,6 +45,36 @@ fn a_long_list_comes_in_parts_and_complete() {
 }
 
 #[test]
+fn a_part_that_is_longer_than_an_answer_keeps_its_status_word() {
+    let mut office = Office::new();
+    let modules: Vec<String> = (0..40).map(|n| format!("D0D1D2D3D4D501{n:02X}")).collect();
+    let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+    let code = super::content::applet_file(&modules, 10);
+    for name in ["D0D1D2D3D4D501", "D0D1D2D3D4D502"] {
+        office.done("80E60200", &fields(&[name, "", "", "", ""]));
+        let file = tongtu_globalplatform::load_file::LoadFile {
+            daps: Vec::new(),
+            block: tongtu_globalplatform::load_file::Block::Plain(&code),
+        };
+        let loaded = super::content::load(&mut office, &file.encode(), 200);
+        assert_eq!(loaded.1, 0x9000);
+    }
+    for level in [0x01, 0x33] {
+        office.select(&[]);
+        office.open(0, &test_keys(Channel::Scp03), level).unwrap();
+        let (data, sw) = office.say("80F21002", &hex("4F05D0D1D2D3D4"));
+        assert!(office.desk.pieces.len() > 1, "{:?}", office.desk.pieces);
+        assert!(office.desk.pieces.iter().all(|piece| *piece <= 256));
+        assert_eq!(format!("{sw:04X}"), "6310");
+        let first = Entry::read_all(&data, StatusForm::Tlv, true).unwrap();
+        let data = office.done("80F21003", &hex("4F05D0D1D2D3D4"));
+        let second = Entry::read_all(&data, StatusForm::Tlv, true).unwrap();
+        assert_eq!((first.len(), second.len()), (1, 1));
+        assert_eq!(first[0].modules.len(), 40);
+    }
+}
+
+#[test]
 fn an_application_is_locked_and_comes_back_as_it_was() {
     let mut office = Office::new();
     install(&mut office, APP);
