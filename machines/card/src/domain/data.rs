@@ -211,6 +211,9 @@ pub(super) fn personalise(ctx: &mut Context<'_>, groups: &[DataGroup]) -> Result
     Ok(())
 }
 
+/// The longest data object that a domain keeps; answers and receipts carry several.
+const OBJECT_MAX: usize = 255;
+
 /// Stages one data object of the domain.
 fn put_object(ctx: &mut Context<'_>, tag: u16, value: &[u8]) -> Result<(), Halt> {
     // What the card computes cannot be written.
@@ -225,6 +228,9 @@ fn put_object(ctx: &mut Context<'_>, tag: u16, value: &[u8]) -> Result<(), Halt>
         return Err(StatusWord::CONDITIONS.into());
     }
     let number = object_of(tag).ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
+    if value.len() > OBJECT_MAX {
+        return Err(StatusWord::WRONG_DATA.into());
+    }
     let is_once = matches!(tag, MEDIUM_ID | 0x9F7F);
     if is_once {
         if ctx.owner != ISSUER {

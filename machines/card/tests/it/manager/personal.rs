@@ -176,3 +176,24 @@ fn a_domain_gets_its_first_keys_through_the_domain_above() {
         Ok(())
     );
 }
+
+#[test]
+fn a_data_object_has_at_most_255_bytes() {
+    let mut office = Office::new();
+    let mut put = |len: usize| {
+        let data = group(0x0042, &vec![0x5A; len]);
+        let parts: Vec<_> = data.chunks(200).collect();
+        let mut sw = 0;
+        for (number, part) in (0..).zip(&parts) {
+            let last = usize::from(number) + 1 == parts.len();
+            sw = office
+                .typed(&store(StoreFormat::Dgi, false, number, last, part))
+                .1;
+        }
+        format!("{sw:04X}")
+    };
+    assert_eq!(put(256), "6A80");
+    assert_eq!(put(20_000), "6A80");
+    assert_eq!(put(255), "9000");
+    assert_eq!(office.done("80CA0042", &[]).len(), 3 + 255);
+}
