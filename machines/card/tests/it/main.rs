@@ -3,6 +3,7 @@
 
 mod desk;
 mod ecash;
+mod firewall;
 mod identity;
 mod live;
 mod manager;

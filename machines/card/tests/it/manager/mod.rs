@@ -4,6 +4,7 @@
 
 mod blocked;
 mod channel;
+mod ciphered;
 mod content;
 mod delegated;
 mod keys;
