@@ -9,9 +9,11 @@ use tongtu_testkit::tear::{Chip, every_cut};
 use zeroize::Zeroizing;
 
 use crate::Interface;
-use crate::applet::{AppletKind, Context, DataGroup, Halt, Session};
+use crate::applet::Session;
+use crate::context::{Context, DataGroup, Halt};
 use crate::journal::{Batch, Nvm, ObjectId};
 use crate::memory::{Memory, Torn};
+use crate::registry::AppletKind;
 use crate::registry::{Entry, ISSUER, Registry};
 
 /// The harness's chip as the card's memory.

@@ -12,12 +12,14 @@ use tongtu_globalplatform::command::ManageChannel;
 use tongtu_globalplatform::life_cycle::{CardState, State};
 use tongtu_globalplatform::privilege::{Privilege, Privileges};
 
-use crate::applet::{AppletKind, Context, DataGroup, Halt, Objects, Session};
+use crate::applet::Session;
 use crate::channel::{CHANNEL_COUNT, Channel, Class, Waiting};
+use crate::context::{Context, DataGroup, Halt, Objects};
 use crate::domain;
 use crate::factory::{Blueprint, FactoryFile, Group};
 use crate::journal::{Batch, CommitError, Nvm, ObjectId, OpenError};
 use crate::memory::{Memory, Torn};
+use crate::registry::AppletKind;
 use crate::registry::{self, CARD, ENTRIES, Entry, ISSUER, LoadFile, Registry};
 
 /// How the reader reaches the card.
@@ -500,7 +502,7 @@ fn make(ctx: &mut Context<'_>, blueprint: &Blueprint) -> Result<(), (usize, Halt
             modules: modules.map(|(aid, module)| (*aid, module.kind())).collect(),
         });
     }
-    Registry::stage(ctx);
+    ctx.put_registry();
     ctx.commit().map_err(|halt| (0, halt))
 }
 

@@ -10,7 +10,7 @@ use tongtu_identity::IDENTITY;
 use tongtu_nfc_code::NFC_CODE;
 use zeroize::Zeroizing;
 
-use crate::applet::AppletKind;
+use crate::registry::AppletKind;
 
 /// A personalisation data group: its identifier (DGI) and its value in clear.
 #[derive(Clone)]

@@ -6,7 +6,7 @@
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{Command, Response, StatusWord};
 
-use crate::applet::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt};
 
 /// The volatile state of a selected instance: none.
 pub(crate) struct Session;

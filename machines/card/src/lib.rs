@@ -12,7 +12,7 @@
 //! up in the old state or in the new one. Time does not exist here; randomness and memory are
 //! the caller's.
 //! What is not here: readers and sockets, files, the host's side of any protocol.
-//! Start with `card.rs`, then `applet.rs`, then the folder of one applet.
+//! Start with `card.rs`, then `context.rs` and `applet.rs`, then the folder of one applet.
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
@@ -22,6 +22,7 @@ mod applet;
 mod bench;
 mod card;
 mod channel;
+mod context;
 mod domain;
 mod ecash;
 pub mod factory;

@@ -7,9 +7,7 @@ use alloc::vec::Vec;
 use tongtu_apdu::select::Aid;
 use tongtu_globalplatform::life_cycle::{CardState, State};
 use tongtu_globalplatform::privilege::Privileges;
-use tongtu_types::MediumId;
 
-use crate::applet::{AppletKind, Context};
 use crate::journal::ObjectId;
 
 /// The card's own objects in the journal.
@@ -18,6 +16,25 @@ pub(crate) const CARD: u16 = 0;
 pub(crate) const ENTRIES: u16 = 1;
 /// Present when the e-purse's CARD BLOCK (卡片锁定) was carried out.
 pub(crate) const CARD_BLOCKED: ObjectId = ObjectId::new(CARD, 3);
+
+/// The built-in applets. Load files bind their module AIDs to one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum AppletKind {
+    /// A security domain (安全域).
+    Domain,
+    /// The e-purse (电子钱包).
+    Purse,
+    /// The e-cash (电子现金).
+    Ecash,
+    /// The NFC ride code (NFC 二维码).
+    RideCode,
+    /// The identity application (身份认证应用).
+    Identity,
+    /// The directory PPSE (近距离支付系统环境).
+    Ppse,
+    /// An applet of a load file whose code we cannot run.
+    Foreign,
+}
 
 /// One application instance or security domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,16 +100,6 @@ pub(crate) const ISSUER: u16 = 1;
 /// tag `DF20` under which GET DATA gives it.
 pub(crate) const MEDIUM_ID: u16 = 0xDF20;
 
-/// The secure element's medium id (支付账户介质识别码), once the issuer domain has it.
-pub(crate) fn medium_id(ctx: &Context<'_>) -> Option<MediumId> {
-    MediumId::from_packed(ctx.get_of(ObjectId::new(ISSUER, MEDIUM_ID))?).ok()
-}
-
-/// Whether the e-purse's CARD BLOCK was carried out: no application answers any more.
-pub(crate) fn is_card_blocked(ctx: &Context<'_>) -> bool {
-    ctx.get_of(CARD_BLOCKED).is_some()
-}
-
 /// Everything that has an AID, in order of installation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Registry {
@@ -143,12 +150,6 @@ impl Registry {
         (ISSUER..u16::MAX).find(|number| {
             self.entry(*number).is_none() && self.files.iter().all(|file| file.number != *number)
         })
-    }
-
-    /// Stages the registry as it is now.
-    pub(crate) fn stage(ctx: &mut Context<'_>) {
-        let bytes = ctx.registry.encode();
-        ctx.put_of(ObjectId::new(CARD, ENTRIES), bytes);
     }
 
     /// The bytes that lie in memory.

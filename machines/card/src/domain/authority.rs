@@ -14,7 +14,7 @@ use tongtu_globalplatform::signature;
 
 use super::data;
 use super::store::{self, version};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 use crate::journal::ObjectId;
 use crate::registry::{Entry, Registry};
 

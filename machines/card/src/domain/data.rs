@@ -13,9 +13,9 @@ use tongtu_types::MediumId;
 use zeroize::Zeroizing;
 
 use super::{authority, install, keys, recognition, store};
-use crate::applet::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt};
 use crate::journal::ObjectId;
-use crate::registry::{ISSUER, MEDIUM_ID, Registry};
+use crate::registry::{ISSUER, MEDIUM_ID};
 
 /// BER-TLV objects inside a data grouping.
 const DGI_OBJECTS: u16 = 0x0070;
@@ -259,7 +259,7 @@ fn rename(ctx: &mut Context<'_>, value: &[u8]) -> Result<(), Halt> {
     if let Some(entry) = ctx.registry.entry_mut(ISSUER) {
         entry.aid = aid;
     }
-    Registry::stage(ctx);
+    ctx.put_registry();
     Ok(())
 }
 

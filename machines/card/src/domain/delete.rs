@@ -10,7 +10,7 @@ use tongtu_globalplatform::receipt::Operation;
 use tongtu_globalplatform::token;
 
 use super::{authority, done, install, keys, store};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 use crate::registry::ISSUER;
 
 /// DELETE in both its forms.

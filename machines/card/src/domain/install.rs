@@ -13,7 +13,8 @@ use tongtu_globalplatform::token;
 
 use super::authority::{self, Permit};
 use super::{done, load, store};
-use crate::applet::{AppletKind, Context, Halt};
+use crate::context::{Context, Halt};
+use crate::registry::AppletKind;
 use crate::registry::{Entry, ISSUER};
 
 /// Privileges that one application at most holds; the issuer domain has what nobody has.

@@ -10,8 +10,8 @@ use tongtu_globalplatform::scp::Dek;
 
 use super::done;
 use super::store::{self, version};
-use crate::applet::{Context, Halt};
-use crate::registry::{ISSUER, Registry};
+use crate::context::{Context, Halt};
+use crate::registry::ISSUER;
 
 /// PUT KEY: all keys of the command or none.
 pub(super) fn put_key(
@@ -37,7 +37,7 @@ pub(super) fn put_key(
         version: request.version,
         kcvs: kcvs.collect(),
     };
-    Registry::stage(ctx);
+    ctx.put_registry();
     ctx.commit()?;
     Ok(Response::ok(answer.encode()))
 }

@@ -21,10 +21,11 @@ use super::authority::{self, Permit};
 use super::done;
 use super::install::is_taken;
 use super::store::{self, version};
-use crate::applet::{AppletKind, Context, Halt};
+use crate::context::{Context, Halt};
 use crate::factory::{Blueprint, kind_of_module};
 use crate::journal::ObjectId;
 use crate::registry;
+use crate::registry::AppletKind;
 
 /// The object of a load file that holds its data block.
 const BLOCK: u16 = 1;

@@ -34,8 +34,8 @@ use tongtu_globalplatform::recognition::Recognition;
 use tongtu_globalplatform::scp::{CardChannel, Offer, OfferInput};
 
 use crate::Interface;
-use crate::applet::{Context, DataGroup, Halt};
-use crate::registry::{Registry, is_card_blocked};
+use crate::context::{Context, DataGroup, Halt};
+use crate::registry::Registry;
 
 pub(crate) use store::provision;
 
@@ -378,7 +378,7 @@ impl Session {
         let works = match ctx.registry.card_state() {
             CardState::Terminated => false,
             CardState::Locked => in_any_state,
-            _ => in_any_state || !is_card_blocked(ctx),
+            _ => in_any_state || !ctx.is_card_blocked(),
         };
         if !works {
             return Err(StatusWord::CONDITIONS.into());
@@ -436,7 +436,7 @@ fn done(
     ctx: &mut Context<'_>,
     answer: &tongtu_globalplatform::command::ManagementAnswer,
 ) -> Result<Response, Halt> {
-    Registry::stage(ctx);
+    ctx.put_registry();
     ctx.commit()?;
     Ok(Response::ok(answer.encode()))
 }

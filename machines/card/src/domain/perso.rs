@@ -18,8 +18,8 @@ use tongtu_globalplatform::scp::Dek;
 use zeroize::Zeroizing;
 
 use super::data::DGI_KEYS;
-use crate::applet::{Context, DataGroup, Halt};
-use crate::registry::{ISSUER, Registry};
+use crate::context::{Context, DataGroup, Halt};
+use crate::registry::ISSUER;
 
 /// The longest personalisation, in bytes.
 const LIMIT: usize = 64 * 1024;
@@ -104,7 +104,7 @@ pub(super) fn store_data(
         .ok_or(StatusWord::REFERENCE_NOT_FOUND)?
         .kind;
     ctx.acting_as(going.target, |ctx| kind.personalise(ctx, &groups))?;
-    Registry::stage(ctx);
+    ctx.put_registry();
     ctx.commit()?;
     Ok(Response::ok([]))
 }

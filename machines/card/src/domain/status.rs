@@ -8,7 +8,7 @@ use tongtu_globalplatform::life_cycle::{CardState, State};
 use tongtu_globalplatform::privilege::Privilege;
 
 use super::{authority, store};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 use crate::registry::{Entry, ISSUER, LoadFile, Registry};
 
 /// Bytes of one part of a list: what fits an answer beside the channel's MAC and padding.
@@ -142,7 +142,7 @@ pub(super) fn set_status(ctx: &mut Context<'_>, request: &SetStatus) -> Result<R
         }
         _ => return Err(StatusWord::WRONG_LENGTH.into()),
     }
-    Registry::stage(ctx);
+    ctx.put_registry();
     ctx.commit()?;
     Ok(Response::ok([]))
 }

@@ -12,7 +12,7 @@ use tongtu_globalplatform::key::{KeyMaterial, kind};
 use tongtu_globalplatform::scp::{Protocol, StaticKeys};
 use zeroize::Zeroizing;
 
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 use crate::factory::{self, Channel};
 use crate::journal::ObjectId;
 use crate::registry::ISSUER;

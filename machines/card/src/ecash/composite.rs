@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::ring::Ring;
 use super::state::{self, Counters};
 use super::{Phase, Session, not_blocked};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 
 /// Most records that one payment writes.
 const CACHE_MAX: usize = 8;

@@ -27,7 +27,7 @@ use tongtu_ecash::command::{
 };
 use tongtu_ecash::{Amount, perso::dgi, tag};
 
-use crate::applet::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt};
 use crate::factory::Group;
 use composite::Current;
 use online::Long;

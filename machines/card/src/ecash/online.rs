@@ -14,7 +14,7 @@ use tongtu_ecash::{
 use super::state::{self, Counters, Flag, KeyRole};
 use super::tap::{self, element};
 use super::{Phase, Session, not_blocked};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 
 /// How far the cryptograms went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

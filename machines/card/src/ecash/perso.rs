@@ -7,7 +7,7 @@ use tongtu_ecash::{Afl, Fci, cryptogram, element as dictionary, tag};
 
 use super::composite::{self, File};
 use super::state::{self, Counters};
-use crate::applet::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt};
 
 /// Stages what the groups say; refused once a payment was made.
 pub(super) fn personalise(ctx: &mut Context<'_>, groups: &[DataGroup]) -> Result<(), Halt> {

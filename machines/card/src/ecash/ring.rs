@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use crate::applet::Context;
+use crate::context::Context;
 
 /// A cyclic file by its objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

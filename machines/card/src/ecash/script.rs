@@ -17,7 +17,7 @@ use tongtu_ecash::{Amount, Dol, Values, cryptogram, element as dictionary, tag};
 
 use super::state::{self, Counters, Flag, KeyRole};
 use super::{Session, composite, not_blocked};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 
 /// Elements that PUT DATA may set.
 const SETTABLE: &[tlv::Tag] = &[

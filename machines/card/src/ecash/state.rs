@@ -11,7 +11,7 @@ use tongtu_ecash::{Amount, tag};
 use zeroize::Zeroizing;
 
 use super::ring::Ring;
-use crate::applet::Context;
+use crate::context::Context;
 
 const COUNTERS: u16 = 0x0001;
 const BALANCE: u16 = 0x0002;

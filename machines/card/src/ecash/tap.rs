@@ -20,7 +20,7 @@ use super::composite::{self, Cached, Current};
 use super::online::Long;
 use super::state::{self, Counters, Flag, KeyRole, Proof};
 use super::{Phase, Session, not_blocked};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 
 /// What a completed payment leaves.
 struct Pending {

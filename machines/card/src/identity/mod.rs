@@ -14,8 +14,7 @@ use tongtu_identity::{
 };
 use zeroize::Zeroizing;
 
-use crate::applet::{Context, DataGroup, Halt};
-use crate::registry;
+use crate::context::{Context, DataGroup, Halt};
 
 /// The private key, 32 bytes.
 const PRIVATE: u16 = 1;
@@ -147,7 +146,7 @@ impl Session {
                 return Err(StatusWord::SECURITY_STATUS.into());
             }
         }
-        let medium = registry::medium_id(ctx).ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
+        let medium = ctx.medium_id().ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
         let signature = key.sign(&proof::message(&challenge, &medium));
         Ok(Response::ok(signature.0))
     }

@@ -5,9 +5,9 @@ use tongtu_identity::Challenge;
 use tongtu_types::{InstitutionCode, MediumId, MediumKind};
 
 use super::*;
-use crate::applet::AppletKind;
 use crate::bench::{Bench, is_old_or_new};
 use crate::journal::ObjectId;
+use crate::registry::AppletKind;
 use crate::registry::{ISSUER, MEDIUM_ID};
 
 fn medium() -> MediumId {

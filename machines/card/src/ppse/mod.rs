@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use tongtu_apdu::{Command, Response, StatusWord};
 use tongtu_purse::fci::{Directory, DirectoryEntry};
 
-use crate::applet::{AppletKind, Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt};
+use crate::registry::AppletKind;
 use crate::registry::{Entry, Registry};
 
 /// The longest answer that comes without GET RESPONSE.

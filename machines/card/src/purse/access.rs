@@ -14,7 +14,7 @@ use tongtu_purse::{proof, secure};
 
 use super::store::{self, Life, object};
 use super::{Call, Session, fit};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 use crate::registry::CARD_BLOCKED;
 
 /// The reference of the keys for authentication.

@@ -12,7 +12,7 @@ use tongtu_purse::profile::{FileKind, FileSpec, ReadRight, WriteRight};
 
 use super::store::{self, object};
 use super::{Call, Session, fit};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 
 /// How many records there are, and the place of the next.
 fn head(ctx: &Context<'_>, sfi: Sfi) -> (u8, u8) {

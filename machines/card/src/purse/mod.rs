@@ -19,7 +19,7 @@ use tongtu_purse::fci::FciForm;
 use tongtu_purse::perso::{self, Content};
 use tongtu_purse::profile::{FILES, FileKind, FileSpec, Profile, Settings};
 
-use crate::applet::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt};
 use crate::factory::{Group, Module, Preinstalled};
 
 mod access;

@@ -26,7 +26,7 @@ use tongtu_types::Fen;
 
 use super::store::{self, Life, State, object};
 use super::{Call, Session, file, fit};
-use crate::applet::{Context, Halt};
+use crate::context::{Context, Halt};
 
 /// How many records one composite purchase may write.
 const CACHE_MAX: usize = 16;

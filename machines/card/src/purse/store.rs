@@ -10,7 +10,7 @@ use tongtu_purse::keys::{self, KeyUse};
 use tongtu_purse::profile::{FileSpec, KeyIndex, Settings};
 use tongtu_types::Fen;
 
-use crate::applet::Context;
+use crate::context::Context;
 
 /// Numbers of the objects of one purse.
 pub(super) mod object {

@@ -14,7 +14,7 @@ use tongtu_nfc_code::{
 };
 use zeroize::Zeroizing;
 
-use crate::applet::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt};
 
 /// The command table; absent means the default one.
 const PROFILE: u16 = 1;

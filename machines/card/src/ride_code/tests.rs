@@ -7,9 +7,9 @@ use tongtu_nfc_code::{NFC_CODE, Row, version_in};
 use tongtu_types::Fen;
 
 use super::*;
-use crate::applet::AppletKind;
 use crate::bench::{Bench, Image, OWNER, is_old_or_new};
 use crate::journal::ObjectId;
+use crate::registry::AppletKind;
 
 const OWNER_KEY: [u8; 16] = [0x41; 16];
 const TERMINAL_KEY: [u8; 16] = [0x42; 16];
