@@ -222,7 +222,6 @@ impl core::fmt::Debug for CardKeys {
 }
 
 /// What one e-cash is to be.
-#[derive(Debug)]
 pub struct Profile {
     /// The algorithm set: 3DES with RSA, or SM4 with SM2.
     pub algorithm: Algorithm,
@@ -272,6 +271,18 @@ pub struct Profile {
     pub signing_key: SigningKey,
     /// Extension files.
     pub files: Vec<ExtensionFile>,
+}
+
+impl core::fmt::Debug for Profile {
+    /// Without the PIN and the keys.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Profile")
+            .field("algorithm", &self.algorithm)
+            .field("number", &self.number)
+            .field("sequence", &self.sequence)
+            .field("balance", &self.balance)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The institution that personalises: its authority's index, its certificate and its key.

@@ -93,6 +93,15 @@ fn files_are_those_of_the_sample() {
     }
 }
 
+#[test]
+fn a_profile_prints_neither_its_pin_nor_its_number() {
+    let profile = test_card::profile(Algorithm::Tdes);
+    let pin = format!("{:?}", test_card::PIN).replace(['[', ']'], "");
+    let printed = format!("{profile:?}");
+    assert!(!printed.contains(&pin), "{printed}");
+    assert!(!printed.contains(test_card::NUMBER), "{printed}");
+}
+
 proptest! {
     #[test]
     fn no_file_table_panics_and_what_is_read_is_written_back(

@@ -79,7 +79,7 @@ pub enum StoreFormat {
 }
 
 /// STORE DATA: `80 E2 P1 number Lc data`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreData {
     /// The last block.
     pub last: bool,
@@ -95,6 +95,17 @@ pub struct StoreData {
     pub number: u8,
     /// The block.
     pub data: Vec<u8>,
+}
+
+impl core::fmt::Debug for StoreData {
+    /// The data may be keys in clear: only their length.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("StoreData")
+            .field("p1", &self.p1())
+            .field("number", &self.number)
+            .field("len", &self.data.len())
+            .finish()
+    }
 }
 
 impl StoreData {

@@ -67,7 +67,6 @@ pub struct OfferInput<'a> {
 }
 
 /// A channel between INITIALIZE UPDATE and EXTERNAL AUTHENTICATE.
-#[derive(Debug)]
 pub struct Offer {
     channel: Channel,
     dek: Dek,
@@ -75,6 +74,16 @@ pub struct Offer {
     protocol: Protocol,
     /// Version of the keys in use.
     pub key_version: u8,
+}
+
+impl core::fmt::Debug for Offer {
+    /// Without the cryptogram that the host is to show.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut shown = f.debug_struct("Offer");
+        shown.field("protocol", &self.protocol);
+        shown.field("key_version", &self.key_version);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Offer {

@@ -461,3 +461,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_session_and_no_data_block_prints_a_secret() {
+    use tongtu_globalplatform::command::{StoreData, StoreFormat};
+
+    let list = |bytes: &[u8]| format!("{bytes:?}").replace(['[', ']'], "");
+    for published in [v1(), v3()] {
+        let (offer, _) = offer(&published);
+        let cryptogram = &apdu(published.authenticate).data[..8];
+        let printed = format!("{offer:?}");
+        assert!(!printed.contains(&list(cryptogram)), "{printed}");
+    }
+    let secret = [0xC5; 16];
+    let keys = tdes(DEFAULT, DEFAULT, DEFAULT);
+    let level = SecurityLevel::C_ENC_R_MAC;
+    let (mut host, mut card) = open(&keys, Protocol::Scp02(0x35), level);
+    let plain = Command::new(0x80, 0xE2, 0x88, 0).with_data(secret);
+    card.open(&host.protect(&plain).unwrap()).unwrap();
+    let data = StoreData {
+        last: true,
+        enciphered: false,
+        application_dependent: false,
+        format: StoreFormat::Dgi,
+        answer: false,
+        number: 0,
+        data: secret.to_vec(),
+    };
+    for printed in [
+        format!("{host:?}"),
+        format!("{card:?}"),
+        format!("{data:?}"),
+    ] {
+        assert!(!printed.contains(&list(&secret)), "{printed}");
+    }
+}
