@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from smartcard.System import readers
 from ykman.pcsc import ScardSmartCardConnection
 from yubikit.core import ApplicationNotAvailableError, BadResponseError
@@ -74,6 +75,9 @@ class Session:
             more = 0x80 if body else 0x00
             apdu = bytes([0x84, ins, p1 | more, p2, len(piece)]) + piece + (b"" if body else b"\0")
             answer, sw = self.connection.send_and_receive(apdu)
+            while sw >> 8 == 0x61:
+                part, sw = self.connection.send_and_receive(bytes([0x00, 0xC0, 0x00, 0x00, sw & 0xFF]))
+                answer += part
             if sw != 0x9000:
                 raise ApduError(answer, sw)
         return state.decrypt(state.unmac(answer, sw)) if answer else answer
@@ -120,6 +124,15 @@ def lv(value):
     if len(value) < 0x100:
         return bytes([0x81, len(value)]) + value
     return b"\x82" + len(value).to_bytes(2, "big") + value
+
+
+def cut(data):
+    """A length-value field from the front, and the rest."""
+    length, data = data[0], data[1:]
+    if length > 0x80:
+        size = length - 0x80
+        length, data = int.from_bytes(data[:size], "big"), data[size:]
+    return data[:length], data[length:]
 
 
 def refused(what, action, *words):
@@ -228,10 +241,12 @@ def put_aes_key(session, dek, kvn, key):
 
 
 class Delegation:
-    """Tokens by openssl, with a key that the card knows as KVN 70, and receipts of KVN 71."""
+    """Tokens by openssl, with a key that the card knows as KVN 70, and receipts of KVN 71 that openssl verifies.
+
+    `put` gives the card what verifies tokens, `put_receipt` what signs receipts.
+    """
 
     TOKEN_KVN, RECEIPT_KVN = 0x70, 0x71
-    RECEIPT_KEY = bytes(range(0x60, 0x70))
 
     def token(self, p1, p2, fields):
         length = len(fields)
@@ -243,11 +258,12 @@ class Delegation:
 
         Gives the confirmation counter.
         """
-        assert confirmation[0] == len(confirmation) - 1, confirmation.hex()
-        size = confirmation[1]
-        receipt, data = confirmation[2 : 2 + size], confirmation[2 + size :]
+        whole, nothing = cut(confirmation)
+        assert not nothing, confirmation.hex()
+        receipt, data = cut(whole)
         assert data[0] == 2, data.hex()
-        assert receipt == cmac(self.RECEIPT_KEY, data + operation), confirmation.hex()
+        assert self.proves(data + operation, receipt), confirmation.hex()
+        assert not self.proves(data + operation + b"\0", receipt)
         return int.from_bytes(data[1:3], "big")
 
 
@@ -255,21 +271,49 @@ class Cmac(Delegation):
     """AES-128 CMAC, 16 bytes."""
 
     KEY = bytes(range(0x50, 0x60))
+    RECEIPT_KEY = bytes(range(0x60, 0x70))
 
     def put(self, session, dek):
         put_aes_key(session, dek, self.TOKEN_KVN, self.KEY)
 
+    def put_receipt(self, session, dek):
+        put_aes_key(session, dek, self.RECEIPT_KVN, self.RECEIPT_KEY)
+
     def sign(self, data):
         return cmac(self.KEY, data)
 
+    def proves(self, data, receipt):
+        return receipt == cmac(self.RECEIPT_KEY, data)
 
-class RsaPss(Delegation):
-    """RSA 2048, PSS with SHA-256 and a salt of 32 bytes."""
+
+class Asymmetric(Delegation):
+    """Two key pairs in files: `file` makes tokens, `receipt_file` is given to the card."""
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.file = str(Path(self.folder.name, "key.pem"))
-        openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.file)
+        self.file, self.receipt_file = self.path("key.pem"), self.path("receipt.pem")
+        for file in (self.file, self.receipt_file):
+            openssl("genpkey", *self.GENERATE, "-out", file)
+
+    def path(self, name):
+        return str(Path(self.folder.name, name))
+
+    def sign(self, data):
+        return openssl("dgst", *self.SCHEME, "-sign", self.file, data=data)
+
+    def proves(self, data, receipt):
+        Path(self.path("receipt")).write_bytes(receipt)
+        public = self.path("receipt.pub")
+        openssl("pkey", "-in", self.receipt_file, "-pubout", "-out", public)
+        words = ["dgst", *self.SCHEME, "-verify", public, "-signature", self.path("receipt")]
+        return subprocess.run(["openssl", *words], input=data, capture_output=True).returncode == 0
+
+
+class RsaPss(Asymmetric):
+    """RSA 2048, PSS with SHA-256 and a salt of 32 bytes."""
+
+    GENERATE = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+    SCHEME = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"]
 
     def put(self, session, dek):
         said = openssl("rsa", "-in", self.file, "-noout", "-modulus").decode()
@@ -277,32 +321,41 @@ class RsaPss(Delegation):
         value = b"\xA1" + lv(modulus) + b"\xA0" + lv(bytes.fromhex("010001")) + b"\0"
         session.send_long(PUT_KEY, 0x00, 0x01, bytes([self.TOKEN_KVN]) + value)
 
-    def sign(self, data):
-        words = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"]
-        return openssl("dgst", "-sha256", "-sign", self.file, *words, data=data)
+    def put_receipt(self, session, dek):
+        key = load_pem_private_key(Path(self.receipt_file).read_bytes(), None).private_numbers()
+        p, q = (aes(dek, prime.to_bytes(128, "big"), bytes(16)) for prime in (key.p, key.q))
+        value = b"\xA4" + lv(p) + b"\xA5" + lv(q) + b"\xA0" + lv(bytes.fromhex("010001")) + b"\0"
+        session.send_long(PUT_KEY, 0x00, 0x01, bytes([self.RECEIPT_KVN]) + value)
 
 
-class Sm2(Delegation):
+class Sm2(Asymmetric):
     """SM2 over SM3 with the default identifier, r and s of 32 bytes; the curve's number is the card's own."""
 
     CURVE = 0x40
-    IDENTIFIER = "1234567812345678"
-
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.file = str(Path(self.folder.name, "key.pem"))
-        openssl("genpkey", "-algorithm", "SM2", "-out", self.file)
+    GENERATE = ["-algorithm", "SM2"]
+    SCHEME = ["-sm3", "-sigopt", "distid:1234567812345678"]
 
     def put(self, session, dek):
         point = openssl("pkey", "-in", self.file, "-pubout", "-outform", "DER")[-65:]
         value = b"\xB0" + lv(point) + b"\xF0\x01" + bytes([self.CURVE]) + b"\0"
         session.send(PUT_KEY, 0x00, 0x01, bytes([self.TOKEN_KVN]) + value)
 
+    def put_receipt(self, session, dek):
+        said = openssl("pkey", "-in", self.receipt_file, "-noout", "-text").decode()
+        scalar = "".join(said.split("priv:")[1].split("pub:")[0].replace(":", "").split())
+        scalar = int(scalar, 16).to_bytes(32, "big")
+        value = b"\xB1" + lv(aes(dek, scalar, bytes(16))) + b"\xF0\x01" + bytes([self.CURVE]) + b"\0"
+        session.send(PUT_KEY, 0x00, 0x01, bytes([self.RECEIPT_KVN]) + value)
+
     def sign(self, data):
-        identifier = ["-sigopt", f"distid:{self.IDENTIFIER}"]
-        signed = openssl("dgst", "-sm3", "-sign", self.file, *identifier, data=data)
-        (_, pair), = tlvs(signed)
+        (_, pair), = tlvs(super().sign(data))
         return b"".join(number.lstrip(b"\0").rjust(32, b"\0") for _, number in tlvs(pair))
+
+    def proves(self, data, receipt):
+        assert len(receipt) == 64, receipt.hex()
+        numbers = (int.from_bytes(half, "big") for half in (receipt[:32], receipt[32:]))
+        integers = (number.to_bytes(number.bit_length() // 8 + 1, "big") for number in numbers)
+        return super().proves(data, b"\x30" + lv(b"".join(b"\2" + lv(one) for one in integers)))
 
 
 def delegate(delegation):
@@ -311,7 +364,7 @@ def delegate(delegation):
     with Session() as session:
         session.authenticate(issuer, kvn)
         delegation.put(session, issuer.key_dek)
-        put_aes_key(session, issuer.key_dek, delegation.RECEIPT_KVN, delegation.RECEIPT_KEY)
+        delegation.put_receipt(session, issuer.key_dek)
         create_domain(session, PROVIDER, bytes.fromhex("A00000"))
     with Session(PROVIDER) as session:
         # A domain without keys is reached with those of the domain that made it.
