@@ -6,7 +6,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use tongtu_apdu::{Malformed, StatusWord};
+use tongtu_apdu::{Command, Malformed, StatusWord};
 use tongtu_crypto::Entropy;
 use tongtu_types::MediumId;
 use zeroize::Zeroizing;
@@ -49,6 +49,14 @@ impl From<CommitError> for Halt {
             CommitError::NoRoom { .. } => Self::Status(StatusWord::NO_ROOM),
             CommitError::Torn(Torn) => Self::Torn,
         }
+    }
+}
+
+/// Refuses an Le that asks for another length than the answer has.
+pub(crate) fn fit(command: &Command, len: usize) -> Result<(), Halt> {
+    match command.le {
+        Some(le) if le.byte() != 0 && le.max() != len => Err(StatusWord::wrong_le(len).into()),
+        _ => Ok(()),
     }
 }
 

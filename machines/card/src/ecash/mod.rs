@@ -27,7 +27,7 @@ use tongtu_ecash::command::{
 };
 use tongtu_ecash::{Amount, perso::dgi, tag};
 
-use crate::context::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt, fit};
 use crate::factory::Group;
 use composite::Current;
 use online::Long;
@@ -148,7 +148,7 @@ impl Session {
     ) -> Result<Response, Halt> {
         let ReadRecord { sfi, number } = read;
         let answer = |record: &[u8]| {
-            fits(command, record.len())?;
+            fit(command, record.len())?;
             Ok(Response::ok(record))
         };
         if let Some(log) = state::log_of(sfi) {
@@ -172,7 +172,7 @@ impl Session {
             Phase::Tap(tap) => {
                 let record = tap.personal(record, sfi, number);
                 // A wrong Le is said before the debit: nobody has the record yet.
-                fits(command, record.len())?;
+                fit(command, record.len())?;
                 if let Err(halt) = tap.complete_at(ctx, sfi, number) {
                     if !tap.is_pending() {
                         self.phase = Phase::Over;
@@ -189,14 +189,6 @@ impl Session {
 /// Reads a typed command; what does not hold is its status word.
 fn parsed<C: CardCommand>(command: &Command) -> Result<C, Halt> {
     Ok(C::from_command(command)?)
-}
-
-/// Refuses an Le that asks for another length than the answer has.
-fn fits(command: &Command, len: usize) -> Result<(), Halt> {
-    match command.le {
-        Some(le) if le.byte() != 0 && le.max() != len => Err(StatusWord::wrong_le(len).into()),
-        _ => Ok(()),
-    }
 }
 
 /// GET DATA: an element that may be given out.

@@ -19,7 +19,7 @@ use tongtu_purse::fci::FciForm;
 use tongtu_purse::perso::{self, Content};
 use tongtu_purse::profile::{FILES, FileKind, FileSpec, Profile, Settings};
 
-use crate::context::{Context, DataGroup, Halt};
+use crate::context::{Context, DataGroup, Halt, fit};
 use crate::factory::{Group, Module, Preinstalled};
 
 mod access;
@@ -162,14 +162,6 @@ pub(crate) fn select(ctx: &mut Context<'_>) -> Result<(Session, Response), Halt>
     };
     let data = store::fci(ctx);
     Ok((Session::default(), Response { data, sw }))
-}
-
-/// Refuses an Le that asks for another length than the answer has.
-fn fit(command: &Command, len: usize) -> Result<(), Halt> {
-    match command.le {
-        Some(le) if le.byte() != 0 && le.max() != len => Err(StatusWord::wrong_le(len).into()),
-        _ => Ok(()),
-    }
 }
 
 /// What a handler gets besides the command's own type.
