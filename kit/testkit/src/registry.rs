@@ -20,7 +20,7 @@
 //! | Card Reset or Final Application when another application has it | `6985` |
 //! | a domain put below one that is below it | `6985` |
 //! | keys of a version that has them already | `6985` |
-//! | deleting the last keys that open the issuer domain | `6985` |
+//! | deleting or replacing the last keys that open the issuer domain | `6985` |
 
 pub mod sequence;
 

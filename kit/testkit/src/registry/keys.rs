@@ -25,6 +25,16 @@ fn blocks(dek: &[u8], mut data: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     (!out.is_empty()).then_some(out)
 }
 
+/// Whether a channel can be opened with the keys of this version: all three are there, and it is
+/// none of the versions for tokens, receipts, load files.
+fn opens(keys: &BTreeSet<(u8, u8)>, version: u8) -> bool {
+    !(0x70..=0x75).contains(&version) && (1..=3).all(|id| keys.contains(&(version, id)))
+}
+
+fn is_reachable(keys: &BTreeSet<(u8, u8)>) -> bool {
+    keys.iter().any(|(version, _)| opens(keys, *version))
+}
+
 impl Registry {
     pub(super) fn put_key(&mut self, replace: u8, p2: u8, data: &[u8]) -> Answer {
         let first = p2 & 0x7F;
@@ -48,13 +58,19 @@ impl Registry {
                 return Err(0x6985);
             }
         }
+        let mut after = self.keys.clone();
         for id in &ids {
-            self.keys.remove(&(replace, *id));
-            self.keys.insert((*version, *id));
+            after.remove(&(replace, *id));
+            after.insert((*version, *id));
         }
-        if (1..=3).all(|id| ids.contains(&id)) {
-            self.keys.retain(|(version, _)| *version != INITIAL);
+        if (1..=3).all(|id| ids.contains(&id)) && opens(&after, *version) {
+            after.retain(|(version, _)| *version != INITIAL);
         }
+        // The last keys by which the issuer domain can be reached stay.
+        if is_reachable(&self.keys) && !is_reachable(&after) {
+            return Err(0x6985);
+        }
+        self.keys = after;
         let mut answer = vec![*version];
         answer.extend(keys.into_iter().flat_map(|(_, check)| check));
         Ok(answer)
@@ -74,9 +90,7 @@ impl Registry {
             .copied()
             .filter(|name| !is_meant(name))
             .collect();
-        // The last keys by which the issuer domain can be reached stay.
-        let opens = |version: u8| (1..=3).all(|id| staying.contains(&(version, id)));
-        if !staying.iter().any(|(version, _)| opens(*version)) {
+        if !is_reachable(&staying) {
             return Err(0x6985);
         }
         self.keys = staying;
