@@ -4,6 +4,7 @@
 //! what a dialogue says in words ([`dialogue`]). Rules of cards are in the crates below.
 
 pub(crate) mod apdu;
+mod cash_load;
 mod dialogue;
 pub(crate) mod factory;
 pub(crate) mod load;

@@ -1,4 +1,6 @@
 //! `tongtu card load`: puts money on a test card, as the issuer's host does.
+//!
+//! Here: the e-purse. The e-cash is in [`super::cash_load`].
 
 use tongtu_codec::hex_encode;
 use tongtu_purse::command::{CreditForLoad, GetProof, InitLoad, Pin};
@@ -7,6 +9,7 @@ use tongtu_purse::keys::KeyUse;
 use tongtu_purse::proof::load_session;
 use tongtu_types::{Fen, Timestamp};
 
+use super::cash_load;
 use super::place::Place;
 use super::transaction::{self, Desk, Moved};
 use crate::exit::{Exit, Failure};
@@ -17,6 +20,10 @@ use crate::{clock, input};
 pub(crate) const HELP: &[Row] = &[
     ("card load", "为测试卡圈存，以测试密钥充当发卡主机"),
     ("card load/amount", "圈存金额（元）"),
+    (
+        "card load/cash",
+        "圈存电子现金而非电子钱包：联机授权，再由发卡行脚本写入余额",
+    ),
     ("card load/key", "圈存密钥索引"),
     ("card load/terminal", "终端机编号，12 位"),
     ("card load/pin", "先校验密码"),
@@ -35,8 +42,11 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu card load --state test.card --amount 50
   tongtu card load --amount 20 --lose-answer
+  tongtu card load --state test.card --cash --amount 50
 
-圈存初始化的 MAC1 与圈存的 TAC 都用测试密钥核对；应答丢失时用取交易认证确认是否已入账。",
+圈存初始化的 MAC1 与圈存的 TAC 都用测试密钥核对；应答丢失时用取交易认证确认是否已入账。
+电子现金：先核对 ARQC 与余额 MAC，再以 ARPC 认证发卡行，然后以带 MAC 的脚本写入新余额；
+超过余额上限（9F77）的不予圈存。",
     ),
 ];
 
@@ -44,13 +54,19 @@ pub(crate) const HELP: &[Row] = &[
 #[command(after_help = "Examples:
   tongtu card load --state test.card --amount 50
   tongtu card load --amount 20 --lose-answer
+  tongtu card load --state test.card --cash --amount 50
 
 MAC1 of the card and the TAC are checked with the test keys; when the answer is lost, GET TRANSACTION
-PROVE tells whether the money is on the card.")]
+PROVE tells whether the money is on the card. The e-cash: ARQC and the MAC over the balance are checked,
+the issuer answers with its ARPC, and a script with its MAC sets the new balance; what would pass the
+balance limit (9F77) is not loaded.")]
 pub(crate) struct Args {
     /// How much, in yuan
     #[arg(long, value_name = "YUAN", value_parser = input::amount)]
     amount: Fen,
+    /// The e-cash instead of the purse: authorised online, set by issuer script
+    #[arg(long, conflicts_with_all = ["key", "terminal", "pin", "lose_answer"])]
+    cash: bool,
     /// Index of the load key
     #[arg(long, value_name = "N", default_value_t = 1)]
     key: u8,
@@ -75,8 +91,13 @@ pub(crate) fn pin(text: &str) -> Result<Pin, String> {
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    let now = clock::now_or(args.now);
+    if args.cash {
+        cash_load::load(Desk::new(args.place.open()?, report), args.amount, now)?;
+        return Ok(Exit::Done);
+    }
     let amount = purse_amount(args.amount)?;
-    let at = DateTime::of(clock::now_or(args.now));
+    let at = DateTime::of(now);
     let mut desk = Desk::new(args.place.open()?, report);
     desk.select()?;
     if let Some(pin) = &args.pin {

@@ -7,7 +7,7 @@ use tongtu_apdu::tlv;
 use tongtu_codec::hex_encode;
 use tongtu_ecash::command::{GetData, GetProcessingOptions, ReadRecord};
 use tongtu_ecash::oda::{self, Evidence};
-use tongtu_ecash::{Amount, Fci, Values, tag, test_card};
+use tongtu_ecash::{Amount, Dol, Fci, Values, tag, test_card};
 use tongtu_purse::field::DateTime;
 use tongtu_types::{Fen, Timestamp};
 
@@ -33,27 +33,10 @@ pub(super) struct TapReceipt {
 
 /// Pays this much by one tap.
 pub(super) fn pay(mut desk: Desk<'_>, fare: Fen, now: Timestamp) -> Result<(), Failure> {
-    let amount = Amount::new(fare).map_err(|error| {
-        Failure::usage(both(
-            "the amount is no amount of an e-cash",
-            "金额不是电子现金的金额",
-        ))
-        .because(error)
-    })?;
+    let amount = amount(fare)?;
     let at = DateTime::of(now);
-    let fci = desk.ask(&Select::by_name(E_CASH.as_bytes()), |_| {
-        both("e-cash", "电子现金")
-    })?;
-    let pdol = Fci::parse(&fci)
-        .ok()
-        .and_then(|fci| fci.pdol)
-        .ok_or_else(|| {
-            Failure::refused(both(
-                "the application asks for nothing (no PDOL): it is no e-cash",
-                "该应用没有 PDOL，不是电子现金",
-            ))
-        })?;
-    let terminal = said(amount, at)?;
+    let pdol = select(&mut desk)?;
+    let terminal = said(QUALIFIERS, amount, at)?;
     let options = GetProcessingOptions {
         values: pdol.fill(&terminal),
     };
@@ -144,15 +127,40 @@ pub(super) fn pay(mut desk: Desk<'_>, fare: Fen, now: Timestamp) -> Result<(), F
     desk.end(&line, &receipt)
 }
 
+/// An amount that an e-cash knows.
+pub(super) fn amount(fen: Fen) -> Result<Amount, Failure> {
+    Amount::new(fen).map_err(|error| {
+        Failure::usage(both(
+            "the amount is no amount of an e-cash",
+            "金额不是电子现金的金额",
+        ))
+        .because(error)
+    })
+}
+
+/// Finds the e-cash; what it wants to hear of the terminal.
+pub(super) fn select(desk: &mut Desk<'_>) -> Result<Dol, Failure> {
+    let fci = desk.ask(&Select::by_name(E_CASH.as_bytes()), |_| {
+        both("e-cash", "电子现金")
+    })?;
+    let fci = Fci::parse(&fci).ok();
+    fci.and_then(|fci| fci.pdol).ok_or_else(|| {
+        Failure::refused(both(
+            "the application asks for nothing (no PDOL): it is no e-cash",
+            "该应用没有 PDOL，不是电子现金",
+        ))
+    })
+}
+
 /// What the terminal says when it is asked.
-fn said(amount: Amount, at: DateTime) -> Result<Values, Failure> {
+pub(super) fn said(qualifiers: [u8; 4], amount: Amount, at: DateTime) -> Result<Values, Failure> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| {
         Failure::fault(both("the system gives no randomness", "系统无法提供随机数")).because(error)
     })?;
     let [_, y, m, d, time @ ..] = at.0;
     Ok(Values::from([
-        (tag::TTQ, QUALIFIERS.to_vec()),
+        (tag::TTQ, qualifiers.to_vec()),
         (tag::AMOUNT, amount.encode().to_vec()),
         (tag::TERMINAL_COUNTRY, vec![0x01, 0x56]),
         (tag::CURRENCY, vec![0x01, 0x56]),

@@ -308,3 +308,88 @@ fn a_load_beyond_the_highest_balance_is_told_of_it() {
     let ran = tongtu(&folder, &["card", "load", "--amount", "950"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
 }
+
+#[test]
+fn a_load_of_the_e_cash_is_asked_online_and_set_by_script() {
+    for (profile, algorithm) in [("default", "3DES"), ("sm4", "SM4")] {
+        let folder = loaded(&format!("card-cash-load-{profile}"), profile);
+        let load = |amount, more: &[&str]| {
+            let args = ["card", "load", "--cash", "--amount", amount];
+            tongtu(&folder, &[&args, more].concat())
+        };
+        let ran = load("50", &["--json"]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let answer = ran.json();
+        assert_eq!(answer["test"], true);
+        let receipt = &answer["receipt"];
+        assert_eq!(
+            (
+                &receipt["balance_before_fen"],
+                &receipt["balance_after_fen"],
+                &receipt["balance_limit_fen"],
+                &receipt["algorithm"]
+            ),
+            (
+                &10_000.into(),
+                &15_000.into(),
+                &100_000.into(),
+                &algorithm.into()
+            )
+        );
+        let commands: Vec<_> = answer["steps"].as_array().unwrap().iter().collect();
+        let commands: Vec<_> = commands
+            .iter()
+            .map(|step| (step["command"].as_str().unwrap(), &step["status"]))
+            .collect();
+        let ok = &"9000".into();
+        let (get, options) = ("GET DATA", "GET PROCESSING OPTIONS");
+        let expected = [
+            "SELECT",
+            get,
+            get,
+            options,
+            "EXTERNAL AUTHENTICATE",
+            "PUT DATA",
+            get,
+        ];
+        assert_eq!(commands, expected.map(|command| (command, ok)));
+
+        // Nothing is asked of the card when it has no room.
+        let ran = load("850.01", &[]);
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        for wanted in ["balance limit of 1000.00", "at most 850.00 can be loaded"] {
+            assert!(ran.err.contains(wanted), "{}", ran.err);
+        }
+        let ran = load("850", &[]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        for code in ["ARQC ", "IAD MAC "] {
+            let verified =
+                |line: &str| line.trim().starts_with(code) && line.ends_with(" verified");
+            assert!(ran.out.lines().any(verified), "{code} {}", ran.out);
+        }
+        assert!(
+            ran.out.ends_with(": 850.00, balance 150.00 → 1000.00\n"),
+            "{}",
+            ran.out
+        );
+        let ran = load("1", &["--lang", "zh"]);
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        assert!(ran.err.contains("余额上限 1000.00"), "{}", ran.err);
+        let ran = tongtu(&folder, &["--json", "card", "read"]).json();
+        assert_eq!(ran["cashes"][0]["balance_fen"], 100_000);
+    }
+}
+
+#[test]
+fn a_card_without_an_e_cash_says_how_to_get_one() {
+    let folder = folder("card-cash-none");
+    let ran = tongtu_in(&folder, &["card", "perso", "--state", "a.card"], b"", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ran = tongtu(&folder, &["card", "load", "--cash", "--amount", "1"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(
+        ran.err.contains("6A82") && ran.err.contains("--cash"),
+        "{}",
+        ran.err
+    );
+}
