@@ -88,6 +88,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let view = View {
         reveal: args.reveal,
         today: now.date(),
+        test: args.place.state.is_some(),
     };
     let card = CardForm::of(&snapshot, view);
     if card.purses.is_empty() && card.cashes.is_empty() {
@@ -114,6 +115,9 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         report.value(&card)?;
         return Ok(Exit::Done);
     }
+    if card.test {
+        report.toned(Tone::Bad, report.lang().pick(TEST_CARD))?;
+    }
     for purse in &card.purses {
         print_purse(purse, report)?;
     }
@@ -122,6 +126,12 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     }
     Ok(Exit::Done)
 }
+
+/// What a card in a file is; the money on it is none.
+const TEST_CARD: (&str, &str) = (
+    "TEST card: made here, with published keys",
+    "测试卡：由本程序制作，密钥均已公开",
+);
 
 /// Money as people write it.
 fn yuan(fen: i64) -> String {

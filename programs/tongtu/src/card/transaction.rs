@@ -73,8 +73,8 @@ pub(crate) enum Moved<A> {
 impl<'a> Desk<'a> {
     pub(crate) fn new(card: Box<dyn CardChannel>, report: &'a mut Report) -> Self {
         report.note(&both(
-            "TEST: host and terminal with the published test keys",
-            "测试：以公开的测试密钥充当主机与终端",
+            "TEST card: host and terminal with the published test keys",
+            "测试卡：以公开的测试密钥充当主机与终端",
         ));
         Self {
             card,

@@ -304,3 +304,39 @@ fn a_page_says_when_its_card_was_read() {
     let page = std::fs::read_to_string(folder.join("a.html")).unwrap();
     assert!(page.contains("at 2026-03-02 08:00:00."), "{page}");
 }
+
+#[test]
+fn a_card_in_a_file_says_everywhere_that_it_is_a_test_card() {
+    let folder = folder("card-test-mark");
+    Served::start(&folder, "a.card", &[]).end();
+    let says = |args: &[&str]| {
+        let args = [&["card"], args, &["--state", "a.card"]].concat();
+        let ran = tongtu_in(&folder, &args, b"", &[]);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+        ran
+    };
+    for (lang, mark) in [("en", "TEST card"), ("zh", "测试卡")] {
+        let read = says(&["read", "--page", "a.html", "--lang", lang]);
+        assert!(read.out.starts_with(mark), "{}", read.out);
+        let page = std::fs::read_to_string(folder.join("a.html")).unwrap();
+        let mark_on_page = format!("<p class=\"test\">{mark}");
+        assert_eq!(page.matches(&mark_on_page).count(), 1, "{page}");
+        for verb in ["load", "pay"] {
+            let ran = says(&[verb, "--amount", "1", "--lang", lang]);
+            assert!(ran.err.starts_with(mark), "{}", ran.err);
+        }
+    }
+    for args in [
+        &["read", "--json"][..],
+        &["load", "--amount", "1", "--json"],
+        &["load", "--cash", "--amount", "1", "--json"],
+        &["pay", "--amount", "1", "--json"],
+        &["pay", "--cash", "--amount", "1", "--json"],
+    ] {
+        assert_eq!(says(args).json()["test"], true, "{args:?}");
+    }
+    // A recorded card may be anybody's.
+    let args = ["card", "read", "--trace", "-", "--json"];
+    let ran = tongtu_in(&folder, &args, beijing().as_bytes(), &[]);
+    assert_eq!(ran.json()["test"], false);
+}

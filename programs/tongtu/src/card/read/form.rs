@@ -17,6 +17,8 @@ use crate::lang::Lang;
 /// A card.
 #[derive(Debug, Serialize)]
 pub(crate) struct CardForm {
+    /// Whether it is a card of ours in a file, so a test card; others do not say what they are.
+    pub(crate) test: bool,
     pub(crate) atr: String,
     pub(crate) directory: Vec<ListedForm>,
     pub(crate) purses: Vec<PurseForm>,
@@ -199,11 +201,12 @@ pub(crate) struct CashLogForm {
     pub(crate) counter: Option<u16>,
 }
 
-/// How numbers are shown, and which day it is.
+/// How numbers are shown, which day it is, and whether it is a test card.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View {
     pub(crate) reveal: bool,
     pub(crate) today: Date,
+    pub(crate) test: bool,
 }
 
 impl View {
@@ -224,6 +227,7 @@ impl CardForm {
             priority: entry.priority,
         });
         Self {
+            test: view.test,
             atr: hex_encode(&snapshot.atr),
             directory: listed.collect(),
             purses: snapshot

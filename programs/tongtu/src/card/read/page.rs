@@ -6,7 +6,8 @@ use tongtu_purse::field::DateTime;
 
 use super::form::{CardForm, CashForm, PurseForm};
 use super::{
-    cash_facts, log_header, purse_facts, stop_text, transaction_header, trip_header, yuan,
+    TEST_CARD, cash_facts, log_header, purse_facts, stop_text, transaction_header, trip_header,
+    yuan,
 };
 use crate::lang::Lang;
 
@@ -21,6 +22,9 @@ pub(super) fn page(card: &CardForm, at: Option<DateTime>, lang: Lang) -> String 
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
+    if card.test {
+        out += &format!("<p class=\"test\">{}</p>\n", lang.pick(TEST_CARD));
+    }
     for purse in &card.purses {
         write_purse(purse, lang, &mut out);
     }

@@ -65,7 +65,7 @@ proptest! {
             // A card that announces bytes for ever is left.
             return Ok(());
         };
-        let view = View { reveal, today: Date([0x20, 0x26, 0x01, 0x01]) };
+        let view = View { reveal, today: Date([0x20, 0x26, 0x01, 0x01]), test: reveal };
         let card = CardForm::of(&snapshot, view);
         for lang in [Lang::En, Lang::Zh] {
             let page = page::page(&card, None, lang);
