@@ -4,7 +4,8 @@
 //! opensc-tool and the log of OpenSC, scriptor, pcscd, pcsc-spy, Proxmark (its list of frames and
 //! its `apdu` command), GlobalPlatformPro, and plain lines of hex with or without marks such as
 //! `>>`/`<<` and `C:`/`R:`. What a line says beside bytes (times, names, descriptions) is passed
-//! over; what cannot be read is passed over too, except frames that are damaged ([`Trace::damaged`]).
+//! over; what cannot be read is passed over too, except that frames that are damaged ([`Trace::damaged`])
+//! and marked lines whose hex is broken ([`Trace::broken`]) are named.
 //! What is not here: what a command means ([`crate::Explanation`] and the applications).
 //! Start with [`parse`].
 
@@ -57,6 +58,8 @@ pub struct Trace {
     pub entries: Vec<Entry>,
     /// Lines of contactless frames whose check bytes do not hold; they were left out.
     pub damaged: Vec<usize>,
+    /// Lines marked as a command or an answer whose hex is broken; they were left out.
+    pub broken: Vec<usize>,
 }
 
 impl Trace {
@@ -174,6 +177,9 @@ pub fn parse(text: &str) -> Trace {
         }
         let read = line::read(text, trace.waiting().is_some());
         goes_on = read.goes_on;
+        if read.broken {
+            trace.broken.push(number);
+        }
         for spoken in read.spoken {
             match spoken {
                 Spoken::Reset => trace.reset(number),

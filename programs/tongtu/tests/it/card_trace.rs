@@ -112,6 +112,31 @@ fn a_file_without_a_dialogue_is_wrong_use() {
 }
 
 #[test]
+fn a_line_whose_hex_is_broken_is_named() {
+    const LOG: &str = ">> 805C030204\n<< 00000AC39000\n>> 805C0302Z4\n<< 00 00 0A C3 9 00\n";
+    let explain = |log: &str, args: &[&str]| {
+        let args = [&["card", "trace", "explain", "-", "--short"], args].concat();
+        tongtu_in(Path::new("."), &args, log.as_bytes(), &[])
+    };
+    for (lang, named) in [
+        ("en", "left out, the hex is broken: lines 3, 4\n"),
+        ("zh", "十六进制有误，已略去：第 3, 4 行\n"),
+    ] {
+        let ran = explain(LOG, &["--lang", lang]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        assert!(ran.out.ends_with(named), "{}", ran.out);
+        assert_eq!(ran.out.lines().count(), 2, "{}", ran.out);
+    }
+    let answer = explain(LOG, &["--json"]).json();
+    assert_eq!(answer["broken_lines"], serde_json::json!([3, 4]));
+    assert_eq!(answer["damaged_lines"], serde_json::json!([]));
+    // A log of nothing else says where it breaks.
+    let ran = explain("C: 805C03020\n", &["--lang", "en"]);
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(ran.err.contains("broken: lines 1\n"), "{}", ran.err);
+}
+
+#[test]
 fn what_foreign_tools_write_is_found_whole() {
     const LIMIT: Duration = Duration::from_secs(60);
     const PURSE: &str = "00A4040008A000000632010105";
@@ -155,6 +180,7 @@ fn what_foreign_tools_write_is_found_whole() {
         let ran = tongtu_in(Path::new("."), &args, log.as_bytes(), &[]);
         assert_eq!(ran.code, 0, "{name}: {}\n{log}", ran.err);
         let answer = ran.json();
+        assert_eq!(answer["broken_lines"], serde_json::json!([]), "{name}");
         let entries = answer["entries"].as_array().unwrap();
         let ours = entries.iter().filter(|entry| {
             let command = entry["command"].as_str().unwrap_or_default();

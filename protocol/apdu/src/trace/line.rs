@@ -77,6 +77,8 @@ pub(super) struct Read {
     pub(super) spoken: Vec<Spoken>,
     /// Whether the last answer may go on in the next line.
     pub(super) goes_on: bool,
+    /// Whether bytes are announced that are none, or stop being any.
+    pub(super) broken: bool,
 }
 
 /// What a line says; `waiting` when a command waits for its answer.
@@ -91,13 +93,94 @@ pub(super) fn read(text: &str, waiting: bool) -> Read {
     while let Some((direction, bytes, after)) = marked(rest) {
         read.goes_on =
             direction == Direction::Answer && bytes.len() == 16 && after.trim().is_empty();
-        read.spoken.push(Spoken::Bytes(direction, bytes));
+        let hex_text = rest.strip_suffix(after).unwrap_or_default();
+        if breaks_off(hex_text, after) {
+            read.broken = true;
+            read.goes_on = false;
+        } else {
+            read.spoken.push(Spoken::Bytes(direction, bytes));
+        }
         rest = after;
     }
-    if read.spoken.is_empty() && speaks_of_a_reset(text) {
-        read.spoken.push(Spoken::Reset);
+    if read.spoken.is_empty() && !read.broken {
+        if speaks_of_a_reset(text) {
+            read.spoken.push(Spoken::Reset);
+        } else {
+            read.broken = announces_broken_hex(text);
+        }
     }
     read
+}
+
+/// Whether what follows bytes was meant to be more of them.
+fn breaks_off(before: &str, after: &str) -> bool {
+    let mut words = after
+        .split([' ', '\t', ','])
+        .filter(|word| !word.is_empty());
+    let (Some(word), next) = (words.next(), words.next()) else {
+        return false;
+    };
+    let is_pair = |word: &str| word.len() == 2 && tongtu_codec::hex_decode(word).is_ok();
+    let in_pairs = before
+        .split([' ', '\t', ','])
+        .rfind(|word| !word.is_empty())
+        .is_some_and(is_pair);
+    if !in_pairs {
+        return word.len() >= 8 && is_broken_hex(word, false);
+    }
+    let followed = next.is_some_and(is_pair);
+    let digits = word.bytes().filter(u8::is_ascii_hexdigit).count();
+    let decimals = word.bytes().filter(u8::is_ascii_digit).count();
+    let is_word = word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match word.len() {
+        // `4` or `0Z` among bytes; a word of prose such as `of` is no digit beside another.
+        1 => digits == 1 && (followed || (decimals == 1 && next.is_none())),
+        2 => is_word && digits == 1 && (decimals == 1 || followed),
+        _ => false,
+    }
+}
+
+/// Whether a mark of direction stands before what was meant to be bytes and is none.
+fn announces_broken_hex(text: &str) -> bool {
+    let mut previous = ' ';
+    for (at, c) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        if let Some((_, after)) = mark(rest, previous) {
+            let meant = decoration_skipped(after);
+            let (bytes, after) = hex(meant, true);
+            let broken = if bytes.is_empty() {
+                let word = after.split([' ', '\t', ',']).next().unwrap_or_default();
+                is_broken_hex(word, word.len() == after.len())
+            } else {
+                let hex_text = meant.strip_suffix(after).unwrap_or_default();
+                breaks_off(hex_text, after)
+            };
+            if broken {
+                return true;
+            }
+        }
+        previous = c;
+    }
+    false
+}
+
+/// Whether a word was meant as hex: digits but for a few, or an odd number of them.
+fn is_broken_hex(word: &str, alone: bool) -> bool {
+    let digits = word.trim_end_matches([']', '"', '\'', ';', '.']);
+    let digits = digits
+        .strip_prefix("0x")
+        .or(digits.strip_prefix("0X"))
+        .unwrap_or(digits);
+    let len = digits.chars().count();
+    let hex = digits.bytes().filter(u8::is_ascii_hexdigit).count();
+    let decimals = digits.bytes().filter(u8::is_ascii_digit).count();
+    if hex == len {
+        // A number in prose is no half of a byte: `sent 125 bytes`.
+        let long = len >= 9 || (len >= 5 && decimals < len);
+        return len % 2 == 1 && decimals > 0 && (long || (alone && len >= 3));
+    }
+    let is_word = digits.chars().all(|c| c.is_alphanumeric() || c == '?');
+    is_word && decimals >= 2 && len >= 4 && hex * 4 >= len * 3
 }
 
 /// The rest of an answer that scriptor broke after 16 bytes, and whether more may follow.

@@ -22,6 +22,7 @@ fn shown(log: &str) -> Vec<String> {
 
 fn check(log: &str, expected: &[&str]) {
     assert_eq!(shown(log), expected, "{log}");
+    assert_eq!(parse(log).broken, [0; 0], "{log}");
 }
 
 #[test]
@@ -263,6 +264,50 @@ fn colours_are_passed_over() {
 }
 
 #[test]
+fn a_marked_line_whose_hex_is_broken_is_named_and_left_out() {
+    for broken in [
+        ">> 805C03020",
+        ">> 805C0302Z4",
+        ">> 805C??0204",
+        "C: 80 5C 03 0 04",
+        "C: 80 5C 0Z 02 04",
+        "C: 80 5C 03 02 4",
+        "Sending: 80 5C 03 02 O4",
+        "12:30:01.123 -> 0x805C03020",
+        "发送：805C03020",
+        "A>> T=1 (4+0000) 805C030Z",
+        "SW: 900",
+        "R: 00 00 0A C3 9 00",
+        "<< 00000AC3 9000000000000Z",
+    ] {
+        let log = format!(">> 805C030204\n<< 00000AC39000\n\n{broken}\n>> 00B0950000\n");
+        let found = parse(&log);
+        assert_eq!(found.broken, [4], "{broken}");
+        let found: Vec<_> = found.exchanges().map(|found| found.command.line).collect();
+        assert_eq!(found, [1, 5], "{broken}");
+    }
+}
+
+#[test]
+fn prose_is_no_broken_hex() {
+    for prose in [
+        "Sending 125 bytes",
+        "Received 261 bytes in 100 ms",
+        "C: added",
+        "R: 12:30:01",
+        "-> 2024-01-01",
+        "SW: 9000 as it should be",
+        "< 90 00 : Normal processing.",
+        "R: 90 00 of the card",
+        "R: 00 00 90 00 at 12:00",
+        "reader-pcsc.c:284:pcsc_transmit",
+        "=> done",
+    ] {
+        assert_eq!(parse(prose).broken, [0; 0], "{prose}");
+    }
+}
+
+#[test]
 fn prose_is_no_dialogue() {
     let prose =
         "The card was added at 12:30.\nA dead cafe, 2024-01-01.\n<html><b>ff</b>\n\n# 9000\n";
@@ -313,5 +358,6 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(found, pairs);
+        prop_assert!(parse(&log).broken.is_empty());
     }
 }

@@ -9,7 +9,7 @@ use tongtu_codec::hex_encode;
 use crate::card::dialogue::{Dialogue, ToldForm};
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::lang::{Lang, Row, both};
+use crate::lang::{Both, Row, both};
 use crate::report::Report;
 
 pub(crate) const HELP: &[Row] = &[
@@ -56,6 +56,8 @@ struct Answer {
     entries: Vec<EntryForm>,
     /// Lines of contactless frames whose check bytes do not hold.
     damaged_lines: Vec<usize>,
+    /// Lines marked as a command or an answer whose hex is broken.
+    broken_lines: Vec<usize>,
 }
 
 #[derive(Serialize)]
@@ -82,11 +84,12 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let text = input::read_lossy(&args.file)?;
     let trace = trace::parse(&text);
     if trace.entries.is_empty() {
-        return Err(Failure::usage(both(
+        let failure = Failure::usage(both(
             "no command and no answer is in the log",
             "日志中没有找到任何命令或应答",
-        ))
-        .hint(both(
+        ));
+        let failure = left_out(&trace).fold(failure, Failure::hint);
+        return Err(failure.hint(both(
             "`tongtu card trace explain --help` lists the kinds of logs that are read",
             "`tongtu card trace explain --help` 列出能识别的日志",
         )));
@@ -126,6 +129,7 @@ fn form(trace: Trace) -> Answer {
     Answer {
         entries: entries.collect(),
         damaged_lines: trace.damaged,
+        broken_lines: trace.broken,
     }
 }
 
@@ -161,13 +165,30 @@ fn print(trace: &Trace, short: bool, report: &mut Report) -> Result<(), Failure>
             }
         }
     }
-    if !trace.damaged.is_empty() {
-        let lines: Vec<String> = trace.damaged.iter().map(ToString::to_string).collect();
-        let lines = lines.join(", ");
-        report.line(&match lang {
-            Lang::En => format!("left out, check bytes do not hold: lines {lines}"),
-            Lang::Zh => format!("校验不符，已略去：第 {lines} 行"),
-        })?;
+    for line in left_out(trace) {
+        report.say(&line)?;
     }
     Ok(())
+}
+
+/// What was not read although it was meant to be.
+fn left_out(trace: &Trace) -> impl Iterator<Item = Both> {
+    let list = |lines: &[usize]| {
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        lines.join(", ")
+    };
+    let (damaged, broken) = (list(&trace.damaged), list(&trace.broken));
+    let damaged = (!damaged.is_empty()).then(|| {
+        both(
+            format!("left out, check bytes do not hold: lines {damaged}"),
+            format!("校验不符，已略去：第 {damaged} 行"),
+        )
+    });
+    let broken = (!broken.is_empty()).then(|| {
+        both(
+            format!("left out, the hex is broken: lines {broken}"),
+            format!("十六进制有误，已略去：第 {broken} 行"),
+        )
+    });
+    damaged.into_iter().chain(broken)
 }
