@@ -138,10 +138,16 @@ impl File {
             }
             (FileKind::Cyclic { records, .. }, None) => {
                 let ring = self.ring(records);
-                let mut own = Zeroizing::new(ring.own(ctx).to_vec());
-                own.resize(PREFIX, 0);
-                own[16..].copy_from_slice(&amount.encode());
-                ring.set_own(ctx, &own);
+                let mut key = Zeroizing::new([0; 16]);
+                match ring.own(ctx).first_chunk::<16>() {
+                    Some(own) => key.copy_from_slice(own),
+                    // The file keeps its opening key until an application is opened in it.
+                    None => match self.opening_key(ctx) {
+                        Some(opening) => key = opening,
+                        None => return,
+                    },
+                }
+                ring.set_own(ctx, &Zeroizing::new(with_prefix(&key, amount, &[])));
             }
             _ => {}
         }

@@ -132,6 +132,33 @@ fn a_trip_record_is_appended_with_the_exit() {
 }
 
 #[test]
+fn a_pre_authorisation_leaves_a_cyclic_file_its_key() {
+    for algorithm in BOTH {
+        let mut host = Host::new(algorithm);
+        let key = test_card::file_key(TRIPS);
+        for (kind, key, ended) in [
+            (PRE_AUTHORISATION, key, Ok(())),
+            (COMPLETION, [0; 16], Err(StatusWord::SM_INCORRECT)),
+            (COMPLETION, key, Ok(())),
+        ] {
+            host.select();
+            let _ = host.ask(&ReadRecord {
+                sfi: TRIPS,
+                number: 1,
+            });
+            let mut terminal = host.terminal(TRANSIT, 500);
+            terminal.insert(tag::COMPOSITE, vec![kind]);
+            let answer = host.options(&terminal).expect("approved");
+            assert_eq!(host.update(key, TRIPS, &[kind; 48]), ended);
+            if ended.is_ok() {
+                host.read_records(answer, terminal).expect("paid");
+            }
+        }
+        assert_eq!(host.balance(), 9_500);
+    }
+}
+
+#[test]
 fn updates_are_refused_in_order_and_by_name() {
     let mut host = Host::new(Algorithm::Tdes);
     let key = test_card::file_key(RAIL.0);
