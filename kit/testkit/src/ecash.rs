@@ -1,10 +1,10 @@
 //! A naive e-cash (电子现金, qPBOC): elements in a map, records in a map, one decision.
 //!
 //! Here: what the application answers to a whole APDU when it is tapped, asked online and loaded:
-//! options, records, elements, cryptograms, the issuer's answer and its scripts, logs, proof. Not
-//! here: certificates (bytes like any other), the signature over the dynamic data and the random
-//! number in it, which are taken from the card's answer and verified by other tests; composite
-//! payments, PIN and record updates, of which the model says nothing. Start at [`Ecash::apdu`].
+//! options, records, elements, cryptograms, the issuer's answer and its scripts, logs, proof,
+//! composite payments with their extension files, the PIN. Not here: certificates (bytes like any
+//! other), the signature over the dynamic data and the random number in it, which are taken from
+//! the card's answer and verified by other tests. Start at [`Ecash::apdu`].
 //!
 //! # Where the reference leaves the answer open
 //!
@@ -24,23 +24,37 @@
 //! | GENERATE AC asked for a TC | answers an ARQC: this profile pays by tap only |
 //! | a script before the issuer's answer, after a wrong one | `6985`, `6982` |
 //! | a right MAC on a script that does not hold | the script fails and is not counted |
+//! | a composite payment whose record was not read before | `6985`, before the counter is raised |
+//! | a second pre-authorisation of a record | `6972` |
+//! | the last record before a record to write | `6974`, and the payment goes on |
+//! | a completion, a load | what comes back to the balance first pays back the offset |
+//! | a wrong MAC on a new record | `6988`, and the payment is over |
+//! | APPEND RECORD with a wrong MAC | `6988`, costs a counter value |
+//! | the key of a cyclic file | its opening key until a record is appended |
+//! | a pre-authorisation | a cryptogram of zeros, no line in the log |
+//! | the PIN masks | four bytes of the card's key, and the old PIN with zeros behind |
 //! | APPLICATION UNBLOCK | MAC over the present counter and a request of zeros; costs a counter value |
+
+use std::collections::BTreeMap;
 
 use crate::Answer;
 use crate::apdu::{Apdu, Channels, Chosen, choose, joined};
 use crate::cipher::{self, Algorithm};
 
+pub mod composite;
 mod issuer;
 mod pay;
 pub mod profile;
+mod secret;
 pub mod sequence;
 
 #[cfg(test)]
 mod tests;
 
+use composite::{Held, Place};
 use issuer::Dialogue;
 use pay::Tap;
-use profile::{Dol, Elements, Profile};
+use profile::{Dol, Elements, Pin, Profile};
 
 /// What an online transaction left, and what the next cryptogram says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +88,14 @@ pub struct State {
     pub load_log: Vec<Vec<u8>>,
     /// Elements as an issuer changed them.
     pub elements: Elements,
+    /// What composite payments took above the balance.
+    pub offset_used: u64,
+    /// Records by SFI and number, as an issuer changed them.
+    pub records: BTreeMap<(u8, u8), Vec<u8>>,
+    /// Extension files by SFI.
+    pub files: BTreeMap<u8, Held>,
+    /// The PIN, if there is one.
+    pub pin: Option<Pin>,
     /// What is remembered of online transactions.
     pub remembered: Remembered,
     /// Counter and cryptogram of the last payment that was completed.
@@ -96,6 +118,8 @@ enum Phase {
 struct Session {
     selected: bool,
     phase: Phase,
+    /// The record, or the cyclic file, that was read last.
+    current: Option<Place>,
 }
 
 /// The model.
@@ -190,6 +214,14 @@ impl Ecash {
             log: Vec::new(),
             load_log: Vec::new(),
             elements: profile.elements.clone(),
+            offset_used: 0,
+            records: profile.records.clone(),
+            files: profile
+                .files
+                .iter()
+                .map(|(sfi, file)| (*sfi, Held::made(file)))
+                .collect(),
+            pin: profile.pin.clone(),
             remembered: Remembered::default(),
             proof: None,
         };
@@ -230,39 +262,45 @@ impl Ecash {
             (0x00, 0xA4) => self.select(&apdu),
             (0x00, 0x70) => return Some(self.channels.manage(&apdu)),
             _ if !self.session.selected => None,
-            _ => self.serve(&apdu),
+            _ => Some(self.serve(&apdu)),
         };
         self.channels.keep(channel, self.session.clone());
         answer
     }
 
-    fn serve(&mut self, apdu: &Apdu) -> Option<Answer> {
+    fn serve(&mut self, apdu: &Apdu) -> Answer {
         let classes: &[u8] = match apdu.ins {
-            0xA8 | 0xAE | 0x5A => &[0x80],
-            0xB2 | 0x84 | 0x82 => &[0x00],
+            0xA8 | 0xAE | 0x5A | 0xB4 => &[0x80],
+            0xB2 | 0x84 | 0x82 | 0x88 | 0x20 => &[0x00],
             0xCA => &[0x00, 0x80],
-            0xDA => &[0x04],
-            0x1E | 0x18 => &[0x84],
-            0x88 | 0x20 | 0xDC | 0x24 | 0xB4 | 0xDE | 0xE2 => return None,
-            _ => return Some(Err(0x6D00)),
+            0xDA | 0xDC | 0xE2 => &[0x04],
+            0x1E | 0x18 | 0x24 | 0xDE => &[0x84],
+            _ => return Err(0x6D00),
         };
         if !classes.contains(&apdu.cla) {
-            return Some(Err(0x6E00));
+            return Err(0x6E00);
         }
         let no_parameters = (apdu.p1, apdu.p2) == (0, 0);
-        Some(match apdu.ins {
+        match apdu.ins {
             0xB2 => self.read_record(apdu),
-            0xCA => return self.get_data(apdu),
+            0xCA => self.get_data(apdu),
             0xAE => self.generate_ac(apdu),
-            0xDA => return self.put_data(apdu),
+            0xDA => self.put_data(apdu),
+            0xDC => self.update_record(apdu),
+            0x24 => self.change_pin(apdu),
+            0x20 => self.verify(apdu),
+            0xB4 => self.read_capp(apdu),
+            0xDE => self.update_capp(apdu),
+            0xE2 => self.append(apdu),
             _ if !no_parameters => Err(0x6A86),
             0xA8 => self.options(apdu),
             0x5A => self.prove(apdu),
+            0x88 => self.internal_authenticate(apdu),
             0x84 => self.challenge(apdu),
             0x82 => self.external_authenticate(apdu),
             0x1E => self.block(apdu),
             _ => self.unblock(apdu),
-        })
+        }
     }
 
     fn select(&mut self, apdu: &Apdu) -> Option<Answer> {
@@ -275,7 +313,7 @@ impl Ecash {
             Chosen::Own => {
                 self.session = Session {
                     selected: true,
-                    phase: Phase::Idle,
+                    ..Session::default()
                 };
                 let inner = [
                     tlv(0x84, &self.profile.aid),
@@ -286,22 +324,22 @@ impl Ecash {
         }
     }
 
-    fn get_data(&self, apdu: &Apdu) -> Option<Answer> {
+    fn get_data(&self, apdu: &Apdu) -> Answer {
         if !apdu.data.is_empty() {
-            return Some(Err(0x6700));
+            return Err(0x6700);
         }
-        let Some(number) = whole_tag(apdu)? else {
-            return Some(Err(0x6A88));
-        };
+        let number = whole_tag(apdu).ok_or(0x6A88_u16)?;
         let value = match number {
             0x9F5D => Some(digits(self.state.balance)),
             0x9F13 => Some(self.state.remembered.last_online.to_be_bytes().to_vec()),
+            0x9F17 => self.state.pin.as_ref().map(|pin| vec![pin.left]),
+            0xDF63 => self.element(0xDF62).map(|_| digits(self.state.offset_used)),
             _ => self.element(number),
         };
-        Some(match value {
+        match value {
             Some(value) if self.profile.told.contains(&number) => Ok(tlv(number, &value)),
             _ => Err(0x6A88),
-        })
+        }
     }
 
     fn prove(&self, apdu: &Apdu) -> Answer {
@@ -420,6 +458,10 @@ impl Ecash {
         let remembered = self.state.remembered;
         for (flag, mask) in [
             (remembered.unfinished, 0x80),
+            (
+                self.state.pin.as_ref().is_some_and(|pin| pin.left == 0),
+                0x40,
+            ),
             (remembered.last_online == 0, 0x10),
             (remembered.failed, 0x08),
             (remembered.missing, 0x04),
@@ -435,11 +477,11 @@ impl Ecash {
     }
 }
 
-/// The tag in P1 P2, if it is a whole one of two bytes; nothing where the model has no opinion.
-fn whole_tag(apdu: &Apdu) -> Option<Option<u16>> {
+/// The tag in P1 P2, if it is a whole one.
+fn whole_tag(apdu: &Apdu) -> Option<u16> {
     match (apdu.p1, apdu.p2) {
-        (0, _) => None,
-        (p1, p2) if p1 & 0x1F == 0x1F && p2 & 0x80 == 0 => Some(Some(u16::from_be_bytes([p1, p2]))),
-        _ => Some(None),
+        (0, p2) if p2 & 0x1F != 0x1F => Some(u16::from(p2)),
+        (p1, p2) if p1 & 0x1F == 0x1F && p2 & 0x80 == 0 => Some(u16::from_be_bytes([p1, p2])),
+        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! The long dialogue: cryptograms, the issuer's answer, and what an issuer may change.
 
 use super::pay::Verdict;
-use super::profile::{Elements, LOG_LEN};
+use super::profile::{Elements, LOAD_LOG, LOG, LOG_LEN};
 use super::{Ecash, Phase, amount, digits, fill, split, tlv, whole_tag};
 use crate::apdu::Apdu;
 use crate::cipher::{self, Algorithm};
@@ -195,31 +195,94 @@ impl Ecash {
         Ok((atc, said))
     }
 
-    pub(super) fn put_data(&mut self, apdu: &Apdu) -> Option<Answer> {
-        let Some(number) = whole_tag(apdu)? else {
-            return Some(Err(0x6A86));
-        };
-        if apdu.data.len() < 5 {
-            return Some(Err(0x6700));
-        }
+    /// A script command that changes something; what does not hold is not counted.
+    pub(super) fn script(
+        &mut self,
+        apdu: &Apdu,
+        change: impl FnOnce(&mut Self, u16, Elements, &[u8]) -> Answer,
+    ) -> Answer {
         let before = self.state.remembered;
-        let (atc, said) = match self.authorised(apdu) {
-            Ok(authorised) => authorised,
-            Err(sw) => return Some(Err(sw)),
-        };
-        let value = apdu.data[..apdu.data.len() - 4].to_vec();
-        let done = match number {
-            0x9F79 => self.load(&value, atc, said),
-            0x9F77 | 0x9F78 | 0x9F6D | 0x9F6B => self.set(number, value),
-            // Settable too, but the model knows no form for them.
-            0x9F68 | 0x9F52 | 0xDF62 => return None,
-            _ => Err(0x6A88),
-        };
+        let (atc, said) = self.authorised(apdu)?;
+        let done = change(self, atc, said, &apdu.data[..apdu.data.len() - 4]);
         if done.is_err() {
             self.state.remembered = before;
             self.state.remembered.script_failed = true;
         }
-        Some(done)
+        done
+    }
+
+    pub(super) fn put_data(&mut self, apdu: &Apdu) -> Answer {
+        let number = whole_tag(apdu).ok_or(0x6A86_u16)?;
+        if apdu.data.len() < 5 {
+            return Err(0x6700);
+        }
+        self.script(apdu, |card, atc, said, value| match number {
+            0x9F79 => card.load(value, atc, said),
+            0x9F77 | 0x9F78 | 0x9F6D | 0x9F6B | 0xDF62 => card.set(number, value.to_vec()),
+            0x9F68 | 0x9F52 => {
+                // Cards have forms of the default action of two to six bytes.
+                let lengths = if number == 0x9F68 { 4..=4 } else { 2..=6 };
+                if !lengths.contains(&value.len()) {
+                    return Err(0x6700);
+                }
+                card.state.elements.insert(number, value.to_vec());
+                Ok(Vec::new())
+            }
+            _ => Err(0x6A88),
+        })
+    }
+
+    pub(super) fn update_record(&mut self, apdu: &Apdu) -> Answer {
+        let (number, sfi) = (apdu.p1, apdu.p2 >> 3);
+        if number == 0 || apdu.p2 & 7 != 4 || !(1..=30).contains(&sfi) {
+            return Err(0x6A86);
+        }
+        if apdu.data.len() < 5 {
+            return Err(0x6700);
+        }
+        self.script(apdu, |card, _, _, record| {
+            if sfi == LOG || sfi == LOAD_LOG || card.profile.files.contains_key(&sfi) {
+                return Err(0x6981);
+            }
+            let has_file = card.state.records.keys().any(|(file, _)| *file == sfi);
+            let old = card.state.records.get_mut(&(sfi, number));
+            let old = old.ok_or(if has_file { 0x6A83_u16 } else { 0x6A82 })?;
+            let is_template = match record {
+                [0x70, len @ 0..=0x7F, body @ ..] | [0x70, 0x81, len, body @ ..] => {
+                    usize::from(*len) == body.len()
+                }
+                _ => false,
+            };
+            if !is_template {
+                return Err(0x6A80);
+            }
+            *old = record.to_vec();
+            Ok(Vec::new())
+        })
+    }
+
+    /// INTERNAL AUTHENTICATE: the signature is taken from the card's answer.
+    pub(super) fn internal_authenticate(&self, apdu: &Apdu) -> Answer {
+        if apdu.data.is_empty() {
+            return Err(0x6700);
+        }
+        if !matches!(self.session.phase, Phase::Long(_) | Phase::Tap(_)) {
+            return Err(0x6985);
+        }
+        if apdu.data.len() != self.profile.ddol_len {
+            return Err(0x6700);
+        }
+        if !self.profile.signs {
+            return Err(0x6985);
+        }
+        let header = if self.seen.get(1) == Some(&0x81) {
+            3
+        } else {
+            2
+        };
+        let end = self.seen.len().saturating_sub(2);
+        let signature = self.seen.get(header..end).unwrap_or_default();
+        Ok(tlv(0x80, signature))
     }
 
     fn set(&mut self, number: u16, value: Vec<u8>) -> Answer {
@@ -239,6 +302,10 @@ impl Ecash {
         if after > self.limit(0x9F77) {
             return Err(0x6A80);
         }
+        // What comes in first pays back the offset.
+        let more = after.saturating_sub(self.state.balance);
+        let back = more.min(self.state.offset_used);
+        let after = after - back;
         said.insert(0x9F36, atc.to_be_bytes().to_vec());
         let record = [
             vec![0x9F, 0x79],
@@ -248,6 +315,7 @@ impl Ecash {
         ]
         .concat();
         self.state.balance = after;
+        self.state.offset_used -= back;
         self.state.load_log.insert(0, record);
         self.state.load_log.truncate(LOG_LEN);
         Ok(Vec::new())

@@ -1,5 +1,6 @@
 //! A tap: options, records, and the moment when the money is gone.
 
+use super::composite::Place;
 use super::issuer::Dialogue;
 use super::profile::{Elements, LOAD_LOG, LOG, LOG_LEN};
 use super::{Ecash, Phase, amount, digits, fill, split, tlv};
@@ -18,6 +19,11 @@ pub(super) enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pending {
     after: u64,
+    offset_used: u64,
+    /// What is set aside for the record from now on, if that changes.
+    aside: Option<u64>,
+    /// Records that wait for the debit, with their files.
+    cache: Vec<(u8, Vec<u8>)>,
 }
 
 /// A tap under way.
@@ -30,8 +36,31 @@ pub(super) struct Tap {
     /// Whether the issuer's answer was right, once it was heard.
     pub(super) issuer: Option<bool>,
     pending: Option<Pending>,
+    /// The kind of a composite payment, and the record that it is about.
+    composite: Option<u8>,
+    about: Option<Place>,
     /// CTQ, and the card's random once it was seen, for the record with 9F69.
     dynamic: Option<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Tap {
+    /// Whether the debit waits for the last record.
+    pub(super) const fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Whether this is a composite payment that waits.
+    pub(super) const fn takes_records(&self) -> bool {
+        self.composite.is_some() && self.pending.is_some()
+    }
+
+    /// Records that wait for the debit.
+    ///
+    /// # Panics
+    /// When no debit waits.
+    pub(super) const fn cache(&mut self) -> &mut Vec<(u8, Vec<u8>)> {
+        &mut self.pending.as_mut().expect("a debit that waits").cache
+    }
 }
 
 impl Ecash {
@@ -70,18 +99,30 @@ impl Ecash {
         } else {
             Verdict::Online
         };
-        let (verdict, is_too_much) =
-            if Some(terminal(0x5F2A)) != self.element(0x9F51) || asked(1, 0x80) || wanted == 0 {
-                (otherwise, false)
-            } else if wanted > self.limit(0x9F78) || wanted > self.state.balance {
-                (otherwise, true)
-            } else {
-                (Verdict::Approved, false)
-            };
-        let after = match verdict {
-            Verdict::Approved => self.state.balance - wanted,
-            _ => self.state.balance,
+        let composite = self.composite_kind(terminal(0xDF60).first().copied());
+        let aside = match composite {
+            Some(kind) => self.set_aside(kind)?,
+            None => 0,
         };
+        let is_foreign = Some(terminal(0x5F2A)) != self.element(0x9F51);
+        let is_nothing = wanted == 0 && composite.is_none();
+        let sums = self.settled(composite, wanted, aside);
+        let (verdict, is_too_much) = if is_foreign || asked(1, 0x80) || is_nothing {
+            (otherwise, false)
+        } else if wanted > self.limit(0x9F78) || sums.is_none() {
+            (otherwise, true)
+        } else {
+            (Verdict::Approved, false)
+        };
+        let pending = sums.filter(|_| verdict == Verdict::Approved);
+        let pending = pending.map(|(after, offset_used, aside)| Pending {
+            after,
+            offset_used,
+            aside,
+            cache: Vec::new(),
+        });
+        let composite = composite.filter(|_| pending.is_some());
+        let after = pending.as_ref().map_or(self.state.balance, |p| p.after);
         let is_signed = verdict == Verdict::Approved && self.profile.signs;
         let results = self.results(
             match verdict {
@@ -104,7 +145,11 @@ impl Ecash {
                 wishes[0] |= 0x40;
             }
         }
-        let cryptogram = self.cryptogram(&said, self.state.atc, results);
+        let cryptogram = match composite {
+            // A pre-authorisation gives out nothing that could be settled.
+            Some(2) => vec![0; 8],
+            _ => self.cryptogram(&said, self.state.atc, results),
+        };
         let element = |tag: u16| match self.element(tag) {
             Some(value) => tlv(tag, &value),
             None => Vec::new(),
@@ -132,10 +177,23 @@ impl Ecash {
             cryptogram,
             said,
             issuer: None,
-            pending: (verdict == Verdict::Approved).then_some(Pending { after }),
+            pending,
+            composite,
+            about: self.session.current,
             dynamic: is_dynamic.then_some((wishes, None)),
         });
         Ok(tlv(0x77, &body))
+    }
+
+    /// What DF60 means on this card; anything else is a plain payment.
+    fn composite_kind(&self, said: Option<u8>) -> Option<u8> {
+        let segments = self.profile.support & 0x03 != 0;
+        let sets_aside = self.profile.support & 0x02 != 0;
+        said.filter(|kind| match kind {
+            1 => segments,
+            2 | 3 => sets_aside,
+            _ => false,
+        })
     }
 
     /// The object 9F4B at the end of the card's answer, behind so many bytes of others.
@@ -157,7 +215,7 @@ impl Ecash {
     /// Whether a record of the AFL has a 9F69 of eight bytes that begins with 01.
     fn has_place_for_authentication(&self) -> bool {
         let mark = [0x9F, 0x69, 0x08, 0x01];
-        let records = self.profile.records.iter();
+        let records = self.state.records.iter();
         records
             .filter(|((sfi, number), _)| {
                 self.profile
@@ -184,12 +242,12 @@ impl Ecash {
         let record = match sfi {
             LOG => return in_log(&self.state.log),
             LOAD_LOG => return in_log(&self.state.load_log),
-            // The trips of composite payments are cyclic, and a new card has none.
-            0x1E if self.profile.extensions.contains(&sfi) => return Err(0x6A83),
-            _ if self.profile.extensions.contains(&sfi) => return Err(0x6981),
-            _ => self.profile.records.get(&(sfi, number)).cloned(),
+            _ if self.profile.files.contains_key(&sfi) => {
+                return fit(self.read_trip(sfi, number)?, apdu.le);
+            }
+            _ => self.state.records.get(&(sfi, number)).cloned(),
         };
-        let has_file = self.profile.records.keys().any(|(file, _)| *file == sfi);
+        let has_file = self.state.records.keys().any(|(file, _)| *file == sfi);
         let record = record.ok_or(if has_file { 0x6A83_u16 } else { 0x6A82 })?;
         // A wrong Le is said before the debit: nobody has the record yet.
         let record = fit(self.personal(record), apdu.le)?;
@@ -206,7 +264,13 @@ impl Ecash {
         let Phase::Tap(tap) = &mut self.session.phase else {
             return Ok(());
         };
-        let Some(pending) = tap.pending.take_if(|_| is_last) else {
+        if !is_last || !tap.is_pending() {
+            return Ok(());
+        }
+        if tap.composite.is_some() && tap.cache().is_empty() {
+            return Err(0x6974);
+        }
+        let Some(pending) = tap.pending.take() else {
             return Ok(());
         };
         if tap.atc != self.state.atc {
@@ -217,10 +281,24 @@ impl Ecash {
         let mut kept = tap.said.clone();
         kept.insert(0x9F36, tap.atc.to_be_bytes().to_vec());
         self.state.balance = pending.after;
-        self.state
-            .log
-            .insert(0, fill(&self.profile.log_format, &kept));
-        self.state.log.truncate(LOG_LEN);
+        self.state.offset_used = pending.offset_used;
+        for (sfi, record) in pending.cache {
+            let kept = self.profile.files[&sfi].kept;
+            if let Some(held) = self.state.files.get_mut(&sfi) {
+                held.write(kept, record);
+            }
+        }
+        if let (Some(aside), Some((sfi, id))) = (pending.aside, tap.about)
+            && let Some(held) = self.state.files.get_mut(&sfi)
+            && let Some(purse) = held.purse(id)
+        {
+            purse.aside = aside;
+        }
+        if tap.composite != Some(2) {
+            let line = fill(&self.profile.log_format, &kept);
+            self.state.log.insert(0, line);
+            self.state.log.truncate(LOG_LEN);
+        }
         self.state.proof = Some((tap.atc, tap.cryptogram.clone()));
         Ok(())
     }

@@ -24,20 +24,28 @@ pub struct Profile {
     pub cdol1: Dol,
     /// What the second GENERATE AC is told.
     pub cdol2: Dol,
+    /// Bytes that INTERNAL AUTHENTICATE is told.
+    pub ddol_len: usize,
     /// Which set of keys and algorithms answers.
     pub algorithm: Algorithm,
     /// The card's key of application cryptograms.
     pub cryptogram_key: Vec<u8>,
     /// The card's key of message authentication.
     pub mac_key: Vec<u8>,
+    /// The card's key of enciphered script data.
+    pub encipher_key: Vec<u8>,
     /// The derivation key index that 9F10 says.
     pub key_index: u8,
     /// Elements at first: those of a tap's answer and those that GET DATA tells.
     pub elements: Elements,
     /// Records by SFI and number, with their template 70.
     pub records: BTreeMap<(u8, u8), Vec<u8>>,
-    /// Extension files, which READ RECORD does not open.
-    pub extensions: Vec<u8>,
+    /// Extension files by SFI.
+    pub files: BTreeMap<u8, ExtensionFile>,
+    /// What the card says of composite payments, DF61.
+    pub support: u8,
+    /// The PIN at first, if there is one.
+    pub pin: Option<Pin>,
     /// The AFL of a tap that pays.
     pub afl: Vec<u8>,
     /// The AFL of the long dialogue.
@@ -52,6 +60,47 @@ pub struct Profile {
     pub told: Vec<u16>,
 }
 
+/// How an extension file keeps its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// With an id and a length in front; so many bytes in all, 0 without limit.
+    Variable {
+        /// Bytes of all records.
+        size: usize,
+        /// Bytes of the longest.
+        record_max: usize,
+    },
+    /// The newest first.
+    Cyclic {
+        /// How many.
+        records: usize,
+        /// Bytes of each.
+        len: usize,
+    },
+}
+
+/// An extension file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtensionFile {
+    /// How it keeps its records.
+    pub kept: Kept,
+    /// The key that opens applications in it.
+    pub key: Vec<u8>,
+    /// Its first records.
+    pub first: Vec<Vec<u8>>,
+}
+
+/// A PIN and its tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// `2L`, digits, `F`s.
+    pub block: Vec<u8>,
+    /// Tries left.
+    pub left: u8,
+    /// Tries at most.
+    pub limit: u8,
+}
+
 /// SFI of the transaction log.
 pub const LOG: u8 = 0x0B;
 /// SFI of the load log.
@@ -63,8 +112,8 @@ pub const LOG_LEN: usize = 10;
 #[must_use]
 pub fn told() -> Vec<u16> {
     vec![
-        0x9F13, 0x9F36, 0x9F44, 0x9F4F, 0x9F51, 0x9F52, 0x9F5D, 0x9F63, 0x9F68, 0x9F6B, 0x9F6D,
-        0x9F74, 0x9F77, 0x9F78, 0x9F79, 0xDF4F, 0xDF62,
+        0x9F13, 0x9F17, 0x9F36, 0x9F44, 0x9F4F, 0x9F51, 0x9F52, 0x9F5D, 0x9F63, 0x9F68, 0x9F6B,
+        0x9F6D, 0x9F74, 0x9F77, 0x9F78, 0x9F79, 0xDF4F, 0xDF62, 0xDF63,
     ]
 }
 
@@ -102,9 +151,11 @@ impl Profile {
             pdol,
             cdol1: vec![(0x9F02, 6), (0x9F37, 4)],
             cdol2: vec![(0x8A, 2), (0x9F02, 6), (0x9F37, 4)],
+            ddol_len: 4,
             algorithm,
             cryptogram_key: key(0x90),
             mac_key: key(0xA0),
+            encipher_key: key(0xB0),
             key_index: 1,
             elements: Elements::from([
                 (0x82, vec![0x7C, 0x00]),
@@ -121,7 +172,9 @@ impl Profile {
                 ((7, 1), record(tlv(0x5F24, &[0x40, 0x12, 0x31]))),
                 ((7, 2), record(tlv(0x9F4A, &[0x82]))),
             ]),
-            extensions: Vec::new(),
+            files: BTreeMap::new(),
+            support: 0,
+            pin: None,
             afl: vec![0x10, 0x01, 0x01, 0x00, 0x38, 0x01, 0x02, 0x01],
             long_afl: vec![0x10, 0x01, 0x01, 0x00],
             signs: false,

@@ -1,4 +1,5 @@
-//! Days of an e-cash to try: taps whole, torn and refused, loads by script, and broken bytes.
+//! Days of an e-cash to try: taps whole, torn and refused, composite payments, scripts, PINs, and
+//! broken bytes.
 //!
 //! A step is turned into bytes by the model ([`Ecash::command`]), which knows the request
 //! cryptogram that an issuer answers. Start at [`days`].
@@ -8,8 +9,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::profile::{Elements, Profile};
-use super::{Ecash, Phase, digits, fill};
+use super::{Ecash, Phase, digits, fill, tlv};
 use crate::purse::terminal::{Spoil, command};
+
+mod rides;
+
+pub use rides::read_capp;
 
 /// One thing to do to a card with an e-cash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,18 @@ pub enum Step {
     Script([u8; 4], Vec<u8>, bool),
     /// APPLICATION UNBLOCK.
     Unblock(bool),
+    /// UPDATE CAPP DATA CACHE in a file: a record, and whether its MAC is right.
+    Update(u8, Vec<u8>, bool),
+    /// APPEND RECORD in a file: a key, a record, and whether its MAC is right.
+    Append(u8, [u8; 16], Vec<u8>, bool),
+    /// PIN CHANGE/UNBLOCK: P2, the digits of the new PIN, and whether its MAC is right.
+    ChangePin(u8, Vec<u8>, bool),
+    /// VERIFY with the present PIN; `false` with another.
+    Verify(bool),
+    /// GET TRANS PROVE for a counter so far back.
+    Prove(u16),
+    /// Another step with something about its bytes wrong.
+    Spoiled(Box<Self>, Spoil),
     /// Another step on a logical channel, 1 to 3.
     On(u8, Box<Self>),
     /// Loss of power.
@@ -39,6 +56,8 @@ pub struct Tap {
     pub currency: [u8; 2],
     /// Unpredictable number.
     pub number: [u8; 4],
+    /// The kind of a composite payment, DF60; 0 for a plain one.
+    pub composite: u8,
 }
 
 impl Tap {
@@ -50,6 +69,7 @@ impl Tap {
             qualifiers: [0x26, 0, 0, 0],
             currency: [0x01, 0x56],
             number: [0x2B, 0x29, 0xEB, 0xE4],
+            composite: 0,
         }
     }
 
@@ -64,6 +84,7 @@ impl Tap {
             (0x9F21, vec![0x09, 0x30, 0x00]),
             (0x9C, vec![0x00]),
             (0x9F37, self.number.to_vec()),
+            (0xDF60, vec![self.composite]),
         ])
     }
 
@@ -127,6 +148,44 @@ impl Ecash {
                 let mac = self.script_mac(self.state.atc, &[0; 8], header, &[]);
                 command(header, &spoil(mac, *is_right))
             }
+            Step::Update(sfi, record, is_right) => {
+                let key = self.clone().key_of(*sfi, record).unwrap_or(vec![0; 16]);
+                let header = [0x84, 0xDE, 0, sfi << 3];
+                let mac = spoil(self.update_mac(&key, atc, header, record), *is_right);
+                command(header, &[&record[..], &mac].concat())
+            }
+            Step::Append(sfi, key, record, is_right) => {
+                let algorithm = self.profile.algorithm;
+                let file = self.profile.files.get(sfi);
+                let opening = file.map_or(vec![0; 16], |file| file.key.clone());
+                let blocks = key.chunks(algorithm.block_len());
+                let mut data: Vec<u8> = blocks
+                    .flat_map(|block| algorithm.encrypt(&opening, block))
+                    .collect();
+                data.extend(record);
+                let header = [0x04, 0xE2, 0, sfi << 3];
+                let mac = self.update_mac(&opening, self.state.atc, header, &data);
+                data.extend(spoil(mac, *is_right));
+                command(header, &data)
+            }
+            Step::ChangePin(kind, digits, is_right) => {
+                let header = [0x84, 0x24, 0, *kind];
+                let data = self.wrapped_pin(atc, *kind, digits);
+                let mac = spoil(self.script_mac(atc, &request, header, &data), *is_right);
+                command(header, &[data, mac].concat())
+            }
+            Step::Verify(is_right) => {
+                let block = self.state.pin.as_ref().map(|pin| pin.block.clone());
+                let block = spoil(block.unwrap_or(vec![0x24; 8]), *is_right);
+                command([0x00, 0x20, 0x00, 0x80], &block)
+            }
+            Step::Prove(back) => {
+                let atc = self.state.atc.wrapping_sub(*back).to_be_bytes();
+                let mut command = command([0x80, 0x5A, 0, 0], &atc);
+                command.push(8);
+                command
+            }
+            Step::Spoiled(step, spoil) => spoil.apply(self.command_on(channel, step)?),
             Step::On(channel, step) => {
                 let mut command = self.command_on(*channel, step)?;
                 if let Some(class) = command.first_mut() {
@@ -194,6 +253,7 @@ fn tap() -> impl Strategy<Value = Tap> {
             qualifiers,
             currency,
             number,
+            composite: 0,
         },
     )
 }
@@ -202,13 +262,57 @@ fn is_right() -> impl Strategy<Value = bool> {
     prop::bool::weighted(0.9)
 }
 
+/// A script with a new record of the application, of a log, an extension file or nowhere.
+fn update_record(profile: &Profile) -> impl Strategy<Value = Step> + use<> {
+    let own: Vec<_> = profile.records.clone().into_iter().collect();
+    // What is there with a name behind it, so that lists and certificates stay.
+    let longer = (select(own), vec(0x20_u8..0x7F, 2..20)).prop_map(|((place, record), name)| {
+        let body = match &record[1..] {
+            [0x81, _, body @ ..] | [_, body @ ..] => body,
+            [] => &[],
+        };
+        let longer = tlv(0x70, &[body, &tlv(0x5F20, &name)].concat());
+        let fits = longer.len() <= 250;
+        (place, if fits { longer } else { record })
+    });
+    let elsewhere = (
+        select(vec![
+            (0x0B_u8, 1_u8),
+            (0x1A, 1),
+            (0x1E, 1),
+            (2, 9),
+            (9, 1),
+            (10, 0),
+        ]),
+        Just(tlv(0x70, &[])),
+    );
+    let broken = (select(vec![(2_u8, 1_u8), (9, 1)]), vec(any::<u8>(), 0..6));
+    (
+        prop_oneof![4 => longer, 2 => elsewhere, 1 => broken],
+        is_right(),
+    )
+        .prop_map(|(((sfi, number), record), is_right)| {
+            Step::Script([0x04, 0xDC, number, sfi << 3 | 4], record, is_right)
+        })
+}
+
+fn change_pin() -> impl Strategy<Value = Step> {
+    let digits = vec(0_u8..10, 4..=12);
+    let change = (0_u8..3, digits, is_right())
+        .prop_map(|(kind, digits, is_right)| Step::ChangePin(kind, digits, is_right));
+    let other = (0_u8..4, select(vec![0_usize, 8, 16, 16]), any::<u8>())
+        .prop_map(|(kind, len, fill)| Step::Script([0x84, 0x24, 0, kind], vec![fill; len], true));
+    prop_oneof![3 => change, 1 => other]
+}
+
 /// A script that sets something, mostly the balance.
-fn script() -> impl Strategy<Value = Step> {
+fn script(profile: &Profile) -> impl Strategy<Value = Step> + use<> {
     let value = prop_oneof![
+        3 => (0_u64..2_500).prop_map(digits),
         4 => (0_u64..20_000).prop_map(digits),
         1 => Just(digits(100_000)),
         1 => Just(digits(100_001)),
-        1 => vec(any::<u8>(), 1..8),
+        2 => vec(any::<u8>(), 1..8),
     ];
     let put = (
         select(vec![
@@ -217,6 +321,11 @@ fn script() -> impl Strategy<Value = Step> {
             [0x9F, 0x77],
             [0x9F, 0x78],
             [0x9F, 0x7F],
+            [0xDF, 0x62],
+            [0x9F, 0x68],
+            [0x9F, 0x52],
+            [0x00, 0x82],
+            [0x00, 0xDF],
         ]),
         value,
         is_right(),
@@ -226,23 +335,25 @@ fn script() -> impl Strategy<Value = Step> {
         });
     let block =
         is_right().prop_map(|is_right| Step::Script([0x84, 0x1E, 0, 0], Vec::new(), is_right));
-    prop_oneof![6 => put, 1 => block]
+    prop_oneof![6 => put, 1 => block, 3 => change_pin(), 2 => update_record(profile)]
 }
 
 /// An online transaction with its issuer, by tap or by the long dialogue.
 fn online(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
     let profile = profile.clone();
+    let challenge = prop_oneof![3 => vec(any::<u8>(), 4), 1 => vec(any::<u8>(), 0..6)];
+    let challenge = prop::option::weighted(0.3, challenge);
     (
         tap(),
         any::<bool>(),
         select(vec![0x00_u8, 0x40, 0x80, 0x80]),
         prop::option::weighted(0.9, is_right()),
-        vec(script(), 0..3),
+        vec(script(&profile), 0..3),
         prop::option::of(select(vec![0x00_u8, 0x40])),
-        is_right(),
+        (is_right(), challenge),
     )
         .prop_map(
-            move |(mut tap, is_tap, first, answer, scripts, second, unblocks)| {
+            move |(mut tap, is_tap, first, answer, scripts, second, (unblocks, challenge))| {
                 tap.qualifiers = if is_tap {
                     [0x26, 0x80, 0, 0]
                 } else {
@@ -255,6 +366,11 @@ fn online(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
                 if !is_tap {
                     steps.push(Step::Raw(tap.generate(&profile, first, true)));
                 }
+                steps.extend(challenge.map(|data| {
+                    let mut out = command([0x00, 0x88, 0, 0], &data);
+                    out.push(0);
+                    Step::Raw(out)
+                }));
                 steps.extend(answer.map(Step::Issuer));
                 steps.extend(scripts);
                 if let (false, Some(kind)) = (is_tap, second) {
@@ -316,6 +432,15 @@ fn look() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+fn pins() -> impl Strategy<Value = Vec<Step>> {
+    let length = vec(any::<u8>(), 0..10).prop_map(|data| command([0x00, 0x20, 0, 0x80], &data));
+    let verify = prop_oneof![
+        6 => prop::bool::weighted(0.6).prop_map(Step::Verify),
+        1 => length.prop_map(Step::Raw),
+    ];
+    vec(verify, 1..5)
+}
+
 fn happening(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
     let select_command = select_ecash(profile);
     let paid = profile.clone();
@@ -345,6 +470,8 @@ fn happening(profile: &Profile) -> impl Strategy<Value = Vec<Step>> + use<> {
         5 => whole,
         4 => online(profile),
         2 => two_channels(profile),
+        6 => rides::rides(profile),
+        1 => pins(),
         3 => vec(look().prop_map(Step::Raw), 1..4),
         1 => spoiled.prop_map(|step| vec![Step::Raw(step)]),
         1 => Just(vec![Step::Raw(select_command)]),

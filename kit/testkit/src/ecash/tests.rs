@@ -1,6 +1,7 @@
 //! The model by hand.
 
-use super::sequence::{Step, Tap, days, payment, read, reads, select_ecash};
+use super::profile::{ExtensionFile, Kept};
+use super::sequence::{Step, Tap, days, payment, read, read_capp, reads, select_ecash};
 use super::*;
 
 fn card(algorithm: Algorithm, balance: u64) -> Ecash {
@@ -143,6 +144,127 @@ fn two_channels_do_not_spend_one_balance_twice() {
         last = card.apdu(&command, &[]).unwrap();
     }
     assert_eq!((last, card.state.balance), (vec![0x69, 0x85], 400));
+}
+
+/// A card with an offset of 5.00 and two extension files, of records and of trips.
+fn transit(algorithm: Algorithm, balance: u64) -> Ecash {
+    let mut profile = Profile::test(algorithm);
+    let list = [&profile.proprietary[..], &[0xDF, 0x60, 0x01]].concat();
+    profile.proprietary = list;
+    profile.pdol.push((0xDF60, 1));
+    profile.support = 0x82;
+    profile.elements.insert(0xDF62, digits(500));
+    let file = |kept, first| ExtensionFile {
+        kept,
+        key: vec![0x1A; 16],
+        first,
+    };
+    let variable = Kept::Variable {
+        size: 20,
+        record_max: 10,
+    };
+    let cyclic = Kept::Cyclic { records: 2, len: 2 };
+    profile.files = BTreeMap::from([
+        (0x1A, file(variable, vec![vec![0x27, 0x01, 2, 0, 0]])),
+        (0x1E, file(cyclic, Vec::new())),
+    ]);
+    Ecash::new(profile, balance)
+}
+
+/// The last status word of a composite payment that writes a record.
+fn ride(card: &mut Ecash, kind: u8, amount: u64, id: Option<[u8; 2]>, record: &[u8]) -> Vec<u8> {
+    let profile = card.profile.clone();
+    let sfi = if id.is_some() { 0x1A } else { 0x1E };
+    let tap = Tap {
+        composite: kind,
+        ..Tap::offline(amount)
+    };
+    let mut steps = vec![
+        Step::Raw(select_ecash(&profile)),
+        Step::Raw(read_capp(sfi, id, &[])),
+        Step::Raw(tap.options(&profile)),
+        Step::Update(sfi, record.to_vec(), true),
+    ];
+    steps.extend(reads(&profile).into_iter().map(Step::Raw));
+    let mut last = Vec::new();
+    for step in steps {
+        let command = card.command(&step).unwrap();
+        last = card.apdu(&command, &[]).unwrap();
+    }
+    last.split_off(last.len() - 2)
+}
+
+const GATE: Option<[u8; 2]> = Some([0x27, 0x01]);
+
+#[test]
+fn a_fare_takes_what_the_balance_lacks_from_the_offset_up_to_its_limit() {
+    for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
+        let mut card = transit(algorithm, 300);
+        let record = [0x27, 0x01, 2, 8, 8];
+        let sw = ride(&mut card, 1, 700, GATE, &record);
+        assert_eq!(sw, [0x90, 0x00]);
+        assert_eq!((card.state.balance, card.state.offset_used), (0, 400));
+        assert_eq!(card.state.files[&0x1A].records[0].1, record);
+        ride(&mut card, 1, 101, GATE, &[0x27, 0x01, 2, 9, 9]);
+        assert_eq!((card.state.balance, card.state.offset_used), (0, 400));
+        assert_eq!(card.state.files[&0x1A].records[0].1, record);
+    }
+}
+
+#[test]
+fn a_pre_authorisation_comes_back_less_the_fare_and_the_offset() {
+    let mut card = transit(Algorithm::Sm4, 1_000);
+    assert_eq!(ride(&mut card, 2, 600, None, &[1, 1]), [0x90, 0x00]);
+    assert_eq!(card.state.balance, 400);
+    assert!(card.state.log.is_empty());
+    assert_eq!(card.state.proof, Some((1, vec![0; 8])));
+    assert_eq!(
+        ride(&mut card, 1, 800, GATE, &[0x27, 0x01, 2, 1, 1]),
+        [0x90, 0x00]
+    );
+    assert_eq!((card.state.balance, card.state.offset_used), (0, 400));
+    assert_eq!(ride(&mut card, 3, 300, None, &[2, 2]), [0x90, 0x00]);
+    assert_eq!((card.state.balance, card.state.offset_used), (0, 100));
+    let trips = &card.state.files[&0x1E].records;
+    assert_eq!((&trips[0].1, &trips[1].1), (&vec![2, 2], &vec![1, 1]));
+    assert_eq!(card.state.log.len(), 2);
+}
+
+#[test]
+fn a_pin_is_changed_only_after_the_issuer_and_its_tries_run_out() {
+    for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
+        let mut card = card(algorithm, 100);
+        card.state.pin = Some(Pin {
+            block: vec![0x24, 0x12, 0x34, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
+            left: 2,
+            limit: 2,
+        });
+        let profile = card.profile.clone();
+        let tap = Tap {
+            qualifiers: [0x26, 0x80, 0, 0],
+            ..Tap::offline(1)
+        };
+        for (step, sw) in [
+            (Step::Raw(select_ecash(&profile)), 0x9000_u16),
+            (Step::Verify(false), 0x63C1),
+            (Step::Verify(false), 0x63C0),
+            (Step::Verify(true), 0x6983),
+            (Step::ChangePin(1, vec![9, 8, 7, 6, 5], true), 0x6985),
+            (Step::Raw(tap.options(&profile)), 0x9000),
+            (Step::Issuer(true), 0x9000),
+            (Step::ChangePin(1, vec![9, 8, 7, 6, 5], true), 0x9000),
+            (Step::Verify(true), 0x9000),
+        ] {
+            let command = card.command(&step).unwrap();
+            let answer = card.apdu(&command, &[]).unwrap();
+            assert!(
+                answer.ends_with(&sw.to_be_bytes()),
+                "{step:?} {answer:02X?}"
+            );
+        }
+        let pin = card.state.pin.unwrap();
+        assert_eq!(pin.block[..4], [0x25, 0x98, 0x76, 0x5F]);
+    }
 }
 
 proptest::proptest! {

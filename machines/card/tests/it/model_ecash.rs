@@ -1,5 +1,7 @@
 //! The e-cash on the card against the naive model: every answer, both logs, the balance.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use tongtu_apdu::select::E_CASH;
 use tongtu_apdu::tlv;
@@ -7,8 +9,8 @@ use tongtu_card::factory::{Blueprint, Group, Module, Preinstalled};
 use tongtu_ecash::test_card;
 use tongtu_testkit::cipher::Algorithm;
 use tongtu_testkit::ecash::Ecash;
-use tongtu_testkit::ecash::profile::{Dol, Elements, Profile, told};
-use tongtu_testkit::ecash::sequence::{Step, Tap, days, payment, read, select_ecash};
+use tongtu_testkit::ecash::profile::{Dol, Elements, ExtensionFile, Kept, Pin, Profile, told};
+use tongtu_testkit::ecash::sequence::{Step, Tap, days, payment, read, read_capp, select_ecash};
 use tongtu_testkit::tear::Chip;
 
 use crate::live::{Live, made};
@@ -44,6 +46,38 @@ fn list(mut bytes: &[u8]) -> Dol {
     out
 }
 
+/// The extension files by their table, their keys and their first records.
+fn files(table: &[u8], keys: &[u8], first: &dyn Fn(u16) -> Vec<u8>) -> BTreeMap<u8, ExtensionFile> {
+    let entries = table.chunks(7).zip(keys.chunks(16));
+    entries
+        .map(|(entry, key)| {
+            let kept = match entry[1] {
+                1 => Kept::Variable {
+                    size: usize::from(u16::from_be_bytes([entry[5], entry[6]])),
+                    record_max: usize::from(entry[4]),
+                },
+                _ => Kept::Cyclic {
+                    records: usize::from(entry[5]),
+                    len: usize::from(entry[6]),
+                },
+            };
+            let mut records = Vec::new();
+            let mut rest = &first(u16::from(entry[0]))[..];
+            while let [len, tail @ ..] = rest {
+                let (record, tail) = tail.split_at(usize::from(*len));
+                records.push(record.to_vec());
+                rest = tail;
+            }
+            let file = ExtensionFile {
+                kept,
+                key: key.to_vec(),
+                first: records,
+            };
+            (entry[0], file)
+        })
+        .collect()
+}
+
 /// The model's picture of a card that is made of these groups.
 fn profile_of(groups: &Groups, algorithm: Algorithm) -> Profile {
     let group = |id: u16| {
@@ -51,6 +85,10 @@ fn profile_of(groups: &Groups, algorithm: Algorithm) -> Profile {
         found
             .map(|group| &group.1[..])
             .expect("a group of the test card")
+    };
+    let group_or_nothing = |id: u16| {
+        let found = groups.iter().find(|group| group.0 == id);
+        found.map(|group| group.1.clone()).unwrap_or_default()
     };
     let tap = objects(group(0x9203));
     let long = objects(group(0x9104));
@@ -73,6 +111,7 @@ fn profile_of(groups: &Groups, algorithm: Algorithm) -> Profile {
         algorithm,
         cryptogram_key: keys[..16].to_vec(),
         mac_key: keys[16..32].to_vec(),
+        encipher_key: keys[32..48].to_vec(),
         key_index: tap[&0x9F10][1],
         log_format: list(&elements[&0x9F4F]),
         load_log_format: list(&elements[&0xDF4F]),
@@ -82,7 +121,14 @@ fn profile_of(groups: &Groups, algorithm: Algorithm) -> Profile {
             .filter(|(id, _)| (0x0101..=0x0AFF).contains(id))
             .map(|(id, record)| (id.to_be_bytes().into(), record.clone()))
             .collect(),
-        extensions: group(0xA001).chunks(7).map(|entry| entry[0]).collect(),
+        files: files(group(0xA001), group(0x8020), &group_or_nothing),
+        support: 0x82,
+        pin: Some(Pin {
+            block: group(0x8010).to_vec(),
+            left: group(0x9010)[0],
+            limit: group(0x9010)[1],
+        }),
+        ddol_len: 4,
         afl: tap[&0x94].clone(),
         long_afl: long[&0x94].clone(),
         signs: true,
@@ -152,7 +198,7 @@ fn play(live: &mut Live, model: &mut Ecash, steps: &[Step]) {
     }
 }
 
-/// Balance, counters and logs, read from the card.
+/// Balance, counters, logs and extension files, read from the card.
 fn compare(live: &mut Live, model: &mut Ecash) {
     let mut steps = vec![Step::Raw(select_ecash(&model.profile))];
     for tag in told() {
@@ -162,6 +208,18 @@ fn compare(live: &mut Live, model: &mut Ecash) {
     for log in [0x0B, 0x0C] {
         steps.extend((1..=11).map(|number| Step::Raw(read(log, number))));
     }
+    for (sfi, held) in &model.state.files {
+        let is_cyclic = matches!(model.profile.files[sfi].kept, Kept::Cyclic { .. });
+        let numbers = 1..=if is_cyclic { 31 } else { 1 };
+        steps.extend(numbers.map(|number| Step::Raw(read(*sfi, number))));
+        let ids = held
+            .records
+            .iter()
+            .map(|(_, record)| [record[0], record[1]]);
+        steps.extend(ids.map(|id| Step::Raw(read_capp(*sfi, Some(id), &[0x5A; 8]))));
+    }
+    let records = model.state.records.keys();
+    steps.extend(records.map(|(sfi, number)| Step::Raw(read(*sfi, *number))));
     let [high, low] = model.state.atc.to_be_bytes();
     steps.push(Step::Raw(vec![0x80, 0x5A, 0, 0, 2, high, low, 8]));
     play(live, model, &steps);
@@ -186,7 +244,7 @@ fn prepared() -> &'static [(Chip, Ecash); 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn any_day_has_the_model_s_answers_and_logs_with_3des(
