@@ -314,7 +314,11 @@ impl Ecash {
         if let Phase::Tap(tap) = &mut self.session.phase
             && let Some((wishes, known)) = &mut tap.dynamic
         {
-            let random = known.get_or_insert(random);
+            // A refused record shows none.
+            if known.is_none() && self.seen.ends_with(&[0x90, 0x00]) {
+                *known = Some(random.clone());
+            }
+            let random = known.as_ref().unwrap_or(&random);
             let own = [&[0x01], &random[..], wishes, &[0x00]].concat();
             record[at..at + 8].copy_from_slice(&own);
         }
