@@ -7,6 +7,7 @@ mod channel;
 mod ciphered;
 mod content;
 mod delegated;
+mod directory;
 mod keys;
 mod office;
 mod personal;
