@@ -1,15 +1,17 @@
 //! Programs we did not write, for tests: finding them, and a private card service to run them under.
 //!
 //! Here: what a test does when a program is missing ([`tool`], [`python`], [`node`]), child processes
-//! that cannot outlive the test ([`leash`], [`Leashed`]), and [`CardService`], a pcscd of this test alone
+//! that cannot outlive the test ([`leash`], [`Leashed`]), OpenSSL ([`openssl`]), and [`CardService`], a pcscd of this test alone
 //! with the virtual reader driver. Not here: any card, and what the programs are asked.
 //!
 //! Everything panics with its reason when it fails: its only callers are tests.
 
+mod openssl;
 mod process;
 mod service;
 mod tool;
 
+pub use openssl::{Scratch, openssl, sm2_key_der, sm2_signature_der};
 pub use process::{Leashed, Ran, leash, run_within};
 pub use service::CardService;
 pub use tool::{Node, node, python, tool};

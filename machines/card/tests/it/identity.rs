@@ -1,14 +1,11 @@
 //! A card proves which secure element it is, and OpenSSL agrees.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
 use tongtu_apdu::StatusWord;
 use tongtu_card::Card;
 use tongtu_card::factory::Module;
 use tongtu_card::journal::{Batch, Nvm, ObjectId};
-use tongtu_crypto::{PublicKey, Signature};
+use tongtu_crypto::Signature;
+use tongtu_foreign::{Scratch, openssl, sm2_key_der, sm2_signature_der, tool};
 use tongtu_identity::{
     Challenge, DataObject, GenerateKeyPair, GetData, IDENTITY, InternalAuthenticate, proof,
 };
@@ -99,76 +96,17 @@ fn without_a_medium_id_the_card_proves_nothing() {
     );
 }
 
-/// A folder of its own, gone at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        let name = format!("tongtu-card-identity-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        let mut file = std::fs::File::create(&path).unwrap();
-        file.write_all(bytes).unwrap();
-        path.display().to_string()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "a test that did not run says so")]
-fn openssl_is_here() -> bool {
-    let found = Command::new("openssl").arg("version").output().is_ok();
-    if !found {
-        println!("NOT RUN: openssl is not installed");
-        let strict = std::env::var_os("TONGTU_STRICT").is_some();
-        assert!(!strict, "openssl is not installed");
-    }
-    found
-}
-
-/// SubjectPublicKeyInfo of an SM2 key: a fixed head, then 04 || X || Y.
-fn spki(key: &PublicKey) -> Vec<u8> {
-    let mut der =
-        tongtu_codec::hex_decode("3059301306072a8648ce3d020106082a811ccf5501822d03420004").unwrap();
-    der.extend(key.to_xy());
-    der
-}
-
-/// r || s as the DER SEQUENCE that OpenSSL reads.
-fn der_of(signature: &Signature) -> Vec<u8> {
-    let mut body = Vec::new();
-    for half in signature.0.chunks(32) {
-        let digits: Vec<u8> = half.iter().copied().skip_while(|b| *b == 0).collect();
-        let pad = usize::from(digits[0] >= 0x80);
-        body.extend([0x02, u8::try_from(digits.len() + pad).unwrap()]);
-        body.extend(std::iter::repeat_n(0, pad));
-        body.extend(digits);
-    }
-    let mut der = vec![0x30, u8::try_from(body.len()).unwrap()];
-    der.extend(body);
-    der
-}
-
 #[test]
 fn openssl_verifies_the_cards_signature() {
-    if !openssl_is_here() {
+    if tool("openssl").is_none() {
         return;
     }
     let mut desk = desk();
     let key = desk.call(&GenerateKeyPair).unwrap();
     let (challenge, signature) = proved(&mut desk, &[0xA7; 32]);
-    let scratch = Scratch::new();
-    let key = scratch.write("key.der", &spki(&key));
-    let signature = scratch.write("signature", &der_of(&signature));
+    let scratch = Scratch::new("card-identity");
+    let key = scratch.write("key.der", &sm2_key_der(&key.to_xy()));
+    let signature = scratch.write("signature", &sm2_signature_der(&signature.0));
     let verify = |medium: &str| {
         let message = [
             challenge.as_bytes(),
@@ -182,12 +120,7 @@ fn openssl_verifies_the_cards_signature() {
             "-digest", "sm3", "-pkeyopt", "distid:1234567812345678", "-in", &message,
             "-sigfile", &signature,
         ];
-        let mut openssl = Command::new("openssl");
-        let openssl = openssl
-            .args(args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        openssl.status().unwrap().success()
+        openssl(&args, &[]).is_some()
     };
     assert!(verify(medium().as_str()));
     assert!(!verify("05013410002600047129"));

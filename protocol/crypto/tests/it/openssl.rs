@@ -1,93 +1,16 @@
 //! The same questions put to OpenSSL's command line.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tongtu_codec::hex_encode;
 use tongtu_crypto::{
     Algorithm, BlockKey, PublicKey, SecretKey, Signature, TdesKey, WideCipher, WideKey, sm3,
 };
+use tongtu_foreign::{Scratch, openssl, sm2_key_der, sm2_signature_der, tool};
 
-#[expect(clippy::print_stdout, reason = "a test that did not run says so")]
 /// Whether `openssl` is here; where strictness is asked for, its absence is a failure.
 pub(crate) fn openssl_is_here() -> bool {
-    let found = Command::new("openssl").arg("version").output().is_ok();
-    if !found {
-        println!("NOT RUN: openssl is not installed");
-        assert!(
-            std::env::var_os("TONGTU_STRICT").is_none(),
-            "openssl is not installed"
-        );
-    }
-    found
-}
-
-pub(crate) fn run(args: &[&str], stdin: &[u8]) -> Option<Vec<u8>> {
-    let mut child = Command::new("openssl")
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // A tool that read enough may close the pipe early; its exit status decides.
-    let _ = child.stdin.take().unwrap().write_all(stdin);
-    let output = child.wait_with_output().unwrap();
-    output.status.success().then_some(output.stdout)
-}
-
-pub(crate) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tongtu-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path.display().to_string()
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// SubjectPublicKeyInfo of an SM2 key: a fixed head, then 04 || X || Y.
-fn spki(key: &PublicKey) -> Vec<u8> {
-    let mut der = vec![
-        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08,
-        0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x01, 0x82, 0x2D, 0x03, 0x42, 0x00, 0x04,
-    ];
-    der.extend(key.to_xy());
-    der
-}
-
-/// r || s as the DER SEQUENCE that OpenSSL reads.
-fn der_signature(signature: &Signature) -> Vec<u8> {
-    let mut body = Vec::new();
-    for half in signature.0.chunks(32) {
-        let digits: Vec<u8> = half.iter().copied().skip_while(|b| *b == 0).collect();
-        let pad = usize::from(digits[0] >= 0x80);
-        body.extend([0x02, u8::try_from(digits.len() + pad).unwrap()]);
-        body.extend(std::iter::repeat_n(0, pad));
-        body.extend(digits);
-    }
-    let mut der = vec![0x30, u8::try_from(body.len()).unwrap()];
-    der.extend(body);
-    der
+    tool("openssl").is_some()
 }
 
 /// The 64 bytes r || s out of OpenSSL's DER.
@@ -123,16 +46,16 @@ fn openssl_verifies_our_signatures_and_refuses_spoilt_ones() {
     runner
         .run(&cases, |(seed, message)| {
             let secret = SecretKey::from_bytes(&sm3::digest(&seed)).unwrap();
-            let key = scratch.write("key.der", &spki(secret.public()));
+            let key = scratch.write("key.der", &sm2_key_der(&secret.public().to_xy()));
             let file = scratch.write("message", &message);
             let verify = |signature: &Signature| {
-                let sig = scratch.write("signature", &der_signature(signature));
+                let sig = scratch.write("signature", &sm2_signature_der(&signature.0));
                 #[rustfmt::skip]
                 let args = [
                     "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", &key, "-rawin",
                     "-digest", "sm3", "-pkeyopt", DISTID, "-in", &file, "-sigfile", &sig,
                 ];
-                run(&args, &[]).is_some()
+                openssl(&args, &[]).is_some()
             };
             let mut signature = secret.sign(&message);
             prop_assert!(verify(&signature));
@@ -150,7 +73,7 @@ fn we_verify_openssl_signatures() {
     }
     let scratch = Scratch::new("sign");
     let key = scratch.path().join("key.pem").display().to_string();
-    run(
+    openssl(
         &[
             "genpkey",
             "-algorithm",
@@ -163,7 +86,7 @@ fn we_verify_openssl_signatures() {
         &[],
     )
     .unwrap();
-    let spki = run(&["pkey", "-in", &key, "-pubout", "-outform", "DER"], &[]).unwrap();
+    let spki = openssl(&["pkey", "-in", &key, "-pubout", "-outform", "DER"], &[]).unwrap();
     let xy: [u8; 64] = spki[spki.len() - 64..].try_into().unwrap();
     let public = PublicKey::from_xy(&xy).unwrap();
     for length in [1usize, 47, 195, 267, 299] {
@@ -176,7 +99,7 @@ fn we_verify_openssl_signatures() {
             "pkeyutl", "-sign", "-inkey", &key, "-rawin", "-digest", "sm3", "-pkeyopt", DISTID,
             "-in", &file,
         ];
-        let signature = plain_signature(&run(&args, &[]).unwrap());
+        let signature = plain_signature(&openssl(&args, &[]).unwrap());
         public.verify(&message, &signature).unwrap();
         assert!(public.verify(b"another", &signature).is_err());
     }
@@ -192,7 +115,7 @@ fn sm3_agrees_with_openssl() {
             .map(|i| u8::try_from(i * 7 % 256).unwrap())
             .collect();
         assert_eq!(
-            run(&["dgst", "-sm3", "-binary"], &message).unwrap(),
+            openssl(&["dgst", "-sm3", "-binary"], &message).unwrap(),
             sm3::digest(&message)
         );
     }
@@ -226,7 +149,7 @@ fn sm4_and_3des_agree_with_openssl() {
                 .encrypt_blocks(&mut ours)
                 .unwrap();
             let theirs = names.iter().find_map(|n| {
-                run(&["enc", n, "-K", &hex_encode(&key), "-nopad"], &plain)
+                openssl(&["enc", n, "-K", &hex_encode(&key), "-nopad"], &plain)
                     .filter(|o| !o.is_empty())
             });
             assert_eq!(theirs.unwrap(), ours, "{name}");
@@ -255,12 +178,12 @@ fn cbc_and_cmac_agree_with_openssl() {
         let option = format!("-{}", name.to_lowercase());
         let (hex_key, hex_iv) = (hex_encode(bytes), hex_encode(&iv));
         let args = ["enc", &option, "-K", &hex_key, "-iv", &hex_iv, "-nopad"];
-        assert_eq!(run(&args, &plain).unwrap(), ours, "{name}");
+        assert_eq!(openssl(&args, &plain).unwrap(), ours, "{name}");
         for len in [0, 1, 15, 16, 17, 32, 95] {
             let hex_key = format!("hexkey:{hex_key}");
             #[rustfmt::skip]
             let args = ["mac", "-cipher", name, "-macopt", &hex_key, "-binary", "CMAC"];
-            let theirs = run(&args, &plain[..len]).unwrap();
+            let theirs = openssl(&args, &plain[..len]).unwrap();
             assert_eq!(theirs, wide.cmac(&[&plain[..len]]), "{name} {len}");
         }
     }
@@ -279,5 +202,5 @@ fn cbc_and_cmac_agree_with_openssl() {
         &hex_iv,
         "-nopad",
     ];
-    assert_eq!(run(&args, &plain).unwrap(), ours);
+    assert_eq!(openssl(&args, &plain).unwrap(), ours);
 }

@@ -1,8 +1,9 @@
 //! RSA: OpenSSL reads our signatures and we read its; the raw operation is its own inverse.
 
 use tongtu_crypto::{RsaError, RsaPublicKey, RsaSecretKey};
+use tongtu_foreign::{Scratch, openssl};
 
-use crate::openssl::{Scratch, openssl_is_here, run};
+use crate::openssl::openssl_is_here;
 
 /// A generator for tests: splitmix64, the same numbers each time.
 fn entropy(mut state: u64) -> impl FnMut(&mut [u8]) {
@@ -83,7 +84,7 @@ fn openssl_verifies_our_rsa_signatures_and_refuses_spoilt_ones() {
                 "-digest", digest, "-in", &file, "-sigfile", &signature,
             ];
             args.extend(options);
-            run(&args, &[]).is_some()
+            openssl(&args, &[]).is_some()
         };
         assert_eq!(signature.len(), bits / 8);
         assert!(verify(&signature), "{digest}");
@@ -102,8 +103,8 @@ fn we_verify_openssl_rsa_signatures() {
         let key = scratch.path().join("key.pem").display().to_string();
         let size = format!("rsa_keygen_bits:{bits}");
         #[rustfmt::skip]
-        run(&["genpkey", "-algorithm", "RSA", "-pkeyopt", &size, "-out", &key], &[]).unwrap();
-        let text = run(&["rsa", "-in", &key, "-noout", "-modulus"], &[]).unwrap();
+        openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", &size, "-out", &key], &[]).unwrap();
+        let text = openssl(&["rsa", "-in", &key, "-noout", "-modulus"], &[]).unwrap();
         let text = String::from_utf8(text).unwrap();
         let modulus =
             tongtu_codec::hex_decode(text.trim().strip_prefix("Modulus=").unwrap()).unwrap();
@@ -113,7 +114,7 @@ fn we_verify_openssl_rsa_signatures() {
         #[rustfmt::skip]
         let mut args = vec!["pkeyutl", "-sign", "-inkey", &key, "-rawin", "-digest", digest, "-in", &file];
         args.extend(options);
-        let mut signature = run(&args, &[]).unwrap();
+        let mut signature = openssl(&args, &[]).unwrap();
         let verify = |message: &[u8], signature: &[u8]| match digest {
             "sha1" => public.verify_pkcs1_sha1(message, signature),
             _ => public.verify_pss_sha256(message, signature),
