@@ -7,7 +7,7 @@ use tongtu_codec::FieldView;
 use crate::error::LineError;
 use crate::file::{Record, parts};
 use crate::frame::{Header, Line, Lines, Version, check_count, lossy};
-use crate::record::{BpRecord, ClRecord, CqRecord, FbRecord, LdRecord};
+use crate::record::{BpRecord, CdRecord, ClRecord, CqRecord, FbRecord, LdRecord};
 use crate::{FileKind, FileName};
 
 /// One line as a person reads it.
@@ -35,6 +35,7 @@ pub struct LineView {
 #[must_use]
 pub fn describe(name: &FileName, bytes: &[u8]) -> Vec<LineView> {
     match name.kind() {
+        FileKind::CD => lines::<CdRecord>(bytes),
         FileKind::CQ => lines::<CqRecord>(bytes),
         FileKind::LD => lines::<LdRecord>(bytes),
         FileKind::FB => lines::<FbRecord>(bytes),

@@ -113,10 +113,12 @@ pub enum Fault {
         max: usize,
     },
     /// A block map (段位图) that this kind does not have.
-    #[error("block map {found:04X}, expected 9000 (blocks 0 and 3)")]
+    #[error("block map {found:04X}, expected {expected:04X}")]
     BlockMap {
         /// The map found.
         found: u64,
+        /// The map of this kind: 9000 is blocks 0 and 3, B000 blocks 0, 2 and 3.
+        expected: u64,
     },
     /// A field that does not hold.
     #[error(transparent)]

@@ -8,7 +8,7 @@ use tongtu_types::{BusinessDay, InstitutionCode};
 
 use crate::error::{Fault, FileError, LineError};
 use crate::frame::{Header, Lines, Version, check_count, end_line};
-use crate::record::{BpRecord, ClRecord, CqRecord, FbRecord, LdRecord};
+use crate::record::{BpRecord, CdRecord, ClRecord, CqRecord, FbRecord, LdRecord};
 use crate::{FileKind, FileName};
 
 /// The most records that a header can count.
@@ -75,6 +75,8 @@ pub struct ExchangeFile<R> {
     pub records: Vec<R>,
 }
 
+/// A file of card rides, member to hub.
+pub type CdFile = ExchangeFile<CdRecord>;
 /// A file of code rides, member to hub.
 pub type CqFile = ExchangeFile<CqRecord>;
 /// A list of processed files, hub to member.

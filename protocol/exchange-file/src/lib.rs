@@ -1,4 +1,4 @@
-//! Exchange files between bodies: names, frames and records (CQ, LD, FB, CL, BP).
+//! Exchange files between bodies: names, frames and records (CD, CQ, LD, FB, CL, BP).
 //!
 //! A file is a name of 33 characters, a format version, a header and one line per record,
 //! every line ended by CR LF. Records are `record!` tables, so that a real file which
@@ -11,10 +11,10 @@
 //! 3009000310410…                         line 3 on: one record each
 //! ```
 //!
-//! What is here: the frame, the five kinds that a code ride needs, the tails of CQ and CL,
+//! What is here: the frame, the six kinds that rides need, the tails of CD, CQ and CL,
 //! result codes, a field-by-field description for tools. What is not here: the packets that
 //! carry files (4001 to 4008), the rules that give a record its result (`tongtu-clearing`),
-//! the ride record inside a CQ tail (`tongtu-ride-code`), storage.
+//! the ride record inside a CQ or CD tail, storage.
 //! Start with [`ExchangeFile`], [`FileName`] and [`CqRecord`].
 //!
 //! A file that follows the forms is written again byte for byte as it was read. Three
@@ -45,7 +45,8 @@ pub use describe::{LineView, describe};
 pub use encoding::{HexFen, Kept, ShortDay, TimeOfDay};
 pub use error::{Fault, FileError, LineError};
 pub use file::{
-    BpFile, ClFile, CqFile, ExchangeFile, FbFile, LdFile, LenientFile, RECORDS_MAX, Record, Records,
+    BpFile, CdFile, ClFile, CqFile, ExchangeFile, FbFile, LdFile, LenientFile, RECORDS_MAX, Record,
+    Records,
 };
 pub use frame::{Header, HeaderDated, HeaderUndated, Version};
 pub use gb::GbText;
@@ -56,13 +57,13 @@ pub use number::{
     TestFlag, TradeCode, TradeState, TradeType,
 };
 pub use record::{
-    BpRecord, CQ_BLOCK_MAP, ClFixed, ClRecord, Clearing, CqMain, CqRecord, CqRide, CqTransit,
-    FbRecord, LdRecord,
+    BpRecord, CD_BLOCK_MAP, CQ_BLOCK_MAP, CdPurse, CdRecord, CdRide, ClFixed, ClRecord, Clearing,
+    CqMain, CqRecord, CqRide, CqTransit, Detail, FbRecord, LdRecord,
 };
 pub use result::ResultCode;
 pub use tail::{
-    CL_TAIL_MAX, CQ_TAIL_MAX, ClTail, CqTail, TAIL_ITEMS, Tail, TailError, TailFault, TailItem,
-    TailSpec, TailTag,
+    CL_TAIL_MAX, CQ_TAIL_MAX, CdTail, ClCardTail, ClTail, CqTail, TAIL_ITEMS, Tail, TailError,
+    TailFault, TailItem, TailSpec, TailTag,
 };
 
 /// Every table of this crate, for the documents.
@@ -71,6 +72,7 @@ pub const SPECS: &[RecordSpec] = &[
     HeaderDated::SPEC,
     HeaderUndated::SPEC,
     CqMain::SPEC,
+    CdPurse::SPEC,
     CqTransit::SPEC,
     LdRecord::SPEC,
     FbRecord::SPEC,

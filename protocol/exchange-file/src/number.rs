@@ -113,10 +113,16 @@ wire_number! {
 
 wire_number! {
     /// Trade state (交易状态): two digits.
-    // UNSPECIFIED: no value list is public; we write 00.
+    // UNSPECIFIED: no value list is public; we write 00, and numbers from the end of the range
+    // for what only our own nodes say to each other.
     TradeState, 2,
     /// Nothing out of the ordinary.
     NORMAL = 0,
+    /// A grey record (灰记录): the card's answer was lost, so there is no TAC; the card's next
+    /// counter and balance are the proof (ours).
+    GREY = 91,
+    /// Finished by the card's proof at another terminal than the one that began it (ours).
+    RECOVERED = 92,
 }
 
 wire_number! {

@@ -1,20 +1,49 @@
-//! The records of the five kinds.
+//! The records of the six kinds.
 
 mod bp;
+mod cd;
 mod cl;
 mod cq;
 mod fb;
 mod ld;
 
-use tongtu_types::FenE7;
+use tongtu_types::{BusinessDay, CardNumber, FenE7};
 
 pub use bp::BpRecord;
+pub use cd::{CD_BLOCK_MAP, CdPurse, CdRecord, CdRide};
 pub use cl::{ClFixed, ClRecord};
 pub use cq::{CQ_BLOCK_MAP, CqMain, CqRecord, CqRide, CqTransit};
 pub use fb::FbRecord;
 pub use ld::LdRecord;
 
-use crate::{ResultCode, TestFlag};
+use crate::{BalanceKind, ResultCode, TestFlag, TimeOfDay, TradeType};
+
+/// A detail record, of a code ride or of a card ride: what its answers are made from.
+pub trait Detail {
+    /// Block 0.
+    fn main(&self) -> &CqMain;
+
+    /// Block 3.
+    fn transit(&self) -> &CqTransit;
+
+    /// The card or account.
+    fn card(&self) -> CardNumber;
+
+    /// The card's counter.
+    fn counter(&self) -> u64;
+
+    /// What the amount was taken from.
+    fn balance_kind(&self) -> BalanceKind;
+
+    /// Day and time of the ride, China time.
+    fn ridden(&self) -> (BusinessDay, TimeOfDay);
+
+    /// The trade type for clearing files; 0 when the trade code is unknown.
+    fn trade_type(&self) -> TradeType {
+        let known = self.main().trade_code.trade_type();
+        known.unwrap_or(TradeType::new(0))
+    }
+}
 
 /// What clearing says of one ride, the same to both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

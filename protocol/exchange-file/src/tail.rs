@@ -1,5 +1,6 @@
-//! Tails: the tagged items after the fixed part of CQ and CL records.
+//! Tails: the tagged items after the fixed part of CQ, CD and CL records.
 
+mod card;
 mod ride;
 
 use alloc::string::{String, ToString};
@@ -8,9 +9,10 @@ use core::fmt;
 
 use tongtu_codec::{FieldError, FieldView};
 
+pub use card::{CdTail, ClCardTail};
 pub use ride::{ClTail, CqTail};
 
-/// The longest tail of a CQ record, in bytes.
+/// The longest tail of a CQ or CD record, in bytes.
 // UNSPECIFIED: 256 is what block 3 is said to have; a hub must verify a code ride again from
 // the terminal's raw record, which alone takes up to 1500, so we allow 2048.
 pub const CQ_TAIL_MAX: usize = 2048;
@@ -65,6 +67,16 @@ tail_items! {
     GENERATED_AT = 2102, "generated_at", "code generation time", "二维码生成时间", "Unix seconds, 1 to 10 digits";
     ACCOUNT = 2103, "account", "user account number", "用户账户号", "1 to 20 digits";
     RIDE_CODE = 2104, "ride_code", "ride code", "乘车二维码", "upper-case hex of its 332 to 364 bytes";
+    PSAM_TERMINAL = 2111, "psam_terminal", "terminal number of the PSAM", "PSAM终端机编号", "12 hex digits";
+    TERMINAL_SERIAL = 2112, "terminal_serial", "terminal serial of the PSAM", "终端交易序号", "8 hex digits";
+    KIND = 2113, "kind", "trade type of the purse", "交易类型标识", "2 hex digits";
+    TAC = 2114, "tac", "TAC", "交易验证码", "8 hex digits";
+    KEY_VERSION = 2115, "key_version", "key version", "密钥版本", "2 hex digits";
+    KEY_INDEX = 2116, "key_index", "key index", "密钥索引", "2 hex digits";
+    ISSUER_ID = 2117, "issuer_id", "issuer id of the card", "发卡机构标识", "16 hex digits";
+    RANDOM = 2118, "random", "pseudo-random number of the card", "伪随机数", "8 characters";
+    BALANCE_AFTER = 2119, "balance_after", "balance after", "交易后余额", "8 hex digits";
+    STATE = 2120, "state", "trade state of block 3", "交易状态", "2 digits";
 }
 
 impl TailTag {

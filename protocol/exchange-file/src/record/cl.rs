@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 use tongtu_codec::{Digits, FieldError, FieldView, Padded, record};
 use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, Timestamp};
 
-use super::{Clearing, CqRecord};
+use super::{CdRecord, Clearing, CqRecord, Detail};
 use crate::encoding::Kept;
 use crate::error::{Fault, LineError};
 use crate::gb::Gb;
 use crate::tail;
 use crate::{
-    AlgorithmFlag, BalanceKind, CL_TAIL_MAX, Channel, ClTail, FileKind, GbText, Mcc, Record,
-    ResultCode, Tail, TailError, TestFlag, TimeOfDay, TradeType,
+    AlgorithmFlag, BalanceKind, CL_TAIL_MAX, Channel, ClCardTail, ClTail, FileKind, GbText, Mcc,
+    Record, ResultCode, Tail, TailError, TestFlag, TimeOfDay, TradeType,
 };
 
 record! {
@@ -61,7 +61,8 @@ const SHORT_LEN: usize = 325;
 pub struct ClRecord {
     /// The part of fixed length.
     pub fixed: ClFixed,
-    /// The tail, whatever it holds: a code ride's is read with [`ClRecord::ride`].
+    /// The tail, whatever it holds: a code ride's is read with [`ClRecord::ride`], a card
+    /// ride's with [`ClRecord::card_ride`].
     pub tail: Tail,
 }
 
@@ -75,7 +76,6 @@ impl ClRecord {
         ride_code: &[u8],
         clearing: &Clearing,
     ) -> Result<Self, TailError> {
-        let (day, time) = ride.ridden();
         let items = ride.ride();
         let tail = ClTail {
             scanned_at: items.scanned_at,
@@ -84,39 +84,34 @@ impl ClRecord {
             generated_at: items.generated_at,
             ride_code: ride_code.to_vec(),
         };
-        let fixed = ClFixed {
-            clearing_serial: clearing.serial,
-            acquirer_serial: ride.transit.acquirer_serial,
-            acceptance_day: ride.transit.acquirer_day,
-            reference: ride.main.reference,
-            trade_type: ride.trade_type(),
-            acquirer: ride.main.acquirer,
-            acquirer_code: ride.transit.acquirer,
-            issuer: ride.main.issuer,
-            receiver: ride.main.receiver,
-            sender: ride.main.sender,
-            mcc: ride.main.mcc,
-            channel: ride.main.channel,
-            card: items.account,
-            // A code has no counter and no purse.
-            counter: 0,
-            balance_before: ride.transit.balance_before,
-            amount: ride.main.amount,
-            day,
-            time,
-            balance_kind: BalanceKind::ACCOUNT,
-            algorithm: ride.transit.algorithm,
-            result: clearing.result,
-            text: clearing.result.text(),
-            test: clearing.test,
-            fee: clearing.fee,
-            issuer_share: clearing.issuer_share,
-            acquirer_share: clearing.acquirer_share,
-            reserved: [b' '; 18],
-            reserved_rest: [b' '; 10],
+        Ok(Self {
+            fixed: fixed(ride, clearing),
+            tail: tail.to_tail()?,
+        })
+    }
+
+    /// The notice of one card ride to the card's issuer.
+    ///
+    /// # Errors
+    /// [`TailError`] when an item does not fit into the tail.
+    pub fn notice_of_card(ride: &CdRecord, clearing: &Clearing) -> Result<Self, TailError> {
+        let tail = ClCardTail {
+            terminal: ride.ride().terminal,
+            consumption: ride.ride().consumption,
+            record_id: ride.ride().record_id,
+            psam_terminal: ride.purse.terminal,
+            terminal_serial: ride.purse.terminal_serial,
+            kind: ride.purse.kind,
+            tac: ride.purse.tac,
+            key_version: ride.purse.key_version,
+            key_index: ride.purse.key_index,
+            issuer_id: ride.purse.issuer_id,
+            random: ride.purse.random,
+            balance_after: ride.purse.balance_after,
+            state: ride.transit.state,
         };
         Ok(Self {
-            fixed,
+            fixed: fixed(ride, clearing),
             tail: tail.to_tail()?,
         })
     }
@@ -129,10 +124,54 @@ impl ClRecord {
         ClTail::read(&self.tail)
     }
 
+    /// The tail as that of a card ride.
+    ///
+    /// # Errors
+    /// [`TailError`] when it is another's, for instance that of a code ride.
+    pub fn card_ride(&self) -> Result<ClCardTail, TailError> {
+        ClCardTail::read(&self.tail)
+    }
+
     /// When the ride was.
     #[must_use]
     pub fn ridden_at(&self) -> Timestamp {
         self.fixed.time.on(self.fixed.day)
+    }
+}
+
+/// The fixed part, from whichever ride.
+fn fixed(ride: &impl Detail, clearing: &Clearing) -> ClFixed {
+    let (day, time) = ride.ridden();
+    let (main, transit) = (ride.main(), ride.transit());
+    ClFixed {
+        clearing_serial: clearing.serial,
+        acquirer_serial: transit.acquirer_serial,
+        acceptance_day: transit.acquirer_day,
+        reference: main.reference,
+        trade_type: ride.trade_type(),
+        acquirer: main.acquirer,
+        acquirer_code: transit.acquirer,
+        issuer: main.issuer,
+        receiver: main.receiver,
+        sender: main.sender,
+        mcc: main.mcc,
+        channel: main.channel,
+        card: ride.card(),
+        counter: ride.counter(),
+        balance_before: transit.balance_before,
+        amount: main.amount,
+        day,
+        time,
+        balance_kind: ride.balance_kind(),
+        algorithm: transit.algorithm,
+        result: clearing.result,
+        text: clearing.result.text(),
+        test: clearing.test,
+        fee: clearing.fee,
+        issuer_share: clearing.issuer_share,
+        acquirer_share: clearing.acquirer_share,
+        reserved: [b' '; 18],
+        reserved_rest: [b' '; 10],
     }
 }
 

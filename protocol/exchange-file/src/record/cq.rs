@@ -8,15 +8,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use tongtu_codec::{Ascii, Digits, FieldView, HexDigits, Padded, record};
-use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, Timestamp};
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
+use super::Detail;
 use crate::encoding::{HexFen, Kept};
 use crate::error::{Fault, LineError};
 use crate::gb::Gb;
 use crate::tail;
 use crate::{
-    AlgorithmFlag, CQ_TAIL_MAX, Channel, CqTail, Currency, DiscountKind, FileKind, GbText, Mcc,
-    Record, Tail, TailError, TimeOfDay, TradeCode, TradeState, TradeType,
+    AlgorithmFlag, BalanceKind, CQ_TAIL_MAX, Channel, CqTail, Currency, DiscountKind, FileKind,
+    GbText, Mcc, Record, Tail, TailError, TimeOfDay, TradeCode, TradeState,
 };
 
 /// The block map (段位图) of a CQ record: blocks 0 and 3. Bit 1, the highest, is block 0.
@@ -98,8 +99,10 @@ pub struct CqRecord {
 }
 
 /// What a CQ record says of one ride; the rest of the record follows from it.
+///
+/// A CD record says the same with another tail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CqRide {
+pub struct CqRide<T = CqTail> {
     /// What the rider pays (实收).
     pub amount: Fen,
     /// The fare before discount (应收).
@@ -129,7 +132,7 @@ pub struct CqRide {
     /// The operator's name, cut to fit.
     pub acceptor_name: String,
     /// The ride itself.
-    pub ride: CqTail,
+    pub ride: T,
 }
 
 impl CqRecord {
@@ -154,7 +157,10 @@ impl CqRecord {
     pub fn from_ride(of: CqRide) -> Result<Self, TailError> {
         let tail = of.ride.to_tail()?;
         Ok(Self {
-            main: main_block(&of),
+            main: CqMain {
+                trade_code: of.ride.consumption.trade_code(),
+                ..main_block(&of, of.ride.account, of.ride.terminal, of.ride.scanned_at)
+            },
             transit: transit_block(&of),
             tail,
             ride: of.ride,
@@ -172,42 +178,60 @@ impl CqRecord {
     pub const fn tail(&self) -> &Tail {
         &self.tail
     }
+}
 
-    /// Day and time of the ride, China time.
-    #[must_use]
-    pub fn ridden(&self) -> (BusinessDay, TimeOfDay) {
+impl Detail for CqRecord {
+    fn main(&self) -> &CqMain {
+        &self.main
+    }
+
+    fn transit(&self) -> &CqTransit {
+        &self.transit
+    }
+
+    fn card(&self) -> CardNumber {
+        self.ride.account
+    }
+
+    /// A code has none.
+    fn counter(&self) -> u64 {
+        0
+    }
+
+    fn balance_kind(&self) -> BalanceKind {
+        BalanceKind::ACCOUNT
+    }
+
+    fn ridden(&self) -> (BusinessDay, TimeOfDay) {
         let at = self.ride.scanned_at;
         (at.china().day, TimeOfDay::of(at))
     }
-
-    /// The trade type for clearing files; 0 when the trade code is unknown.
-    #[must_use]
-    pub fn trade_type(&self) -> TradeType {
-        self.main
-            .trade_code
-            .trade_type()
-            .unwrap_or(TradeType::new(0))
-    }
 }
 
-fn main_block(of: &CqRide) -> CqMain {
+/// Block 0 of a ride of that account or card at that time; trade code and map are a code's.
+pub(super) fn main_block<T>(
+    of: &CqRide<T>,
+    account: CardNumber,
+    terminal: TerminalNumber,
+    at: Timestamp,
+) -> CqMain {
     CqMain {
-        trade_code: of.ride.consumption.trade_code(),
+        trade_code: TradeCode::SINGLE,
         block_map: CQ_BLOCK_MAP,
         // Private account numbers may have 20 digits; the field has 19, the tail has them all.
-        account: Some(of.ride.account).filter(|account| account.reveal().len() <= 19),
+        account: Some(account).filter(|account| account.reveal().len() <= 19),
         amount: of.amount,
         currency: Currency::CNY,
         transmitted: month_on(of.transmitted_at),
         trace: of.trace,
         authorization: "000000".into(),
-        authorized: month_on(of.ride.scanned_at) / 1_000_000,
+        authorized: month_on(at) / 1_000_000,
         reference: of.reference,
         acquirer: of.acquirer,
         sender: of.sender,
         mcc: of.mcc,
         // UNSPECIFIED: how 12 digits go into 8; we keep the last ones, the tail has all.
-        terminal: of.ride.terminal.as_str()[4..].into(),
+        terminal: terminal.as_str()[4..].into(),
         acceptor: String::new(),
         acceptor_name: GbText::fit(&of.acceptor_name),
         original: "0".repeat(23),
@@ -231,7 +255,8 @@ fn main_block(of: &CqRide) -> CqMain {
     }
 }
 
-fn transit_block(of: &CqRide) -> CqTransit {
+/// Block 3 of a ride; balance and algorithm are a code's.
+pub(super) fn transit_block<T>(of: &CqRide<T>) -> CqTransit {
     CqTransit {
         holder_name: GbText::EMPTY,
         holder_id_kind: String::new(),
@@ -264,7 +289,7 @@ impl Record for CqRecord {
     fn decode_parts(fixed: &[u8], tail: &[u8], line: usize) -> Result<Self, LineError> {
         let (main, transit) = fixed.split_at(CqMain::LEN);
         let main = CqMain::decode(main).map_err(|error| LineError::decoding(line, 0, error))?;
-        check_block_map(&main, line)?;
+        check_block_map(&main, CQ_BLOCK_MAP, line)?;
         let transit = CqTransit::decode(transit)
             .map_err(|error| LineError::decoding(line, CqMain::LEN, error))?;
         Tail::parse(tail)
@@ -278,7 +303,7 @@ impl Record for CqRecord {
         line: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), LineError> {
-        check_block_map(&self.main, line)?;
+        check_block_map(&self.main, CQ_BLOCK_MAP, line)?;
         let start = out.len();
         out.resize(start + fixed_len, b' ');
         let (main, transit) = out[start..].split_at_mut(CqMain::LEN);
@@ -303,12 +328,13 @@ impl Record for CqRecord {
 }
 
 /// Another map means other blocks, at other places.
-fn check_block_map(main: &CqMain, line: usize) -> Result<(), LineError> {
-    if main.block_map == CQ_BLOCK_MAP {
+pub(super) fn check_block_map(main: &CqMain, expected: u64, line: usize) -> Result<(), LineError> {
+    if main.block_map == expected {
         return Ok(());
     }
     let fault = Fault::BlockMap {
         found: main.block_map,
+        expected,
     };
     Err(LineError {
         line,

@@ -3,7 +3,7 @@
 use tongtu_codec::{Digits, Padded, record};
 use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, Timestamp};
 
-use super::{Clearing, CqRecord, fixed_record};
+use super::{Clearing, Detail, fixed_record};
 use crate::encoding::Kept;
 use crate::gb::Gb;
 use crate::{Channel, GbText, Mcc, ResultCode, TestFlag, TimeOfDay, TradeType};
@@ -42,27 +42,27 @@ record! {
 }
 
 impl FbRecord {
-    /// The answer to one code ride.
+    /// The answer to one ride.
     #[must_use]
-    pub fn answer(ride: &CqRecord, clearing: &Clearing) -> Self {
+    pub fn answer(ride: &impl Detail, clearing: &Clearing) -> Self {
         let (day, time) = ride.ridden();
+        let (main, transit) = (ride.main(), ride.transit());
         Self {
             clearing_serial: clearing.serial,
-            acquirer_serial: ride.transit.acquirer_serial,
-            acceptance_day: ride.transit.acquirer_day,
-            reference: ride.main.reference,
+            acquirer_serial: transit.acquirer_serial,
+            acceptance_day: transit.acquirer_day,
+            reference: main.reference,
             trade_type: ride.trade_type(),
-            receiver: ride.main.receiver,
-            issuer: ride.main.issuer,
-            acquirer: ride.main.acquirer,
-            sender: ride.main.sender,
-            mcc: ride.main.mcc,
-            channel: ride.main.channel,
-            card: ride.ride().account,
-            // A code has no counter and no purse.
-            counter: 0,
-            balance_before: ride.transit.balance_before,
-            amount: ride.main.amount,
+            receiver: main.receiver,
+            issuer: main.issuer,
+            acquirer: main.acquirer,
+            sender: main.sender,
+            mcc: main.mcc,
+            channel: main.channel,
+            card: ride.card(),
+            counter: ride.counter(),
+            balance_before: transit.balance_before,
+            amount: main.amount,
             day,
             time,
             result: clearing.result,

@@ -143,17 +143,17 @@ pub(super) fn show(tag: TailTag, value: &str) -> Result<String, FieldError> {
         TailTag::RECORD_ID => read_record_id(value)?.to_string(),
         TailTag::GENERATED_AT => read_unix_time(value)?.to_string(),
         TailTag::ACCOUNT => read_account(value)?.reveal().to_string(),
-        _ => value.to_string(),
+        _ => super::card::show(tag, value)?,
     })
 }
 
-fn upper_hex(bytes: &[u8]) -> String {
+pub(super) fn upper_hex(bytes: &[u8]) -> String {
     let mut text = hex_encode(bytes);
     text.make_ascii_uppercase();
     text
 }
 
-fn read_hex(value: &str) -> Result<Vec<u8>, FieldError> {
+pub(super) fn read_hex(value: &str) -> Result<Vec<u8>, FieldError> {
     let is_digit = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
     if let Some(at) = value.bytes().position(|b| !is_digit(b)) {
         let expected = "an upper-case hexadecimal digit";
@@ -185,7 +185,7 @@ fn exactly(value: &str, what: &'static str, len: usize) -> Result<(), FieldError
     }))
 }
 
-fn read_consumption(value: &str) -> Result<Consumption, FieldError> {
+pub(super) fn read_consumption(value: &str) -> Result<Consumption, FieldError> {
     exactly(value, "consumption type", 1)?;
     Digits::decode(value.as_bytes())
 }
@@ -214,15 +214,15 @@ fn read_unix_time(value: &str) -> Result<Timestamp, FieldError> {
     Ok(at)
 }
 
-fn read_line(value: &str) -> Result<LineCode, FieldError> {
+pub(super) fn read_line(value: &str) -> Result<LineCode, FieldError> {
     Ok(LineCode::parse(value)?)
 }
 
-fn read_terminal(value: &str) -> Result<TerminalNumber, FieldError> {
+pub(super) fn read_terminal(value: &str) -> Result<TerminalNumber, FieldError> {
     Ok(TerminalNumber::parse(value)?)
 }
 
-fn read_record_id(value: &str) -> Result<RecordId, FieldError> {
+pub(super) fn read_record_id(value: &str) -> Result<RecordId, FieldError> {
     Ok(RecordId::parse(value)?)
 }
 

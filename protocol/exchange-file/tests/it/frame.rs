@@ -249,7 +249,13 @@ fn a_bad_line_does_not_hide_the_others() {
             (7, line_len, "line")
         ]
     );
-    assert_eq!(file.rejected[1].fault, Fault::BlockMap { found: 0xB000 });
+    assert_eq!(
+        file.rejected[1].fault,
+        Fault::BlockMap {
+            found: 0xB000,
+            expected: 0x9000
+        }
+    );
     assert_eq!(file.rejected[2].fault, Fault::LoneLf);
     for error in &file.rejected {
         assert_eq!(error.result_code(), ResultCode::FORMAT);

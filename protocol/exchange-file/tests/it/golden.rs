@@ -4,8 +4,8 @@
 //! that a slip of the tables by one byte cannot hide.
 
 use tongtu_exchange_file::{
-    BpFile, ClFile, CqFile, FbFile, FileKind, GbText, LdFile, PaySide, ResultCode, TimeOfDay,
-    TradeCode, TradeType, Version,
+    BpFile, CdFile, ClFile, ClRecord, CqFile, Detail as _, FbFile, FbRecord, FileKind, GbText,
+    LdFile, PaySide, ResultCode, TimeOfDay, TradeCode, TradeType, Version,
 };
 use tongtu_types::{Fen, FenE7};
 
@@ -286,6 +286,74 @@ fn cq_is_as_written_by_hand() {
     assert_eq!(read.encode().unwrap(), bytes);
 }
 
+/// Block 0 of a CD record differs from the CQ record's in these.
+const CD_MAIN: Rows = &[(1, b"362"), (4, b"B000")];
+
+const CD_PURSE: Rows = &[
+    (1, b"3104581000000000017 "),
+    (21, b"000000B4"),
+    (29, b"09"),
+    (31, b"001000000001"),
+    (43, b"00000101"),
+    (51, b"20260101"),
+    (59, b"160005"),
+    (65, b"35B3762C"),
+    (73, b"01"),
+    (75, b"01"),
+    (77, b"0007"),
+    (81, b"000012D4"),
+    (89, b"02905810FFFFFFFF"),
+    (105, b"A1B2C3D4"),
+];
+
+#[test]
+fn cd_is_as_written_by_hand() {
+    let blocks = line(CQ, 415 + 176);
+    let mut record = [
+        &line(CD_MAIN, 7),
+        &blocks[7..269],
+        &line(CD_PURSE, 112),
+        &blocks[269..415],
+    ]
+    .concat();
+    // Balance before and algorithm of block 3.
+    record[381 + 123..381 + 131].copy_from_slice(b"00001388");
+    record[381 + 141..381 + 143].copy_from_slice(b"01");
+    record.extend(b"2001000454502002000112009001210000000000121010043");
+    record.extend(b"1134100000011000000000012026010116000500007");
+    let bytes = file(
+        b"0000012026010211341000   0529FFFFFFFFFFFFFFFFFFFF",
+        &record,
+    );
+    let read = CdFile::decode(&sample::name(FileKind::CD), &bytes).unwrap();
+    assert_eq!(read, sample::cd_file(1));
+    assert_eq!(read.encode().unwrap(), bytes);
+    let record = &read.records[0];
+    assert_eq!(record.trade_type(), TradeType::OFFLINE);
+    assert_eq!(record.ridden_at(), sample::SCANNED_AT);
+}
+
+#[test]
+fn a_card_ride_is_answered_with_its_counter_and_balance() {
+    let (ride, clearing) = (sample::cd_record(), sample::clearing(ResultCode::OK));
+    let fb = FbRecord::answer(&ride, &clearing);
+    assert_eq!((fb.counter, fb.balance_before), (7, Fen::new(5000)));
+    let cl = ClRecord::notice_of_card(&ride, &clearing).unwrap();
+    assert_eq!(cl.fixed.counter, 7);
+    assert_eq!(
+        cl.fixed.balance_kind,
+        tongtu_exchange_file::BalanceKind::PURSE
+    );
+    let tail = cl.card_ride().unwrap();
+    assert_eq!((tail.tac, tail.terminal_serial), (0x35B3_762C, 0x101));
+    assert_eq!(tail.balance_after, Fen::new(4820));
+    assert!(cl.ride().is_err(), "it is no code ride");
+    let mut file = sample::cl_file();
+    file.records = vec![cl];
+    let bytes = file.encode().unwrap();
+    assert_eq!(ClFile::decode(&file.name, &bytes).unwrap(), file);
+}
+
 #[test]
 fn an_account_of_twenty_digits_stays_whole_in_the_tail() {
     let mut ride = sample::ride();
@@ -293,7 +361,7 @@ fn an_account_of_twenty_digits_stays_whole_in_the_tail() {
     let record = tongtu_exchange_file::CqRecord::from_ride(ride.clone()).unwrap();
     assert_eq!(record.main.account, None);
     assert_eq!(record.ride().account, ride.ride.account);
-    let fb = tongtu_exchange_file::FbRecord::answer(&record, &sample::clearing(ResultCode::OK));
+    let fb = FbRecord::answer(&record, &sample::clearing(ResultCode::OK));
     assert_eq!(fb.card, ride.ride.account);
     let mut file = sample::cq_file(0);
     file.records.push(record);

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use tongtu_exchange_file::{
-    BpFile, BpRecord, ClFile, ClRecord, Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail,
-    DiscountKind, ExchangeFile, FbFile, FbRecord, FileKind, FileName, LdFile, LdRecord, Mcc,
-    Record, ResultCode, TestFlag, TimeOfDay, describe,
+    AlgorithmFlag, BpFile, BpRecord, CdFile, CdPurse, CdRecord, CdRide, CdTail, ClFile, ClRecord,
+    Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail, DiscountKind, ExchangeFile, FbFile,
+    FbRecord, FileKind, FileName, LdFile, LdRecord, Mcc, Record, ResultCode, TestFlag, TimeOfDay,
+    TradeState, describe,
 };
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, RecordId, TerminalNumber,
@@ -98,6 +99,78 @@ fn ride() -> impl Strategy<Value = CqRide> {
         )
 }
 
+fn purse() -> impl Strategy<Value = CdPurse> {
+    (
+        (
+            "[1-9][0-9]{18}",
+            fen(),
+            any::<u8>(),
+            0u64..1 << 48,
+            any::<u32>(),
+        ),
+        (day(), 0u32..24, 0u32..60, 0u32..60),
+        (any::<u32>(), any::<u8>(), any::<u8>(), any::<u16>()),
+        (fen(), any::<u64>(), any::<[u8; 4]>()),
+    )
+        .prop_map(
+            |(
+                (card, amount, kind, terminal, serial),
+                (day, hour, minute, second),
+                (tac, key_version, key_index, counter),
+                (balance_after, issuer_id, random),
+            )| CdPurse {
+                card: CardNumber::parse(&card).unwrap(),
+                amount,
+                kind: kind.into(),
+                terminal,
+                terminal_serial: serial.into(),
+                day,
+                time: TimeOfDay::new(hour, minute, second).unwrap(),
+                tac: tac.into(),
+                key_version: key_version.into(),
+                key_index: key_index.into(),
+                counter: counter.into(),
+                balance_after,
+                issuer_id,
+                random: CdPurse::random_of(random),
+            },
+        )
+}
+
+fn cd_ride() -> impl Strategy<Value = CdRide> {
+    (ride(), purse(), fen(), 0u16..100, 0u16..100).prop_map(
+        |(ride, purse, balance_before, algorithm, state)| CdRide {
+            trade: CqRide {
+                amount: ride.amount,
+                receivable: ride.receivable,
+                discount: ride.discount,
+                transmitted_at: ride.transmitted_at,
+                trace: ride.trace,
+                reference: ride.reference,
+                acquirer_serial: ride.acquirer_serial,
+                acquirer_day: ride.acquirer_day,
+                acquirer: ride.acquirer,
+                sender: ride.sender,
+                receiver: ride.receiver,
+                issuer: ride.issuer,
+                mcc: ride.mcc,
+                acceptor_name: ride.acceptor_name,
+                ride: CdTail {
+                    ride_record: ride.ride.ride_record,
+                    consumption: ride.ride.consumption,
+                    line: ride.ride.line,
+                    terminal: ride.ride.terminal,
+                    record_id: ride.ride.record_id,
+                },
+            },
+            purse,
+            balance_before,
+            algorithm: AlgorithmFlag::new(algorithm),
+            state: TradeState::new(state),
+        },
+    )
+}
+
 fn clearing() -> impl Strategy<Value = Clearing> {
     let fee = || any::<i64>().prop_map(FenE7::new);
     (
@@ -155,6 +228,22 @@ proptest! {
     }
 
     #[test]
+    fn card_rides_read_back(
+        rides in proptest::collection::vec((cd_ride(), clearing()), 0..4),
+        day in day(),
+        body in institution(),
+    ) {
+        let cd: Vec<CdRecord> =
+            rides.iter().map(|(ride, _)| CdRecord::from_ride(ride.clone()).unwrap()).collect();
+        let both = || cd.iter().zip(rides.iter().map(|(_, clearing)| clearing));
+        let fb = both().map(|(ride, clearing)| FbRecord::answer(ride, clearing)).collect();
+        let cl = both().map(|(ride, of)| ClRecord::notice_of_card(ride, of).unwrap()).collect();
+        round_trip(FileKind::FB, day, body, fb);
+        round_trip(FileKind::CL, day, body, cl);
+        round_trip(FileKind::CD, day, body, cd);
+    }
+
+    #[test]
     fn lists_and_positions_read_back(
         amounts in proptest::array::uniform4(0i64..=999_999_999_999_999_999),
         name in "[ -~]{0,49}[!-~]",
@@ -171,16 +260,16 @@ proptest! {
     #[test]
     fn no_bytes_panic(
         bytes in proptest::collection::vec(any::<u8>(), 0..700),
-        kind in 0usize..6,
+        kind in 0usize..7,
     ) {
         let kinds =
-            [FileKind::CQ, FileKind::FB, FileKind::CL, FileKind::LD, FileKind::BP, FileKind::CR];
+            [FileKind::CQ, FileKind::FB, FileKind::CL, FileKind::LD, FileKind::BP, FileKind::CR, FileKind::CD];
         decode_all(&sample::name(kinds[kind]), &bytes);
     }
 
     #[test]
     fn no_damage_panics_and_no_reading_is_unstable(
-        kind in 0usize..5,
+        kind in 0usize..6,
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let (name, mut bytes) = sample::every_file().swap_remove(kind);
@@ -210,6 +299,7 @@ fn decode_all(name: &FileName, bytes: &[u8]) {
     check::<ClRecord>(name, bytes);
     check::<LdRecord>(name, bytes);
     check::<BpRecord>(name, bytes);
+    check::<CdRecord>(name, bytes);
     let _ = describe(name, bytes);
 }
 
@@ -242,6 +332,7 @@ fn every_bit_counts() {
     check::<ClRecord>(&files[2].0, &files[2].1);
     check::<LdRecord>(&files[3].0, &files[3].1);
     check::<BpRecord>(&files[4].0, &files[4].1);
+    check::<CdRecord>(&files[5].0, &files[5].1);
 }
 
 /// The sample files are those that the types of whole files make.
@@ -253,4 +344,5 @@ fn every_sample_reads_as_its_kind() {
     assert!(ClFile::decode(&files[2].0, &files[2].1).is_ok());
     assert!(LdFile::decode(&files[3].0, &files[3].1).is_ok());
     assert!(BpFile::decode(&files[4].0, &files[4].1).is_ok());
+    assert!(CdFile::decode(&files[5].0, &files[5].1).is_ok());
 }

@@ -1,9 +1,9 @@
 //! One ride and what becomes of it, for the other tests to vary.
 
 use tongtu_exchange_file::{
-    BpFile, BpRecord, ClFile, ClRecord, Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail,
-    DiscountKind, FbFile, FbRecord, FileKind, FileName, LdFile, LdRecord, Mcc, ResultCode,
-    TestFlag, TimeOfDay,
+    AlgorithmFlag, BpFile, BpRecord, CdFile, CdPurse, CdRecord, CdRide, CdTail, ClFile, ClRecord,
+    Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail, DiscountKind, FbFile, FbRecord,
+    FileKind, FileName, LdFile, LdRecord, Mcc, ResultCode, TestFlag, TimeOfDay, TradeState,
 };
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, RecordId, TerminalNumber,
@@ -58,6 +58,79 @@ pub(crate) fn ride() -> CqRide {
         acceptor_name: "北京公交".into(),
         ride: cq_tail(),
     }
+}
+
+pub(crate) fn cd_ride() -> CdRide {
+    let CqRide {
+        amount,
+        receivable,
+        discount,
+        transmitted_at,
+        trace,
+        reference,
+        acquirer_serial,
+        acquirer_day,
+        acquirer,
+        sender,
+        receiver,
+        issuer,
+        mcc,
+        acceptor_name,
+        ride,
+    } = ride();
+    CdRide {
+        trade: CqRide {
+            amount,
+            receivable,
+            discount,
+            transmitted_at,
+            trace,
+            reference,
+            acquirer_serial,
+            acquirer_day,
+            acquirer,
+            sender,
+            receiver,
+            issuer,
+            mcc,
+            acceptor_name,
+            ride: CdTail {
+                ride_record: vec![0x54, 0x50],
+                consumption: Consumption::TWO_SCAN,
+                line: None,
+                terminal: ride.terminal,
+                record_id: ride.record_id,
+            },
+        },
+        purse: CdPurse {
+            card: ride.account,
+            amount,
+            kind: 0x09,
+            terminal: 0x0010_0000_0001,
+            terminal_serial: 0x101,
+            day: "20260101".parse().unwrap(),
+            time: TimeOfDay::new(16, 0, 5).unwrap(),
+            tac: 0x35B3_762C,
+            key_version: 1,
+            key_index: 1,
+            counter: 7,
+            balance_after: Fen::new(4820),
+            issuer_id: 0x0290_5810_FFFF_FFFF,
+            random: CdPurse::random_of([0xA1, 0xB2, 0xC3, 0xD4]),
+        },
+        balance_before: Fen::new(5000),
+        algorithm: AlgorithmFlag::SM4,
+        state: TradeState::NORMAL,
+    }
+}
+
+pub(crate) fn cd_record() -> CdRecord {
+    CdRecord::from_ride(cd_ride()).unwrap()
+}
+
+pub(crate) fn cd_file(count: usize) -> CdFile {
+    let records = vec![cd_record(); count];
+    CdFile::new(name(FileKind::CD), day(), code("11341000"), records)
 }
 
 pub(crate) fn clearing(result: ResultCode) -> Clearing {
@@ -117,5 +190,6 @@ pub(crate) fn every_file() -> Vec<(FileName, Vec<u8>)> {
         (name(FileKind::CL), cl_file().encode().unwrap()),
         (name(FileKind::LD), ld_file().encode().unwrap()),
         (name(FileKind::BP), bp_file().encode().unwrap()),
+        (name(FileKind::CD), cd_file(2).encode().unwrap()),
     ]
 }
