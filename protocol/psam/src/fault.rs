@@ -1,0 +1,122 @@
+//! Why a PSAM did not do what it was asked.
+
+use tongtu_apdu::StatusWord;
+use tongtu_codec::DecodeError;
+use tongtu_purse::field::Date;
+
+/// Why a PSAM did not do what it was asked.
+///
+/// A terminal goes on serving after some of these and out of service after others:
+/// [`PsamFault::is_out_of_service`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PsamFault {
+    /// MAC2 is not the one of the latest purchase (`9302`): the card has no key.
+    #[error("PSAM: MAC2 is wrong, expected that of the latest purchase")]
+    Mac2 {
+        /// Tries that remain before the module locks, if it tells.
+        tries_left: Option<u8>,
+    },
+    /// MAC2 can no longer be verified: the module knows its latest purchase only, and another
+    /// one, a reset or a verification came after. Nothing is known of the MAC2.
+    #[error("PSAM: the purchase {asked:08X} is not the one whose MAC2 is awaited")]
+    Superseded {
+        /// Terminal sequence whose MAC2 was to be verified.
+        asked: u32,
+        /// Terminal sequence whose MAC2 the module awaits, if any and known.
+        awaited: Option<u32>,
+    },
+    /// No key of that version and algorithm (`9403`).
+    #[error("PSAM: no key of version {version:02X}, algorithm {algorithm:02X}")]
+    Key {
+        /// Key version, or the key's id in P2.
+        version: u8,
+        /// Algorithm identifier.
+        algorithm: u8,
+    },
+    /// The day is outside the module's dates.
+    #[error("PSAM: {day} is outside its dates, expected {starts} to {expires}")]
+    Dates {
+        /// The day of the transaction.
+        day: Date,
+        /// First day.
+        starts: Date,
+        /// Last day.
+        expires: Date,
+    },
+    /// The terminal sequence is at its maximum (`9402`): the module is used up.
+    #[error("PSAM: its terminal sequence is at the maximum")]
+    Exhausted,
+    /// The module locked itself, usually after too many wrong MAC2 (`9303`).
+    #[error("PSAM: locked")]
+    Locked,
+    /// The module could not write its memory (`6581`): nothing was given away.
+    #[error("PSAM: memory failure")]
+    Memory,
+    /// Any other status word.
+    #[error("PSAM: {command} was answered {sw}, expected 9000")]
+    Refused {
+        /// The command.
+        command: &'static str,
+        /// The status word.
+        sw: StatusWord,
+    },
+    /// An answer that cannot be read.
+    #[error("PSAM: answer to {command}: {cause}")]
+    Malformed {
+        /// The command.
+        command: &'static str,
+        /// The field that does not hold.
+        cause: DecodeError,
+    },
+    /// The request cannot be put to a module: its data is too long, or says what no module knows.
+    #[error("PSAM: {what}, expected {expected}")]
+    Request {
+        /// What is wrong.
+        what: &'static str,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// There is no module, or it went away; whether it did what it was asked is not known.
+    #[error("PSAM: absent or gone")]
+    Absent,
+    /// No answer in time; whether it did what it was asked is not known.
+    #[error("PSAM: no answer within {waited_ms} ms")]
+    Timeout {
+        /// How long was waited.
+        waited_ms: u32,
+    },
+    /// A pool no longer keeps this module for us; the identity read earlier is no longer ours.
+    #[error("PSAM: the lease is lost")]
+    LeaseLost,
+    /// A pool has no module free.
+    #[error("PSAM: every module of the pool is in use")]
+    Busy,
+}
+
+impl PsamFault {
+    /// Whether no card can be served until somebody looks at the module.
+    ///
+    /// [`PsamFault::Mac2`] blames the card, [`PsamFault::Superseded`] the order of events, a
+    /// [`PsamFault::Key`] this card's key version, [`PsamFault::Busy`] and
+    /// [`PsamFault::Timeout`] the moment.
+    #[must_use]
+    pub const fn is_out_of_service(&self) -> bool {
+        match self {
+            Self::Mac2 { tries_left } => matches!(tries_left, Some(0)),
+            Self::Superseded { .. }
+            | Self::Key { .. }
+            | Self::Request { .. }
+            | Self::Timeout { .. }
+            | Self::Busy => false,
+            Self::Dates { .. }
+            | Self::Exhausted
+            | Self::Locked
+            | Self::Memory
+            | Self::Refused { .. }
+            | Self::Malformed { .. }
+            | Self::Absent
+            | Self::LeaseLost => true,
+        }
+    }
+}
