@@ -1,0 +1,265 @@
+//! The record's own codes, and how they and a module's number lie in it.
+//!
+//! These are closed: a byte without a meaning is an error, because whoever counts money by a
+//! record must know what it says. A further meaning comes with a further version of the table.
+
+use alloc::string::{String, ToString as _};
+
+use tongtu_apdu::StatusWord;
+use tongtu_codec::{Encoding, FieldError, Raw};
+use tongtu_psam::PsamSerial;
+
+/// How the record's own values lie in it.
+#[derive(Debug)]
+pub struct Tap;
+
+macro_rules! closed {
+    ($(#[$doc:meta])* $name:ident, $expected:literal {
+        $($(#[$variant_doc:meta])* $variant:ident = $value:literal, $en:literal, $zh:literal;)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The byte.
+            #[must_use]
+            pub const fn byte(self) -> u8 {
+                match self {
+                    $(Self::$variant => $value,)*
+                }
+            }
+
+            /// The value of a byte, if it has one.
+            #[must_use]
+            pub const fn of(byte: u8) -> Option<Self> {
+                match byte {
+                    $($value => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            /// In English.
+            #[must_use]
+            pub const fn en(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $en,)*
+                }
+            }
+
+            /// In Chinese.
+            #[must_use]
+            pub const fn zh(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $zh,)*
+                }
+            }
+        }
+
+        impl Encoding<$name> for Tap {
+            const LETTER: &'static str = "B";
+
+            fn decode(bytes: &[u8]) -> Result<$name, FieldError> {
+                let [byte] = *bytes else {
+                    return Err(FieldError::Truncated { needed: 1, found: bytes.len() });
+                };
+                $name::of(byte).ok_or(FieldError::Character {
+                    at: 0,
+                    byte,
+                    expected: $expected,
+                })
+            }
+
+            fn encode(value: &$name, out: &mut [u8]) -> Result<(), FieldError> {
+                Raw::encode(&[value.byte()], out)
+            }
+
+            fn show(value: &$name) -> String {
+                alloc::format!("{} {}", value.zh(), value.en())
+            }
+        }
+    };
+}
+
+closed! {
+    /// Version of the record's table.
+    Version, "version 01" {
+        /// This one.
+        One = 0x01, "version 1", "版本 1";
+    }
+}
+
+closed! {
+    /// What a card did.
+    RecordKind, "a kind from 01 to 07" {
+        /// The purse paid by a single purchase (type 06).
+        Purse = 0x01, "purse, single", "电子钱包消费";
+        /// The purse paid by a composite purchase (type 09).
+        Composite = 0x02, "purse, composite", "电子钱包复合消费";
+        /// The e-cash paid.
+        Cash = 0x03, "e-cash", "电子现金消费";
+        /// The second ticket (第二票种) paid.
+        Ticket = 0x04, "second ticket", "第二票种消费";
+        /// A card on the blacklist was locked, or refused to be; no money moved.
+        Lock = 0x05, "blacklist lock", "黑名单锁卡";
+        /// An incomplete ride was made up for at a counter.
+        MakeUp = 0x06, "make-up", "补登";
+        /// A ride by face: no card, no code of one.
+        Face = 0x07, "face", "人脸乘车";
+    }
+}
+
+closed! {
+    /// Which part of a ride the record is.
+    Stage, "a stage from 00 to 07" {
+        /// None: a lock, or a card that only showed that it has a key.
+        None = 0x00, "no ride", "非行程";
+        /// A whole ride, paid in one tap.
+        Single = 0x01, "single ride", "一票制";
+        /// Going in.
+        Entry = 0x02, "entry", "进站";
+        /// Going out.
+        Exit = 0x03, "exit", "出站";
+        /// Boarding a bus of segmented fares.
+        Boarding = 0x04, "boarding", "上车";
+        /// Alighting from it.
+        Alighting = 0x05, "alighting", "下车";
+        /// An entry was written or renewed at a counter; a gate lets out later.
+        Renewal = 0x06, "entry renewed", "进站更新";
+        /// A ride was ended at a counter.
+        Closing = 0x07, "ride closed", "出站更新";
+    }
+}
+
+closed! {
+    /// What is known of MAC2, with which a card shows that it has the key and took the amount.
+    Mac2State, "a MAC2 state from 00 to 03" {
+        /// There is none: a lock, an e-cash, an answer that never came.
+        None = 0x00, "none", "无";
+        /// The module found it right.
+        Verified = 0x01, "verified", "验证通过";
+        /// It is in the record, but the module could not verify it any more.
+        Unverified = 0x02, "not verified", "未验证";
+        /// The module found it wrong: the fare is not counted as good.
+        Failed = 0x03, "wrong", "验证失败";
+    }
+}
+
+closed! {
+    /// How the record came about.
+    Recovery, "a recovery state from 00 to 04" {
+        /// In one piece.
+        Plain = 0x00, "plain", "正常";
+        /// The card was torn away and proved the transaction to the same terminal later.
+        Here = 0x01, "recovered here", "本终端恢复";
+        /// The card proved it to another terminal of the group.
+        Elsewhere = 0x02, "recovered by another terminal", "他终端恢复";
+        /// Grey (灰记录): whether the card was debited is not known; the card's next sequence
+        /// number tells.
+        Grey = 0x03, "grey", "灰记录";
+        /// Not a ride: a card paid nothing to show that it has the key, after a recovery
+        /// whose MAC2 could not be verified.
+        Vouch = 0x04, "vouching", "验卡";
+    }
+}
+
+/// The letters that every record begins with, `TTCR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Magic;
+
+impl Magic {
+    /// The four bytes.
+    pub const BYTES: [u8; 4] = *b"TTCR";
+}
+
+impl Encoding<Magic> for Tap {
+    const LETTER: &'static str = "an";
+
+    fn decode(bytes: &[u8]) -> Result<Magic, FieldError> {
+        let wrong = bytes.iter().zip(Magic::BYTES).position(|(a, b)| *a != b);
+        match wrong {
+            Some(at) => Err(FieldError::Character {
+                at,
+                byte: bytes.get(at).copied().unwrap_or_default(),
+                expected: "the letters TTCR",
+            }),
+            None if bytes.len() == Magic::BYTES.len() => Ok(Magic),
+            None => Err(FieldError::Truncated {
+                needed: Magic::BYTES.len(),
+                found: bytes.len(),
+            }),
+        }
+    }
+
+    fn encode(_: &Magic, out: &mut [u8]) -> Result<(), FieldError> {
+        Raw::encode(&Magic::BYTES, out)
+    }
+
+    fn show(_: &Magic) -> String {
+        "TTCR".into()
+    }
+}
+
+impl Encoding<PsamSerial> for Tap {
+    const LETTER: &'static str = "B";
+
+    fn decode(bytes: &[u8]) -> Result<PsamSerial, FieldError> {
+        Raw::decode(bytes).map(PsamSerial)
+    }
+
+    fn encode(value: &PsamSerial, out: &mut [u8]) -> Result<(), FieldError> {
+        Raw::encode(&value.0, out)
+    }
+
+    fn show(value: &PsamSerial) -> String {
+        value.to_string()
+    }
+}
+
+impl Encoding<StatusWord> for Tap {
+    const LETTER: &'static str = "B";
+
+    fn decode(bytes: &[u8]) -> Result<StatusWord, FieldError> {
+        Raw::decode(bytes).map(|bytes| StatusWord::new(u16::from_be_bytes(bytes)))
+    }
+
+    fn encode(value: &StatusWord, out: &mut [u8]) -> Result<(), FieldError> {
+        Raw::encode(&value.bytes(), out)
+    }
+
+    fn show(value: &StatusWord) -> String {
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_the_code_of_its_byte_and_no_other_byte_has_one() {
+        fn check<T: Copy + PartialEq + core::fmt::Debug>(
+            all: &[T],
+            byte: impl Fn(T) -> u8,
+            of: impl Fn(u8) -> Option<T>,
+        ) {
+            let known: Vec<u8> = all.iter().map(|value| byte(*value)).collect();
+            for value in all {
+                assert_eq!(of(byte(*value)), Some(*value));
+            }
+            for other in (0..=255).filter(|b| !known.contains(b)) {
+                assert_eq!(of(other), None, "{other:02X}");
+            }
+        }
+        check(Version::ALL, Version::byte, Version::of);
+        check(RecordKind::ALL, RecordKind::byte, RecordKind::of);
+        check(Stage::ALL, Stage::byte, Stage::of);
+        check(Mac2State::ALL, Mac2State::byte, Mac2State::of);
+        check(Recovery::ALL, Recovery::byte, Recovery::of);
+    }
+}
