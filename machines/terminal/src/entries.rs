@@ -38,6 +38,22 @@ impl OpenEntries {
         self.by_account.get(&user.account).copied()
     }
 
+    /// The open entry of an account, if any.
+    #[must_use]
+    pub fn of_account(&self, account: &CardNumber) -> Option<OpenEntry> {
+        self.by_account.get(account).copied()
+    }
+
+    /// An account went in; a second entry replaces the first.
+    pub fn open(&mut self, account: CardNumber, entry: OpenEntry) {
+        self.by_account.insert(account, entry);
+    }
+
+    /// An account that was inside is out.
+    pub fn close(&mut self, account: &CardNumber) {
+        self.by_account.remove(account);
+    }
+
     /// Takes note of a ride: an entry opens, an exit closes the entry it was priced from.
     pub fn note(&mut self, ride: &Ride) {
         match ride.record.direction {

@@ -16,6 +16,7 @@
 extern crate alloc;
 
 mod entries;
+pub mod face;
 mod fares;
 mod held;
 pub mod lists;

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use tongtu_codec::EncodeError;
 use tongtu_fare::FareError;
 use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{Verdict, foreign};
@@ -161,6 +162,9 @@ pub enum OutOfService {
     /// The record cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The record of a ride by face cannot be written.
+    #[error(transparent)]
+    Face(#[from] Box<EncodeError>),
     /// The record store is full or does not work.
     #[error(transparent)]
     Store(#[from] StoreError),

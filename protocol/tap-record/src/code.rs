@@ -168,6 +168,22 @@ closed! {
     }
 }
 
+closed! {
+    /// Whether something was so.
+    YesNo, "00 or 01" {
+        /// It was not.
+        No = 0x00, "no", "否";
+        /// It was.
+        Yes = 0x01, "yes", "是";
+    }
+}
+
+impl From<bool> for YesNo {
+    fn from(is_so: bool) -> Self {
+        if is_so { Self::Yes } else { Self::No }
+    }
+}
+
 /// The letters that every record begins with, `TTCR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Magic;

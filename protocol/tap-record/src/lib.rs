@@ -13,10 +13,14 @@
 extern crate alloc;
 
 mod code;
+mod face;
 mod record;
+mod signed;
 
-pub use code::{Mac2State, Magic, RecordKind, Recovery, Stage, Tap, Version};
+pub use code::{Mac2State, Magic, RecordKind, Recovery, Stage, Tap, Version, YesNo};
+pub use face::FaceProof;
 pub use record::{ModuleKey, RecordFault, RideKey, TapRecord};
+pub use signed::{SIGNED_LEN, SignedError};
 
 /// The tables, for the documents.
-pub const SPECS: &[tongtu_codec::RecordSpec] = &[TapRecord::SPEC];
+pub const SPECS: &[tongtu_codec::RecordSpec] = &[TapRecord::SPEC, FaceProof::SPEC];

@@ -85,7 +85,7 @@ record! {
         [220..224] white_list: u32 as Be, Ours, "version of the list of issuers", "白名单版本";
         [224..228] blacklist: u32 as Be, Ours, "version of the blacklist", "黑名单版本";
         [228..308] own: [u8; 80] as Raw, Ours,
-            "of an e-cash: its cryptogram and what that is over; else zero", "介质自有数据";
+            "of an e-cash or a face: what proves it; else zero", "介质自有数据";
     }
 }
 

@@ -1,5 +1,7 @@
 //! The record of a card's ride: any content there and back, hostile bytes, published codes.
 
+mod signed;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tongtu_apdu::StatusWord;
