@@ -1,18 +1,21 @@
 //! Acquiring: terminals, the records they upload, the lists they are handed.
 //!
-//! A record that can be read, is the terminal's own and carries a framed code is stored as it
-//! is, whatever else is wrong with it: that is judged when the day is closed. Everything else is
-//! refused and kept as evidence.
+//! A record that can be read, is the terminal's own and carries a framed code or a card's
+//! transaction is stored as it is, whatever else is wrong with it: that is judged when the day is
+//! closed. A grey record waits apart until the card's next record tells what became of it.
+//! Everything else is refused and kept as evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tongtu_crypto::{PublicKey, sm3};
 use tongtu_ride_code::record::{RideRecord, check_signature};
 use tongtu_ride_code::{BlackLists, RideCode};
-use tongtu_sql::{BatchRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
+use tongtu_sql::{BatchRow, GreyRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
+use tongtu_tap_record::TapRecord;
 use tongtu_terminal::ListBundle;
 use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
+use crate::taps::Tap;
 use crate::{Node, ServiceError, parallel, stored};
 
 /// The longest record that goes into the tail of a file's line, in hex beside its other items.
@@ -246,11 +249,29 @@ struct Sender {
     key: PublicKey,
 }
 
+/// A record that may be stored.
+enum Found {
+    Ride(RideRow),
+    Grey(GreyRow),
+}
+
+impl Found {
+    fn record(&self) -> &str {
+        match self {
+            Self::Ride(row) => &row.record,
+            Self::Grey(row) => &row.record,
+        }
+    }
+}
+
 /// A record as it was read, or why it is refused and what its id was.
-type Inspected = Result<RideRow, (Option<RecordId>, String)>;
+type Inspected = Result<Found, (Option<RecordId>, String)>;
 
 impl Sender {
     fn inspect(&self, bytes: &[u8]) -> Inspected {
+        if TapRecord::is_one(bytes) {
+            return self.inspect_tap(bytes);
+        }
         let length = bytes.len();
         if length > RECORD_LEN_MAX {
             let reason = format!("record of {length} bytes, expected at most {RECORD_LEN_MAX}");
@@ -294,7 +315,7 @@ impl Sender {
         if tongtu_clearing::Mcc::parse(category).is_err() {
             return refuse(format!("merchant category {category:?}, expected 4 digits"));
         }
-        Ok(RideRow {
+        Ok(Found::Ride(RideRow {
             record: record.id.as_str().to_owned(),
             batch: String::new(),
             number: 0,
@@ -308,6 +329,18 @@ impl Sender {
             category: category.to_owned(),
             line: record.line.as_str().to_owned(),
             body: Some(bytes.to_vec()),
+        }))
+    }
+
+    fn inspect_tap(&self, bytes: &[u8]) -> Inspected {
+        let read = Tap::read(bytes, self.acquirer, self.terminal);
+        let tap = read.map_err(|reason| (None, reason))?;
+        Tap::signed_by(bytes, &self.key).map_err(|reason| (Some(tap.id), reason))?;
+        Ok(if tap.is_grey() {
+            // The row's own time of arrival comes when it is stored.
+            Found::Grey(tap.grey(bytes, Timestamp::new(0)))
+        } else {
+            Found::Ride(tap.row(self.acquirer, bytes))
         })
     }
 }
@@ -352,13 +385,17 @@ impl<'a> Upload<'a> {
 
     async fn store(mut self, tx: &mut Tx) -> Result<Vec<UploadOutcome>, ServiceError> {
         let rides = self.first_of_each();
-        let new = tx.rides_insert(&rides).await?;
+        let mut new = tx.rides_insert(&rides).await?;
         if !new.is_empty() {
             self.batch.records = i64::try_from(new.len()).expect("an upload fits memory");
             tx.batch_insert(&self.batch).await?;
         }
+        new.extend(tx.greys_insert(&self.greys()).await?);
         let others: Vec<String> = self.repeated(&new);
-        let bodies: BTreeMap<_, _> = tx.ride_bodies(&others).await?.into_iter().collect();
+        let mut bodies: BTreeMap<_, _> = tx.ride_bodies(&others).await?.into_iter().collect();
+        for (record, body) in tx.grey_bodies(&others).await? {
+            bodies.insert(record, Some(body));
+        }
         let (outcomes, rejected) = self.outcomes(new, &bodies)?;
         tx.rejected_insert(&rejected).await?;
         Ok(outcomes)
@@ -369,7 +406,7 @@ impl<'a> Upload<'a> {
     fn first_of_each(&self) -> Vec<RideRow> {
         let mut rides: BTreeMap<&str, RideRow> = BTreeMap::new();
         for (row, number) in self.inspected.iter().zip(0..) {
-            if let Ok(row) = row {
+            if let Ok(Found::Ride(row)) = row {
                 rides.entry(&row.record).or_insert_with(|| RideRow {
                     batch: self.batch.id.clone(),
                     number,
@@ -380,13 +417,27 @@ impl<'a> Upload<'a> {
         rides.into_values().collect()
     }
 
+    /// The grey records to be stored: of several with one id, the first.
+    fn greys(&self) -> Vec<GreyRow> {
+        let mut greys: BTreeMap<&str, GreyRow> = BTreeMap::new();
+        for row in &self.inspected {
+            if let Ok(Found::Grey(row)) = row {
+                greys.entry(&row.record).or_insert_with(|| GreyRow {
+                    arrived_at: self.now.get(),
+                    ..row.clone()
+                });
+            }
+        }
+        greys.into_values().collect()
+    }
+
     /// The record ids of which something is stored that this upload did not bring first.
     fn repeated(&self, new: &BTreeSet<String>) -> Vec<String> {
         let mut seen = BTreeSet::new();
         let mut repeated = BTreeSet::new();
         for row in self.inspected.iter().flatten() {
-            if !new.contains(&row.record) || !seen.insert(&row.record) {
-                repeated.insert(row.record.clone());
+            if !new.contains(row.record()) || !seen.insert(row.record()) {
+                repeated.insert(row.record().to_owned());
             }
         }
         repeated.into_iter().collect()
@@ -402,9 +453,9 @@ impl<'a> Upload<'a> {
             let (record, kind) = match row {
                 Err((record, reason)) => (record, UploadKind::Refused { reason }),
                 Ok(row) => {
-                    let record = stored::record(&row.record)?;
-                    let there = bodies.get(&row.record).and_then(Option::as_ref);
-                    let kind = if new.remove(&row.record) {
+                    let record = stored::record(row.record())?;
+                    let there = bodies.get(row.record()).and_then(Option::as_ref);
+                    let kind = if new.remove(row.record()) {
                         UploadKind::Stored
                     } else if there == Some(bytes) {
                         UploadKind::Duplicate

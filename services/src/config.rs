@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tongtu_clearing::{CutOff, FeeRules, Topology};
 use tongtu_crypto::SecretKey;
+use tongtu_purse::keys::KeySet;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, RootTable};
 use tongtu_types::{Fen, InstitutionCode};
@@ -52,6 +53,8 @@ pub struct IssuerConfig {
     pub platform: [u8; 4],
     /// Issuer-defined data (发行方自定义数据), up to 16 printable characters.
     pub issuer_data: Vec<u8>,
+    /// The master keys of its cards, by algorithm; none where it issues no cards.
+    pub card_masters: Arc<[KeySet]>,
 }
 
 /// What an acquirer (受理机构) needs.

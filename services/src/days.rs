@@ -9,6 +9,7 @@
 //! `member` keeps the books of a city's institution.
 
 mod forwarding;
+mod greys;
 mod judging;
 mod member;
 mod publishing;
@@ -177,6 +178,7 @@ impl Node {
         if !tx.day_insert(day.days()).await? {
             return Ok(());
         }
+        self.resolve_greys(&mut tx, day, now).await?;
         tx.batches_seal(day.days()).await?;
         let frozen = frozen(&tx.batches_of_day(day.days()).await?)?;
         let book = SettlementDay::open(day, self.config().cut_off);

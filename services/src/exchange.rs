@@ -6,13 +6,15 @@
 use tongtu_clearing::home_code;
 use tongtu_crypto::sm3;
 use tongtu_exchange_file::{
-    BpFile, ClFile, CqFile, CqRecord, ExchangeFile, FbFile, FileError, FileKind, FileName, LdFile,
-    Record, ResultCode,
+    BpFile, CdFile, CdRecord, ClFile, CqFile, CqRecord, Detail, ExchangeFile, FbFile, FileError,
+    FileKind, FileName, LdFile, Record, ResultCode,
 };
 use tongtu_sql::{BatchRow, ReceivedRow, RepeatedRow, RideRow, Tx};
+use tongtu_tap_record::TapRecord;
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::node::alarm;
+use crate::proof::ProofNumber;
 use crate::{Node, ServiceError, stored};
 
 /// What became of a file that was sent here. Both are acknowledgements.
@@ -34,6 +36,9 @@ pub struct FileInfo {
     /// Its length in bytes.
     pub length: u64,
 }
+
+/// Kinds that a child sends.
+const FROM_CHILD: [FileKind; 2] = [FileKind::CQ, FileKind::CD];
 
 /// Kinds that a parent sends.
 const FROM_PARENT: [FileKind; 4] = [FileKind::LD, FileKind::FB, FileKind::CL, FileKind::BP];
@@ -75,7 +80,7 @@ impl Node {
             tx.commit().await?;
             return Err(ServiceError::FileNameReused { name: *name });
         }
-        if name.kind() == FileKind::CQ {
+        if FROM_CHILD.contains(&name.kind()) {
             // UNSPECIFIED: nothing says what becomes of a file for a day that is yet to come; it
             // counts as one of the day on which it arrived, so that its rides never wait for it.
             let arrived = self.config().cut_off.day_of(now);
@@ -217,7 +222,7 @@ impl Node {
         let allowed = if self.parent() == Some(sender) {
             FROM_PARENT.contains(&kind)
         } else {
-            kind == FileKind::CQ
+            FROM_CHILD.contains(&kind)
         };
         if allowed {
             return Ok(());
@@ -234,7 +239,14 @@ impl Node {
         bytes: &[u8],
     ) -> Result<Content, ServiceError> {
         let read = match name.kind() {
-            FileKind::CQ => return Ok(self.read_rides(sender, name, bytes)),
+            FileKind::CQ => {
+                let read = CqFile::decode(name, bytes);
+                return Ok(self.read_rides(sender, name, read, code_row));
+            }
+            FileKind::CD => {
+                let read = CdFile::decode(name, bytes);
+                return Ok(self.read_rides(sender, name, read, card_row));
+            }
             FileKind::FB => day_of(FbFile::decode(name, bytes)),
             FileKind::CL => day_of(ClFile::decode(name, bytes)),
             FileKind::BP => day_of(BpFile::decode(name, bytes)),
@@ -243,20 +255,24 @@ impl Node {
         Ok(Content::read(name, read))
     }
 
-    fn read_rides(&self, sender: InstitutionCode, name: &FileName, bytes: &[u8]) -> Content {
-        let file = match CqFile::decode(name, bytes) {
+    fn read_rides<R: Record + Detail>(
+        &self,
+        sender: InstitutionCode,
+        name: &FileName,
+        read: Result<ExchangeFile<R>, FileError>,
+        row: fn(&R) -> RideRow,
+    ) -> Content {
+        let file = match read {
             Ok(file) => file,
             Err(error) => return Content::read(name, Err(error.result_code())),
         };
         // A record id names its acquirer; whoever could use another's would block its rides.
-        let ours = |record: &CqRecord| {
-            let named = home_code(record.ride().record_id.acquirer());
-            let party = self
-                .config()
-                .topology
-                .party_at(self.code(), record.main.acquirer);
+        let ours = |record: &R| {
+            let acquirer = record.main().acquirer;
+            let named = home_code(record.record_id().acquirer());
+            let party = self.config().topology.party_at(self.code(), acquirer);
             let below = party.is_ok_and(|party| party.member == sender);
-            below && named == home_code(record.main.acquirer)
+            below && named == home_code(acquirer)
         };
         let from_sender = home_code(file.header.institution) == sender;
         if !from_sender || !file.records.iter().all(ours) {
@@ -268,7 +284,7 @@ impl Node {
         Content {
             day: day.days(),
             result: ResultCode::OK,
-            lines: file.records.iter().map(line_row).collect(),
+            lines: file.records.iter().map(row).collect(),
         }
     }
 }
@@ -277,7 +293,7 @@ impl Node {
 struct Content {
     day: i64,
     result: ResultCode,
-    /// Of a CQ file.
+    /// Of a CQ or CD file.
     lines: Vec<RideRow>,
 }
 
@@ -302,9 +318,39 @@ fn day_of<R: Record>(file: Result<ExchangeFile<R>, FileError>) -> Result<i64, Re
     Ok(day.days())
 }
 
-/// The row of a line; whether the line agrees with the record inside is judged later.
-fn line_row(record: &CqRecord) -> RideRow {
+/// The row of a card ride's line.
+fn card_row(record: &CdRecord) -> RideRow {
     let ride = record.ride();
+    let at = record.ridden_at();
+    let sequence = u16::try_from(record.purse.counter).unwrap_or(u16::MAX);
+    RideRow {
+        record: ride.record_id.as_str().to_owned(),
+        batch: String::new(),
+        number: 0,
+        acquirer: record.main.acquirer.as_str().to_owned(),
+        issuer: record.main.issuer.as_str().to_owned(),
+        account: record.purse.card.reveal().to_owned(),
+        generated_at: ProofNumber::Purse(sequence).number(),
+        scanned_at: at.get(),
+        amount: record.main.amount.get(),
+        direction: if ride.consumption.get() == 0 { 0 } else { 2 },
+        category: format!("{:04}", record.main.mcc.get()),
+        line: ride
+            .line
+            .map_or(String::new(), |line| line.as_str().to_owned()),
+        body: None,
+    }
+}
+
+/// The row of a line of a ride by code or face; whether the line agrees with the record inside
+/// is judged later.
+fn code_row(record: &CqRecord) -> RideRow {
+    let ride = record.ride();
+    let proof = if TapRecord::is_one(&ride.ride_record) {
+        ProofNumber::Face(ride.scanned_at)
+    } else {
+        ProofNumber::Code(ride.generated_at)
+    };
     RideRow {
         record: ride.record_id.as_str().to_owned(),
         batch: String::new(),
@@ -312,7 +358,7 @@ fn line_row(record: &CqRecord) -> RideRow {
         acquirer: record.main.acquirer.as_str().to_owned(),
         issuer: record.main.issuer.as_str().to_owned(),
         account: ride.account.reveal().to_owned(),
-        generated_at: ride.generated_at.get(),
+        generated_at: proof.number(),
         scanned_at: ride.scanned_at.get(),
         amount: record.main.amount.get(),
         // A line says one scan or two; which of two is in the record inside, and entries are
@@ -326,7 +372,7 @@ fn line_row(record: &CqRecord) -> RideRow {
     }
 }
 
-/// Stores the rides of a CQ file as one batch, lines whose record id is taken apart.
+/// Stores the rides of a CQ or CD file as one batch, lines whose record id is taken apart.
 async fn store_lines(
     tx: &mut Tx,
     file: &ReceivedRow,

@@ -75,14 +75,7 @@ impl Node {
         now: Timestamp,
     ) -> Result<AccountView, ServiceError> {
         self.issuer()?;
-        let length = recharge_id.len();
-        let printable = recharge_id.bytes().all(|b| b.is_ascii_graphic());
-        if length == 0 || length > RECHARGE_ID_LEN_MAX || !printable {
-            return Err(ServiceError::RechargeId { length });
-        }
-        if !(1..=RECHARGE_FEN_MAX).contains(&amount.get()) {
-            return Err(ServiceError::RechargeAmount { amount });
-        }
+        check_payment(recharge_id, amount)?;
         let paid = RechargeRow {
             id: recharge_id.to_owned(),
             account: account.reveal().to_owned(),
@@ -262,6 +255,19 @@ impl Money {
         let sum = self.prepaid.checked_add(self.arrears);
         sum.map_err(|_| ServiceError::Stored { what: "balance" })
     }
+}
+
+/// Checks the id and the amount of a payment.
+pub(crate) fn check_payment(id: &str, amount: Fen) -> Result<(), ServiceError> {
+    let length = id.len();
+    let printable = id.bytes().all(|b| b.is_ascii_graphic());
+    if length == 0 || length > RECHARGE_ID_LEN_MAX || !printable {
+        return Err(ServiceError::RechargeId { length });
+    }
+    if !(1..=RECHARGE_FEN_MAX).contains(&amount.get()) {
+        return Err(ServiceError::RechargeAmount { amount });
+    }
+    Ok(())
 }
 
 pub(crate) fn whole_fen(sum: SumE7) -> Result<Fen, ServiceError> {

@@ -13,6 +13,7 @@
 mod acquiring;
 mod archive;
 mod audit;
+mod cards;
 mod config;
 mod days;
 mod error;
@@ -20,11 +21,14 @@ mod exchange;
 mod issuing;
 mod node;
 mod parallel;
+mod proof;
 mod stored;
+mod taps;
 
 pub use acquiring::{TerminalRegistration, UploadKind, UploadOutcome};
 pub use archive::MadeFile;
 pub use audit::{Alarm, LedgerView, RejectedUpload, RideRole, RideState, RideView};
+pub use cards::CardView;
 pub use config::{AcquirerConfig, IssuerConfig, NodeConfig};
 pub use days::{DayPhase, DayView, PositionView};
 pub use error::{ServiceError, StatusKind};

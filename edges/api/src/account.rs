@@ -48,6 +48,39 @@ pub struct AccountView {
     pub rides: u64,
 }
 
+/// Notes a card that was issued; the same again changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardIssue {
+    /// The card number, 1 to 20 digits.
+    pub card: String,
+}
+
+/// Notes money that was put on a card (圈存); the same id again counts nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardLoad {
+    /// The id of this load; one id counts once.
+    pub load_id: String,
+    /// How much, in fen.
+    pub amount_fen: i64,
+}
+
+/// A card as its issuer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardView {
+    /// The card number, in full.
+    pub card: String,
+    /// What should be on it by the loads and rides known, in fen.
+    pub mirror_fen: i64,
+    /// What is owed to its holder, in fen.
+    pub refund_due_fen: i64,
+    /// What rides took beyond what was ever put on it, in fen.
+    pub short_fen: i64,
+    /// How many rides it was debited for.
+    pub rides: u64,
+}
+
 /// A user certificate (用户证书).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateView {

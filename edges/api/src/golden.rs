@@ -59,6 +59,29 @@ fn accounts() {
         },
         r#"{"recharge_id":"r1","amount_fen":5000}"#,
     );
+    check_request(
+        &CardIssue {
+            card: "3104581000000000017".into(),
+        },
+        r#"{"card":"3104581000000000017"}"#,
+    );
+    check_request(
+        &CardLoad {
+            load_id: "l1".into(),
+            amount_fen: 5000,
+        },
+        r#"{"load_id":"l1","amount_fen":5000}"#,
+    );
+    check_answer(
+        &CardView {
+            card: "3104581000000000017".into(),
+            mirror_fen: 4800,
+            refund_due_fen: 200,
+            short_fen: 0,
+            rides: 1,
+        },
+        r#"{"card":"3104581000000000017","mirror_fen":4800,"refund_due_fen":200,"short_fen":0,"rides":1}"#,
+    );
     check_request(&AccountSuspend { suspended: true }, r#"{"suspended":true}"#);
     let view = AccountView {
         account: "3104100000000000017".into(),

@@ -49,7 +49,10 @@ mod file;
 mod hex;
 mod node;
 
-pub use account::{AccountOpen, AccountRecharge, AccountSuspend, AccountView, CertificateView};
+pub use account::{
+    AccountOpen, AccountRecharge, AccountSuspend, AccountView, CardIssue, CardLoad, CardView,
+    CertificateView,
+};
 pub use acquirer::{
     BlacklistAdd, BlacklistView, ListsQuery, ListsView, RecordsUpload, RecordsUploaded,
     TerminalRegister, UploadKind, UploadOutcome,

@@ -15,6 +15,12 @@ pub const ACCOUNT_RECHARGES: &str = "/issuer/accounts/{account}/recharges";
 pub const ACCOUNT_SUSPENSION: &str = "/issuer/accounts/{account}/suspension";
 /// `POST`: issues a user certificate.
 pub const ACCOUNT_CERTIFICATES: &str = "/issuer/accounts/{account}/certificates";
+/// `POST`: notes a card that was issued.
+pub const CARDS: &str = "/issuer/cards";
+/// `GET`: views a card.
+pub const CARD: &str = "/issuer/cards/{card}";
+/// `POST`: notes money that was put on a card.
+pub const CARD_LOADS: &str = "/issuer/cards/{card}/loads";
 /// `POST`: registers a terminal.
 pub const TERMINALS: &str = "/acquirer/terminals";
 /// `POST`: uploads ride records of a terminal.
@@ -54,6 +60,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", ACCOUNT_RECHARGES),
     ("POST", ACCOUNT_SUSPENSION),
     ("POST", ACCOUNT_CERTIFICATES),
+    ("POST", CARDS),
+    ("GET", CARD),
+    ("POST", CARD_LOADS),
     ("POST", TERMINALS),
     ("POST", TERMINAL_RECORDS),
     ("GET", LISTS),
@@ -94,6 +103,18 @@ pub fn account_suspension(account: &str) -> String {
 #[must_use]
 pub fn account_certificates(account: &str) -> String {
     fill(ACCOUNT_CERTIFICATES, account)
+}
+
+/// The path of a card.
+#[must_use]
+pub fn card(card: &str) -> String {
+    fill(CARD, card)
+}
+
+/// The path of a card's loads.
+#[must_use]
+pub fn card_loads(card: &str) -> String {
+    fill(CARD_LOADS, card)
 }
 
 /// The path of a terminal's records.
@@ -160,6 +181,8 @@ mod tests {
             account_certificates("31"),
             "/issuer/accounts/31/certificates"
         );
+        assert_eq!(card("31"), "/issuer/cards/31");
+        assert_eq!(card_loads("31"), "/issuer/cards/31/loads");
         assert_eq!(terminal_records("1"), "/acquirer/terminals/1/records");
         assert_eq!(file("CQ1"), "/exchange/files/CQ1");
         assert_eq!(file_confirmation("CQ1"), "/exchange/files/CQ1/confirmation");

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tongtu_clearing::{CutOff, FeeRules, Topology};
 use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_crypto::Algorithm;
+use tongtu_purse::profile::test_keys;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, Root, RootTable};
 use tongtu_services::{AcquirerConfig, IssuerConfig, NodeConfig};
@@ -78,6 +80,9 @@ pub struct IssuerFile {
     pub platform: String,
     /// Issuer-defined data, up to 16 printable characters.
     pub issuer_data: String,
+    /// Whether it issues test cards, made with the published test keys; no by default.
+    #[serde(default)]
+    pub test_cards: bool,
 }
 
 /// `[acquirer]`.
@@ -198,6 +203,11 @@ impl IssuerFile {
             lifetime_s: self.lifetime_s,
             platform,
             issuer_data: self.issuer_data.clone().into_bytes(),
+            card_masters: if self.test_cards {
+                [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into()
+            } else {
+                Arc::from([])
+            },
         })
     }
 

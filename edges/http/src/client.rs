@@ -133,6 +133,45 @@ impl Client {
         request.body(&body).json().await
     }
 
+    /// Notes a card that was issued.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn card_issue(&self, card: CardNumber) -> Result<api::CardView, ClientError> {
+        let body = api::CardIssue {
+            card: card.reveal().into(),
+        };
+        let request = self.post(path::CARDS, path::CARDS.into());
+        request.body(&body).json().await
+    }
+
+    /// Views a card.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn card_view(&self, card: CardNumber) -> Result<api::CardView, ClientError> {
+        let at = path::card(card.reveal());
+        self.get(path::CARD, at).json().await
+    }
+
+    /// Notes money that was put on a card; one `load_id` counts once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn card_load(
+        &self,
+        card: CardNumber,
+        load_id: &str,
+        amount: Fen,
+    ) -> Result<api::CardView, ClientError> {
+        let body = api::CardLoad {
+            load_id: load_id.into(),
+            amount_fen: amount.get(),
+        };
+        let at = path::card_loads(card.reveal());
+        self.post(path::CARD_LOADS, at).body(&body).json().await
+    }
+
     /// Fetches a new user certificate for an account.
     ///
     /// # Errors

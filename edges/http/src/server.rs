@@ -102,6 +102,9 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
             path::ACCOUNT_CERTIFICATES,
             post(issuer::user_certificate_issue),
         )
+        .route(path::CARDS, post(issuer::card_issue))
+        .route(path::CARD, get(issuer::card_view))
+        .route(path::CARD_LOADS, post(issuer::card_load))
         .route(path::TERMINALS, post(acquirer::terminal_register))
         .route(path::TERMINAL_RECORDS, upload)
         .route(path::LISTS, get(acquirer::lists_current))

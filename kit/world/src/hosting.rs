@@ -14,8 +14,10 @@ use tongtu_codec::hex_encode;
 use tongtu_config::{
     AcquirerFile, ClockKind, IssuerFile, NodeFile, PostFile, TerminalFile, write_key,
 };
+use tongtu_crypto::Algorithm;
 use tongtu_http::client::Client;
 use tongtu_http::{Clock, server};
+use tongtu_purse::profile::test_keys;
 use tongtu_ride_code::Policy;
 use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
 use tongtu_sql::Store;
@@ -66,6 +68,7 @@ pub fn node_config(country: &Country, index: usize) -> NodeConfig {
             lifetime_s: LIFETIME_S,
             platform: PLATFORM,
             issuer_data: ISSUER_DATA.as_bytes().to_vec(),
+            card_masters: [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into(),
         }),
         acquirer: city.map(|city| AcquirerConfig {
             list_key: Arc::new(country.list_key(index)),
@@ -196,6 +199,7 @@ pub fn write_settings(
                 lifetime_s: LIFETIME_S,
                 platform: IssuerFile::platform_text(PLATFORM),
                 issuer_data: ISSUER_DATA.to_owned(),
+                test_cards: true,
             });
             acquirer = Some(AcquirerFile {
                 list_key: "lists.key".to_owned(),

@@ -23,7 +23,7 @@ pub enum Repeat {
     None,
     /// A record with this id is settled or on its way to be.
     SameRecord,
-    /// Another record carries the same account and generation time.
+    /// Another record carries the same account and generation time, or card and counter.
     SameCode,
 }
 
@@ -39,6 +39,8 @@ pub enum Evidence {
     DigestWrong,
     /// The terminal's signature does not hold.
     TerminalSignatureWrong,
+    /// The card's TAC is not that of its keys, or MAC2 was wrong at the terminal.
+    TacWrong,
 }
 
 /// What is known of one record.
@@ -70,6 +72,8 @@ pub struct RideFacts {
     pub single_limit: Fen,
     /// Whether this kind of ride may cost nothing (an entry, a free transfer).
     pub may_be_free: bool,
+    /// Whether balance before less amount is balance after; a code has no balance and follows.
+    pub balance_follows: bool,
     /// What became of its proofs.
     pub evidence: Evidence,
     /// Since when the account is on the blacklist, if it is.
@@ -189,13 +193,12 @@ const fn check(
 
 /// The checks in their normative order; the first that stops a record gives its verdict.
 ///
-/// Those of the full list that a ride by code has nothing for (balances, TAC, key versions,
-/// block 3, discounts) are left out.
+/// Key versions, block 3 and discounts of the full list are left out.
 // UNSPECIFIED: a record whose test flag differs from the environment counts in test totals;
 // those are not kept yet, and it is rejected, so that it never touches live money.
 // UNSPECIFIED: rides of a listed account within the grace are the issuer's to bear, so they
 // are settled like any other; from the last second of the grace on they are the acquirer's.
-pub const CHECKS: [Check; 13] = [
+pub const CHECKS: [Check; 15] = [
     check(Outcome::Format, Consequence::Reject, malformed),
     check(Outcome::Duplicate, Consequence::Reject, |f, _| {
         f.repeat == Repeat::SameRecord
@@ -224,6 +227,12 @@ pub const CHECKS: [Check; 13] = [
     }),
     check(Outcome::Amount, Consequence::Hold, |f, _| {
         f.amount.is_zero() && !f.may_be_free
+    }),
+    check(Outcome::Balance, Consequence::Hold, |f, _| {
+        !f.balance_follows
+    }),
+    check(Outcome::Tac, Consequence::Reject, |f, _| {
+        f.evidence == Evidence::TacWrong
     }),
     check(Outcome::RideCode, Consequence::Reject, |f, _| {
         f.evidence != Evidence::Sound

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// What a check found (错误代码), restricted to rides by code.
+/// What a check found (错误代码), of rides by code, card and face.
 ///
 /// Form: six digits; `000000` correct, `0200xx` by the number of the check. Services meet the
 /// exchange file's result codes by this number.
@@ -30,6 +30,10 @@ pub enum Outcome {
     Late,
     /// Above the code's single-ride limit, or nothing where something is due, 020009.
     Amount,
+    /// The card's balances do not follow from the amount, 020010.
+    Balance,
+    /// The card's TAC is not the one of its keys, or its MAC2 was wrong at the terminal, 020011.
+    Tac,
     /// Certificates, signatures or the record's digest do not hold, 020012.
     RideCode,
     /// The account was on the blacklist (黑名单) beyond the days of grace, 020013.
@@ -38,7 +42,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Correct,
         Self::Format,
         Self::Duplicate,
@@ -49,6 +53,8 @@ impl Outcome {
         Self::RideTime,
         Self::Late,
         Self::Amount,
+        Self::Balance,
+        Self::Tac,
         Self::RideCode,
         Self::Blacklisted,
     ];
@@ -67,6 +73,8 @@ impl Outcome {
             Self::RideTime => 20_007,
             Self::Late => 20_008,
             Self::Amount => 20_009,
+            Self::Balance => 20_010,
+            Self::Tac => 20_011,
             Self::RideCode => 20_012,
             Self::Blacklisted => 20_013,
         }
@@ -92,6 +100,8 @@ impl Outcome {
             Self::RideTime => "ride time impossible",
             Self::Late => "ride too old",
             Self::Amount => "amount outside its limits",
+            Self::Balance => "balances do not follow",
+            Self::Tac => "TAC wrong",
             Self::RideCode => "ride code does not verify",
             Self::Blacklisted => "on the blacklist",
         }
@@ -111,6 +121,8 @@ impl Outcome {
             Self::RideTime => "交易时间不合理",
             Self::Late => "交易超期上送",
             Self::Amount => "交易金额超限",
+            Self::Balance => "余额不连续",
+            Self::Tac => "交易验证码错误",
             Self::RideCode => "乘车二维码验证失败",
             Self::Blacklisted => "黑名单卡或账户",
         }

@@ -171,6 +171,19 @@ fn name(result: &DayResult, kind: &str, about: &str) -> String {
     format!("{kind}/{}/{}{about}", result.hub(), result.day().compact())
 }
 
+/// Where the money of a ride comes from, in the issuer's book.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pocket {
+    /// The rider's account: a ride by code or by face.
+    Account,
+    /// The card's purse. So much left the card; what is above the ride's amount may be claimed by
+    /// nobody and is the rider's.
+    Purse {
+        /// What left the card.
+        debited: Fen,
+    },
+}
+
 /// A ride that an issuer was charged for and debits to its rider.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IssuerRide {
@@ -182,11 +195,13 @@ pub struct IssuerRide {
     pub day: BusinessDay,
     /// The record's id.
     pub record: RecordId,
-    /// The rider's account number.
+    /// The rider's account number, or the card's.
     pub card: CardNumber,
+    /// Where the money comes from.
+    pub pocket: Pocket,
     /// The amount.
     pub amount: Fen,
-    /// How much of the amount the rider's prepaid money does not cover; it goes to arrears.
+    /// How much of what is taken the pocket does not cover; it goes to arrears.
     pub short: Fen,
     /// The issuer's share of the fee.
     pub issuer_share: FenE7,
@@ -204,12 +219,17 @@ pub fn issuer_ride(ride: &IssuerRide) -> Result<Option<Entry>, PostingError> {
     };
     let (amount, short) = (SumE7::from_fen(ride.amount), SumE7::from_fen(ride.short));
     let share = SumE7::from(ride.issuer_share);
+    let (from, taken) = match ride.pocket {
+        Pocket::Account => (AccountKind::Rider(ride.card), amount),
+        Pocket::Purse { debited } => (AccountKind::Purse(ride.card), SumE7::from_fen(debited)),
+    };
     let moves = [
-        (
-            AccountKind::Rider(ride.card),
-            SumE7::new(short.get() - amount.get()),
-        ),
+        (from, SumE7::new(short.get() - taken.get())),
         (AccountKind::Arrears(ride.card), minus(short)),
+        (
+            AccountKind::Refund(ride.card),
+            SumE7::new(taken.get() - amount.get()),
+        ),
         (
             AccountKind::Settlement(ride.hub),
             SumE7::new(amount.get() - share.get()),
@@ -303,6 +323,30 @@ pub fn recharge(
     amount: Fen,
     id: &EntryId,
 ) -> Result<Option<Entry>, PostingError> {
+    paid_in(issuer, AccountKind::Rider(card), day, amount, id)
+}
+
+/// What an issuer posts when money is put on a card (充值圈存); `id` names the load.
+///
+/// # Errors
+/// [`PostingError::Money`] when the amount does not fit.
+pub fn load(
+    issuer: InstitutionCode,
+    card: CardNumber,
+    day: BusinessDay,
+    amount: Fen,
+    id: &EntryId,
+) -> Result<Option<Entry>, PostingError> {
+    paid_in(issuer, AccountKind::Purse(card), day, amount, id)
+}
+
+fn paid_in(
+    issuer: InstitutionCode,
+    into: AccountKind,
+    day: BusinessDay,
+    amount: Fen,
+    id: &EntryId,
+) -> Result<Option<Entry>, PostingError> {
     let page = Page {
         book: home_code(issuer),
         day,
@@ -311,7 +355,7 @@ pub fn recharge(
     let amount = SumE7::from_fen(amount);
     let moves = [
         (AccountKind::RechargeClearing, minus(amount)),
-        (AccountKind::Rider(card), amount),
+        (into, amount),
     ];
     page.entry(id.as_str(), &moves)
 }

@@ -24,6 +24,11 @@ pub enum AccountKind {
     Rider(CardNumber),
     /// What a rider owes the issuer beyond the prepaid money (欠费).
     Arrears(CardNumber),
+    /// Money that is on a card (卡内资金): what the issuer owes for its purse. A mirror; the card
+    /// itself is the truth.
+    Purse(CardNumber),
+    /// Money that left a card and nobody may claim (待退款): the issuer owes it to the rider.
+    Refund(CardNumber),
     /// Money riders paid in (充值), until the bank reports it.
     RechargeClearing,
     /// What an acquirer owes the operator of a line (应付运输企业).
@@ -80,6 +85,8 @@ impl AccountKind {
             Self::Transit(_) => ("transit", true),
             Self::Rider(_) => ("rider", true),
             Self::Arrears(_) => ("arrears", true),
+            Self::Purse(_) => ("purse", true),
+            Self::Refund(_) => ("refund", true),
             Self::RechargeClearing => ("recharge-clearing", false),
             Self::OperatorPayable(_) => ("operator-payable", true),
             Self::Bank => ("bank", false),
@@ -101,6 +108,8 @@ impl AccountKind {
             "transit" => Self::Transit(InstitutionCode::parse(needed()?)?),
             "rider" => Self::Rider(card(needed()?)?),
             "arrears" => Self::Arrears(card(needed()?)?),
+            "purse" => Self::Purse(card(needed()?)?),
+            "refund" => Self::Refund(card(needed()?)?),
             "recharge-clearing" => Self::RechargeClearing,
             "operator-payable" => Self::OperatorPayable(LineCode::parse(needed()?)?),
             "bank" => Self::Bank,
@@ -148,7 +157,10 @@ impl AccountName {
             AccountKind::Settlement(other) | AccountKind::Transit(other) => {
                 format!("{book}/{word}/{other}")
             }
-            AccountKind::Rider(card) | AccountKind::Arrears(card) => {
+            AccountKind::Rider(card)
+            | AccountKind::Arrears(card)
+            | AccountKind::Purse(card)
+            | AccountKind::Refund(card) => {
                 format!("{book}/{word}/{}", card.reveal())
             }
             AccountKind::OperatorPayable(line) => format!("{book}/{word}/{line}"),
@@ -177,7 +189,10 @@ impl AccountName {
 impl fmt::Display for AccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            AccountKind::Rider(card) | AccountKind::Arrears(card) => {
+            AccountKind::Rider(card)
+            | AccountKind::Arrears(card)
+            | AccountKind::Purse(card)
+            | AccountKind::Refund(card) => {
                 write!(f, "{}/{}/{card}", self.book, self.kind.word().0)
             }
             _ => f.write_str(&self.key()),
@@ -205,6 +220,8 @@ mod tests {
             "30005800/transit/00000000",
             "01345810/rider/3104581000000000017",
             "01345810/arrears/3104581000000000017",
+            "01345810/purse/3104581000000000017",
+            "01345810/refund/3104581000000000017",
             "01345810/recharge-clearing",
             "11345810/operator-payable/B1",
             "11345810/operator-payable/B/1/2",

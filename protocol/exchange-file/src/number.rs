@@ -123,6 +123,9 @@ wire_number! {
     GREY = 91,
     /// Finished by the card's proof at another terminal than the one that began it (ours).
     RECOVERED = 92,
+    /// Money left the card and the acquirer claims none of it, for instance because the rider
+    /// paid twice: the issuer owes it to the rider (ours).
+    REFUND = 93,
 }
 
 wire_number! {

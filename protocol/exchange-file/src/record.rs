@@ -7,7 +7,7 @@ mod cq;
 mod fb;
 mod ld;
 
-use tongtu_types::{BusinessDay, CardNumber, FenE7};
+use tongtu_types::{BusinessDay, CardNumber, FenE7, RecordId};
 
 pub use bp::BpRecord;
 pub use cd::{CD_BLOCK_MAP, CdPurse, CdRecord, CdRide};
@@ -25,6 +25,9 @@ pub trait Detail {
 
     /// Block 3.
     fn transit(&self) -> &CqTransit;
+
+    /// The record's id.
+    fn record_id(&self) -> RecordId;
 
     /// The card or account.
     fn card(&self) -> CardNumber;

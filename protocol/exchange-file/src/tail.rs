@@ -77,6 +77,7 @@ tail_items! {
     RANDOM = 2118, "random", "pseudo-random number of the card", "伪随机数", "8 characters";
     BALANCE_AFTER = 2119, "balance_after", "balance after", "交易后余额", "8 hex digits";
     STATE = 2120, "state", "trade state of block 3", "交易状态", "2 digits";
+    DEBITED = 2121, "debited", "what left the card", "卡内扣款金额", "8 hex digits";
 }
 
 impl TailTag {

@@ -148,6 +148,8 @@ pub struct RecordId(Chars<43>);
 ///
 /// UNSPECIFIED: records seen carry `0001`; we read it as "ride by code".
 const RECORD_TYPE_RIDE_CODE: &str = "0001";
+/// The record type of a ride by card or by face (ours).
+const RECORD_TYPE_TAP: &str = "0002";
 
 impl RecordId {
     /// Composes the id of one ride record.
@@ -160,9 +162,32 @@ impl RecordId {
         at: Timestamp,
         sequence: u64,
     ) -> Self {
+        Self::of_type(RECORD_TYPE_RIDE_CODE, acquirer, terminal, at, sequence)
+    }
+
+    /// Composes the id of the record of a ride by card or by face.
+    ///
+    /// `sequence` is the number that the terminal's module gave, or the terminal's own counter.
+    #[must_use]
+    pub fn compose_tap(
+        acquirer: InstitutionCode,
+        terminal: TerminalNumber,
+        at: Timestamp,
+        sequence: u64,
+    ) -> Self {
+        Self::of_type(RECORD_TYPE_TAP, acquirer, terminal, at, sequence)
+    }
+
+    fn of_type(
+        record_type: &str,
+        acquirer: InstitutionCode,
+        terminal: TerminalNumber,
+        at: Timestamp,
+        sequence: u64,
+    ) -> Self {
         let time = at.china().compact();
         let text: String = alloc::format!(
-            "{acquirer}{RECORD_TYPE_RIDE_CODE}{terminal}{time}{:05}",
+            "{acquirer}{record_type}{terminal}{time}{:05}",
             sequence % 100_000
         );
         Self::parse(&text).expect("8 + 4 + 12 + 14 + 5 digits")

@@ -1,17 +1,21 @@
-//! Passing on: CQ files with the rides that another hub clears.
+//! Passing on: CQ and CD files with the rides that another hub clears.
 
 use std::collections::BTreeMap;
 
+use tongtu_crypto::Algorithm;
 use tongtu_exchange_file::{
-    Consumption, CqFile, CqRecord, CqRide, CqTail, DiscountKind, FileKind, FileName, Mcc, TimeOfDay,
+    AlgorithmFlag, CdPurse, CdRecord, CdRide, CdTail, Consumption, CqRecord, CqRide, CqTail,
+    DiscountKind, ExchangeFile, FileName, Mcc, Record, TimeOfDay, TradeState,
 };
 use tongtu_ride_code::record::{Direction, RideRecord};
-use tongtu_sql::{JudgementRow, OutgoingRow};
+use tongtu_sql::{JudgementRow, OutgoingRow, RideRow};
+use tongtu_tap_record::{RecordKind, Recovery, TapRecord};
 use tongtu_types::{BusinessDay, Fen, InstitutionCode, Timestamp};
 
 use super::judging::TO_SETTLE;
 use super::outgoing;
-use super::sealed::{Sealed, Source};
+use super::sealed::{Line, Sealed, Source};
+use crate::taps::Tap;
 use crate::{Node, ServiceError, stored};
 
 /// Records per file: a file of so many is a few megabytes, and one that is damaged costs little.
@@ -43,24 +47,39 @@ impl Node {
             })
             .collect();
         rides.sort_by(|(_, a), (_, b)| a.row.record.cmp(&b.row.record));
-        let sender = self.sender();
+        let (mut codes, mut cards) = (Vec::new(), Vec::new());
+        for (serial, ride) in rides {
+            match self.line(day, serial, ride)? {
+                Line::Code(line) => codes.push(line),
+                Line::Card(line) => cards.push(line),
+            }
+        }
         let mut files = Vec::new();
-        let mut rides = rides.into_iter();
-        for place in 1.. {
-            let records = rides
-                .by_ref()
-                .take(RECORDS_PER_FILE)
-                .map(|(serial, ride)| self.cq_record(day, serial, ride))
-                .collect::<Result<Vec<_>, _>>()?;
-            if records.is_empty() {
+        self.add_files(parent, day, codes, &mut files)?;
+        self.add_files(parent, day, cards, &mut files)?;
+        Ok(files)
+    }
+
+    fn add_files<R: Record>(
+        &self,
+        parent: InstitutionCode,
+        day: BusinessDay,
+        records: Vec<R>,
+        files: &mut Vec<OutgoingRow>,
+    ) -> Result<(), ServiceError> {
+        let sender = self.sender();
+        let mut records = records.into_iter();
+        for sequence in 1.. {
+            let some: Vec<R> = records.by_ref().take(RECORDS_PER_FILE).collect();
+            if some.is_empty() {
                 break;
             }
-            let sequence = u64::try_from(place).expect("a day has few files");
-            let name = FileName::new(FileKind::CQ, day, TimeOfDay::MIDNIGHT, sender, sequence)?;
-            let content = CqFile::new(name, day, sender, records).encode()?;
+            let name = FileName::new(R::KIND, day, TimeOfDay::MIDNIGHT, sender, sequence)?;
+            let content = ExchangeFile::new(name, day, sender, some).encode()?;
+            let place = files.len() + 1;
             files.push(outgoing(parent, &name, day, place, content));
         }
-        Ok(files)
+        Ok(())
     }
 
     /// This node as a sender of CQ files: a city in its role as acquirer, a hub as it is.
@@ -73,22 +92,17 @@ impl Node {
     }
 
     /// The line of a ride: one that came in a line goes on as it came.
-    fn cq_record(
-        &self,
-        day: BusinessDay,
-        serial: i64,
-        sealed: Sealed,
-    ) -> Result<CqRecord, ServiceError> {
+    fn line(&self, day: BusinessDay, serial: i64, sealed: Sealed) -> Result<Line, ServiceError> {
         let row = &sealed.row;
         let body = match sealed.source {
             Source::Line(line) => return Ok(*line),
             Source::Upload(body) => body,
         };
+        if TapRecord::is_one(&body) {
+            return self.tap_line(day, serial, row, body);
+        }
         let unreadable = |_| ServiceError::Stored { what: "ride" };
         let record = RideRecord::decode(&body).map_err(unreadable)?;
-        let serial = u64::try_from(serial).map_err(|_| ServiceError::Stored { what: "serial" })?;
-        let (amount, issuer) = (Fen::new(row.amount), stored::institution(&row.issuer)?);
-        let mcc = row.category.parse();
         let tail = CqTail {
             consumption: match record.direction {
                 Direction::Single => Consumption::SINGLE,
@@ -102,7 +116,98 @@ impl Node {
             account: stored::card(&row.account)?,
             ride_record: body,
         };
-        let ride = CqRide {
+        let trade = self.trade(day, serial, row, tail)?;
+        Ok(Line::Code(CqRecord::from_ride(trade)?))
+    }
+
+    /// The line of a ride by card, or by face, which goes the way of codes.
+    fn tap_line(
+        &self,
+        day: BusinessDay,
+        serial: i64,
+        row: &RideRow,
+        body: Vec<u8>,
+    ) -> Result<Line, ServiceError> {
+        let id = stored::record(&row.record)?;
+        let read = Tap::read(&body, id.acquirer(), id.terminal());
+        let tap = read.map_err(|_| ServiceError::Stored { what: "ride" })?;
+        let consumption = if row.direction == 0 {
+            Consumption::SINGLE
+        } else {
+            Consumption::TWO_SCAN
+        };
+        let line = stored::line(&row.line)?;
+        if tap.record.kind == RecordKind::Face {
+            let tail = CqTail {
+                consumption,
+                scanned_at: tap.at,
+                line,
+                terminal: id.terminal(),
+                record_id: id,
+                generated_at: tap.at,
+                account: tap.card,
+                ride_record: body,
+            };
+            let trade = self.trade(day, serial, row, tail)?;
+            return Ok(Line::Code(CqRecord::from_ride(trade)?));
+        }
+        let record = &tap.record;
+        let tail = CdTail {
+            ride_record: body,
+            consumption,
+            line,
+            terminal: id.terminal(),
+            record_id: id,
+        };
+        let trade = self.trade(day, serial, row, tail)?;
+        let purse = CdPurse {
+            card: tap.card,
+            amount: record.amount.fen(),
+            kind: record.transaction.0.into(),
+            terminal: number(&record.terminal.0),
+            terminal_serial: record.terminal_sequence.into(),
+            day: tap.at.china().day,
+            time: TimeOfDay::of(tap.at),
+            tac: number(&record.tac),
+            key_version: record.key_version.into(),
+            key_index: record.key_index.into(),
+            counter: record.sequence.into(),
+            balance_after: unsigned(record.after.fen()),
+            issuer_id: number(&record.issuer.0),
+            random: CdPurse::random_of(record.random),
+        };
+        let state = match record.recovery {
+            _ if record.amount.fen() != trade.amount => TradeState::REFUND,
+            Recovery::Grey => TradeState::GREY,
+            Recovery::Elsewhere => TradeState::RECOVERED,
+            _ => TradeState::NORMAL,
+        };
+        let algorithm = match tap.algorithm() {
+            Algorithm::Sm4 => AlgorithmFlag::SM4,
+            Algorithm::Tdes => AlgorithmFlag::TRIPLE_DES,
+        };
+        let ride = CdRide {
+            balance_before: unsigned(record.before.fen()),
+            trade,
+            purse,
+            algorithm,
+            state,
+        };
+        Ok(Line::Card(CdRecord::from_ride(ride)?))
+    }
+
+    /// What every line says of a trade, whatever paid it.
+    fn trade<T>(
+        &self,
+        day: BusinessDay,
+        serial: i64,
+        row: &RideRow,
+        ride: T,
+    ) -> Result<CqRide<T>, ServiceError> {
+        let serial = u64::try_from(serial).map_err(|_| ServiceError::Stored { what: "serial" })?;
+        let (amount, issuer) = (Fen::new(row.amount), stored::institution(&row.issuer)?);
+        let mcc = row.category.parse();
+        Ok(CqRide {
             amount,
             receivable: amount,
             discount: DiscountKind::NONE,
@@ -118,9 +223,8 @@ impl Node {
             issuer,
             mcc: Mcc::new(mcc.map_err(|_| ServiceError::Stored { what: "category" })?),
             acceptor_name: self.config().name_zh.clone(),
-            ride: tail,
-        };
-        Ok(CqRecord::from_ride(ride)?)
+            ride,
+        })
     }
 
     /// The hub that an issuer's city is connected to; its city's own body when there is none.
@@ -130,4 +234,16 @@ impl Node {
         let parent = topology.body(body).and_then(|body| body.parent);
         parent.unwrap_or(body)
     }
+}
+
+/// Bytes as the number that a file's hexadecimal digits are.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+/// A balance as files carry it.
+// UNSPECIFIED: how a balance below zero lies in eight hexadecimal digits; we write zero, and the
+// record in the tail has it.
+fn unsigned(balance: Fen) -> Fen {
+    Fen::new(balance.get().max(0))
 }

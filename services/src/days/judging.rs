@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, judge};
+use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, home_code, judge};
+use tongtu_exchange_file::CdRecord;
+use tongtu_purse::keys::KeySet;
 use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{RideCode, Verifier};
 use tongtu_sql::{ClaimRow, JudgementRow};
+use tongtu_tap_record::TapRecord;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
 
 use super::files_keep;
-use super::sealed::{Sealed, Source};
+use super::sealed::{Line, Sealed, Source};
+use crate::proof::ProofNumber;
+use crate::taps::Tap;
 use crate::{Node, ServiceError, parallel, stored};
 
 /// The verdict column: refused here.
@@ -18,6 +23,9 @@ pub(crate) const REFUSED: i64 = 0;
 pub(super) const TO_SETTLE: i64 = 1;
 /// The verdict column: kept and never cleared.
 pub(crate) const EVIDENCE: i64 = 2;
+
+/// The most that a ride may take from a card: what an anonymous card can hold.
+const CARD_LIMIT: Fen = Fen::new(100_000);
 
 /// How many acquirer's serials a day has.
 const SERIALS_PER_DAY: i64 = 1_000_000_000;
@@ -136,12 +144,19 @@ impl Node {
         blacklist: &BTreeMap<String, i64>,
     ) -> Result<Vec<Option<RideFacts>>, ServiceError> {
         let entry = stored::direction_number(Direction::Entry);
+        let issuer = self.config().issuer.as_ref();
+        let masters = issuer.map_or(&[][..], |issuer| &issuer.card_masters[..]);
+        let own = self.code();
         let look = |verifier: &mut Verifier, sealed: &Sealed| {
             if sealed.row.direction == entry {
                 return Ok(None);
             }
             let listed = blacklist.get(&sealed.row.account);
-            look(verifier, sealed, listed.copied().map(Timestamp::new)).map(Some)
+            let listed = listed.copied().map(Timestamp::new);
+            if TapRecord::is_one(sealed.record()) {
+                return look_at_tap(sealed, listed, own, masters).map(Some);
+            }
+            look(verifier, sealed, listed).map(Some)
         };
         let facts = parallel::map(sealed, || self.verifier(), look);
         facts.into_iter().collect()
@@ -179,7 +194,8 @@ fn serial(day: BusinessDay, sealed: &Sealed, number: i64) -> i64 {
     match &sealed.source {
         Source::Upload(_) => day.days().rem_euclid(1000) * SERIALS_PER_DAY + number,
         Source::Line(line) => {
-            i64::try_from(line.transit.acquirer_serial).expect("twelve digits fit 64 bits")
+            let serial = line.detail().transit().acquirer_serial;
+            i64::try_from(serial).expect("twelve digits fit 64 bits")
         }
     }
 }
@@ -226,10 +242,86 @@ fn look(
         amount: Fen::new(row.amount),
         single_limit: Fen::new(limit),
         may_be_free: false,
+        balance_follows: true,
         evidence,
         blacklisted_since,
         repeat: Repeat::None,
     })
+}
+
+/// Looks at a ride by card or face again: whether the record says what stands beside it, whether
+/// the card's balances follow, and, where the issuer is this node, whether the TAC is the card's.
+fn look_at_tap(
+    sealed: &Sealed,
+    blacklisted_since: Option<Timestamp>,
+    own: InstitutionCode,
+    masters: &[KeySet],
+) -> Result<RideFacts, ServiceError> {
+    let row = &sealed.row;
+    let id = stored::record(&row.record)?;
+    let issuer = stored::institution(&row.issuer)?;
+    let tap = Tap::read(sealed.record(), id.acquirer(), id.terminal()).ok();
+    let well_formed = tap.as_ref().is_some_and(|tap| tap_agrees(sealed, tap));
+    let tac_wrong = tap.as_ref().is_some_and(|tap| {
+        let checked = (home_code(issuer) == own).then(|| tap.tac_holds(masters));
+        tap.mac2_failed() || checked.flatten() == Some(false)
+    });
+    Ok(RideFacts {
+        well_formed,
+        record: id,
+        card: stored::card(&row.account)?,
+        issuer,
+        acquirer: stored::institution(&row.acquirer)?,
+        mcc: stored::mcc(&row.category)?,
+        test: false,
+        rode_at: Timestamp::new(row.scanned_at),
+        arrived_at: sealed.arrived_at,
+        not_before: None,
+        amount: Fen::new(row.amount),
+        single_limit: CARD_LIMIT,
+        may_be_free: true,
+        balance_follows: tap.as_ref().is_some_and(Tap::balance_follows),
+        evidence: if tac_wrong {
+            Evidence::TacWrong
+        } else {
+            Evidence::Sound
+        },
+        blacklisted_since,
+        repeat: Repeat::None,
+    })
+}
+
+/// Whether what stands beside a tap record, and is routed and counted by, is what is in it.
+fn tap_agrees(sealed: &Sealed, tap: &Tap) -> bool {
+    let row = &sealed.row;
+    let line_agrees = match &sealed.source {
+        Source::Upload(_) => true,
+        Source::Line(line) => match &**line {
+            Line::Code(line) => line.ride().account == tap.card,
+            Line::Card(line) => card_line_agrees(line, tap),
+        },
+    };
+    // What is not claimed at all is less than what the record says, and the issuer is told why.
+    let amount_agrees = row.amount == tap.amount().get() || (row.amount == 0 && tap.is_grey());
+    line_agrees
+        && amount_agrees
+        && tap.card.reveal() == row.account
+        && tap.issuer.as_str() == row.issuer
+        && tap.at.get() == row.scanned_at
+        && tap.record.line.as_str() == row.line
+        && ProofNumber::of_tap(&tap.record, tap.at).number() == row.generated_at
+        && tap.category()[..] == *row.category.as_bytes()
+}
+
+fn card_line_agrees(line: &CdRecord, tap: &Tap) -> bool {
+    let (purse, record) = (&line.purse, &tap.record);
+    let four = |bytes: [u8; 4]| u64::from(u32::from_be_bytes(bytes));
+    purse.amount == tap.amount()
+        && purse.counter == u64::from(record.sequence)
+        && purse.kind == u64::from(record.transaction.0)
+        && purse.terminal_serial == u64::from(record.terminal_sequence)
+        && purse.tac == four(record.tac)
+        && line.ridden_at() == tap.at
 }
 
 /// Whether what stands beside the record, and is routed and counted by, is what is in it.
@@ -242,6 +334,9 @@ fn agrees(sealed: &Sealed, record: &RideRecord, code: &RideCode) -> bool {
     let line_agrees = match &sealed.source {
         Source::Upload(_) => true,
         Source::Line(line) => {
+            let Line::Code(line) = &**line else {
+                return false;
+            };
             let ride = line.ride();
             let two = u16::from(record.direction != Direction::Single);
             ride.terminal == record.id.terminal()

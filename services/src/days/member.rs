@@ -3,13 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tongtu_clearing::posting::{
-    AcquirerRide, IssuerRide, acquirer_ride, issuer_ride, member_rounding,
+    AcquirerRide, IssuerRide, Pocket, acquirer_ride, issuer_ride, member_rounding,
 };
 use tongtu_clearing::{DayResult, Fees, home_code};
-use tongtu_exchange_file::{ClRecord, FbRecord, TailTag};
+use tongtu_crypto::Algorithm;
+use tongtu_exchange_file::{
+    AlgorithmFlag, BalanceKind, ClCardTail, ClRecord, FbRecord, TailTag, TradeState,
+};
 use tongtu_ledger::{AccountKind, AccountName, Entry};
+use tongtu_purse::field::{Amount, DateTime, Institution, Kind, Serial, Terminal};
+use tongtu_purse::keys::KeySet;
+use tongtu_purse::proof::Deal;
 use tongtu_ride_code::record::Direction;
 use tongtu_sql::{ChargedRow, JudgedRow, SerialRow, SettlementRow, Tx};
+use tongtu_tap_record::TapRecord;
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, RecordId, Timestamp,
 };
@@ -17,6 +24,8 @@ use tongtu_types::{
 use super::upper::{Upper, fees, is_settled};
 use crate::issuing::whole_fen;
 use crate::node::alarm;
+use crate::proof::ProofNumber;
+use crate::taps::tac_key;
 use crate::{Node, ServiceError, parallel, stored};
 
 /// A ride that this institution is paid for.
@@ -33,7 +42,8 @@ struct Owed {
     hub: InstitutionCode,
     record: RecordId,
     card: CardNumber,
-    generated_at: Timestamp,
+    proof: ProofNumber,
+    pocket: Pocket,
     amount: Fen,
     direction: Direction,
     issuer_share: FenE7,
@@ -59,7 +69,8 @@ impl Node {
         upper: Option<&Upper>,
     ) -> Result<MemberDay, ServiceError> {
         let (day, own) = (result.day(), self.code());
-        let (mut earned, mut owed) = self.local_rides(judged, result)?;
+        let debited = self.debited(tx, judged, result).await?;
+        let (mut earned, mut owed) = self.local_rides(judged, result, &debited)?;
         let mut made = MemberDay::default();
         if let Some(upper) = upper {
             let answered = self.answered(tx, day, upper).await?;
@@ -98,11 +109,41 @@ impl Node {
         Ok(made)
     }
 
+    /// What left the cards of rides for which nothing is claimed; for others it is the amount.
+    async fn debited(
+        &self,
+        tx: &mut Tx,
+        judged: &[JudgedRow],
+        result: &DayResult,
+    ) -> Result<BTreeMap<String, Fen>, ServiceError> {
+        let settled: BTreeSet<&str> = result
+            .lines()
+            .iter()
+            .map(|l| l.ride.record.as_str())
+            .collect();
+        let unclaimed: Vec<String> = judged
+            .iter()
+            .filter(|row| row.amount == 0 && ProofNumber::of(row.generated_at).is_card())
+            .map(|row| row.judgement.record.clone())
+            .filter(|record| settled.contains(record.as_str()))
+            .collect();
+        let mut debited = BTreeMap::new();
+        for (record, body) in tx.ride_bodies(&unclaimed).await? {
+            let read = body.as_deref().map(TapRecord::decode_signed);
+            let Some(Ok(read)) = read else {
+                return Err(ServiceError::Stored { what: "ride" });
+            };
+            debited.insert(record, read.amount.fen());
+        }
+        Ok(debited)
+    }
+
     /// Rides that this city cleared for itself, in both roles.
     fn local_rides(
         &self,
         judged: &[JudgedRow],
         result: &DayResult,
+        debited: &BTreeMap<String, Fen>,
     ) -> Result<(Vec<Earned>, Vec<Owed>), ServiceError> {
         let rows: BTreeMap<&str, &JudgedRow> = judged
             .iter()
@@ -121,11 +162,14 @@ impl Node {
                 amount: ride.amount,
                 fees: ride.fees,
             });
+            let proof = ProofNumber::of(row.generated_at);
+            let left = debited.get(ride.record.as_str()).copied();
             owed.push(Owed {
                 hub,
                 record: ride.record,
                 card: stored::card(&row.account)?,
-                generated_at: Timestamp::new(row.generated_at),
+                proof,
+                pocket: pocket(proof, left.unwrap_or(ride.amount)),
                 amount: ride.amount,
                 direction: stored::direction(row.direction)?,
                 issuer_share: ride.fees.issuer_share(),
@@ -194,13 +238,26 @@ impl Node {
 
     fn owed_above(&self, upper: &Upper) -> Result<Vec<Owed>, ServiceError> {
         let owed = |line: &ClRecord| {
-            let tail = line.ride()?;
             let two = line.tail.get(TailTag::CONSUMPTION) == Some("1");
+            let (record, proof, debited) = if line.fixed.balance_kind == BalanceKind::PURSE {
+                let tail = line.card_ride()?;
+                let counter = u16::try_from(line.fixed.counter).unwrap_or(u16::MAX);
+                (tail.record_id, ProofNumber::Purse(counter), tail.debited)
+            } else {
+                let tail = line.ride()?;
+                let proof = if TapRecord::is_one(&tail.ride_code) {
+                    ProofNumber::Face(tail.scanned_at)
+                } else {
+                    ProofNumber::Code(tail.generated_at)
+                };
+                (tail.record_id, proof, line.fixed.amount)
+            };
             Ok(Owed {
                 hub: upper.hub,
-                record: tail.record_id,
+                record,
                 card: line.fixed.card,
-                generated_at: tail.generated_at,
+                proof,
+                pocket: pocket(proof, debited),
                 amount: line.fixed.amount,
                 direction: if two {
                     Direction::Exit
@@ -222,23 +279,34 @@ impl Node {
         owed: &[Owed],
         made: &mut MemberDay,
     ) -> Result<(), ServiceError> {
-        let name = |card| AccountName::new(self.code(), AccountKind::Rider(card));
-        let cards: BTreeSet<CardNumber> = owed.iter().map(|ride| ride.card).collect();
-        let names: Vec<AccountName> = cards.iter().map(|card| name(*card)).collect();
+        let name = |ride: &Owed| {
+            let kind = match ride.pocket {
+                Pocket::Account => AccountKind::Rider(ride.card),
+                Pocket::Purse { .. } => AccountKind::Purse(ride.card),
+            };
+            AccountName::new(self.code(), kind)
+        };
+        let names: BTreeSet<AccountName> = owed.iter().map(name).collect();
+        let names: Vec<AccountName> = names.into_iter().collect();
         let mut prepaid: BTreeMap<AccountName, i64> = BTreeMap::new();
         for (name, sum) in tx.balances_of(&names).await? {
             prepaid.insert(name, whole_fen(sum)?.get().max(0));
         }
         for ride in owed {
-            let left = prepaid.entry(name(ride.card)).or_default();
-            let short = (ride.amount.get() - *left).max(0);
-            *left -= ride.amount.get() - short;
+            let taken = match ride.pocket {
+                Pocket::Account => ride.amount.get(),
+                Pocket::Purse { debited } => debited.get(),
+            };
+            let left = prepaid.entry(name(ride)).or_default();
+            let short = (taken - *left).max(0);
+            *left -= taken - short;
             made.entries.extend(issuer_ride(&IssuerRide {
                 issuer: self.code(),
                 hub: ride.hub,
                 day,
                 record: ride.record,
                 card: ride.card,
+                pocket: ride.pocket,
                 amount: ride.amount,
                 short: Fen::new(short),
                 issuer_share: ride.issuer_share,
@@ -246,7 +314,7 @@ impl Node {
             made.charged.push(ChargedRow {
                 record: ride.record.as_str().to_owned(),
                 account: ride.card.reveal().to_owned(),
-                generated_at: ride.generated_at.get(),
+                generated_at: ride.proof.number(),
                 amount: ride.amount.get(),
                 direction: stored::direction_number(ride.direction),
                 hub: ride.hub.as_str().to_owned(),
@@ -287,10 +355,19 @@ impl Node {
                 first.insert(code, row.record.clone());
             }
         }
-        let accounts: BTreeSet<String> = charged.iter().map(|row| row.account.clone()).collect();
-        let accounts: Vec<String> = accounts.into_iter().collect();
-        let known = tx.accounts_known(&accounts).await?;
-        for row in charged.iter().filter(|row| !known.contains(&row.account)) {
+        let is_card = |row: &&ChargedRow| ProofNumber::of(row.generated_at).is_card();
+        let named = |cards: bool| -> Vec<String> {
+            let rows = charged.iter().filter(|row| is_card(row) == cards);
+            let numbers: BTreeSet<String> = rows.map(|row| row.account.clone()).collect();
+            numbers.into_iter().collect()
+        };
+        let accounts = tx.accounts_known(&named(false)).await?;
+        let cards = tx.cards_known(&named(true)).await?;
+        let is_known = |row: &&ChargedRow| {
+            let known = if is_card(row) { &cards } else { &accounts };
+            known.contains(&row.account)
+        };
+        for row in charged.iter().filter(|row| !is_known(row)) {
             let message = format!("{} was charged for an account that is not here", row.record);
             let about = row.record.as_str();
             alarm(tx, "issuing.account_unknown", about, message, now).await?;
@@ -299,7 +376,7 @@ impl Node {
             return Ok(());
         };
         for record in self.unsound_charges(upper) {
-            let message = format!("the code of {record} does not verify, or is another's");
+            let message = format!("what paid for {record} does not verify, or is another's");
             alarm(tx, "issuing.charge_unsound", record, message, now).await?;
         }
         Ok(())
@@ -308,8 +385,20 @@ impl Node {
     /// The charged rides whose code is not the rider's, or does not verify.
     fn unsound_charges(&self, upper: &Upper) -> Vec<RecordId> {
         let issuer = self.code();
+        let config = self.config().issuer.as_ref();
+        let masters = config.map_or(&[][..], |issuer| &issuer.card_masters[..]);
         let sound = |verifier: &mut tongtu_ride_code::Verifier, line: &ClRecord| {
+            if line.fixed.balance_kind == BalanceKind::PURSE {
+                let tail = line.card_ride().ok()?;
+                return (!card_is_sound(line, &tail, masters)).then_some(tail.record_id);
+            }
             let tail = line.ride().ok()?;
+            if TapRecord::is_one(&tail.ride_code) {
+                // Nothing but the terminal's word proves a face; the account must be the one.
+                let record = TapRecord::decode_signed(&tail.ride_code);
+                let sound = record.is_ok_and(|r| r.serial.card_number() == Some(line.fixed.card));
+                return (!sound).then_some(tail.record_id);
+            }
             let accepted = verifier.verify_again(&tail.ride_code, tail.scanned_at);
             let sound = accepted.is_ok_and(|accepted| {
                 accepted.user.account == line.fixed.card
@@ -320,6 +409,44 @@ impl Node {
         };
         let found = parallel::map(&upper.charges, || self.verifier(), sound);
         found.into_iter().flatten().collect()
+    }
+}
+
+/// Whether the TAC is the card's. A grey record has none; the card's later records prove it.
+fn card_is_sound(line: &ClRecord, tail: &ClCardTail, masters: &[KeySet]) -> bool {
+    let fixed = &line.fixed;
+    if tail.state == TradeState::GREY || tail.state == TradeState::REFUND {
+        return true;
+    }
+    let algorithm = match fixed.algorithm {
+        AlgorithmFlag::SM4 => Algorithm::Sm4,
+        _ => Algorithm::Tdes,
+    };
+    let issuer = Institution(tail.issuer_id.to_be_bytes());
+    let key = tac_key(masters, algorithm, issuer, Serial::of(&fixed.card));
+    let (Some(key), Some(amount)) = (key, Amount::from_fen(tail.debited)) else {
+        return false;
+    };
+    let [_, _, terminal @ ..] = tail.psam_terminal.to_be_bytes();
+    let (Ok(kind), Ok(sequence)) = (u8::try_from(tail.kind), u32::try_from(tail.terminal_serial))
+    else {
+        return false;
+    };
+    let deal = Deal {
+        amount,
+        kind: Kind(kind),
+        terminal: Terminal(terminal),
+    };
+    let tac = deal.purchase_tac(&key, sequence, DateTime::of(line.ridden_at()));
+    u64::from(u32::from_be_bytes(tac)) == tail.tac
+}
+
+/// Where the money of a ride comes from.
+const fn pocket(proof: ProofNumber, debited: Fen) -> Pocket {
+    if proof.is_card() {
+        Pocket::Purse { debited }
+    } else {
+        Pocket::Account
     }
 }
 

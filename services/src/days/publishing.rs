@@ -9,12 +9,13 @@ use tongtu_exchange_file::{
 };
 use tongtu_ride_code::record::RideRecord;
 use tongtu_sql::{JudgedRow, OutgoingRow, ReceivedRow, RepeatedRow};
+use tongtu_tap_record::TapRecord;
 use tongtu_types::{BusinessDay, Fen, FenE7, InstitutionCode, RecordId};
 
 use super::forwarding::RECORDS_PER_FILE;
 use super::judging::REFUSED;
 use super::outgoing;
-use super::sealed::lines_of;
+use super::sealed::{Line, lines_of};
 use super::upper::Upper;
 use crate::{Node, ServiceError, stored};
 
@@ -31,7 +32,7 @@ pub(super) struct Publication<'a> {
     pub(super) day: BusinessDay,
     pub(super) judged: &'a [JudgedRow],
     pub(super) repeated: &'a [RepeatedRow],
-    /// The children's CQ files by their batches.
+    /// The children's files by their batches.
     pub(super) files: &'a BTreeMap<String, ReceivedRow>,
     pub(super) result: &'a DayResult,
     pub(super) upper: Option<&'a Upper>,
@@ -118,18 +119,19 @@ impl Node {
 
     fn answer_ride(
         &self,
-        line: &CqRecord,
+        line: &Line,
         clearing: &Clearing,
         handouts: &mut BTreeMap<InstitutionCode, Handout>,
     ) -> Result<(), ServiceError> {
-        let acquirer = self.member_of(line.main.acquirer)?;
+        let detail = line.detail();
+        let acquirer = self.member_of(detail.main().acquirer)?;
         if let Some(handout) = handouts.get_mut(&acquirer) {
-            handout.feedback.push(FbRecord::answer(line, clearing));
+            handout.feedback.push(FbRecord::answer(detail, clearing));
         }
         if clearing.serial == 0 {
             return Ok(());
         }
-        let issuer = self.member_of(line.main.issuer)?;
+        let issuer = self.member_of(detail.main().issuer)?;
         if let Some(handout) = handouts.get_mut(&issuer) {
             handout.charges.push(notice(line, clearing)?);
         }
@@ -241,13 +243,28 @@ fn code(result: u32) -> ResultCode {
 
 /// The notice to the issuer. One item more than others read: one scan or two, so that the
 /// issuer can tell its rider what the debit was for.
-fn notice(line: &CqRecord, clearing: &Clearing) -> Result<ClRecord, ServiceError> {
-    let record = RideRecord::decode(&line.ride().ride_record);
-    let record = record.map_err(|_| ServiceError::Stored { what: "ride" })?;
-    let mut notice = ClRecord::notice(line, &record.code, clearing)?;
+fn notice(line: &Line, clearing: &Clearing) -> Result<ClRecord, ServiceError> {
+    let line = match line {
+        Line::Code(line) => line,
+        Line::Card(line) => return Ok(ClRecord::notice_of_card(line, clearing)?),
+    };
+    let proof = proof_of(line)?;
+    let mut notice = ClRecord::notice(line, &proof, clearing)?;
     let consumption = line.ride().consumption.get().to_string();
     notice.tail.push(TailTag::CONSUMPTION, &consumption)?;
     Ok(notice)
+}
+
+/// What an issuer verifies a ride of a CQ line by: the code, or of a ride by face the whole
+/// record, which has nothing else.
+fn proof_of(line: &CqRecord) -> Result<Vec<u8>, ServiceError> {
+    let bytes = &line.ride().ride_record;
+    if TapRecord::is_one(bytes) {
+        return Ok(bytes.clone());
+    }
+    let record = RideRecord::decode(bytes);
+    let record = record.map_err(|_| ServiceError::Stored { what: "ride" })?;
+    Ok(record.code)
 }
 
 /// The line of a net position.

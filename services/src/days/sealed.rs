@@ -2,19 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use tongtu_exchange_file::{CqFile, CqRecord, ResultCode};
+use tongtu_exchange_file::{CdFile, CdRecord, CqFile, CqRecord, Detail, FileKind, ResultCode};
 use tongtu_sql::{ReceivedRow, RideRow, Tx};
 use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::exchange::{file_name, file_of_batch};
 use crate::{Node, ServiceError};
 
+/// A line of a child's file.
+#[derive(Clone)]
+pub(super) enum Line {
+    /// Of a CQ file: a ride by code or face.
+    Code(CqRecord),
+    /// Of a CD file: a ride by card.
+    Card(CdRecord),
+}
+
+impl Line {
+    pub(super) const fn detail(&self) -> &dyn Detail {
+        match self {
+            Self::Code(line) => line,
+            Self::Card(line) => line,
+        }
+    }
+
+    /// The record as the terminal wrote it.
+    fn record(&self) -> &[u8] {
+        match self {
+            Self::Code(line) => &line.ride().ride_record,
+            Self::Card(line) => &line.ride().ride_record,
+        }
+    }
+}
+
 /// Where a ride's proof is.
 pub(super) enum Source {
     /// A terminal uploaded it here: its record.
     Upload(Vec<u8>),
     /// A file brought it: its line.
-    Line(Box<CqRecord>),
+    Line(Box<Line>),
 }
 
 /// A sealed ride.
@@ -29,12 +55,12 @@ impl Sealed {
     pub(super) fn record(&self) -> &[u8] {
         match &self.source {
             Source::Upload(body) => body,
-            Source::Line(line) => &line.ride().ride_record,
+            Source::Line(line) => line.record(),
         }
     }
 }
 
-/// The CQ files of a day by their batches, good or bad.
+/// The children's files of a day by their batches, good or bad.
 pub(super) async fn files_of_day(
     tx: &mut Tx,
     day: BusinessDay,
@@ -51,12 +77,17 @@ pub(super) async fn files_of_day(
 }
 
 /// The records of a file that was good when it came.
-pub(super) fn lines_of(file: &ReceivedRow) -> Result<Vec<CqRecord>, ServiceError> {
+pub(super) fn lines_of(file: &ReceivedRow) -> Result<Vec<Line>, ServiceError> {
     if file.result != i64::from(ResultCode::OK.get()) {
         return Ok(Vec::new());
     }
     let name = file_name(&file.name)?;
-    Ok(CqFile::decode(&name, &file.content)?.records)
+    if name.kind() == FileKind::CD {
+        let lines = CdFile::decode(&name, &file.content)?.records;
+        return Ok(lines.into_iter().map(Line::Card).collect());
+    }
+    let lines = CqFile::decode(&name, &file.content)?.records;
+    Ok(lines.into_iter().map(Line::Code).collect())
 }
 
 impl Node {
@@ -72,7 +103,7 @@ impl Node {
                 .iter()
                 .map(|batch| (batch.id.as_str(), batch.received_at))
                 .collect();
-            let mut lines: BTreeMap<String, BTreeMap<i64, CqRecord>> = BTreeMap::new();
+            let mut lines: BTreeMap<String, BTreeMap<i64, Line>> = BTreeMap::new();
             for (batch, file) in &files {
                 let numbered = (0..).zip(lines_of(file)?).collect();
                 lines.insert(batch.clone(), numbered);

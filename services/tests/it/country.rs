@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
-use tongtu_crypto::{SecretKey, sm3};
+use tongtu_crypto::{Algorithm, SecretKey, sm3};
 use tongtu_exchange_file::FileName;
 use tongtu_fare::{BEIJING, GUANGZHOU};
+use tongtu_purse::profile::test_keys;
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord};
 use tongtu_ride_code::{Policy, Root, RootTable, UserCertificate, Verdict};
@@ -140,6 +141,7 @@ impl Country {
             lifetime_s: 30 * 86_400,
             platform: [0; 4],
             issuer_data: b"TONGTU".to_vec(),
+            card_masters: [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into(),
         }
     }
 

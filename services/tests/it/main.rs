@@ -3,6 +3,7 @@
 
 mod abort;
 mod account;
+mod card;
 mod country;
 mod file;
 mod judged;

@@ -43,7 +43,8 @@ pub struct ChargedRow {
     pub record: String,
     /// The rider's account.
     pub account: String,
-    /// When the code was generated, Unix seconds.
+    /// What a ride pays with once: a code's generation time, Unix seconds; below zero, the number
+    /// of a card's or face's ride, which `tongtu-services` gives.
     pub generated_at: i64,
     /// Whole fen.
     pub amount: i64,

@@ -2,7 +2,7 @@
 //!
 //! What is here: the tables (`migrations/`), transactions ([`Tx`]) and one module of statements
 //! per noun; rows are plain types. What counts once is a constraint, never a look-up: record
-//! ids, codes by account and generation time, file names, entry ids.
+//! ids, codes by account and generation time, cards by number and counter, file names, entry ids.
 //! What is not here: what the rows mean (`tongtu-services`), the book's rules (`tongtu-ledger`;
 //! they are asked inside the inserting transaction), terminals' own files (`tongtu-journal`).
 //!
@@ -14,6 +14,7 @@
 mod account;
 mod alarm;
 mod bulk;
+mod card;
 mod day;
 mod error;
 mod file;
@@ -27,6 +28,7 @@ mod terminal;
 
 pub use account::{AccountRow, ChargedRow, RechargeRow};
 pub use alarm::AlarmRow;
+pub use card::GreyRow;
 pub use day::{DayRow, DayTally, PositionRow, PublishedDay};
 pub use error::StoreError;
 pub use file::{OutgoingRow, ReceivedRow, WaitingRow};

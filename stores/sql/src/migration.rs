@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0004_exchange.sql"),
     include_str!("../migrations/0005_clearing.sql"),
     include_str!("../migrations/0006_due.sql"),
+    include_str!("../migrations/0007_card.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -40,7 +40,8 @@ pub struct RideRow {
     pub issuer: String,
     /// The rider's account.
     pub account: String,
-    /// When the code was generated, Unix seconds.
+    /// What a ride pays with once: a code's generation time, Unix seconds; below zero, the number
+    /// of a card's or face's ride, which `tongtu-services` gives.
     pub generated_at: i64,
     /// When it was scanned, Unix seconds.
     pub scanned_at: i64,
@@ -242,7 +243,7 @@ impl Tx {
     }
 }
 
-fn ride(row: &AnyRow) -> Result<RideRow, StoreError> {
+pub(crate) fn ride(row: &AnyRow) -> Result<RideRow, StoreError> {
     Ok(RideRow {
         record: row.try_get("record")?,
         batch: row.try_get("batch")?,

@@ -38,7 +38,8 @@ pub struct JudgedRow {
     pub issuer: String,
     /// The rider's account.
     pub account: String,
-    /// When the code was generated, Unix seconds.
+    /// What a ride pays with once: a code's generation time, Unix seconds; below zero, the number
+    /// of a card's or face's ride, which `tongtu-services` gives.
     pub generated_at: i64,
     /// Whole fen.
     pub amount: i64,
@@ -55,7 +56,8 @@ pub struct JudgedRow {
 pub struct ClaimRow {
     /// The rider's account.
     pub account: String,
-    /// When the code was generated, Unix seconds.
+    /// What a ride pays with once: a code's generation time, Unix seconds; below zero, the number
+    /// of a card's or face's ride, which `tongtu-services` gives.
     pub generated_at: i64,
     /// The record that has the code.
     pub record: String,
@@ -100,7 +102,8 @@ pub struct RideEndRow {
     pub record: String,
     /// The rider's account.
     pub account: String,
-    /// When the code was generated, Unix seconds.
+    /// What a ride pays with once: a code's generation time, Unix seconds; below zero, the number
+    /// of a card's or face's ride, which `tongtu-services` gives.
     pub generated_at: i64,
     /// Whole fen.
     pub amount: i64,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use tongtu_api as api;
 use tongtu_crypto::PublicKey;
-use tongtu_services::AccountView;
+use tongtu_services::{AccountView, CardView};
 use tongtu_types::{CardNumber, Fen};
 
 use super::Service;
@@ -68,6 +68,48 @@ pub(super) async fn user_certificate_issue(
         certificate: certificate.as_bytes().into(),
         expires_s: certificate.expires().get(),
     }))
+}
+
+pub(super) async fn card_issue(
+    State(service): State<Service>,
+    Now(now): Now,
+    Body(body): Body<api::CardIssue>,
+) -> Result<Json<api::CardView>, Failure> {
+    let card = parse("card", &body.card)?;
+    let view = service.node.card_issue(card, now).await?;
+    Ok(Json(card_body(&view)))
+}
+
+pub(super) async fn card_view(
+    State(service): State<Service>,
+    Segment(card): Segment<CardNumber>,
+) -> Result<Json<api::CardView>, Failure> {
+    let view = service.node.card_view(card).await?;
+    Ok(Json(card_body(&view)))
+}
+
+pub(super) async fn card_load(
+    State(service): State<Service>,
+    Now(now): Now,
+    Segment(card): Segment<CardNumber>,
+    Body(body): Body<api::CardLoad>,
+) -> Result<Json<api::CardView>, Failure> {
+    let amount = Fen::new(body.amount_fen);
+    let loaded = service
+        .node
+        .card_load(card, &body.load_id, amount, now)
+        .await?;
+    Ok(Json(card_body(&loaded)))
+}
+
+fn card_body(view: &CardView) -> api::CardView {
+    api::CardView {
+        card: view.card.reveal().into(),
+        mirror_fen: view.mirror.get(),
+        refund_due_fen: view.refund_due.get(),
+        short_fen: view.short.get(),
+        rides: view.rides,
+    }
 }
 
 /// Reads a compressed SM2 point.

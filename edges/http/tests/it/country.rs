@@ -128,6 +128,7 @@ impl Country {
                 lifetime_s: 7 * 86_400,
                 platform: [0; 4],
                 issuer_data: b"BEIJING".to_vec(),
+                card_masters: Arc::from([]),
             }),
             acquirer: Some(AcquirerConfig {
                 list_key: Arc::new(key("lists")),

@@ -60,6 +60,10 @@ fn rows() -> Vec<Row> {
         ("POST", path::ACCOUNT_SUSPENSION, account("/suspension"), Json(r#"{"suspended":"yes"}"#), 400, "http.bad_body", "suspended: invalid type: string"),
         ("POST", path::ACCOUNT_CERTIFICATES, s("/issuer/accounts/-/certificates"), Nothing, 400, "http.bad_path", "path: card number"),
 
+        ("POST", path::CARDS, s(path::CARDS), Json(r#"{"card":"31x"}"#), 400, "http.bad_body", "body: card: card number: unexpected character at position 2"),
+        ("GET", path::CARD, s("/issuer/cards/-"), Nothing, 400, "http.bad_path", "path: card number"),
+        ("POST", path::CARD_LOADS, s("/issuer/cards/31/loads"), Json(r#"{"load_id":"l"}"#), 400, "http.bad_body", "missing field `amount_fen`"),
+
         ("POST", path::TERMINALS, s(path::TERMINALS), Json(key), 400, "http.bad_body", "body: public_key: 1 bytes, expected 33"),
         ("POST", path::TERMINAL_RECORDS, s("/acquirer/terminals/1/records"), Json(r#"{"records":[]}"#), 400, "http.bad_path", "path: terminal number: length 1, expected 12 digits"),
         ("POST", path::TERMINAL_RECORDS, s("/acquirer/terminals/100000000001/records"), Json(r#"{"records":["zz"]}"#), 400, "http.bad_body", "records[0]: unexpected character at position 0, expected hex digits"),

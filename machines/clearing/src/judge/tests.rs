@@ -35,6 +35,7 @@ fn sound_ride() -> RideFacts {
         amount: Fen::new(200),
         single_limit: Fen::new(2000),
         may_be_free: false,
+        balance_follows: true,
         evidence: Evidence::Sound,
         blacklisted_since: None,
         repeat: Repeat::None,
@@ -44,7 +45,7 @@ fn sound_ride() -> RideFacts {
 type Fault = (&'static str, fn(&mut RideFacts), Verdict);
 
 /// One fault a row, in the order of the checks.
-const FAULTS: [Fault; 22] = [
+const FAULTS: [Fault; 24] = [
     (
         "unreadable",
         |f| f.well_formed = false,
@@ -129,6 +130,16 @@ const FAULTS: [Fault; 22] = [
         "for nothing",
         |f| f.amount = Fen::ZERO,
         Verdict::Suspicious(Outcome::Amount),
+    ),
+    (
+        "balances that do not follow",
+        |f| f.balance_follows = false,
+        Verdict::Suspicious(Outcome::Balance),
+    ),
+    (
+        "wrong TAC",
+        |f| f.evidence = Evidence::TacWrong,
+        Verdict::Reject(Outcome::Tac),
     ),
     (
         "code",

@@ -38,6 +38,7 @@ fn issuer_debits_the_rider_and_owes_the_hub() {
         day: day(),
         record: record(),
         card: CardNumber::parse("3104100000000000017").unwrap(),
+        pocket: Pocket::Account,
         amount: Fen::new(80),
         short: Fen::ZERO,
         issuer_share: fees().issuer_share(),
@@ -58,6 +59,36 @@ fn issuer_debits_the_rider_and_owes_the_hub() {
          01341000/fee-income 0.0840000
          01341000/rider/310410****0017 -30.0000000
          01341000/arrears/310410****0017 -50.0000000",
+    );
+}
+
+#[test]
+fn what_left_a_card_and_is_claimed_by_nobody_is_the_riders() {
+    let mut ride = IssuerRide {
+        issuer: code("01341000"),
+        hub: code("00000000"),
+        day: day(),
+        record: record(),
+        card: CardNumber::parse("3104100000000000017").unwrap(),
+        pocket: Pocket::Purse {
+            debited: Fen::new(80),
+        },
+        amount: Fen::new(80),
+        short: Fen::ZERO,
+        issuer_share: fees().issuer_share(),
+    };
+    check(
+        &issuer_ride(&ride).unwrap().unwrap(),
+        "01341000/settlement/00000000 79.9160000
+         01341000/fee-income 0.0840000
+         01341000/purse/310410****0017 -80.0000000",
+    );
+    ride.amount = Fen::ZERO;
+    ride.issuer_share = FenE7::ZERO;
+    check(
+        &issuer_ride(&ride).unwrap().unwrap(),
+        "01341000/purse/310410****0017 -80.0000000
+         01341000/refund/310410****0017 80.0000000",
     );
 }
 

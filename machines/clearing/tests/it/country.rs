@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use tongtu_clearing::posting::{
-    AcquirerRide, IssuerRide, acquirer_ride, issuer_ride, member_rounding, to_entries,
+    AcquirerRide, IssuerRide, Pocket, acquirer_ride, issuer_ride, member_rounding, to_entries,
 };
 use tongtu_clearing::{
     ClearedInput, DayResult, Run, Service, Side, Traffic, UpperLine, UpperResult, clear, home_code,
@@ -190,6 +190,7 @@ proptest! {
                 day: day(),
                 record: ride.record,
                 card: CardNumber::parse("3104100000000000017").unwrap(),
+                pocket: Pocket::Account,
                 amount: ride.amount,
                 short: Fen::ZERO,
                 issuer_share: fees.issuer_share(),

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use tongtu_codec::{Digits, FieldView, HexDigits, Padded, record};
-use tongtu_types::{BusinessDay, CardNumber, Fen, Timestamp};
+use tongtu_types::{BusinessDay, CardNumber, Fen, RecordId, Timestamp};
 
 use super::Detail;
 use super::cq::{self, CqMain, CqTransit, main_block, transit_block};
@@ -143,6 +143,10 @@ impl Detail for CdRecord {
 
     fn transit(&self) -> &CqTransit {
         &self.transit
+    }
+
+    fn record_id(&self) -> RecordId {
+        self.ride.record_id
     }
 
     fn card(&self) -> CardNumber {

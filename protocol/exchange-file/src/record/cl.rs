@@ -109,6 +109,7 @@ impl ClRecord {
             random: ride.purse.random,
             balance_after: ride.purse.balance_after,
             state: ride.transit.state,
+            debited: ride.purse.amount,
         };
         Ok(Self {
             fixed: fixed(ride, clearing),
@@ -140,7 +141,7 @@ impl ClRecord {
 }
 
 /// The fixed part, from whichever ride.
-fn fixed(ride: &impl Detail, clearing: &Clearing) -> ClFixed {
+fn fixed(ride: &dyn Detail, clearing: &Clearing) -> ClFixed {
     let (day, time) = ride.ridden();
     let (main, transit) = (ride.main(), ride.transit());
     ClFixed {

@@ -8,7 +8,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use tongtu_codec::{Ascii, Digits, FieldView, HexDigits, Padded, record};
-use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp,
+};
 
 use super::Detail;
 use crate::encoding::{HexFen, Kept};
@@ -187,6 +189,10 @@ impl Detail for CqRecord {
 
     fn transit(&self) -> &CqTransit {
         &self.transit
+    }
+
+    fn record_id(&self) -> RecordId {
+        self.ride.record_id
     }
 
     fn card(&self) -> CardNumber {

@@ -44,7 +44,7 @@ record! {
 impl FbRecord {
     /// The answer to one ride.
     #[must_use]
-    pub fn answer(ride: &impl Detail, clearing: &Clearing) -> Self {
+    pub fn answer(ride: &dyn Detail, clearing: &Clearing) -> Self {
         let (day, time) = ride.ridden();
         let (main, transit) = (ride.main(), ride.transit());
         Self {

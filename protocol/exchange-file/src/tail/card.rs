@@ -96,6 +96,8 @@ pub struct ClCardTail {
     pub balance_after: Fen,
     /// 2120: the trade state.
     pub state: TradeState,
+    /// 2121: what left the card; the amount of the fixed part is what is claimed.
+    pub debited: Fen,
 }
 
 impl ClCardTail {
@@ -120,6 +122,7 @@ impl ClCardTail {
             random: tail.required(TailTag::RANDOM, read_random)?,
             balance_after: tail.required(TailTag::BALANCE_AFTER, read_amount)?,
             state: tail.required(TailTag::STATE, read_state)?,
+            debited: tail.required(TailTag::DEBITED, read_amount)?,
         })
     }
 
@@ -146,6 +149,8 @@ impl ClCardTail {
         let after = u64::try_from(self.balance_after.get()).unwrap_or(u64::MAX);
         tail.push(TailTag::BALANCE_AFTER, &alloc::format!("{after:08X}"))?;
         tail.push(TailTag::STATE, &alloc::format!("{:02}", self.state.get()))?;
+        let debited = u64::try_from(self.debited.get()).unwrap_or(u64::MAX);
+        tail.push(TailTag::DEBITED, &alloc::format!("{debited:08X}"))?;
         Self::read(&tail)?;
         Ok(tail)
     }
@@ -159,7 +164,7 @@ pub(super) fn show(tag: TailTag, value: &str) -> Result<String, FieldError> {
         TailTag::KIND | TailTag::KEY_VERSION | TailTag::KEY_INDEX => 2,
         TailTag::ISSUER_ID => 16,
         TailTag::RANDOM => return read_random(value).map(|_| value.to_string()),
-        TailTag::BALANCE_AFTER => return Ok(read_amount(value)?.to_string()),
+        TailTag::BALANCE_AFTER | TailTag::DEBITED => return Ok(read_amount(value)?.to_string()),
         TailTag::STATE => {
             read_state(value)?;
             return Ok(value.to_string());

@@ -1,0 +1,172 @@
+//! Grey records (灰记录): what became of a card whose answer was lost.
+//!
+//! A card gives each transaction the next sequence number, and keeps the number when nothing was
+//! taken. So the card's next record tells: the same number again means that no money moved, a
+//! higher one that it did. Until then a grey record waits, and is part of no day.
+//!
+//! UNSPECIFIED: what a grey record is settled on is nowhere said. A rider who was charged again by
+//! another terminal of the same vehicle or station within the window has paid for one ride twice:
+//! the acquirer claims nothing for the grey one, and tells the issuer so, which owes it to the
+//! rider.
+
+use std::collections::BTreeMap;
+
+use tongtu_ride_code::record::Direction;
+use tongtu_sql::{BatchRow, GreyRow, RideRow, Tx};
+use tongtu_tap_record::{ModuleKey, TapRecord};
+use tongtu_types::{BusinessDay, Timestamp};
+
+use crate::node::alarm;
+use crate::proof::ProofNumber;
+use crate::taps::Tap;
+use crate::{Node, ServiceError, stored};
+
+/// How soon after a torn transaction a second one of the card at the same place is the rider's
+/// second try at the same ride.
+const SECOND_TRY_S: i64 = 120;
+/// A grey record that waits longer is looked at by a person: 30 days.
+const WAIT_S: i64 = 30 * 86_400;
+
+/// What became of a grey record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    /// The card took nothing.
+    NotTaken,
+    /// The card took it, and it is claimed.
+    Claimed,
+    /// The card took it; the rider paid again for the same ride, so it is not claimed.
+    Refunded,
+    /// Another record has the transaction, with its proof.
+    Recorded,
+}
+
+impl Fate {
+    const fn number(self) -> i64 {
+        match self {
+            Self::NotTaken => 0,
+            Self::Claimed => 1,
+            Self::Refunded => 2,
+            Self::Recorded => 3,
+        }
+    }
+}
+
+impl Node {
+    /// Finds out what can be found out by now, and puts what is claimed into the day.
+    pub(super) async fn resolve_greys(
+        &self,
+        tx: &mut Tx,
+        day: BusinessDay,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let waiting = tx.greys(true).await?;
+        let mut rides = Vec::new();
+        let mut of_card: BTreeMap<String, Vec<RideRow>> = BTreeMap::new();
+        for grey in waiting {
+            if !of_card.contains_key(&grey.account) {
+                let rows = tx.rides_of_account(&grey.account).await?;
+                of_card.insert(grey.account.clone(), rows);
+            }
+            let Some((tap, fate)) = fate(&grey, &of_card[&grey.account])? else {
+                let waited_s = now.since_s(Timestamp::new(grey.arrived_at));
+                if waited_s > WAIT_S {
+                    let message = format!("nothing was heard of the card of {}", grey.record);
+                    let about = grey.record.as_str();
+                    alarm(tx, "acquiring.grey_unresolved", about, message, now).await?;
+                }
+                continue;
+            };
+            tx.grey_end(&grey.record, day.days(), fate.number()).await?;
+            let id = stored::record(&grey.record)?;
+            let row = tap.row(id.acquirer(), &grey.body);
+            match fate {
+                Fate::Claimed => rides.push(row),
+                Fate::Refunded => rides.push(RideRow { amount: 0, ..row }),
+                Fate::NotTaken | Fate::Recorded => {}
+            }
+        }
+        self.put_greys(tx, day, rides, now).await
+    }
+
+    async fn put_greys(
+        &self,
+        tx: &mut Tx,
+        day: BusinessDay,
+        mut rides: Vec<RideRow>,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        if rides.is_empty() {
+            return Ok(());
+        }
+        let batch = BatchRow {
+            id: format!("grey/{day}"),
+            sender: self.code().as_str().to_owned(),
+            received_at: now.get(),
+            records: i64::try_from(rides.len()).expect("what waits fits memory"),
+            due: day.days(),
+            day: None,
+        };
+        for (row, number) in rides.iter_mut().zip(0..) {
+            row.batch.clone_from(&batch.id);
+            row.number = number;
+        }
+        tx.batch_insert(&batch).await?;
+        tx.rides_insert(&rides).await?;
+        Ok(())
+    }
+}
+
+/// What the card's other records say; nothing yet where they are all older.
+fn fate(grey: &GreyRow, rows: &[RideRow]) -> Result<Option<(Tap, Fate)>, ServiceError> {
+    let fault = || ServiceError::Stored {
+        what: "grey record",
+    };
+    let id = stored::record(&grey.record)?;
+    let tap = Tap::read(&grey.body, id.acquirer(), id.terminal()).map_err(|_| fault())?;
+    let sequence = tap.record.sequence;
+    let mut later = Vec::new();
+    for row in rows {
+        let ProofNumber::Purse(number) = ProofNumber::of(row.generated_at) else {
+            continue;
+        };
+        let record = row.body.as_deref().map(TapRecord::decode_signed);
+        let Some(Ok(record)) = record else {
+            continue;
+        };
+        if number == sequence {
+            let fate = if same_transaction(tap.record.module_key(), &record) {
+                Fate::Recorded
+            } else {
+                Fate::NotTaken
+            };
+            return Ok(Some((tap, fate)));
+        }
+        if number > sequence {
+            later.push((row, record));
+        }
+    }
+    if later.is_empty() {
+        return Ok(None);
+    }
+    let again = later.iter().any(|(row, record)| {
+        let waited_s = row.scanned_at - tap.at.get();
+        (0..=SECOND_TRY_S).contains(&waited_s)
+            && row.direction == stored::direction_number(tap.direction())
+            && row.direction != stored::direction_number(Direction::Entry)
+            && same_place(&tap.record, record)
+    });
+    let fate = if again { Fate::Refunded } else { Fate::Claimed };
+    Ok(Some((tap, fate)))
+}
+
+/// Whether a record is of the very transaction, made by the same module under the same number.
+fn same_transaction(key: Option<ModuleKey>, record: &TapRecord) -> bool {
+    key.is_some() && record.module_key() == key
+}
+
+/// Whether two records are of one vehicle, or of one station and stage.
+fn same_place(a: &TapRecord, b: &TapRecord) -> bool {
+    let vehicle = a.vehicle != [0; 8] && a.vehicle == b.vehicle;
+    let station = a.vehicle == [0; 8] && a.station == b.station && a.stage == b.stage;
+    a.line == b.line && (vehicle || station)
+}

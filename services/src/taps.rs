@@ -1,0 +1,201 @@
+//! Tap records as rides: what an acquirer reads out of them.
+
+use tongtu_codec::hex_encode;
+use tongtu_crypto::{Algorithm, BlockKey, PublicKey};
+use tongtu_purse::field::{DateTime, Industry, Institution, Serial};
+use tongtu_purse::keys::{KeySet, KeyUse};
+use tongtu_purse::proof::card_key;
+use tongtu_ride_code::record::{CATEGORY_BUS, CATEGORY_METRO, Direction};
+use tongtu_sql::{GreyRow, RideRow};
+use tongtu_tap_record::{Mac2State, RecordKind, Recovery, Stage, TapRecord};
+use tongtu_types::{CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp};
+
+use crate::proof::ProofNumber;
+use crate::stored;
+
+/// A tap record that was read, as far as routing and counting need it.
+pub(crate) struct Tap {
+    pub(crate) record: TapRecord,
+    pub(crate) id: RecordId,
+    pub(crate) card: CardNumber,
+    pub(crate) issuer: InstitutionCode,
+    pub(crate) at: Timestamp,
+}
+
+impl Tap {
+    /// Reads a signed record of an acquirer's terminal; the reason says what does not hold.
+    pub(crate) fn read(
+        bytes: &[u8],
+        acquirer: InstitutionCode,
+        terminal: TerminalNumber,
+    ) -> Result<Self, String> {
+        let record = TapRecord::decode_signed(bytes).map_err(|error| error.to_string())?;
+        record.check().map_err(|error| error.to_string())?;
+        let named = institution(record.acceptor);
+        if named.map(|code| code.as_acquirer()) != Some(acquirer) {
+            let found = record.acceptor;
+            return Err(format!(
+                "record of acceptor {found}, expected {acquirer} in front"
+            ));
+        }
+        let card = record.serial.card_number();
+        let card = card.ok_or("application serial number is not digits")?;
+        let issuer = institution(record.issuer);
+        let issuer = issuer.ok_or_else(|| format!("issuer {} is not digits", record.issuer))?;
+        let at = instant(record.at).ok_or_else(|| format!("time {} is none", record.at))?;
+        let made = instant(record.recorded_at);
+        let made = made.ok_or_else(|| format!("time {} is none", record.recorded_at))?;
+        // A lock has no number of a module; a card is locked once in a second.
+        let sequence = match record.kind {
+            RecordKind::Lock => u64::from(u32::from_be_bytes(tail(&record.serial.0))),
+            _ => u64::from(record.terminal_sequence),
+        };
+        Ok(Self {
+            id: RecordId::compose_tap(acquirer, terminal, made, sequence),
+            card,
+            issuer,
+            at,
+            record,
+        })
+    }
+
+    /// Checks the signature that stands behind the record.
+    pub(crate) fn signed_by(bytes: &[u8], key: &PublicKey) -> Result<(), String> {
+        TapRecord::check_signature(bytes, key).map_err(|error| error.to_string())
+    }
+
+    /// Whether nothing is known yet of what the card did.
+    pub(crate) fn is_grey(&self) -> bool {
+        self.record.recovery == Recovery::Grey
+    }
+
+    /// What the acquirer claims: the whole amount, unless MAC2 was wrong and it cannot count.
+    pub(crate) fn amount(&self) -> Fen {
+        self.record.amount.fen()
+    }
+
+    /// Single, entry or exit, as clearing tells rides apart. Money that is taken at an entry, for
+    /// an earlier ride, is settled like an exit's; what moves none is kept as evidence.
+    pub(crate) fn direction(&self) -> Direction {
+        match self.record.stage {
+            Stage::Single => Direction::Single,
+            Stage::Exit | Stage::Alighting => Direction::Exit,
+            _ if self.record.amount.get() > 0 => Direction::Exit,
+            _ => Direction::Entry,
+        }
+    }
+
+    /// The merchant category.
+    pub(crate) fn category(&self) -> [u8; 4] {
+        match self.record.industry {
+            Industry::RAIL => CATEGORY_METRO,
+            _ => CATEGORY_BUS,
+        }
+    }
+
+    /// The row that is stored; batch and place come later.
+    pub(crate) fn row(&self, acquirer: InstitutionCode, bytes: &[u8]) -> RideRow {
+        let category = self.category();
+        RideRow {
+            record: self.id.as_str().to_owned(),
+            batch: String::new(),
+            number: 0,
+            acquirer: acquirer.as_str().to_owned(),
+            issuer: self.issuer.as_str().to_owned(),
+            account: self.card.reveal().to_owned(),
+            generated_at: ProofNumber::of_tap(&self.record, self.at).number(),
+            scanned_at: self.at.get(),
+            amount: self.amount().get(),
+            direction: stored::direction_number(self.direction()),
+            category: category.iter().map(|b| char::from(*b)).collect(),
+            line: self.record.line.as_str().to_owned(),
+            body: Some(bytes.to_vec()),
+        }
+    }
+
+    /// The row of a record whose fate is not known.
+    pub(crate) fn grey(&self, bytes: &[u8], now: Timestamp) -> GreyRow {
+        GreyRow {
+            record: self.id.as_str().to_owned(),
+            account: self.card.reveal().to_owned(),
+            sequence: i64::from(self.record.sequence),
+            arrived_at: now.get(),
+            body: bytes.to_vec(),
+            ended: None,
+        }
+    }
+
+    /// Whether balance before less amount is balance after; nothing to follow without a card.
+    pub(crate) fn balance_follows(&self) -> bool {
+        let record = &self.record;
+        match record.kind {
+            RecordKind::Purse | RecordKind::Composite | RecordKind::Ticket | RecordKind::MakeUp => {
+                record.before.fen().checked_sub(record.amount.fen()) == Ok(record.after.fen())
+            }
+            _ => true,
+        }
+    }
+
+    /// The algorithm of the card's codes.
+    // UNSPECIFIED: the identifiers' values; 04 is SM4 as in e-cash, everything else seen 3DES.
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        match self.record.algorithm {
+            0x04 => Algorithm::Sm4,
+            _ => Algorithm::Tdes,
+        }
+    }
+
+    /// Whether the TAC is that of the card's keys; `None` where there is no TAC to check.
+    pub(crate) fn tac_holds(&self, masters: &[KeySet]) -> Option<bool> {
+        let purse = ProofNumber::of_tap(&self.record, self.at);
+        if self.is_grey() || !matches!(purse, ProofNumber::Purse(_)) {
+            return None;
+        }
+        let key = tac_key(
+            masters,
+            self.algorithm(),
+            self.record.issuer,
+            self.record.serial,
+        );
+        Some(key.is_some_and(|key| self.record.tac_holds(&key)))
+    }
+
+    /// Whether the terminal saw that the card did not have the key.
+    pub(crate) fn mac2_failed(&self) -> bool {
+        self.record.mac2 == Mac2State::Failed
+    }
+}
+
+/// The TAC key of a card, if its issuer has the master.
+pub(crate) fn tac_key(
+    masters: &[KeySet],
+    algorithm: Algorithm,
+    issuer: Institution,
+    serial: Serial,
+) -> Option<BlockKey> {
+    let set = masters.iter().find(|set| set.algorithm() == algorithm)?;
+    let master = set.key(KeyUse::Tac, 1)?;
+    Some(card_key(&master, issuer, serial))
+}
+
+/// The institution in the first four bytes, in its role as issuer.
+pub(crate) fn institution(of: Institution) -> Option<InstitutionCode> {
+    InstitutionCode::parse(&hex_encode(&of.0[..4])).ok()
+}
+
+/// The instant of a date and time in China.
+pub(crate) fn instant(at: DateTime) -> Option<Timestamp> {
+    let day = at.date().day()?;
+    let two = |bcd: u8| {
+        let (tens, ones) = (bcd >> 4, bcd & 0x0F);
+        (tens <= 9 && ones <= 9).then(|| i64::from(tens) * 10 + i64::from(ones))
+    };
+    let [h, m, s] = at.time();
+    let (h, m, s) = (two(h)?, two(m)?, two(s)?);
+    (h < 24 && m < 60 && s < 60).then(|| day.start_in_china().plus_s(h * 3600 + m * 60 + s))
+}
+
+fn tail(bytes: &[u8; 10]) -> [u8; 4] {
+    let [.., a, b, c, d] = *bytes;
+    [a, b, c, d]
+}

@@ -1,0 +1,176 @@
+//! Cards of an issuer, and an acquirer's grey records.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::bulk::Bulk;
+use crate::{RideRow, StoreError, Tx};
+
+/// A row of table `grey_ride`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GreyRow {
+    /// The record's id.
+    pub record: String,
+    /// The card's number.
+    pub account: String,
+    /// The card's sequence number.
+    pub sequence: i64,
+    /// Unix seconds.
+    pub arrived_at: i64,
+    /// The record as the terminal wrote it.
+    pub body: Vec<u8>,
+    /// The day on which its fate was known, and the fate, if it is: 0 no money moved, 1 claimed,
+    /// 2 moved and not claimed, 3 recorded elsewhere as well.
+    pub ended: Option<(i64, i64)>,
+}
+
+const CARDS_KNOWN: Bulk = Bulk {
+    head: "SELECT number FROM card WHERE number IN (SELECT column1 FROM (VALUES",
+    columns: 1,
+    tail: ") AS asked)",
+};
+
+const GREY_INSERT: Bulk = Bulk {
+    head: "INSERT INTO grey_ride (record, account, sequence, arrived_at, body) VALUES",
+    columns: 5,
+    tail: "ON CONFLICT (record) DO NOTHING RETURNING record",
+};
+
+const GREY_BODIES: Bulk = Bulk {
+    head: "SELECT record, body FROM grey_ride WHERE record IN (SELECT column1 FROM (VALUES",
+    columns: 1,
+    tail: ") AS asked)",
+};
+
+impl Tx {
+    /// Notes a card; false when the number is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_insert(&mut self, number: &str, issued_at: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO card (number, issued_at) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING",
+        )
+        .bind(number)
+        .bind(issued_at)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Which of these cards are here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cards_known(
+        &mut self,
+        numbers: &[String],
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let rows = CARDS_KNOWN
+            .fetch(self, numbers, |query, number| query.bind(number))
+            .await?;
+        let numbers = rows.iter().map(|row| row.try_get("number"));
+        Ok(numbers.collect::<Result<_, _>>()?)
+    }
+
+    /// Stores grey records whose ids are free; gives the ids stored.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn greys_insert(&mut self, rows: &[GreyRow]) -> Result<BTreeSet<String>, StoreError> {
+        let stored = GREY_INSERT
+            .fetch(self, rows, |query, row| {
+                query
+                    .bind(&row.record)
+                    .bind(&row.account)
+                    .bind(row.sequence)
+                    .bind(row.arrived_at)
+                    .bind(&row.body)
+            })
+            .await?;
+        let stored = stored.iter().map(|row| row.try_get("record"));
+        Ok(stored.collect::<Result<_, _>>()?)
+    }
+
+    /// The bodies of grey records stored under these ids.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn grey_bodies(
+        &mut self,
+        records: &[String],
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let rows = GREY_BODIES
+            .fetch(self, records, |query, record| query.bind(record))
+            .await?;
+        let body = |row: &AnyRow| Ok((row.try_get("record")?, row.try_get("body")?));
+        rows.iter().map(body).collect()
+    }
+
+    /// Every grey record, by id; `waiting` those only whose fate is not known.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn greys(&mut self, waiting: bool) -> Result<Vec<GreyRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT record, account, sequence, arrived_at, body, day, fate FROM grey_ride \
+             WHERE day IS NULL OR $1 = 0 ORDER BY record",
+        )
+        .bind(i64::from(waiting))
+        .fetch_all(&mut *self.inner)
+        .await?;
+        rows.iter().map(grey).collect()
+    }
+
+    /// Notes the fate of a grey record, once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn grey_end(
+        &mut self,
+        record: &str,
+        day: i64,
+        fate: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE grey_ride SET day = $2, fate = $3 WHERE record = $1 AND day IS NULL",
+        )
+        .bind(record)
+        .bind(day)
+        .bind(fate)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The rides of an account or card that arrived here as uploads, by scan time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rides_of_account(&mut self, account: &str) -> Result<Vec<RideRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT record, batch, number, acquirer, issuer, account, generated_at, scanned_at, \
+             amount, direction, category, line, body FROM ride \
+             WHERE account = $1 AND body IS NOT NULL ORDER BY scanned_at, record",
+        )
+        .bind(account)
+        .fetch_all(&mut *self.inner)
+        .await?;
+        rows.iter().map(crate::ride::ride).collect()
+    }
+}
+
+fn grey(row: &AnyRow) -> Result<GreyRow, StoreError> {
+    let day: Option<i64> = row.try_get("day")?;
+    let fate: Option<i64> = row.try_get("fate")?;
+    Ok(GreyRow {
+        record: row.try_get("record")?,
+        account: row.try_get("account")?,
+        sequence: row.try_get("sequence")?,
+        arrived_at: row.try_get("arrived_at")?,
+        body: row.try_get("body")?,
+        ended: day.zip(fate),
+    })
+}
