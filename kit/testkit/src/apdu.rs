@@ -132,6 +132,14 @@ pub(crate) enum Chosen {
 
 /// Reads a SELECT; `is_selected` says whether the application is the present one.
 pub(crate) fn choose(apdu: &Apdu, aid: &[u8], is_selected: bool) -> Chosen {
+    if (apdu.p1, apdu.p2) == (0, 0) {
+        // The master file is the issuer domain; no other file has an id.
+        return match apdu.data[..] {
+            [] | [0x3F, 0x00] => Chosen::Other,
+            [_, _] => Chosen::None(0x6A82),
+            _ => Chosen::None(0x6700),
+        };
+    }
     if apdu.p1 != 4 || !matches!(apdu.p2, 0 | 2) {
         return Chosen::None(0x6A86);
     }

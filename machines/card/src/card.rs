@@ -1,11 +1,11 @@
 //! The card as its reader sees it: power, channels, dispatch.
 //!
-//! Here: what no applet decides. The class byte and its channel, SELECT by name, MANAGE
-//! CHANNEL, GET RESPONSE, and what happens when power is lost.
+//! Here: what no applet decides. The class byte and its channel, SELECT by name and of the master
+//! file, MANAGE CHANNEL, GET RESPONSE, and what happens when power is lost.
 
 use alloc::vec::Vec;
 
-use tongtu_apdu::select::{Occurrence, Select};
+use tongtu_apdu::select::{MASTER_FILE, Occurrence, Select, SelectFile};
 use tongtu_apdu::{CardCommand as _, Command, Response, StatusWord};
 use tongtu_crypto::Entropy;
 use tongtu_globalplatform::command::ManageChannel;
@@ -260,7 +260,10 @@ impl<M: Memory> Card<M> {
         channel: usize,
         command: &Command,
     ) -> Result<Response, Halt> {
-        let select = Select::from_command(command)?;
+        let select = match command.p1 {
+            0 => self.by_file(&SelectFile::from_command(command)?)?,
+            _ => Select::from_command(command)?,
+        };
         let current = self.channels[channel]
             .as_ref()
             .and_then(|channel| channel.selected.as_ref())
@@ -271,6 +274,27 @@ impl<M: Memory> Card<M> {
             response.sw = StatusWord::BLOCKED_FILE;
         }
         Ok(response)
+    }
+
+    /// The selection by name that one by file id stands for.
+    ///
+    /// UNSPECIFIED: cards of this field have a master file, and readers select it first. Here it is
+    /// what is selected before any SELECT, the issuer domain, with its FCI. Which ids the
+    /// applications have is not known, so they are found by name alone.
+    fn by_file(&self, select: &SelectFile) -> Result<Select, Halt> {
+        if select.id == MASTER_FILE {
+            return Ok(Select::by_name([]));
+        }
+        Err(self.missing().into())
+    }
+
+    /// What an application or file that is not there is answered.
+    fn missing(&self) -> StatusWord {
+        if self.is_shut() {
+            StatusWord::FUNCTION_NOT_SUPPORTED
+        } else {
+            StatusWord::NOT_FOUND
+        }
     }
 
     /// Whether the card is locked, terminated or blocked.
@@ -317,11 +341,6 @@ impl<M: Memory> Card<M> {
     /// catalogues of this field also know `6283` and `6999` for it.
     fn find(&self, select: &Select, current: Option<u16>) -> Result<&Entry, Halt> {
         let entries = &self.registry.entries;
-        let missing = if self.is_shut() {
-            StatusWord::FUNCTION_NOT_SUPPORTED
-        } else {
-            StatusWord::NOT_FOUND
-        };
         let from = match (select.occurrence, current) {
             (Occurrence::First, _) | (Occurrence::Next, None) => 0,
             (Occurrence::Next, Some(current)) => {
@@ -339,7 +358,7 @@ impl<M: Memory> Card<M> {
                 .skip(from)
                 .find(|entry| entry.aid.starts_with(&select.name) && self.is_selectable(entry))
         };
-        found.ok_or(missing.into())
+        found.ok_or(self.missing().into())
     }
 
     fn open(&mut self, env: &mut Env<'_>, channel: usize, entry: &Entry) -> Result<Response, Halt> {

@@ -206,10 +206,102 @@ impl CardCommand for Select {
     }
 }
 
+/// The file id of a card's root, the master file (主文件, MF).
+pub const MASTER_FILE: u16 = 0x3F00;
+
+/// SELECT by file id: `00 A4 00 00 [02 id] [Le]`, as readers send it to see whether there is a card
+/// of this kind at all.
+///
+/// Form: no data mean the master file (ISO/IEC 7816-4 §11.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SelectFile {
+    /// The file's id.
+    pub id: u16,
+}
+
+impl CardCommand for SelectFile {
+    const NAME: &'static str = "SELECT by file id";
+    const NAME_ZH: &'static str = "按文件标识符选择";
+    const INS: u8 = Select::INS;
+    const STATUS: &'static [StatusRow] = status_rows! {
+        OK => "selected", "已选择";
+        BLOCKED_FILE => "the card is blocked; FCI may be there", "卡被锁定";
+        CLA_NOT_SUPPORTED => "CLA is not 00", "CLA 不是 00";
+        WRONG_P1P2 => "P1 or P2 is not 00", "P1、P2 错误";
+        WRONG_LENGTH => "the data are not an id of two bytes", "数据不是两字节的标识符";
+        NOT_FOUND => "no file has this id", "没有该文件";
+        FUNCTION_NOT_SUPPORTED => "the card is locked", "卡已锁定";
+    };
+    type Answer = Vec<u8>;
+
+    fn from_command(command: &Command) -> Result<Self, Malformed> {
+        if command.cla != 0 {
+            return Err(Malformed::Class {
+                command: Self::NAME,
+                found: command.cla,
+            });
+        }
+        if command.ins != Self::INS {
+            return Err(Malformed::Instruction {
+                command: Self::NAME,
+                found: command.ins,
+            });
+        }
+        if (command.p1, command.p2) != (0, 0) {
+            return Err(Malformed::Parameters {
+                command: Self::NAME,
+                p1: command.p1,
+                p2: command.p2,
+                expected: "00 and 00",
+            });
+        }
+        match *command.data {
+            [] => Ok(Self { id: MASTER_FILE }),
+            [high, low] => Ok(Self {
+                id: u16::from_be_bytes([high, low]),
+            }),
+            _ => Err(Malformed::Length {
+                command: Self::NAME,
+                found: command.data.len(),
+                expected: "0 or 2",
+            }),
+        }
+    }
+
+    fn to_command(&self) -> Command {
+        Command::new(0, Self::INS, 0, 0)
+            .with_data(self.id.to_be_bytes())
+            .with_le(0)
+    }
+
+    fn answer(data: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        Ok(data.to_vec())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::StatusWord;
+
+    #[test]
+    fn select_by_file_id_goes_there_and_back_and_refuses_in_order() {
+        let root = SelectFile { id: MASTER_FILE };
+        let mut command = root.to_command();
+        assert_eq!(command.encode(), Ok(vec![0, 0xA4, 0, 0, 2, 0x3F, 0x00, 0]));
+        assert_eq!(SelectFile::from_command(&command), Ok(root));
+        command.data.clear();
+        assert_eq!(SelectFile::from_command(&command), Ok(root), "no id");
+        let status = |c: &Command| SelectFile::from_command(c).map_err(|wrong| wrong.status());
+        for len in [1, 3, 16] {
+            command.data = vec![0x3F; len];
+            assert_eq!(status(&command), Err(StatusWord::WRONG_LENGTH));
+        }
+        command.p2 = 2;
+        assert_eq!(status(&command), Err(StatusWord::WRONG_P1P2));
+        command.cla = 0x84;
+        assert_eq!(status(&command), Err(StatusWord::CLA_NOT_SUPPORTED));
+    }
 
     #[test]
     fn an_aid_has_five_to_sixteen_bytes() {

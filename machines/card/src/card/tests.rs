@@ -57,6 +57,30 @@ fn selects_by_a_part_and_the_next_and_the_issuer_domain_by_nothing() {
 }
 
 #[test]
+fn the_master_file_is_what_is_selected_after_a_reset_and_no_other_file_has_an_id() {
+    let mut card = card();
+    let root = send(&mut card, "00A4040000");
+    for select in ["00A40000023F00", "00A40000023F0000", "00A4000000"] {
+        assert!(send(&mut card, "00A4040008A00000063201010500").ends_with("9000"));
+        assert_eq!(send(&mut card, select), root, "{select}");
+        assert_eq!(send(&mut card, "805C000204"), "6d00", "not the purse's");
+    }
+    assert!(send(&mut card, "00A4040008A00000063201010500").ends_with("9000"));
+    for (select, sw) in [
+        ("00A4000002100100", "6a82"),
+        ("00A40000020015", "6a82"),
+        ("00A40000013F", "6700"),
+        ("00A40000033F0000", "6700"),
+        ("00A40002023F00", "6a86"),
+        ("80A40000023F00", "6d00"),
+    ] {
+        assert_eq!(send(&mut card, select), sw, "{select}");
+        // A selection that finds nothing leaves the purse selected.
+        assert_ne!(send(&mut card, "805C000204"), "6d00", "{select}");
+    }
+}
+
+#[test]
 fn channels_open_and_close() {
     let mut card = card();
     assert_eq!(send(&mut card, "0070000001"), "019000");

@@ -4,7 +4,7 @@
 //! application's command tables say. A refused command writes nothing but a counter of failures,
 //! and nothing that a reader sees is different after it. Not here: what a right command does.
 
-use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, ISSUER_DOMAIN, PPSE, Select};
+use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, ISSUER_DOMAIN, PPSE, Select, SelectFile};
 use tongtu_apdu::{CardCommand, StatusRow, StatusWord};
 use tongtu_card::factory::{Blueprint, Module};
 use tongtu_globalplatform::chain::may_chain;
@@ -153,7 +153,10 @@ fn everything() -> Chip {
 /// What an answer to SELECT, MANAGE CHANNEL and GET RESPONSE may be.
 fn of_the_card(ins: u8) -> Vec<StatusWord> {
     let mut out = match ins {
-        Select::INS => Select::STATUS.iter().map(|row| row.sw).collect(),
+        Select::INS => {
+            let rows = Select::STATUS.iter().chain(SelectFile::STATUS);
+            rows.map(|row| row.sw).collect()
+        }
         ManageChannel::INS => ManageChannel::STATUS.iter().map(|row| row.sw).collect(),
         0xC0 => vec![StatusWord::CONDITIONS],
         _ => vec![StatusWord::INS_NOT_SUPPORTED],
