@@ -368,20 +368,40 @@ impl Session {
         let opening = file.opening_key(ctx).ok_or(StatusWord::CONDITIONS)?;
         let opening = BlockKey::new(algorithm, *opening);
         let parts = protected(command).ok_or(StatusWord::WRONG_LENGTH)?;
-        let expected = cryptogram::composite_mac(&opening, counters.atc, parts.header, parts.data);
+        // UNSPECIFIED: a wrong MAC costs a counter value, so that nobody guesses for ever. It is
+        // spent before the comparison, and given back after a right one: no cryptogram had it.
+        let before = counters;
+        spend_counter(ctx, &mut counters)?;
+        let expected = cryptogram::composite_mac(&opening, before.atc, parts.header, parts.data);
         if !tongtu_crypto::equal(&expected, &append.mac) {
-            // UNSPECIFIED: a wrong MAC costs a counter value, so that nobody guesses for ever.
-            spend_counter(ctx, &mut counters)?;
             return Err(StatusWord::SM_INCORRECT.into());
         }
-        let mut key = Zeroizing::new(append.enciphered_key);
-        opening
-            .decrypt_blocks(&mut key[..])
-            .map_err(|_| StatusWord::WRONG_DATA)?;
-        file.append(ctx, &append.record, &key)?;
-        ctx.commit()?;
+        let appended = append_to(ctx, &file, &opening, append).and_then(|()| {
+            before.stage(ctx);
+            ctx.commit()
+        });
+        if let Err(Halt::Status(_)) = appended {
+            ctx.discard();
+            before.stage(ctx);
+            ctx.commit()?;
+        }
+        appended?;
         Ok(Response::ok([]))
     }
+}
+
+/// Stages the record of an APPEND RECORD with its key.
+fn append_to(
+    ctx: &mut Context<'_>,
+    file: &File,
+    opening: &BlockKey,
+    append: &AppendRecord,
+) -> Result<(), Halt> {
+    let mut key = Zeroizing::new(append.enciphered_key);
+    opening
+        .decrypt_blocks(&mut key[..])
+        .map_err(|_| StatusWord::WRONG_DATA)?;
+    file.append(ctx, &append.record, &key)
 }
 
 /// Raises the counter for nothing; at its end the application is blocked.

@@ -10,6 +10,7 @@ use tongtu_ecash::perso::dgi;
 use tongtu_ecash::{
     Aip, Cid, CryptogramKind, Cvr, CvrFlag, Dol, GpoAnswer, Values, cryptogram, tag,
 };
+use zeroize::Zeroizing;
 
 use super::state::{self, Counters, Flag, KeyRole};
 use super::tap::{self, element};
@@ -275,7 +276,8 @@ fn list_of(ctx: &Context<'_>, tag: tlv::Tag) -> Option<Dol> {
     Dol::parse(list).ok()
 }
 
-/// VERIFY: the PIN in clear.
+/// VERIFY: the PIN in clear. The try is spent before the comparison: pulling the card out never
+/// saves one.
 pub(super) fn verify(ctx: &mut Context<'_>, command: &Verify) -> Result<Response, Halt> {
     not_blocked(&Counters::read(ctx))?;
     let pin = ctx.get(state::PIN).ok_or(StatusWord::REFERENCE_INVALID)?;
@@ -286,15 +288,13 @@ pub(super) fn verify(ctx: &mut Context<'_>, command: &Verify) -> Result<Response
     if left == 0 {
         return Err(StatusWord::AUTH_BLOCKED.into());
     }
-    let holds = tongtu_crypto::equal(pin, &command.block);
-    let now = if holds { limit } else { left - 1 };
-    if now != left {
-        ctx.put(state::PIN_TRIES, Vec::from([now, limit]));
-        ctx.commit()?;
+    let pin = Zeroizing::new(pin.to_vec());
+    ctx.put(state::PIN_TRIES, Vec::from([left - 1, limit]));
+    ctx.commit()?;
+    if !tongtu_crypto::equal(&pin, &command.block) {
+        return Err(StatusWord::tries_left(left - 1).into());
     }
-    if holds {
-        Ok(Response::ok([]))
-    } else {
-        Err(StatusWord::tries_left(now).into())
-    }
+    ctx.put(state::PIN_TRIES, Vec::from([limit, limit]));
+    ctx.commit()?;
+    Ok(Response::ok([]))
 }

@@ -153,7 +153,7 @@ impl Session {
     ///
     /// UNSPECIFIED: a blocked application makes no cryptogram, so its MAC is over the present
     /// counter and a request cryptogram of zeros, as public implementations send it; right or
-    /// wrong, it costs a counter value, so that none is used twice.
+    /// wrong, it costs a counter value before it is judged, so that none is used twice.
     pub(super) fn unblock(
         &mut self,
         ctx: &mut Context<'_>,
@@ -166,14 +166,15 @@ impl Session {
         }
         let algorithm = state::algorithm(ctx);
         let key = state::key(ctx, algorithm, KeyRole::Mac).ok_or(StatusWord::CONDITIONS)?;
-        let right = holds(command, unblock.mac, &key, counters.atc, &[0; 8]);
-        counters.set(Flag::Blocked, !right);
+        let atc = counters.atc;
         composite::spend_counter(ctx, &mut counters)?;
-        if right {
-            Ok(Response::ok([]))
-        } else {
-            Err(StatusWord::SM_INCORRECT.into())
+        if !holds(command, unblock.mac, &key, atc, &[0; 8]) {
+            return Err(StatusWord::SM_INCORRECT.into());
         }
+        counters.set(Flag::Blocked, false);
+        counters.stage(ctx);
+        ctx.commit()?;
+        Ok(Response::ok([]))
     }
 
     /// PIN CHANGE/UNBLOCK.

@@ -1,18 +1,26 @@
 //! Challenge, authentication, PIN, secure messaging and locks.
+//!
+//! Whatever can be guessed is paid for before it is compared: the try, and the lock that the last
+//! one brings, are a frame of their own. Whoever takes the power away at any write, because of
+//! what the card does or how long it takes, has spent the try or has not been judged.
+//!
+//! UNSPECIFIED: no text says in which order a card counts and compares. The price is that power
+//! lost in between costs an honest try too; after two wrong ones, that is the last.
 
 use alloc::vec::Vec;
 
 use subtle::ConstantTimeEq as _;
-use tongtu_apdu::StatusWord;
+use tongtu_apdu::{Command, StatusWord};
 use tongtu_crypto::BlockKey;
 use tongtu_purse::command::{
     BlockApplication, ChangePin, ExternalAuthenticate, GetChallenge, InternalAuthenticate, Pin,
     ReloadPin, UnblockPin, VerifyPin,
 };
 use tongtu_purse::keys::KeyUse;
+use tongtu_purse::profile::Settings;
 use tongtu_purse::{proof, secure};
 
-use super::store::{self, Life, object};
+use super::store::{self, Life, State, object};
 use super::{Call, Session, fit};
 use crate::context::{Context, Halt};
 use crate::registry::CARD_BLOCKED;
@@ -37,6 +45,66 @@ impl Challenge {
             Self::Long([a, b, c, d, ..]) => [*a, *b, *c, *d],
         }
     }
+}
+
+/// Which MACs are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    /// MAC1 and MAC2.
+    Money,
+    /// Secure messaging and RELOAD PIN.
+    Messaging,
+}
+
+impl Count {
+    const fn failures(self, state: &mut State) -> &mut u8 {
+        match self {
+            Self::Money => &mut state.money_failures,
+            Self::Messaging => &mut state.secure_failures,
+        }
+    }
+
+    const fn max(self, settings: &Settings) -> u8 {
+        match self {
+            Self::Money => settings.money_failures_max,
+            Self::Messaging => settings.secure_failures_max,
+        }
+    }
+
+    const fn refusal(self) -> StatusWord {
+        match self {
+            Self::Money => StatusWord::MAC_INVALID,
+            Self::Messaging => StatusWord::SM_INCORRECT,
+        }
+    }
+}
+
+/// Judges a MAC. That it was wrong is written before it is compared, with the lock after too many;
+/// a right one leaves `call.state` unlocked and uncounted, for whoever goes on to commit.
+pub(super) fn judge(
+    ctx: &mut Context<'_>,
+    count: Count,
+    call: &mut Call<'_>,
+    is_right: impl FnOnce(&Command) -> bool,
+) -> Result<(), Halt> {
+    let mut failed = call.state.clone();
+    let failures = count.failures(&mut failed);
+    *failures = failures.saturating_add(1);
+    let is_last = *failures >= count.max(&call.settings);
+    if is_last {
+        failed.set_life(Life::Locked);
+    }
+    failed.stage(ctx);
+    ctx.commit()?;
+    if is_right(call.command) {
+        *count.failures(&mut call.state) = 0;
+        return Ok(());
+    }
+    Err(Halt::Status(if is_last {
+        StatusWord::PERMANENTLY_LOCKED
+    } else {
+        count.refusal()
+    }))
 }
 
 /// INTERNAL AUTHENTICATE.
@@ -100,25 +168,20 @@ impl Session {
         let Some(Challenge::Long(random)) = call.challenge else {
             return Err(StatusWord::CONDITIONS.into());
         };
+        let left = call.state.external_left - 1;
+        call.state.external_left = left;
+        call.state.stage(ctx);
+        ctx.commit()?;
+        self.externally_authenticated = false;
         let right = secure::cryptogram(&key, &random);
-        let is_right = bool::from(right.ct_eq(&auth.cryptogram));
-        self.externally_authenticated = is_right;
-        let full = call.settings.external_tries;
-        let left = if is_right {
-            full
-        } else {
-            call.state.external_left - 1
-        };
-        if left != call.state.external_left {
-            call.state.external_left = left;
-            call.state.stage(ctx);
-            ctx.commit()?;
+        if !bool::from(right.ct_eq(&auth.cryptogram)) {
+            return Err(StatusWord::tries_left(left).into());
         }
-        if is_right {
-            Ok(Vec::new())
-        } else {
-            Err(StatusWord::tries_left(left).into())
-        }
+        call.state.external_left = call.settings.external_tries;
+        call.state.stage(ctx);
+        ctx.commit()?;
+        self.externally_authenticated = true;
+        Ok(Vec::new())
     }
 
     /// Compares a PIN. The try is spent before the comparison: pulling the card out never saves
@@ -188,8 +251,10 @@ impl Session {
         let algorithm = call.settings.default_set();
         let key = store::key(ctx, algorithm, KeyUse::ReloadPin, 1)
             .ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
-        let right = secure::reload_pin_mac(&key, reload.pin.bytes());
-        self.judge_mac(ctx, proof::same(&right, &reload.mac), &mut call)?;
+        self.judge_mac(ctx, &mut call, |_| {
+            let right = secure::reload_pin_mac(&key, reload.pin.bytes());
+            proof::same(&right, &reload.mac)
+        })?;
         Self::set_pin(ctx, &reload.pin, call)
     }
 
@@ -224,39 +289,25 @@ impl Session {
         call: &mut Call<'_>,
     ) -> Result<(), Halt> {
         let challenge = call.challenge.take();
-        let is_right = challenge.is_some_and(|challenge| {
-            keys.iter()
-                .any(|key| secure::holds(key, &challenge.short(), call.command))
-        });
-        self.judge_mac(ctx, is_right, call)
+        self.judge_mac(ctx, call, |command| {
+            challenge.is_some_and(|challenge| {
+                let random = challenge.short();
+                keys.iter().any(|key| secure::holds(key, &random, command))
+            })
+        })
     }
 
-    /// Counts a wrong MAC and locks the application after too many; a right one sets the count
-    /// back with whatever the command commits.
+    /// Judges a MAC of secure messaging; a right one sets the count back whatever becomes of the
+    /// command.
     fn judge_mac(
         &mut self,
         ctx: &mut Context<'_>,
-        is_right: bool,
         call: &mut Call<'_>,
+        is_right: impl FnOnce(&Command) -> bool,
     ) -> Result<(), Halt> {
-        if is_right {
-            self.mac_was_right = true;
-            call.state.secure_failures = 0;
-            return Ok(());
-        }
-        let failures = call.state.secure_failures.saturating_add(1);
-        call.state.secure_failures = failures;
-        let is_last = failures >= call.settings.secure_failures_max;
-        if is_last {
-            call.state.set_life(Life::Locked);
-        }
-        call.state.stage(ctx);
-        ctx.commit()?;
-        Err(Halt::Status(if is_last {
-            StatusWord::PERMANENTLY_LOCKED
-        } else {
-            StatusWord::SM_INCORRECT
-        }))
+        judge(ctx, Count::Messaging, call, is_right)?;
+        self.owed = Some(call.state.clone());
+        Ok(())
     }
 
     /// Checks the MAC of a command under the maintenance key.

@@ -6,7 +6,8 @@
 //!
 //! Order of checks: class, instruction, locks, P1 P2, lengths, then the command's own table
 //! (`tongtu_purse::command`). A command changes state by one commit, as its last act before the
-//! answer; a refused command changes nothing but the counter of failures it stands for.
+//! answer; a refused command changes nothing but the counter of failures it stands for. What can
+//! be guessed has its try spent in a commit before that one (`access.rs`).
 //!
 //! UNSPECIFIED: an Le that is neither 00 nor the length of the answer gets `6CXX` before
 //! anything is changed.
@@ -38,8 +39,9 @@ pub(crate) struct Session {
     started: Option<Started>,
     pin_verified: bool,
     externally_authenticated: bool,
-    /// The command at work carried a right MAC.
-    mac_was_right: bool,
+    /// After a right MAC, the state without the try that was spent on it: what a refusal of the
+    /// command for something else gives back.
+    owed: Option<State>,
 }
 
 impl Preinstalled {
@@ -190,25 +192,16 @@ impl Session {
         // keeps an initialised transaction.
         let challenge = self.challenge.take();
         let started = self.started.take();
-        self.mac_was_right = false;
+        self.owed = None;
         let result = self.answer(ctx, command, challenge, started);
         if let Err(Halt::Status(_)) = result {
             ctx.discard();
-            self.forgive(ctx)?;
+            if let Some(state) = self.owed.take() {
+                state.stage(ctx);
+                ctx.commit()?;
+            }
         }
         result
-    }
-
-    /// After a right MAC the count of wrong ones starts again, though the command was refused
-    /// for something else.
-    fn forgive(&self, ctx: &mut Context<'_>) -> Result<(), Halt> {
-        let mut state = State::of(ctx);
-        if self.mac_was_right && state.secure_failures != 0 {
-            state.secure_failures = 0;
-            state.stage(ctx);
-            ctx.commit()?;
-        }
-        Ok(())
     }
 
     fn answer(

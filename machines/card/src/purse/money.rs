@@ -1,8 +1,8 @@
 //! Balance, load, unload, purchase, composite purchase and proof.
 //!
 //! Every transaction has two halves: an initialisation that only answers and remembers in RAM,
-//! and an end that verifies a MAC, then commits value, sequence, detail, cached records and
-//! proof as one batch, and only then answers.
+//! and an end that spends a try and verifies a MAC, then commits value, sequence, detail, cached
+//! records, proof and the try given back as one batch, and only then answers.
 //!
 //! UNSPECIFIED: an end whose MAC is right and whose Le is not is answered `6CXX`, which asks for
 //! the same once more; so it keeps the transaction that was initialised.
@@ -24,7 +24,8 @@ use tongtu_purse::profile::{FileKind, FileSpec, KeyIndex, Settings, Wallet, Writ
 use tongtu_purse::proof::{self, Code, Deal};
 use tongtu_types::Fen;
 
-use super::store::{self, Life, State, object};
+use super::access::{self, Count};
+use super::store::{self, State, object};
 use super::{Call, Session, file, fit};
 use crate::context::{Context, Halt};
 
@@ -312,20 +313,20 @@ fn still_holds(ctx: &Context<'_>, started: &Started, call: &Call<'_>) -> Result<
     }
 }
 
-/// Counts a wrong MAC1 or MAC2 and locks the application after too many.
-fn wrong_mac(ctx: &mut Context<'_>, mut call: Call<'_>) -> Halt {
-    let failures = call.state.money_failures.saturating_add(1);
-    call.state.money_failures = failures;
-    let is_last = failures >= call.settings.money_failures_max;
-    if is_last {
-        call.state.set_life(Life::Locked);
-    }
-    call.state.stage(ctx);
-    match ctx.commit() {
-        Err(halt) => halt,
-        Ok(()) if is_last => StatusWord::PERMANENTLY_LOCKED.into(),
-        Ok(()) => StatusWord::MAC_INVALID.into(),
-    }
+/// Judges MAC1 of a purchase or MAC2 of a load or unload, under the key and over the text that
+/// `expected` says. A command with a right MAC that is refused for something else leaves the count
+/// as it was.
+fn judge(
+    session: &mut Session,
+    ctx: &mut Context<'_>,
+    call: &mut Call<'_>,
+    mac: &Code,
+    expected: impl FnOnce() -> Code,
+) -> Result<(), Halt> {
+    let before = call.state.clone();
+    access::judge(ctx, Count::Money, call, |_| proof::same(&expected(), mac))?;
+    session.owed = Some(before);
+    Ok(())
 }
 
 /// Moves the amount in the wallet.
@@ -392,14 +393,13 @@ pub(super) fn finish_online(
         .ok_or(StatusWord::CONDITIONS)?;
     still_holds(ctx, &started, &call)?;
     let key = proof::load_session(&started.key, started.random, started.sequence);
-    if !proof::same(&started.deal.load_mac2(&key, at), mac2) {
-        return Err(wrong_mac(ctx, call));
-    }
+    judge(session, ctx, &mut call, mac2, || {
+        started.deal.load_mac2(&key, at)
+    })?;
     if let Err(halt) = fit(call.command, 4) {
         session.started = Some(started);
         return Err(halt);
     }
-    call.state.money_failures = 0;
     call.state.online = started.sequence + 1;
     move_value(&mut call.state, &started);
     let after = shown(&call.state, &call.settings, started.row.wallet);
@@ -434,16 +434,15 @@ pub(super) fn debit(
         started.sequence,
         debit.terminal_sequence,
     );
-    if !proof::same(&started.deal.purchase_mac1(&key, debit.at), &debit.mac1) {
-        return Err(wrong_mac(ctx, call));
-    }
+    judge(session, ctx, &mut call, &debit.mac1, || {
+        started.deal.purchase_mac1(&key, debit.at)
+    })?;
     if let Err(halt) = fit(call.command, 8) {
         session.started = Some(started);
         return Err(halt);
     }
     let tac_key =
         store::key(ctx, started.row.algorithm, KeyUse::Tac, 1).ok_or(StatusWord::KEY_INDEX)?;
-    call.state.money_failures = 0;
     call.state.offline = started.sequence + 1;
     move_value(&mut call.state, &started);
     let answer = DebitAnswer {

@@ -19,6 +19,7 @@ mod purse_perso;
 mod ride_code;
 mod tear;
 mod tear_ecash;
+mod tear_guess;
 mod tear_journal;
 mod tear_perso;
 mod tear_purse;

@@ -1,9 +1,10 @@
 //! The card torn out in the middle of load, purchase, composite purchase and maintenance: at every
 //! byte of every internal write, and at every byte on the line.
 //!
-//! After each tear the card is in the old state or in the new one; what it answers fits that
-//! state; the proof is there exactly when the money moved, with the codes that were lost; and the
-//! terminal that gets no proof can do the transaction again.
+//! After each tear the card is in the old state or in the new one, or in the old one with the try
+//! spent that a MAC costs; what it answers fits that state; the proof is there exactly when the
+//! money moved, with the codes that were lost; and the terminal that gets no proof can do the
+//! transaction again.
 
 use tongtu_testkit::cipher::Algorithm;
 use tongtu_testkit::purse::profile::Profile;
@@ -21,7 +22,7 @@ struct Deal {
     kind: u8,
 }
 
-fn composite(low: u8, fill: u8) -> Step {
+pub(crate) fn composite(low: u8, fill: u8) -> Step {
     let mut record = vec![0x27, low, 0x7D, 0x01];
     record.resize(128, fill);
     record[5] = 0;
@@ -85,7 +86,7 @@ fn visible(chip: &Chip) -> Vec<Vec<u8>> {
 }
 
 /// Plays steps until power is lost; the answers there were.
-fn perform(chip: &Chip, steps: &[Step]) -> Vec<Vec<u8>> {
+pub(crate) fn perform(chip: &Chip, steps: &[Step]) -> Vec<Vec<u8>> {
     let mut live = Live::on(chip);
     let mut terminal = Terminal::new(Profile::test(Algorithm::Tdes));
     let mut answers = Vec::new();
@@ -104,6 +105,8 @@ fn perform(chip: &Chip, steps: &[Step]) -> Vec<Vec<u8>> {
 struct Story {
     old: (Kept, Vec<Vec<u8>>),
     new: (Kept, Vec<Vec<u8>>),
+    /// The old state after a wrong MAC.
+    spent: Kept,
     prove: Vec<u8>,
     proof: Vec<u8>,
     steps: Vec<Step>,
@@ -138,7 +141,11 @@ impl Story {
             assert_eq!(proof[..4], last[4..8], "MAC2 is that of the debit");
             assert_eq!(proof[4..8], last[..4], "TAC is that of the debit");
         }
+        let wrong = before.copy();
+        let (_, begun) = deal.steps.split_last().expect("there are steps");
+        perform(&wrong, &[begun, &[Step::Finish(false)]].concat());
         Self {
+            spent: Live::on(&wrong).kept(),
             old: state(before),
             new: state(&after),
             prove,
@@ -152,7 +159,10 @@ impl Story {
     fn moved(&self, what: &str, chip: &Chip) -> bool {
         let found = Live::on(chip).kept();
         let moved = found == self.new.0;
-        assert!(moved || found == self.old.0, "{what}: between old and new");
+        assert!(
+            moved || found == self.old.0 || found == self.spent,
+            "{what}: between old and new"
+        );
         let expected = if moved { &self.new.1 } else { &self.old.1 };
         assert_eq!(visible(chip), *expected, "{what}: answers of another state");
         moved
@@ -179,7 +189,7 @@ impl Story {
 }
 
 /// A purse with some history, on a chip where the journal's banks are soon full.
-fn worn(size: usize) -> Chip {
+pub(crate) fn worn(size: usize) -> Chip {
     let chip = purse_chip(size, &tongtu_purse::profile::Profile::test());
     perform(
         &chip,
@@ -197,12 +207,13 @@ fn every_transaction_torn_at_every_byte_of_every_write_is_old_or_new() {
     let mut before = worn(32 * 1024);
     for deal in deals() {
         let story = Story::of(&before, &deal);
-        let (mut stayed, mut moved) = (0, 0);
+        let (mut stayed, mut moved, mut paid) = (0, 0, 0);
         let cuts = every_cut(
             &before,
             |chip| drop(perform(chip, &deal.steps)),
             |cut, chip| {
                 let what = format!("{} {cut:?}", deal.name);
+                paid += usize::from(Live::on(chip).kept() == story.spent);
                 if story.moved(&what, chip) {
                     moved += 1;
                 } else {
@@ -212,8 +223,8 @@ fn every_transaction_torn_at_every_byte_of_every_write_is_old_or_new() {
             },
         );
         assert!(
-            stayed > cuts / 2 && moved > 0,
-            "{}: {stayed} {moved}",
+            stayed > cuts / 2 && moved > 0 && paid > 0,
+            "{}: {stayed} {moved} {paid}",
             deal.name
         );
         before = story.after;
@@ -280,6 +291,22 @@ fn every_transaction_torn_at_every_byte_on_the_line_is_old_or_new() {
     }
 }
 
+/// A step with its MAC, cryptogram or PIN wrong.
+pub(crate) fn spoilt(step: &Step) -> Step {
+    match step.clone() {
+        Step::Finish(_) => Step::Finish(false),
+        Step::Secured(header, data, _) => Step::Secured(header, data, false),
+        Step::ReloadPin(pin, _) => Step::ReloadPin(pin, false),
+        Step::UnblockPin(pin, _) => Step::UnblockPin(pin, false),
+        Step::External(key, _) => Step::External(key, false),
+        Step::Raw(mut bytes) if bytes.starts_with(&[0x00, 0x20]) => {
+            bytes[5] ^= 0x11;
+            Step::Raw(bytes)
+        }
+        other => other,
+    }
+}
+
 #[test]
 fn maintenance_torn_at_every_byte_of_every_write_is_old_or_new() {
     let chip = worn(32 * 1024);
@@ -292,55 +319,30 @@ fn maintenance_torn_at_every_byte_of_every_write_is_old_or_new() {
         sealed([0x04, 0xE2, 0x00, 0xC8], vec![0x33; 48]),
         sealed([0x84, 0x1E, 0x00, 0x00], vec![]),
         sealed([0x84, 0x1E, 0x00, 0x01], vec![]),
-        vec![Step::Raw(vec![0x00, 0x20, 0, 0, 3, 0x99, 0x99, 0x99])],
         vec![Step::ReloadPin(vec![0x65, 0x43, 0x21], true)],
-        vec![Step::Initialize(1, 1, 1, [0; 6]), Step::Finish(false)],
+        vec![
+            Step::Challenge(4),
+            Step::UnblockPin(vec![0x65, 0x43, 0x21], true),
+        ],
     ] {
         let steps = [vec![Step::Raw(select())], steps].concat();
         let after = chip.copy();
         perform(&after, &steps);
         let (old, new) = (Live::on(&chip).kept(), Live::on(&after).kept());
         assert_ne!(old, new, "{steps:?} changed nothing");
+        let wrong = chip.copy();
+        perform(&wrong, &steps.iter().map(spoilt).collect::<Vec<_>>());
+        let spent = Live::on(&wrong).kept();
         let (mut stayed, mut changed) = (0, 0);
         every_cut(
             &chip,
             |chip| drop(perform(chip, &steps)),
             |cut, chip| match Live::on(chip).kept() {
-                found if found == old => stayed += 1,
+                found if found == old || found == spent => stayed += 1,
                 found if found == new => changed += 1,
                 _ => panic!("{cut:?} of {steps:?}: between old and new"),
             },
         );
         assert!(stayed > changed && changed > 0);
     }
-}
-
-#[test]
-fn a_pin_pulled_out_before_it_is_judged_has_cost_its_try() {
-    let chip = worn(32 * 1024);
-    let verify = |pin: [u8; 3]| {
-        let [a, b, c] = pin;
-        vec![
-            Step::Raw(select()),
-            Step::Raw(vec![0x00, 0x20, 0, 0, 3, a, b, c]),
-        ]
-    };
-    let wrong = chip.copy();
-    perform(&wrong, &verify([0x99; 3]));
-    let (whole, spent) = (Live::on(&chip).kept(), Live::on(&wrong).kept());
-    assert_ne!(whole, spent);
-    let mut cost = 0;
-    every_cut(
-        &chip,
-        |chip| drop(perform(chip, &verify([0x12, 0x34, 0x56]))),
-        |cut, chip| match Live::on(chip).kept() {
-            found if found == whole => {}
-            found if found == spent => cost += 1,
-            _ => panic!("{cut:?}: neither with all tries nor with one less"),
-        },
-    );
-    assert!(
-        cost > 0,
-        "a right PIN is written down before it is compared"
-    );
 }
