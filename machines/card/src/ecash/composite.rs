@@ -28,6 +28,11 @@ const HEADS: u16 = 0x4800;
 /// Key and amount set aside before a record.
 const PREFIX: usize = 22;
 
+/// Whether an object is part of an extension file.
+pub(super) const fn is_content(number: u16) -> bool {
+    number >= BASE && number <= HEADS + 0x1F
+}
+
 /// What was read last and so is what a composite payment is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Current {

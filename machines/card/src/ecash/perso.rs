@@ -163,6 +163,13 @@ fn files(ctx: &mut Context<'_>, value: &[u8]) -> Result<(), Halt> {
     if entries.iter().any(|entry| !composite::is_possible(entry)) {
         return Err(wrong());
     }
+    // Records belong to a table; a new one begins with empty files, so that a personalisation whose
+    // last answer was lost can be done again.
+    for id in ctx.ids_of(ctx.owner) {
+        if composite::is_content(id.number) {
+            ctx.remove(id.number);
+        }
+    }
     ctx.put(dgi::FILES, value);
     Ok(())
 }

@@ -5,7 +5,7 @@ use tongtu_card::factory::{Blueprint, Group, Module, Preinstalled};
 use tongtu_card::journal::ObjectId;
 use tongtu_card::{Card, Env, Interface};
 use tongtu_purse::profile::Profile;
-use tongtu_testkit::tear::Chip;
+use tongtu_testkit::tear::{Chip, Exchange, Line};
 
 use crate::tear::{Cells, Dice};
 
@@ -16,6 +16,7 @@ pub(crate) type Kept = Vec<(ObjectId, Vec<u8>)>;
 pub(crate) struct Live {
     card: Card<Cells>,
     dice: Dice,
+    line: Option<Line>,
 }
 
 impl Live {
@@ -24,11 +25,34 @@ impl Live {
         Self {
             card: Card::power_up(Cells(chip.clone())).expect("a card is on the chip"),
             dice: Dice::new(),
+            line: None,
         }
     }
 
-    /// Sends a command; no answer when power was lost.
+    /// The same, behind a line that breaks.
+    pub(crate) fn behind(line: Line, chip: &Chip) -> Self {
+        Self {
+            line: Some(line),
+            ..Self::on(chip)
+        }
+    }
+
+    /// Sends a command; no answer when power or the line was lost.
     pub(crate) fn try_send(&mut self, command: &[u8]) -> Option<Vec<u8>> {
+        let Some(mut line) = self.line else {
+            return self.answer(command);
+        };
+        let exchange = line.exchange(command, |command| {
+            self.answer(command).expect("power stays")
+        });
+        self.line = Some(line);
+        match exchange {
+            Exchange::Answered(answer) => Some(answer),
+            Exchange::Undelivered | Exchange::Unanswered(_) => None,
+        }
+    }
+
+    fn answer(&mut self, command: &[u8]) -> Option<Vec<u8>> {
         let mut entropy = |out: &mut [u8]| self.dice.fill(out);
         let mut env = Env {
             entropy: &mut entropy,

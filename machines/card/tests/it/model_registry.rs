@@ -37,7 +37,11 @@ impl Channel {
 
     /// The same; none when power was lost.
     pub(crate) fn try_to(chip: &Chip, version: u8, level: u8) -> Option<Self> {
-        let mut live = Live::on(chip);
+        Self::over(Live::on(chip), version, level)
+    }
+
+    /// The same to a card under power; none when that or its line was lost.
+    pub(crate) fn over(mut live: Live, version: u8, level: u8) -> Option<Self> {
         let mut host = Host::new(&TEST_KEY, &TEST_KEY, &TEST_KEY);
         live.try_send(&[0x00, 0xA4, 0x04, 0x00, 0x00])?;
         let update = host.initialize_update(version, [1, 2, 3, 4, 5, 6, 7, 8]);
