@@ -17,6 +17,7 @@ mod purse_files;
 mod purse_money;
 mod purse_perso;
 mod ride_code;
+mod sweep_midway;
 mod sweep_states;
 mod tear;
 mod tear_ecash;
