@@ -244,14 +244,22 @@ fn a_blocked_card_refuses_all_in_every_application() {
             || selected(&blocked, &application, 0x6A81),
             expected,
         );
-        // Selected on a channel when the card was blocked from another one.
-        let begin = || {
-            let (chip, mut live) = selected(&fresh, &application, 0x9000);
-            live.send(&[0x00, 0x70, 0x00, 0x00, 0x01]);
-            block_from_channel_1(&mut live);
-            (chip, live)
-        };
-        sweep(&application, &fresh, begin, expected);
+        // Selected on a channel when the card was blocked from another one; the first command ends
+        // that.
+        let mut own: Vec<u8> = application.rows.iter().map(|row| row.0).collect();
+        own.sort_unstable();
+        own.dedup();
+        for ins in own {
+            for cla in CLASSES {
+                let (chip, mut live) = selected(&fresh, &application, 0x9000);
+                live.send(&[0x00, 0x70, 0x00, 0x00, 0x01]);
+                block_from_channel_1(&mut live);
+                chip.revive();
+                let answer = live.send(&[cla, ins, 0, 0, 0]);
+                assert_eq!(answer, [0x6A, 0x81], "{}: {ins:02X}", application.name);
+                assert!(chip.writes().is_empty());
+            }
+        }
     }
 }
 
