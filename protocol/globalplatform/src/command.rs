@@ -9,6 +9,7 @@ mod secure;
 mod status;
 
 pub use channel::{BeginRMac, EndRMac, ManageChannel};
+pub(crate) use content::TOKEN;
 pub use content::{Confirmation, Delete, DeleteTarget, Load, ManagementAnswer};
 pub use data::{GetData, StoreData, StoreFormat};
 pub use install::{ForInstall, ForLoad, Install, InstallParameters, MemoryQuota, TokenControl};

@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::command::{Delete, Install};
+use tongtu_apdu::{Command, tlv};
+
+use crate::command::{Delete, Install, TOKEN};
+use crate::lv;
 
 /// P1, P2, the length of what follows, and the fields up to the token (GP 2.3.1 §C.4). The
 /// length is one byte, or three from 256 on.
@@ -36,6 +39,38 @@ pub fn for_delete(delete: &Delete) -> Vec<u8> {
     input(0, delete.p2(), &delete.fields())
 }
 
+/// What the token of an INSTALL that came signs: its bytes up to the token's length.
+///
+/// A length may have more than one form, and the token is over the one that was sent: a card
+/// that wrote the fields anew would refuse the token of a host that writes 128 as `80`.
+#[must_use]
+pub fn of_install(command: &Command) -> Vec<u8> {
+    let mut rest = &command.data[..];
+    let mut last = 0;
+    while !rest.is_empty() {
+        last = command.data.len() - rest.len();
+        let Some((_, after)) = lv::take(rest) else {
+            break;
+        };
+        rest = after;
+    }
+    input(command.p1, command.p2, &command.data[..last])
+}
+
+/// The same of a DELETE: everything before `9E`.
+#[must_use]
+pub fn of_delete(command: &Command) -> Vec<u8> {
+    let mut rest = &command.data[..];
+    while let Ok((object, after)) = tlv::read(rest) {
+        if object.tag == TOKEN {
+            break;
+        }
+        rest = after;
+    }
+    let end = command.data.len() - rest.len();
+    input(command.p1, command.p2, &command.data[..end])
+}
+
 /// What the token of a combined load, install and make selectable signs: both commands, one
 /// after the other, the second's token being over both.
 #[must_use]
@@ -45,6 +80,7 @@ pub fn for_combined(load: &Install, install: &Install) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use tongtu_apdu::CardCommand;
     use tongtu_apdu::select::Aid;
     use tongtu_codec::{hex_decode, hex_encode};
 
@@ -87,6 +123,28 @@ mod tests {
             hex_encode(&for_delete(&delete)),
             "0080134f07d0d1d2d3d4d5014f08d0d1d2d3d4d50101"
         );
+    }
+
+    #[test]
+    fn a_token_covers_the_lengths_as_they_came() {
+        let short = hex_decode("08D4D4D4D4D40101010008D0D1D2D3D4D501010000").unwrap();
+        let long = hex_decode("8108D4D4D4D4D40101010008D0D1D2D3D4D501010000").unwrap();
+        for fields in [short, long] {
+            let command = |token: &[u8]| {
+                let data = [&fields[..], &[4], token].concat();
+                Command::new(0x80, 0xE6, 0x10, 0x00).with_data(data)
+            };
+            let covered = of_install(&command(&[1, 2, 3, 4]));
+            assert_eq!(covered, super::input(0x10, 0x00, &fields));
+        }
+        let delete = Delete {
+            control: Some(hex_decode("930107").unwrap()),
+            token: vec![7; 8],
+            ..Delete::object(aid("D0D1D2D3D4D501"))
+        };
+        assert_eq!(of_delete(&delete.to_command()), for_delete(&delete));
+        let plain = Delete::object(aid("D0D1D2D3D4D501"));
+        assert_eq!(of_delete(&plain.to_command()), for_delete(&plain));
     }
 
     #[test]

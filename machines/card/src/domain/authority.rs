@@ -20,8 +20,9 @@ use crate::registry::{Entry, Registry};
 
 /// On whose word an operation is done.
 pub(super) struct Permit {
-    /// Whether it was delegated: a receipt is due.
-    delegated: bool,
+    /// The domain that confirms what was delegated, if one above does. It is known before the
+    /// operation, which may move or delete the acting domain.
+    maker: Option<u16>,
     /// Number of the token.
     token_id: Option<Vec<u8>>,
 }
@@ -29,7 +30,7 @@ pub(super) struct Permit {
 impl Permit {
     /// On the acting domain's own word.
     pub(super) const OWN: Self = Self {
-        delegated: false,
+        maker: None,
         token_id: None,
     };
 }
@@ -118,7 +119,7 @@ pub(super) fn permit(
         None => return Err(StatusWord::CONDITIONS.into()),
     }
     Ok(Permit {
-        delegated: true,
+        maker: nearest(ctx, Privilege::ReceiptGeneration),
         token_id,
     })
 }
@@ -141,10 +142,7 @@ pub(super) fn confirm(
     operation: &Operation,
 ) -> Result<ManagementAnswer, Halt> {
     let none = Ok(ManagementAnswer::default());
-    if !permit.delegated {
-        return none;
-    }
-    let Some(maker) = nearest(ctx, Privilege::ReceiptGeneration) else {
+    let Some(maker) = permit.maker else {
         return none;
     };
     let Some(key) = store::key(ctx, maker, version::RECEIPT, 1) else {

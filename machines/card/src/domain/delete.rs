@@ -7,14 +7,17 @@ use tongtu_apdu::{Response, StatusWord};
 use tongtu_globalplatform::command::{Delete, DeleteTarget, TokenControl};
 use tongtu_globalplatform::privilege::Privilege;
 use tongtu_globalplatform::receipt::Operation;
-use tongtu_globalplatform::token;
 
 use super::{authority, done, install, keys, store};
 use crate::context::{Context, Halt};
 use crate::registry::ISSUER;
 
-/// DELETE in both its forms.
-pub(super) fn delete(ctx: &mut Context<'_>, request: &Delete) -> Result<Response, Halt> {
+/// DELETE in both its forms; `covered` is what its token is over.
+pub(super) fn delete(
+    ctx: &mut Context<'_>,
+    request: &Delete,
+    covered: &[u8],
+) -> Result<Response, Halt> {
     let aid = match &request.target {
         DeleteTarget::Keys { id, version } => {
             if !request.token.is_empty() || request.control.is_some() {
@@ -35,8 +38,7 @@ pub(super) fn delete(ctx: &mut Context<'_>, request: &Delete) -> Result<Response
             // Global delete needs no other privilege (GP 2.3.1 §9.5).
             authority::Permit::OWN
         } else {
-            let input = token::for_delete(request);
-            authority::permit(ctx, &request.token, control.as_ref(), &input)?
+            authority::permit(ctx, &request.token, control.as_ref(), covered)?
         };
     if ctx.registry.find(&aid).is_some() {
         application(ctx, &aid)?;

@@ -9,7 +9,6 @@ use tongtu_globalplatform::command::{ForInstall, Install, InstallParameters};
 use tongtu_globalplatform::life_cycle::State;
 use tongtu_globalplatform::privilege::{Privilege, Privileges};
 use tongtu_globalplatform::receipt::Operation;
-use tongtu_globalplatform::token;
 
 use super::authority::{self, Permit};
 use super::{done, load, store};
@@ -20,22 +19,22 @@ use crate::registry::{Entry, ISSUER};
 /// Privileges that one application at most holds; the issuer domain has what nobody has.
 const SINGLE: [Privilege; 2] = [Privilege::CardReset, Privilege::FinalApplication];
 
-/// Every form but load and personalisation.
+/// Every form but load and personalisation; `covered` is what its token is over.
 pub(super) fn install(
     ctx: &mut Context<'_>,
     request: &Install,
+    covered: &[u8],
     loaded: Option<load::Loading>,
 ) -> Result<Response, Halt> {
     if let Install::Install(install) = request
         && install.combined
     {
-        return combined(ctx, request, install, loaded);
+        return combined(ctx, install, covered, loaded);
     }
     let parameters =
         InstallParameters::parse(request.parameters()).ok_or(StatusWord::WRONG_DATA)?;
-    let input = token::for_install(request);
     let control = parameters.control.as_ref();
-    let permit = authority::permit(ctx, request.token(), control, &input)?;
+    let permit = authority::permit(ctx, request.token(), control, covered)?;
     let operation = match request {
         Install::Install(install) => {
             place(ctx, install, &parameters)?;
@@ -72,18 +71,21 @@ pub(super) fn install(
 /// The end of a combined load, install and make selectable: both happen as one commit.
 fn combined(
     ctx: &mut Context<'_>,
-    request: &Install,
     install: &ForInstall,
+    covered: &[u8],
     loaded: Option<load::Loading>,
 ) -> Result<Response, Halt> {
     let loaded = loaded
         .filter(load::Loading::awaits_install)
         .ok_or(StatusWord::CONDITIONS)?;
-    let parameters =
-        InstallParameters::parse(request.parameters()).ok_or(StatusWord::WRONG_DATA)?;
-    let input = token::for_combined(loaded.request(), request);
+    let parameters = InstallParameters::parse(&install.parameters).ok_or(StatusWord::WRONG_DATA)?;
+    if install.load_file != loaded.load_file() {
+        // The receipt would say that this file was loaded.
+        return Err(StatusWord::WRONG_DATA.into());
+    }
+    let input = [loaded.covered(), covered].concat();
     let control = parameters.control.as_ref();
-    let permit: Permit = authority::permit(ctx, request.token(), control, &input)?;
+    let permit: Permit = authority::permit(ctx, &install.token, control, &input)?;
     let domain = load::place(ctx, &loaded)?;
     place(ctx, install, &parameters)?;
     let operation = Operation::Combined {

@@ -15,7 +15,7 @@ use tongtu_globalplatform::key::KeyMaterial;
 use tongtu_globalplatform::load_file::{self, Block, LoadFile, LoadFileError, hash_holds};
 use tongtu_globalplatform::privilege::Privilege;
 use tongtu_globalplatform::receipt::Operation;
-use tongtu_globalplatform::{signature, token};
+use tongtu_globalplatform::signature;
 
 use super::authority::{self, Permit};
 use super::done;
@@ -33,6 +33,7 @@ const BLOCK: u16 = 1;
 /// A load that goes on.
 pub(super) struct Loading {
     request: Install,
+    covered: Vec<u8>,
     domain: u16,
     next: u8,
     bytes: Vec<u8>,
@@ -45,9 +46,14 @@ impl Loading {
         self.whole && self.load().combined
     }
 
-    /// The INSTALL that began it.
-    pub(super) const fn request(&self) -> &Install {
-        &self.request
+    /// What the token of the INSTALL that began it is over.
+    pub(super) fn covered(&self) -> &[u8] {
+        &self.covered
+    }
+
+    /// The load file that comes.
+    pub(super) fn load_file(&self) -> Aid {
+        self.load().load_file
     }
 
     /// The domain that the file is for.
@@ -64,21 +70,28 @@ impl Loading {
 }
 
 /// INSTALL [for load]: everything that can be refused before the first block.
-pub(super) fn begin(ctx: &mut Context<'_>, request: Install) -> Result<Loading, Halt> {
+pub(super) fn begin(
+    ctx: &mut Context<'_>,
+    request: Install,
+    covered: Vec<u8>,
+) -> Result<Loading, Halt> {
     let Install::Load(load) = &request else {
         return Err(StatusWord::WRONG_P1P2.into());
     };
     let parameters = InstallParameters::parse(&load.parameters).ok_or(StatusWord::WRONG_DATA)?;
+    let delegates = authority::has(ctx, Privilege::DelegatedManagement);
     if !load.combined {
         // The token is checked now, and counted when the load is done.
-        permit(ctx, &request)?;
+        permit(ctx, &request, &covered)?;
         ctx.discard();
-    } else if !authority::has(ctx, Privilege::AuthorizedManagement)
-        && !authority::has(ctx, Privilege::DelegatedManagement)
-    {
+    } else if !authority::has(ctx, Privilege::AuthorizedManagement) && !delegates {
         return Err(StatusWord::SECURITY_STATUS.into());
+    } else if !load.token.is_empty() {
+        // The token of a combined operation comes with its end, over both commands.
+        return Err(StatusWord::CONDITIONS.into());
     }
-    if !load.token.is_empty() && load.hash.is_empty() {
+    if delegates && load.hash.is_empty() {
+        // A token is over the code by its hash only.
         return Err(StatusWord::WRONG_DATA.into());
     }
     if !matches!(load.hash.len(), 0 | 20 | 32 | 48 | 64) {
@@ -113,6 +126,7 @@ pub(super) fn begin(ctx: &mut Context<'_>, request: Install) -> Result<Loading, 
     }
     Ok(Loading {
         request,
+        covered,
         domain,
         next: 0,
         bytes: Vec::new(),
@@ -120,11 +134,10 @@ pub(super) fn begin(ctx: &mut Context<'_>, request: Install) -> Result<Loading, 
     })
 }
 
-fn permit(ctx: &mut Context<'_>, request: &Install) -> Result<Permit, Halt> {
+fn permit(ctx: &mut Context<'_>, request: &Install, covered: &[u8]) -> Result<Permit, Halt> {
     let parameters = InstallParameters::parse(request.parameters());
     let control = parameters.and_then(|parameters| parameters.control);
-    let input = token::for_install(request);
-    authority::permit(ctx, request.token(), control.as_ref(), &input)
+    authority::permit(ctx, request.token(), control.as_ref(), covered)
 }
 
 /// LOAD: the next block.
@@ -138,6 +151,8 @@ pub(super) fn load(
         return Err(StatusWord::CONDITIONS.into());
     }
     loading.bytes.extend(&request.block);
+    // UNSPECIFIED: numbers run from 00 to FF (GP 2.3.1 §11.6.2.2), and nothing says what follows;
+    // clients begin anew.
     loading.next = loading.next.wrapping_add(1);
     if loading.bytes.len() > ctx.free() {
         return Err(StatusWord::NO_ROOM.into());
@@ -154,7 +169,7 @@ pub(super) fn load(
         *slot = Some(loading);
         return Ok(Response::ok([0]));
     }
-    let permit = permit(ctx, &loading.request)?;
+    let permit = permit(ctx, &loading.request, &loading.covered)?;
     let domain = place(ctx, &loading)?;
     let operation = Operation::Load {
         load_file: loading.load().load_file,

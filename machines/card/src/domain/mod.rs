@@ -20,6 +20,7 @@ mod status;
 mod store;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_apdu::{CardCommand, Command, Malformed, Response, StatusWord};
@@ -32,6 +33,7 @@ use tongtu_globalplatform::ins;
 use tongtu_globalplatform::life_cycle::CardState;
 use tongtu_globalplatform::recognition::Recognition;
 use tongtu_globalplatform::scp::{CardChannel, Offer, OfferInput};
+use tongtu_globalplatform::token;
 
 use crate::Interface;
 use crate::context::{Context, DataGroup, Halt};
@@ -313,7 +315,7 @@ impl Session {
             }
             ins::INSTALL => {
                 let request = self.read::<Install>(ctx, command)?;
-                self.install(ctx, request)
+                self.install(ctx, request, token::of_install(command))
             }
             ins::LOAD => {
                 let request = self.read::<Load>(ctx, command)?;
@@ -321,7 +323,7 @@ impl Session {
             }
             ins::DELETE => {
                 let request = self.read::<Delete>(ctx, command)?;
-                delete::delete(ctx, &request)
+                delete::delete(ctx, &request, &token::of_delete(command))
             }
             ins::PUT_KEY => {
                 let request = self.read::<PutKey>(ctx, command)?;
@@ -414,19 +416,24 @@ impl Session {
             .is_some_and(load::Loading::awaits_install)
     }
 
-    /// INSTALL: which form it is.
-    fn install(&mut self, ctx: &mut Context<'_>, request: Install) -> Result<Response, Halt> {
+    /// INSTALL: which form it is; `covered` is what its token is over.
+    fn install(
+        &mut self,
+        ctx: &mut Context<'_>,
+        request: Install,
+        covered: Vec<u8>,
+    ) -> Result<Response, Halt> {
         let loaded = self.loading.take();
         match &request {
             Install::Load(_) => {
-                self.loading = Some(load::begin(ctx, request)?);
+                self.loading = Some(load::begin(ctx, request, covered)?);
                 Ok(Response::ok([0]))
             }
             Install::Personalization { subject } => {
                 self.personalising = Some(perso::begin(ctx, subject)?);
                 Ok(Response::ok([0]))
             }
-            _ => install::install(ctx, &request, loaded),
+            _ => install::install(ctx, &request, &covered, loaded),
         }
     }
 }

@@ -138,7 +138,7 @@ impl CardCommand for Load {
 
 const AID: Tag = Tag::new(0x4F);
 const CONTROL: Tag = Tag::new(0xB6);
-const TOKEN: Tag = Tag::new(0x9E);
+pub(crate) const TOKEN: Tag = Tag::new(0x9E);
 const KEY_ID: Tag = Tag::new(0xD0);
 const KEY_VERSION: Tag = Tag::new(0xD2);
 

@@ -362,3 +362,94 @@ fn a_combined_load_and_install_has_one_token_over_both() {
     }
     assert_eq!(office.state("D0D1D2D3D4D50101").unwrap().1, PROVIDER);
 }
+
+/// INSTALL [for load] and [for install and make selectable] of one combined operation, no tokens.
+fn combined(hash: &[u8], installed_from: &str) -> (Install, Install) {
+    let begin = Install::Load(ForLoad {
+        load_file: aid("D0D1D2D3D4D501"),
+        domain: None,
+        hash: hash.to_vec(),
+        parameters: Vec::new(),
+        token: Vec::new(),
+        combined: true,
+    });
+    let end = Install::Install(ForInstall {
+        load_file: aid(installed_from),
+        module: aid("D0D1D2D3D4D50101"),
+        instance: None,
+        privileges: vec![0],
+        parameters: hex("C900"),
+        token: Vec::new(),
+        selectable: true,
+        combined: true,
+    });
+    (begin, end)
+}
+
+#[test]
+fn a_combined_token_is_over_the_code_too() {
+    let mut office = delegated(aes(1), aes(2));
+    let (begin, _) = combined(&[], "D0D1D2D3D4D501");
+    assert_eq!(sw(&mut office, &begin), "6A80", "no hash");
+    let (begin, _) = combined(&[7; 32], "D0D1D2D3D4D501");
+    let early = with_token(begin.clone(), &aes(1));
+    assert_eq!(
+        sw(&mut office, &early),
+        "6985",
+        "the token comes at the end"
+    );
+    assert_eq!(sw(&mut office, &begin), "9000");
+}
+
+#[test]
+fn a_combined_operation_installs_from_what_it_loads() {
+    let code = applet_file(&["D0D1D2D3D4D50101"], 100);
+    let mut office = Office::new();
+    for (from, expected) in [(TRANSPORT, "6A80"), ("D0D1D2D3D4D501", "9000")] {
+        let (begin, end) = combined(&[], from);
+        assert_eq!(sw(&mut office, &begin), "9000");
+        let file = LoadFile {
+            daps: Vec::new(),
+            block: Block::Plain(&code),
+        };
+        assert_eq!(load(&mut office, &file.encode(), 150).1, 0x9000);
+        assert_eq!(sw(&mut office, &end), expected, "{from}");
+    }
+}
+
+#[test]
+fn a_token_covers_the_fields_in_the_form_that_they_came_in() {
+    let mut office = delegated(aes(1), aes(2));
+    let mut covered =
+        hex("0C0027 07A0000006320101 08A0000006320101F1 8108A0000006320101F1 0100 8102C900");
+    covered[2] = u8::try_from(covered.len() - 3).unwrap();
+    let token = sign(&aes(1), &covered);
+    let data = [&covered[3..], &[16], &token[..]].concat();
+    assert_eq!(office.say("80E60C00", &data).1, 0x9000);
+}
+
+#[test]
+fn what_a_domain_does_to_itself_is_confirmed_by_the_one_it_was_below() {
+    let mut office = delegated(aes(1), aes(2));
+    let away = Install::Extradition {
+        domain: aid(PROVIDER),
+        subject: aid(PROVIDER),
+        parameters: Vec::new(),
+        token: Vec::new(),
+    };
+    let (answer, status) = office.typed(&with_token(away, &aes(1)));
+    assert_eq!(status, 0x9000);
+    assert!(receipt::read(&answer).unwrap().is_some());
+
+    let mut office = delegated(aes(1), aes(2));
+    let mut delete = Delete::object(aid(PROVIDER));
+    delete.token = sign(&aes(1), &token::for_delete(&delete));
+    let (answer, status) = office.typed(&delete);
+    assert_eq!(status, 0x9000);
+    let confirmation = receipt::read(&answer).unwrap().expect("a receipt");
+    let operation = Operation::Delete {
+        subject: aid(PROVIDER),
+    };
+    let input = receipt::input(&confirmation.data, &operation);
+    signature::verify(&aes(2), &input, &confirmation.receipt).unwrap();
+}
