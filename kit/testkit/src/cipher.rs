@@ -171,6 +171,12 @@ pub fn retail_mac(key: &[u8], iv: &[u8], data: &[u8]) -> Vec<u8> {
 /// CMAC with AES-128: the whole 16 bytes.
 #[must_use]
 pub fn aes_cmac(key: &[u8], data: &[u8]) -> Vec<u8> {
+    cmac(|block| aes_encrypt(key, block), data)
+}
+
+/// CMAC with whatever enciphers one block of 16 bytes: the whole 16 bytes.
+#[must_use]
+pub fn cmac(encrypt: impl Fn(&[u8]) -> Vec<u8>, data: &[u8]) -> Vec<u8> {
     let double = |block: &[u8]| -> Vec<u8> {
         let mut out: Vec<u8> = Vec::new();
         for (index, byte) in block.iter().enumerate() {
@@ -182,7 +188,7 @@ pub fn aes_cmac(key: &[u8], data: &[u8]) -> Vec<u8> {
         }
         out
     };
-    let k1 = double(&aes_encrypt(key, &[0; 16]));
+    let k1 = double(&encrypt(&[0; 16]));
     let k2 = double(&k1);
     let whole = !data.is_empty() && data.len().is_multiple_of(16);
     let mut message = if whole { data.to_vec() } else { pad(data, 16) };
@@ -190,7 +196,7 @@ pub fn aes_cmac(key: &[u8], data: &[u8]) -> Vec<u8> {
     let last = xor(&message[start..], if whole { &k1 } else { &k2 });
     message.truncate(start);
     message.extend(last);
-    last_block(cbc(|block| aes_encrypt(key, block), &[0; 16], &message), 16)
+    last_block(cbc(encrypt, &[0; 16], &message), 16)
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ mod tests {
                 Command::new(0x80, 0xE6, 0x10, 0x00).with_data(data)
             };
             let covered = of_install(&command(&[1, 2, 3, 4]));
-            assert_eq!(covered, super::input(0x10, 0x00, &fields));
+            assert_eq!(covered, input(0x10, 0x00, &fields));
         }
         let delete = Delete {
             control: Some(hex_decode("930107").unwrap()),

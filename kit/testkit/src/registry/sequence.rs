@@ -26,11 +26,11 @@ pub struct Names {
 }
 
 impl Names {
-    fn instances(&self) -> Vec<Vec<u8>> {
+    pub(super) fn instances(&self) -> Vec<Vec<u8>> {
         [self.domains.clone(), self.applications.clone()].concat()
     }
 
-    fn everything(&self) -> Vec<Vec<u8>> {
+    pub(super) fn everything(&self) -> Vec<Vec<u8>> {
         let mut out = self.instances();
         out.push(self.issuer.clone());
         out.extend(self.files.iter().map(|file| file.aid.clone()));
@@ -55,7 +55,7 @@ pub fn orders(names: &Names, count: usize) -> impl Strategy<Value = Vec<Order>> 
     vec(order(names), 1..=count)
 }
 
-fn order(names: &Names) -> impl Strategy<Value = Order> + use<> {
+pub(super) fn order(names: &Names) -> impl Strategy<Value = Order> + use<> {
     prop_oneof![
         5 => install(names),
         3 => delete(names),

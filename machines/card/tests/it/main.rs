@@ -8,6 +8,7 @@ mod identity;
 mod live;
 mod manager;
 mod model_ecash;
+mod model_management;
 mod model_purse;
 mod model_registry;
 mod model_sweep;
