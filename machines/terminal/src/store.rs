@@ -1,8 +1,9 @@
 //! What a terminal asks of its record store; the store itself lives elsewhere.
 //!
-//! The terminal trusts four promises: what [`RecordStore::append`] returned for survives a
+//! The terminal trusts five promises: what [`RecordStore::append`] returned for survives a
 //! power cut; a record is there whole or not at all; numbers rise and are never given to two
-//! records that were both stored; nothing unacknowledged is dropped.
+//! records that were both stored; nothing unacknowledged is dropped; an intent (what a card was
+//! asked, before it answers) stays until it is dropped or its record takes its place.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -36,6 +37,12 @@ pub enum StoreError {
         /// The number asked for.
         seq: u64,
     },
+    /// There is no such intent: it was closed or dropped before, and its ride has its record.
+    #[error("no intent {id:016X} in the store")]
+    NoIntent {
+        /// The intent asked for.
+        id: u64,
+    },
     /// The device refused; the store is as it was before.
     #[error("record store's device: {0}")]
     Device(String),
@@ -67,15 +74,17 @@ pub struct Capacity {
     pub held: u64,
     /// Records not acknowledged yet.
     pub waiting: u64,
+    /// Intents open; each keeps the room of the record that will close it.
+    pub intents: u64,
     /// Records there is room for.
     pub max: u64,
 }
 
 impl Capacity {
-    /// Whether one more record would not fit.
+    /// Whether one more record, or one more intent, would not fit.
     #[must_use]
     pub const fn is_full(&self) -> bool {
-        self.held >= self.max
+        self.held.saturating_add(self.intents) >= self.max
     }
 }
 
@@ -101,6 +110,31 @@ pub trait RecordStore {
     /// [`StoreError`]; then no such record was stored, unless it is [`StoreError::Broken`]
     /// afterwards: only opening the store again can tell.
     fn append(&mut self, record: &[u8]) -> Result<u64, StoreError>;
+
+    /// Keeps what a card is about to be asked, in place of an intent with the same id; it
+    /// survives a power cut once this returns. It also keeps the room of its record.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then the intent, and one it would have replaced, is as before.
+    fn keep_intent(&mut self, id: u64, intent: &[u8]) -> Result<(), StoreError>;
+
+    /// Forgets an intent: the card proved that it did not commit. One that is not there is
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the device refuses; then it is still there.
+    fn drop_intent(&mut self, id: u64) -> Result<(), StoreError>;
+
+    /// Stores the record of an intent and forgets the intent, both or neither; survives a power
+    /// cut once this returns.
+    ///
+    /// # Errors
+    /// As [`RecordStore::append`]; [`StoreError::NoIntent`] when the intent is not there, so
+    /// that one debit cannot get two records.
+    fn append_closing(&mut self, record: &[u8], intent: u64) -> Result<u64, StoreError>;
+
+    /// The intents open, by rising id: after a restart, what cards may have done meanwhile.
+    fn intents(&self) -> Box<dyn Iterator<Item = (u64, &[u8])> + '_>;
 
     /// Notes that the rider was told, and by which code if another one than the record's
     /// completed the ride; may be lost with the power, costs no wait.

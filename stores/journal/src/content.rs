@@ -35,6 +35,7 @@ impl Entry {
 pub(crate) struct Content {
     pub(crate) next_seq: u64,
     pub(crate) entries: BTreeMap<u64, Entry>,
+    pub(crate) intents: BTreeMap<u64, Vec<u8>>,
     pub(crate) lists: Option<ListsMark>,
 }
 
@@ -43,19 +44,24 @@ impl Content {
     pub(crate) fn apply(&mut self, frame: &Frame<'_>) -> Result<(), FrameFault> {
         match frame.kind {
             Kind::Head => self.next_seq = frame.seq,
-            Kind::Record => {
-                // An image may leave numbers out below its head's; after it they are in a row.
-                let is_next = frame.seq == self.next_seq;
-                let is_held = frame.seq < self.next_seq
-                    && self
-                        .entries
-                        .last_key_value()
-                        .is_none_or(|(last, _)| *last < frame.seq);
-                if !is_next && !is_held {
+            Kind::Record => self.record(frame.seq, frame.payload)?,
+            Kind::Closing => {
+                let (id, record) = frame
+                    .payload
+                    .split_first_chunk()
+                    .ok_or(FrameFault::Content)?;
+                let closed = self.intents.remove(&u64::from_be_bytes(*id));
+                closed.ok_or(FrameFault::Content)?;
+                self.record(frame.seq, record)?;
+            }
+            Kind::Intent => {
+                self.intents.insert(frame.seq, frame.payload.to_vec());
+            }
+            Kind::IntentDropped => {
+                let dropped = self.intents.remove(&frame.seq);
+                if dropped.is_none() || !frame.payload.is_empty() {
                     return Err(FrameFault::Content);
                 }
-                self.next_seq = self.next_seq.max(frame.seq + 1);
-                self.entries.insert(frame.seq, Entry::new(frame.payload));
             }
             Kind::Told => {
                 if let Some(entry) = self.entries.get_mut(&frame.seq) {
@@ -92,6 +98,22 @@ impl Content {
         Ok(())
     }
 
+    fn record(&mut self, seq: u64, record: &[u8]) -> Result<(), FrameFault> {
+        // An image may leave numbers out below its head's; after it they are in a row.
+        let is_next = seq == self.next_seq;
+        let is_held = seq < self.next_seq
+            && self
+                .entries
+                .last_key_value()
+                .is_none_or(|(last, _)| *last < seq);
+        if !is_next && !is_held {
+            return Err(FrameFault::Content);
+        }
+        self.next_seq = self.next_seq.max(seq + 1);
+        self.entries.insert(seq, Entry::new(record));
+        Ok(())
+    }
+
     /// The whole content as a fresh file, in which every byte is durable from the start.
     pub(crate) fn image(&self) -> Vec<u8> {
         let acknowledged: Vec<u64> = self
@@ -109,6 +131,9 @@ impl Content {
         }
         for payload in acknowledgements(&acknowledged) {
             frames.push((Kind::Acknowledged, 0, payload));
+        }
+        for (id, intent) in &self.intents {
+            frames.push((Kind::Intent, *id, intent.clone()));
         }
         if let Some(mark) = &self.lists {
             frames.push((Kind::Lists, mark.version, lists_payload(mark)));

@@ -1,7 +1,7 @@
 //! The journal's bytes: one frame per fact, each with its own checksum.
 //!
 //! ```text
-//! file   "TTJRNL01" | head frame | frames …
+//! file   "TTJRNL02" | head frame | frames …
 //! frame  mark 54h | payload length 3 | kind 1 | seq 8 | durable 8 | payload | CRC-32 4
 //! ```
 //!
@@ -10,11 +10,16 @@
 //! a torn end (nothing there was ever promised) from damage to something that was.
 
 /// What every journal begins with.
-pub(crate) const MAGIC: [u8; 8] = *b"TTJRNL01";
-/// Longest payload: a batch of acknowledgements.
-pub(crate) const PAYLOAD_LEN_MAX: usize = 8 * ACKNOWLEDGED_MAX;
+pub(crate) const MAGIC: [u8; 8] = *b"TTJRNL02";
+/// What journals of the version before begin with; they are rewritten when they are opened.
+pub(crate) const MAGIC_1: [u8; 8] = *b"TTJRNL01";
+/// Longest record or intent.
+pub(crate) const RECORD_LEN_MAX: usize = 8192;
+/// Longest payload: the longest record and what stands before it.
+pub(crate) const PAYLOAD_LEN_MAX: usize = 8 + RECORD_LEN_MAX;
 /// Most numbers in one acknowledgement frame.
 pub(crate) const ACKNOWLEDGED_MAX: usize = 1024;
+const _: () = assert!(8 * ACKNOWLEDGED_MAX <= PAYLOAD_LEN_MAX, "a batch fits");
 
 const MARK: u8 = 0x54;
 const HEAD_LEN: usize = 1 + 3 + 1 + 8 + 8;
@@ -35,6 +40,12 @@ pub(crate) enum Kind {
     Acknowledged = 3,
     /// Lists of version seq were taken; payload: SM3 32, Unix seconds 8.
     Lists = 4,
+    /// What a card is about to be asked; seq is the intent's id, the payload is it.
+    Intent = 5,
+    /// The intent with id seq is forgotten; no payload.
+    IntentDropped = 6,
+    /// A record and the end of its intent; payload: the intent's id 8, the record.
+    Closing = 7,
 }
 
 impl Kind {
@@ -45,6 +56,9 @@ impl Kind {
             2 => Self::Told,
             3 => Self::Acknowledged,
             4 => Self::Lists,
+            5 => Self::Intent,
+            6 => Self::IntentDropped,
+            7 => Self::Closing,
             _ => return None,
         })
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use tongtu_terminal::{Capacity, ListsMark, RecordStore, StoreError, StoredRecord};
 
 use crate::content::{Content, Entry, acknowledgements, lists_payload};
-use crate::frame::{Frame, FrameFault, Kind, MAGIC, PAYLOAD_LEN_MAX, frame_len};
+use crate::frame::{Frame, FrameFault, Kind, MAGIC, MAGIC_1, RECORD_LEN_MAX, frame_len};
 use crate::medium::{FileMedium, Medium, ReplaceError};
 
 /// How much a journal may hold, and when it tidies up.
@@ -43,8 +43,8 @@ pub enum JournalError {
     /// Another process, or another opening in this one, holds the journal.
     #[error("journal is held by another process")]
     Locked,
-    /// The bytes are no journal of this version.
-    #[error("not a journal: expected \"TTJRNL01\" in front")]
+    /// The bytes are no journal of this version or the one before.
+    #[error("not a journal: expected \"TTJRNL02\" or \"TTJRNL01\" in front")]
     NotJournal,
     /// Something that was safe on the device is damaged. Nothing is skipped or repaired: what
     /// stands at this offset was promised to an acquirer.
@@ -170,11 +170,16 @@ impl<M: Medium> Journal<M> {
     }
 
     /// Reads all frames; says whether the file must be rewritten because whole frames were kept
-    /// from behind a torn one.
+    /// from behind a torn one, or because it is of the version before.
     fn read(&mut self, bytes: &[u8]) -> Result<bool, JournalError> {
-        if !bytes.starts_with(&MAGIC) {
+        let is_old = bytes.starts_with(&MAGIC_1);
+        if !bytes.starts_with(&MAGIC) && !is_old {
             return Err(JournalError::NotJournal);
         }
+        Ok(self.read_frames(bytes)? || is_old)
+    }
+
+    fn read_frames(&mut self, bytes: &[u8]) -> Result<bool, JournalError> {
         let mut offset = MAGIC.len();
         let mut durable = 0;
         let mut torn = None;
@@ -231,7 +236,9 @@ impl<M: Medium> Journal<M> {
     fn count(&mut self) {
         let entries = self.content.entries.values();
         self.waiting = len_u64_of(entries.clone().filter(|e| !e.acknowledged).count());
-        self.live_len = entries.map(|e| len_u64_of(frame_len(e.record.len()))).sum();
+        let records: usize = entries.map(|e| frame_len(e.record.len())).sum();
+        let intents = self.content.intents.values();
+        self.live_len = len_u64_of(records + intents.map(|i| frame_len(i.len())).sum::<usize>());
     }
 
     fn rewrite(&mut self) -> Result<(), ReplaceError> {
@@ -287,6 +294,32 @@ impl<M: Medium> Journal<M> {
         Ok(())
     }
 
+    /// Takes the record in that was just made durable.
+    fn stored(&mut self, record: &[u8]) {
+        let entry = Entry::new(record);
+        self.content.entries.insert(self.content.next_seq, entry);
+        self.content.next_seq += 1;
+        self.waiting += 1;
+        self.live_len += len_u64_of(frame_len(record.len()));
+    }
+
+    /// An intent's frame is not needed any more.
+    fn died(&mut self, intent: Option<Vec<u8>>) {
+        let len = intent.map_or(0, |intent| frame_len(intent.len()));
+        self.live_len -= len_u64_of(len);
+    }
+
+    fn check_room(&self) -> Result<(), StoreError> {
+        let capacity = self.capacity();
+        if capacity.is_full() {
+            return Err(StoreError::Full {
+                held: capacity.held,
+                max: capacity.max,
+            });
+        }
+        Ok(())
+    }
+
     fn frames(&self, frames: &[(Kind, u64, &[u8])]) -> Vec<u8> {
         let mut out = Vec::new();
         for (kind, seq, payload) in frames {
@@ -309,21 +342,52 @@ impl<M: Medium> RecordStore for Journal<M> {
 
     fn append(&mut self, record: &[u8]) -> Result<u64, StoreError> {
         check_len(record)?;
-        let capacity = self.capacity();
-        if capacity.is_full() {
-            return Err(StoreError::Full {
-                held: capacity.held,
-                max: capacity.max,
-            });
-        }
+        self.check_room()?;
         let seq = self.content.next_seq;
         self.append_durably(&[(Kind::Record, seq, record)])?;
-        let entry = Entry::new(record);
-        self.content.entries.insert(seq, entry);
-        self.content.next_seq += 1;
-        self.waiting += 1;
-        self.live_len += len_u64_of(frame_len(record.len()));
+        self.stored(record);
         Ok(seq)
+    }
+
+    fn keep_intent(&mut self, id: u64, intent: &[u8]) -> Result<(), StoreError> {
+        check_len(intent)?;
+        if !self.content.intents.contains_key(&id) {
+            self.check_room()?;
+        }
+        self.append_durably(&[(Kind::Intent, id, intent)])?;
+        self.live_len += len_u64_of(frame_len(intent.len()));
+        let replaced = self.content.intents.insert(id, intent.to_vec());
+        self.died(replaced);
+        Ok(())
+    }
+
+    fn drop_intent(&mut self, id: u64) -> Result<(), StoreError> {
+        if !self.content.intents.contains_key(&id) {
+            return Ok(());
+        }
+        self.append_durably(&[(Kind::IntentDropped, id, &[])])?;
+        let dropped = self.content.intents.remove(&id);
+        self.died(dropped);
+        Ok(())
+    }
+
+    fn append_closing(&mut self, record: &[u8], intent: u64) -> Result<u64, StoreError> {
+        check_len(record)?;
+        if !self.content.intents.contains_key(&intent) {
+            return Err(StoreError::NoIntent { id: intent });
+        }
+        let seq = self.content.next_seq;
+        let payload = [&intent.to_be_bytes(), record].concat();
+        self.append_durably(&[(Kind::Closing, seq, &payload)])?;
+        let closed = self.content.intents.remove(&intent);
+        self.died(closed);
+        self.stored(record);
+        Ok(seq)
+    }
+
+    fn intents(&self) -> Box<dyn Iterator<Item = (u64, &[u8])> + '_> {
+        let intents = self.content.intents.iter();
+        Box::new(intents.map(|(id, intent)| (*id, &intent[..])))
     }
 
     fn mark_told(&mut self, seq: u64, completed_by: Option<&[u8]>) -> Result<(), StoreError> {
@@ -421,6 +485,7 @@ impl<M: Medium> RecordStore for Journal<M> {
         Capacity {
             held: len_u64_of(self.content.entries.len()),
             waiting: self.waiting,
+            intents: len_u64_of(self.content.intents.len()),
             max: self.limits.records_max,
         }
     }
@@ -438,10 +503,10 @@ impl<M: Medium> RecordStore for Journal<M> {
 }
 
 fn check_len(payload: &[u8]) -> Result<(), StoreError> {
-    if payload.len() > PAYLOAD_LEN_MAX {
+    if payload.len() > RECORD_LEN_MAX {
         return Err(StoreError::TooLong {
             found: payload.len(),
-            max: PAYLOAD_LEN_MAX,
+            max: RECORD_LEN_MAX,
         });
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! A city with its root, issuer, riders and list key; a terminal in its street; a store.
 
+use std::collections::BTreeMap;
+
 use tongtu_crypto::{SecretKey, sm3};
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::layout::IssuerCertificate;
@@ -227,6 +229,7 @@ struct Kept {
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryStore {
     records: Vec<Kept>,
+    intents: BTreeMap<u64, Vec<u8>>,
     lists: Option<ListsMark>,
     pub(crate) released_below: u64,
     pub(crate) max: u64,
@@ -237,6 +240,7 @@ impl Default for MemoryStore {
     fn default() -> Self {
         Self {
             records: Vec::new(),
+            intents: BTreeMap::new(),
             lists: None,
             released_below: 0,
             max: u64::MAX,
@@ -246,6 +250,17 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
+    fn has_room(&self) -> Result<(), StoreError> {
+        let capacity = self.capacity();
+        if capacity.is_full() {
+            return Err(StoreError::Full {
+                held: capacity.held,
+                max: capacity.max,
+            });
+        }
+        Ok(())
+    }
+
     fn works(&self) -> Result<(), StoreError> {
         if self.fails {
             return Err(StoreError::Device("out of order".to_string()));
@@ -269,6 +284,7 @@ impl RecordStore for MemoryStore {
 
     fn append(&mut self, record: &[u8]) -> Result<u64, StoreError> {
         self.works()?;
+        self.has_room()?;
         let seq = self.next_seq();
         self.records.push(Kept {
             record: record.to_vec(),
@@ -277,6 +293,32 @@ impl RecordStore for MemoryStore {
             acknowledged: false,
         });
         Ok(seq)
+    }
+
+    fn keep_intent(&mut self, id: u64, intent: &[u8]) -> Result<(), StoreError> {
+        self.works()?;
+        if !self.intents.contains_key(&id) {
+            self.has_room()?;
+        }
+        self.intents.insert(id, intent.to_vec());
+        Ok(())
+    }
+
+    fn drop_intent(&mut self, id: u64) -> Result<(), StoreError> {
+        self.works()?;
+        self.intents.remove(&id);
+        Ok(())
+    }
+
+    fn append_closing(&mut self, record: &[u8], intent: u64) -> Result<u64, StoreError> {
+        self.works()?;
+        let closed = self.intents.remove(&intent);
+        closed.ok_or(StoreError::NoIntent { id: intent })?;
+        self.append(record)
+    }
+
+    fn intents(&self) -> Box<dyn Iterator<Item = (u64, &[u8])> + '_> {
+        Box::new(self.intents.iter().map(|(id, intent)| (*id, &intent[..])))
     }
 
     fn mark_told(&mut self, seq: u64, completed_by: Option<&[u8]>) -> Result<(), StoreError> {
@@ -320,6 +362,7 @@ impl RecordStore for MemoryStore {
         Capacity {
             held: u64::try_from(self.records.len()).unwrap(),
             waiting: u64::try_from(waiting).unwrap(),
+            intents: u64::try_from(self.intents.len()).unwrap(),
             max: self.max,
         }
     }

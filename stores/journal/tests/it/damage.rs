@@ -76,7 +76,7 @@ fn every_flipped_bit_of_a_rewritten_journal_is_an_error() {
 
 #[test]
 fn other_files_are_no_journals() {
-    for bytes in [&b"TTJRNL0"[..], b"TTJRNL02 and more", b"{}"] {
+    for bytes in [&b"TTJRNL0"[..], b"TTJRNL03 and more", b"{}"] {
         let error = open(&SimMedium::holding(bytes)).unwrap_err();
         assert!(matches!(error, JournalError::NotJournal));
     }

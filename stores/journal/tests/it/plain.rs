@@ -31,6 +31,7 @@ fn everything_is_there_after_opening_again() {
     let capacity = Capacity {
         held: 3,
         waiting: 1,
+        intents: 0,
         max: SMALL.records_max,
     };
     for _ in 0..3 {
@@ -157,4 +158,64 @@ fn a_rewritten_journal_keeps_what_is_needed_and_its_numbers() {
     let mut empty = open(&medium).unwrap();
     empty.release(u64::MAX).unwrap();
     assert_eq!(empty.append(b"after"), Ok(22));
+}
+
+/// Intents that are open: id and bytes.
+fn intents(store: &dyn RecordStore) -> Vec<(u64, Vec<u8>)> {
+    store.intents().map(|(id, i)| (id, i.to_vec())).collect()
+}
+
+#[test]
+fn an_intent_stays_until_its_record_takes_its_place_or_it_is_dropped() {
+    let medium = SimMedium::new();
+    let mut journal = open(&medium).unwrap();
+    journal.keep_intent(7, b"seven").unwrap();
+    journal.keep_intent(3, b"three").unwrap();
+    journal.keep_intent(9, b"nine").unwrap();
+    journal.keep_intent(7, b"seven, asked again").unwrap();
+    journal.drop_intent(9).unwrap();
+    journal.drop_intent(9).unwrap();
+    let open_ones = vec![(3, b"three".to_vec()), (7, b"seven, asked again".to_vec())];
+    assert_eq!(intents(&journal), open_ones);
+    let mut journal = open(&medium).unwrap();
+    assert_eq!(intents(&journal), open_ones);
+    assert_eq!(journal.append_closing(b"record", 7), Ok(1));
+    let no_intent = StoreError::NoIntent { id: 7 };
+    assert_eq!(journal.append_closing(b"record", 7), Err(no_intent));
+    let journal = open(&medium).unwrap();
+    assert_eq!(intents(&journal), [(3, b"three".to_vec())]);
+    assert_eq!(held(&journal), [(1, b"record".to_vec(), false, false)]);
+}
+
+#[test]
+fn an_intent_survives_a_rewrite() {
+    let medium = SimMedium::new();
+    let mut journal = open(&medium).unwrap();
+    journal.keep_intent(1, b"open").unwrap();
+    for id in 2..20 {
+        journal.keep_intent(id, &[b'x'; 50]).unwrap();
+        let seq = journal.append_closing(&[b'x'; 50], id).unwrap();
+        journal.acknowledge(&[seq]).unwrap();
+    }
+    let long = journal.len_bytes();
+    journal.release(u64::MAX).unwrap();
+    assert!(journal.len_bytes() < long / 4);
+    let mut journal = open(&medium).unwrap();
+    assert_eq!(intents(&journal), [(1, b"open".to_vec())]);
+    assert_eq!(journal.append_closing(b"closed", 1), Ok(19));
+}
+
+#[test]
+fn an_open_intent_keeps_the_room_of_its_record() {
+    let mut journal = open(&SimMedium::new()).unwrap();
+    for _ in 1..SMALL.records_max {
+        journal.append(b"record").unwrap();
+    }
+    journal.keep_intent(5, b"asked").unwrap();
+    assert!(journal.capacity().is_full());
+    let full = StoreError::Full { held: 99, max: 100 };
+    assert_eq!(journal.append(b"other"), Err(full.clone()));
+    assert_eq!(journal.keep_intent(6, b"asked"), Err(full));
+    journal.keep_intent(5, b"asked again").unwrap();
+    assert_eq!(journal.append_closing(b"record", 5), Ok(100));
 }
