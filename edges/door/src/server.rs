@@ -251,7 +251,7 @@ impl Door {
         match inside.upload.poll(now, &*inside.store) {
             UploadStep::Send { records } => Some((
                 number,
-                records.into_iter().map(|(_, bytes)| bytes).collect(),
+                records.into_iter().map(|sent| sent.record).collect(),
             )),
             UploadStep::Sent => {
                 // An earlier attempt of this process was broken off half-way.

@@ -8,13 +8,15 @@
 //! ```
 //!
 //! What is here: the list bundle ([`lists`]), the machine ([`ScanTerminal`]), what it asks of a
-//! store ([`RecordStore`]), what it tells riders ([`Prompt`]), and when to upload ([`Upload`]).
+//! store ([`RecordStore`]), the chain over its records ([`chained`]), what it tells riders
+//! ([`Prompt`]), and when to upload ([`Upload`]).
 //! What is not here: files, sockets, clocks, cameras, the radio of cards; the checks on a code
 //! themselves are `tongtu-ride-code`'s. Start with [`ScanTerminal`].
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
+mod chain;
 mod entries;
 pub mod face;
 mod fares;
@@ -27,6 +29,7 @@ mod scan;
 mod store;
 mod upload;
 
+pub use chain::{Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, chained};
 pub use entries::{OpenEntries, OpenEntry};
 pub use held::{BLACKLIST_STALE_S, LISTS_OVERDUE_S, ListsStatus};
 pub use lists::{ListBundle, ListError};

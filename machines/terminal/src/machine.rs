@@ -292,7 +292,12 @@ impl ScanTerminal {
     /// The oldest records not acknowledged yet, at most `max`, with their numbers.
     #[must_use]
     pub fn pending(&self, max: usize, store: &dyn RecordStore) -> Vec<(u64, Vec<u8>)> {
-        pending(max, store)
+        store
+            .replay()
+            .filter(|stored| !stored.acknowledged)
+            .take(max)
+            .map(|stored| (stored.seq, stored.record.to_vec()))
+            .collect()
     }
 
     /// The acquirer has these records: they may go, once replay no longer needs them.
@@ -518,15 +523,6 @@ impl ScanTerminal {
             .unwrap_or(Timestamp::new(i64::MIN))
             .plus_s(-kept_s)
     }
-}
-
-pub(crate) fn pending(max: usize, store: &dyn RecordStore) -> Vec<(u64, Vec<u8>)> {
-    store
-        .replay()
-        .filter(|stored| !stored.acknowledged)
-        .take(max)
-        .map(|stored| (stored.seq, stored.record.to_vec()))
-        .collect()
 }
 
 fn same_roots(left: &RootTable, right: &RootTable) -> bool {

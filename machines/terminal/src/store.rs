@@ -58,6 +58,10 @@ pub struct StoredRecord<'a> {
     pub seq: u64,
     /// The record's bytes, verbatim.
     pub record: &'a [u8],
+    /// The chain's value before the record.
+    pub before: sm3::Digest,
+    /// The chain's value at the record: [`crate::chained`].
+    pub chain: sm3::Digest,
     /// Whether the rider is known to have been told. A mark may be lost with the power; a
     /// record with the mark was told for certain.
     pub told: bool,

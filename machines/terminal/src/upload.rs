@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use tongtu_types::{TerminalNumber, Timestamp};
 
-use crate::{RecordStore, ScanTerminal, StoreError};
+use crate::{ChainedRecord, RecordStore, ScanTerminal, StoreError};
 
 /// How long to wait after failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +70,8 @@ pub enum UploadStep {
     },
     /// Send these, in this order.
     Send {
-        /// Number and bytes of each record.
-        records: Vec<(u64, Vec<u8>)>,
+        /// The records, each with its place in the chain.
+        records: Vec<ChainedRecord>,
     },
 }
 
@@ -114,11 +114,16 @@ impl Upload {
         if let Some(until) = self.until.filter(|until| now < *until && *until <= longest) {
             return UploadStep::Waiting { until };
         }
-        let records = crate::machine::pending(self.batch_max, store);
+        let records: Vec<_> = store
+            .replay()
+            .filter(|stored| !stored.acknowledged)
+            .take(self.batch_max)
+            .map(ChainedRecord::from)
+            .collect();
         if records.is_empty() {
             return UploadStep::Idle;
         }
-        self.out = records.iter().map(|(seq, _)| *seq).collect();
+        self.out = records.iter().map(|sent| sent.seq).collect();
         UploadStep::Send { records }
     }
 

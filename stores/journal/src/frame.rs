@@ -16,7 +16,9 @@ pub(crate) const MAGIC_1: [u8; 8] = *b"TTJRNL01";
 /// Longest record or intent.
 pub(crate) const RECORD_LEN_MAX: usize = 8192;
 /// Longest payload: the longest record and what stands before it.
-pub(crate) const PAYLOAD_LEN_MAX: usize = 8 + RECORD_LEN_MAX;
+pub(crate) const PAYLOAD_LEN_MAX: usize = 8 + CHAIN_LEN + RECORD_LEN_MAX;
+/// A value of the chain.
+pub(crate) const CHAIN_LEN: usize = 32;
 /// Most numbers in one acknowledgement frame.
 pub(crate) const ACKNOWLEDGED_MAX: usize = 1024;
 const _: () = assert!(8 * ACKNOWLEDGED_MAX <= PAYLOAD_LEN_MAX, "a batch fits");
@@ -29,9 +31,10 @@ const CRC_LEN: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// First in every file; seq is the number the next record gets if none follow.
+    /// First in every file; seq is the number the next record gets if none follow, the payload
+    /// the chain's value at the last record before it.
     Head = 0,
-    /// A record; the payload is it.
+    /// A record; payload: the chain's value at it 32, the record.
     Record = 1,
     /// The rider was told of record seq; the payload is the code that completed the ride, if it
     /// was another one than the record's.
@@ -44,8 +47,12 @@ pub(crate) enum Kind {
     Intent = 5,
     /// The intent with id seq is forgotten; no payload.
     IntentDropped = 6,
-    /// A record and the end of its intent; payload: the intent's id 8, the record.
+    /// A record and the end of its intent; payload: the intent's id 8, the chain's value 32, the
+    /// record.
     Closing = 7,
+    /// The payload is the chain's value before the next record here, which follows on one that
+    /// was released.
+    Base = 8,
 }
 
 impl Kind {
@@ -59,6 +66,7 @@ impl Kind {
             5 => Self::Intent,
             6 => Self::IntentDropped,
             7 => Self::Closing,
+            8 => Self::Base,
             _ => return None,
         })
     }
@@ -94,6 +102,10 @@ pub enum FrameFault {
     /// The content is not what the kind calls for, or not what may follow here.
     #[error("content does not belong here")]
     Content,
+    /// The record does not follow on the one before it: a record was changed, taken out or put
+    /// in, and its checksum made to fit.
+    #[error("the chain over the records does not hold")]
+    Chain,
 }
 
 impl<'a> Frame<'a> {

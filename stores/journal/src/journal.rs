@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tongtu_terminal::{Capacity, ListsMark, RecordStore, StoreError, StoredRecord};
 
-use crate::content::{Content, Entry, acknowledgements, lists_payload};
-use crate::frame::{Frame, FrameFault, Kind, MAGIC, MAGIC_1, RECORD_LEN_MAX, frame_len};
+use crate::content::{Content, acknowledgements, lists_payload, record_len};
+use crate::frame::{CHAIN_LEN, Frame, FrameFault, Kind, MAGIC, MAGIC_1, RECORD_LEN_MAX, frame_len};
 use crate::medium::{FileMedium, Medium, ReplaceError};
 
 /// How much a journal may hold, and when it tidies up.
@@ -70,6 +70,9 @@ pub struct Cut {
     pub fault: FrameFault,
 }
 
+/// Takes a frame of one version of the file in.
+type Apply = fn(&mut Content, &Frame<'_>) -> Result<(), FrameFault>;
+
 /// A record store on a medium that only grows, until it is rewritten.
 #[derive(Debug)]
 pub struct Journal<M> {
@@ -116,10 +119,7 @@ impl<M: Medium> Journal<M> {
         let mut journal = Self {
             medium,
             limits,
-            content: Content {
-                next_seq: 1,
-                ..Content::default()
-            },
+            content: Content::default(),
             waiting: 0,
             written_len: 0,
             durable_len: 0,
@@ -176,10 +176,15 @@ impl<M: Medium> Journal<M> {
         if !bytes.starts_with(&MAGIC) && !is_old {
             return Err(JournalError::NotJournal);
         }
-        Ok(self.read_frames(bytes)? || is_old)
+        let apply = if is_old {
+            Content::apply_1
+        } else {
+            Content::apply
+        };
+        Ok(self.read_frames(bytes, apply)? || is_old)
     }
 
-    fn read_frames(&mut self, bytes: &[u8]) -> Result<bool, JournalError> {
+    fn read_frames(&mut self, bytes: &[u8], apply: Apply) -> Result<bool, JournalError> {
         let mut offset = MAGIC.len();
         let mut durable = 0;
         let mut torn = None;
@@ -188,7 +193,7 @@ impl<M: Medium> Journal<M> {
             match Frame::read(&bytes[offset..]) {
                 Ok((frame, len)) if (frame.kind == Kind::Head) == is_first => {
                     let fault = |fault| damaged(offset, fault);
-                    self.content.apply(&frame).map_err(fault)?;
+                    apply(&mut self.content, &frame).map_err(fault)?;
                     durable = frame.durable.max(durable);
                     offset += len;
                 }
@@ -219,9 +224,7 @@ impl<M: Medium> Journal<M> {
             if frame.kind == Kind::Head {
                 return Err(damaged(offset, fault));
             }
-            self.content
-                .apply(frame)
-                .map_err(|fault| damaged(offset, fault))?;
+            apply(&mut self.content, frame).map_err(|fault| damaged(offset, fault))?;
         }
         let kept_len: usize = later.iter().map(|f| frame_len(f.payload.len())).sum();
         self.cut = Some(Cut {
@@ -235,10 +238,8 @@ impl<M: Medium> Journal<M> {
 
     fn count(&mut self) {
         let entries = self.content.entries.values();
-        self.waiting = len_u64_of(entries.clone().filter(|e| !e.acknowledged).count());
-        let records: usize = entries.map(|e| frame_len(e.record.len())).sum();
-        let intents = self.content.intents.values();
-        self.live_len = len_u64_of(records + intents.map(|i| frame_len(i.len())).sum::<usize>());
+        self.waiting = len_u64_of(entries.filter(|e| !e.acknowledged).count());
+        self.live_len = self.content.image_len();
     }
 
     fn rewrite(&mut self) -> Result<(), ReplaceError> {
@@ -295,16 +296,14 @@ impl<M: Medium> Journal<M> {
     }
 
     /// Takes the record in that was just made durable.
-    fn stored(&mut self, record: &[u8]) {
-        let entry = Entry::new(record);
-        self.content.entries.insert(self.content.next_seq, entry);
-        self.content.next_seq += 1;
+    fn stored(&mut self, record: &[u8], chain: [u8; CHAIN_LEN]) {
+        self.content.store(record, chain);
         self.waiting += 1;
-        self.live_len += len_u64_of(frame_len(record.len()));
+        self.live_len += len_u64_of(record_len(record.len()));
     }
 
     /// An intent's frame is not needed any more.
-    fn died(&mut self, intent: Option<Vec<u8>>) {
+    fn died(&mut self, intent: Option<Box<[u8]>>) {
         let len = intent.map_or(0, |intent| frame_len(intent.len()));
         self.live_len -= len_u64_of(len);
     }
@@ -344,8 +343,10 @@ impl<M: Medium> RecordStore for Journal<M> {
         check_len(record)?;
         self.check_room()?;
         let seq = self.content.next_seq;
-        self.append_durably(&[(Kind::Record, seq, record)])?;
-        self.stored(record);
+        let chain = self.content.chain_of_next(record);
+        let payload = [&chain[..], record].concat();
+        self.append_durably(&[(Kind::Record, seq, &payload)])?;
+        self.stored(record, chain);
         Ok(seq)
     }
 
@@ -356,7 +357,7 @@ impl<M: Medium> RecordStore for Journal<M> {
         }
         self.append_durably(&[(Kind::Intent, id, intent)])?;
         self.live_len += len_u64_of(frame_len(intent.len()));
-        let replaced = self.content.intents.insert(id, intent.to_vec());
+        let replaced = self.content.intents.insert(id, intent.into());
         self.died(replaced);
         Ok(())
     }
@@ -377,11 +378,12 @@ impl<M: Medium> RecordStore for Journal<M> {
             return Err(StoreError::NoIntent { id: intent });
         }
         let seq = self.content.next_seq;
-        let payload = [&intent.to_be_bytes(), record].concat();
+        let chain = self.content.chain_of_next(record);
+        let payload = [&intent.to_be_bytes(), &chain[..], record].concat();
         self.append_durably(&[(Kind::Closing, seq, &payload)])?;
         let closed = self.content.intents.remove(&intent);
         self.died(closed);
-        self.stored(record);
+        self.stored(record, chain);
         Ok(seq)
     }
 
@@ -405,7 +407,7 @@ impl<M: Medium> RecordStore for Journal<M> {
             return Ok(());
         }
         entry.told = true;
-        entry.completed_by = completed_by.map(<[u8]>::to_vec);
+        entry.completed_by = completed_by.map(Into::into);
         self.unsynced_told.push(seq);
         let bytes = self.frames(&[(Kind::Told, seq, payload)]);
         match self.medium.append(&bytes) {
@@ -449,8 +451,7 @@ impl<M: Medium> RecordStore for Journal<M> {
             return Err(StoreError::Broken);
         }
         self.content
-            .entries
-            .retain(|seq, entry| *seq >= below || !entry.acknowledged);
+            .forget(|seq, entry| seq < below && entry.acknowledged);
         self.count();
         if self.written_len.saturating_sub(self.live_len) <= self.limits.dead_bytes_max {
             return Ok(());
@@ -467,18 +468,7 @@ impl<M: Medium> RecordStore for Journal<M> {
     }
 
     fn replay(&self) -> Box<dyn Iterator<Item = StoredRecord<'_>> + '_> {
-        Box::new(
-            self.content
-                .entries
-                .iter()
-                .map(|(seq, entry)| StoredRecord {
-                    seq: *seq,
-                    record: &entry.record,
-                    told: entry.told,
-                    completed_by: entry.completed_by.as_deref(),
-                    acknowledged: entry.acknowledged,
-                }),
-        )
+        Box::new(self.content.replay())
     }
 
     fn capacity(&self) -> Capacity {

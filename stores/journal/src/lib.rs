@@ -7,6 +7,10 @@
 //! release ─► enough is dead ──► rewritten aside, synced, renamed, folder synced
 //! ```
 //!
+//! Records are chained (the terminal's `chained`): each frame of one carries the chain's value,
+//! and a journal in which a record was changed, taken out, put in or moved does not open, even
+//! if every checksum was made to fit.
+//!
 //! What is here: [`Journal`] over any [`Medium`]; [`FileJournal`], the one in a file, locked
 //! against a second process; [`SimMedium`], a device whose power fails at any byte. What is not
 //! here: what a record says (the terminal's), and when to upload. Start with

@@ -7,8 +7,8 @@ use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{BlackLists, Policy, RideCode, Root, RootTable, UserCertificate, UserTerms};
 use tongtu_terminal::{
-    Capacity, ListBundle, ListError, ListsMark, OpenEntry, Post, Profile, RecordStore,
-    RecoverError, Scan, ScanOutcome, ScanTerminal, Setup, StoreError, StoredRecord,
+    CHAIN_START, Capacity, ListBundle, ListError, ListsMark, OpenEntry, Post, Profile, RecordStore,
+    RecoverError, Scan, ScanOutcome, ScanTerminal, Setup, StoreError, StoredRecord, chained,
 };
 use tongtu_types::{CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
@@ -220,6 +220,8 @@ pub(crate) fn recover(
 #[derive(Debug, Clone)]
 struct Kept {
     record: Vec<u8>,
+    before: sm3::Digest,
+    chain: sm3::Digest,
     told: bool,
     completed_by: Option<Vec<u8>>,
     acknowledged: bool,
@@ -286,8 +288,11 @@ impl RecordStore for MemoryStore {
         self.works()?;
         self.has_room()?;
         let seq = self.next_seq();
+        let before = self.records.last().map_or(CHAIN_START, |kept| kept.chain);
         self.records.push(Kept {
             record: record.to_vec(),
+            before,
+            chain: chained(&before, seq, record),
             told: false,
             completed_by: None,
             acknowledged: false,
@@ -350,6 +355,8 @@ impl RecordStore for MemoryStore {
                 .map(|(entry, seq)| StoredRecord {
                     seq,
                     record: &entry.record,
+                    before: entry.before,
+                    chain: entry.chain,
                     told: entry.told,
                     completed_by: entry.completed_by.as_deref(),
                     acknowledged: entry.acknowledged,

@@ -16,7 +16,7 @@ fn ridden(rides: u8) -> (Street, Upload) {
 
 fn sent(step: UploadStep) -> Vec<u64> {
     match step {
-        UploadStep::Send { records } => records.iter().map(|(seq, _)| *seq).collect(),
+        UploadStep::Send { records } => records.iter().map(|sent| sent.seq).collect(),
         other => panic!("{other:?}"),
     }
 }

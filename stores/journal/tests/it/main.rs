@@ -1,6 +1,7 @@
 //! The journal: plain use, device faults, tears at every byte, damage, files, and a model.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod chain;
 mod damage;
 mod fault;
 mod file;

@@ -1,8 +1,10 @@
 //! The power fails at every byte and at every step of a whole life of a journal, with every way
 //! in which unsynced bytes may survive; and once more while the journal is being opened again.
 
+use std::collections::BTreeMap;
+
 use tongtu_journal::{Journal, SimMedium, Survival};
-use tongtu_terminal::{ListsMark, RecordStore as _};
+use tongtu_terminal::{CHAIN_START, ListsMark, RecordStore as _, chained};
 
 use crate::fixture::{T0, held, open, survivals};
 
@@ -14,6 +16,23 @@ struct Promised {
     lists: Option<ListsMark>,
     /// One more record, acknowledgement or list may have come through unsaid.
     tried: u64,
+    intents: BTreeMap<u64, Vec<u8>>,
+    /// The intents as they are if what was tried last came through unsaid.
+    intents_tried: Option<BTreeMap<u64, Vec<u8>>>,
+    /// Whether the record tried last closes an intent.
+    is_closing: bool,
+}
+
+impl Promised {
+    fn try_intents(&mut self, change: impl FnOnce(&mut BTreeMap<u64, Vec<u8>>)) {
+        let mut intents = self.intents.clone();
+        change(&mut intents);
+        self.intents_tried = Some(intents);
+    }
+
+    fn intents_done(&mut self) {
+        self.intents = self.intents_tried.take().unwrap();
+    }
 }
 
 fn record(seq: u64) -> Vec<u8> {
@@ -28,9 +47,44 @@ fn mark(version: u64) -> ListsMark {
     }
 }
 
-/// Records, marks, lists, acknowledgements, two rewrites; ends where the power does.
+/// The chain's value at a record; every record of this life is known by its number.
+fn chain_at(seq: u64) -> [u8; 32] {
+    (1..=seq).fold(CHAIN_START, |before, seq| {
+        chained(&before, seq, &record(seq))
+    })
+}
+
+/// One intent is asked again, one is dropped, one closed by its record; one stays open.
+fn cards(journal: &mut Journal<SimMedium>, promised: &mut Promised, round: u64) -> Option<()> {
+    let base = 10 * round;
+    for (id, text) in [
+        (base, "asked"),
+        (base + 1, "asked"),
+        (base, "asked again"),
+        (base + 2, "left open"),
+    ] {
+        let intent = format!("intent {id} {text}").into_bytes();
+        promised.try_intents(|intents| drop(intents.insert(id, intent.clone())));
+        journal.keep_intent(id, &intent).ok()?;
+        promised.intents_done();
+    }
+    promised.try_intents(|intents| drop(intents.remove(&(base + 1))));
+    journal.drop_intent(base + 1).ok()?;
+    promised.intents_done();
+    promised.try_intents(|intents| drop(intents.remove(&base)));
+    let seq = journal.next_seq();
+    (promised.tried, promised.is_closing) = (seq, true);
+    journal.append_closing(&record(seq), base).ok()?;
+    promised.intents_done();
+    promised.is_closing = false;
+    promised.stored.push(seq);
+    Some(())
+}
+
+/// Records, intents, marks, lists, acknowledgements, two rewrites; ends where the power does.
 fn life(journal: &mut Journal<SimMedium>, promised: &mut Promised) -> Option<()> {
     for round in 0..3 {
+        cards(journal, promised, round)?;
         for _ in 0..4 {
             let seq = journal.next_seq();
             promised.tried = seq;
@@ -77,6 +131,27 @@ fn check(journal: &Journal<SimMedium>, promised: &Promised, what: &str) {
         if promised.acknowledged.contains(seq) {
             assert!(acknowledged, "{what}: {seq} forgot its acknowledgement");
         }
+    }
+    for stored in journal.replay() {
+        let (before, chain) = (chain_at(stored.seq - 1), chain_at(stored.seq));
+        let there = (stored.before, stored.chain);
+        assert_eq!(
+            there,
+            (before, chain),
+            "{what}: the chain at {}",
+            stored.seq
+        );
+    }
+    let intents: BTreeMap<u64, Vec<u8>> =
+        journal.intents().map(|(id, i)| (id, i.to_vec())).collect();
+    let came_through = promised.intents_tried.as_ref() == Some(&intents);
+    assert!(
+        intents == promised.intents || came_through,
+        "{what}: intents {intents:?}"
+    );
+    if promised.is_closing {
+        let is_there = held.iter().any(|e| e.0 == promised.tried);
+        assert_eq!(is_there, came_through, "{what}: half a closing");
     }
     let version = |mark: Option<ListsMark>| mark.map(|m| m.version);
     assert!(
