@@ -8,8 +8,8 @@
 //! ```
 //!
 //! What is here: the list bundle ([`lists`]), the machine ([`ScanTerminal`]), what it asks of a
-//! store ([`RecordStore`]), the chain over its records ([`chained`]), what it tells riders
-//! ([`Prompt`]), and when to upload ([`Upload`]).
+//! store ([`RecordStore`]), the chain over its records ([`chained`]), when it believes its clock
+//! ([`ClockGuard`]), what it tells riders ([`Prompt`]), and when to upload ([`Upload`]).
 //! What is not here: files, sockets, clocks, cameras, the radio of cards; the checks on a code
 //! themselves are `tongtu-ride-code`'s. Start with [`ScanTerminal`].
 #![cfg_attr(not(test), no_std)]
@@ -17,6 +17,7 @@
 extern crate alloc;
 
 mod chain;
+mod clock;
 mod entries;
 pub mod face;
 mod fares;
@@ -30,6 +31,7 @@ mod store;
 mod upload;
 
 pub use chain::{Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, chained};
+pub use clock::{ClockFault, ClockGuard, ClockRules, ClockSource, Heard, Reading, Trusted};
 pub use entries::{OpenEntries, OpenEntry};
 pub use held::{BLACKLIST_STALE_S, LISTS_OVERDUE_S, ListsStatus};
 pub use lists::{ListBundle, ListError};

@@ -16,8 +16,8 @@ use tongtu_types::{InstitutionCode, RecordId, TerminalNumber, Timestamp};
 use crate::fares::{Charge, charge};
 use crate::held::HeldLists;
 use crate::{
-    ListBundle, ListError, ListsStatus, Notice, OutOfService, Profile, Prompt, RecordStore,
-    Refusal, Ride, Scan, ScanOutcome, Setup, StoreError,
+    ClockGuard, ClockRules, ListBundle, ListError, ListsStatus, Notice, OutOfService, Profile,
+    Prompt, RecordStore, Refusal, Ride, Scan, ScanOutcome, Setup, StoreError,
 };
 
 /// Seconds in which a second reading of an accepted code is ignored without a word: the rider
@@ -85,7 +85,7 @@ pub struct ScanTerminal {
     completing: BTreeMap<u64, RideCode>,
     /// Records still needed against replay, oldest first.
     retained: VecDeque<(u64, Timestamp)>,
-    last_recorded_at: Option<Timestamp>,
+    clock: ClockGuard,
 }
 
 impl ScanTerminal {
@@ -96,6 +96,12 @@ impl ScanTerminal {
     /// [`RecoverError`] when the store holds something that this terminal cannot have made.
     pub fn recover(setup: Setup, store: &dyn RecordStore) -> Result<Self, RecoverError> {
         let verifier = Verifier::new(setup.policy, RootTable::default(), []);
+        let rules = ClockRules {
+            not_before: setup.policy.min_trusted_clock,
+            back_max_s: setup.policy.future_skew_s,
+            ..ClockRules::default()
+        };
+        let clock = ClockGuard::new(rules, None, None);
         let mut terminal = Self {
             setup,
             verifier,
@@ -106,7 +112,7 @@ impl ScanTerminal {
             untold: BTreeMap::new(),
             completing: BTreeMap::new(),
             retained: VecDeque::new(),
-            last_recorded_at: None,
+            clock,
         };
         for stored in store.replay() {
             let fault = |source| RecoverError::Record {
@@ -134,7 +140,7 @@ impl ScanTerminal {
             // A completing code outlives its record's own, so the record is needed for longer.
             let needed_at = completing.as_ref().map_or(at, |c| c.generated_at().max(at));
             terminal.retained.push_back((stored.seq, needed_at));
-            terminal.last_recorded_at = terminal.last_recorded_at.max(Some(at));
+            terminal.clock.recorded(at);
             if let Some(completing) = completing {
                 terminal.recent.remember_code(&completing, needed_at);
             }
@@ -154,6 +160,18 @@ impl ScanTerminal {
     #[must_use]
     pub const fn profile(&self) -> &Profile {
         &self.setup.profile
+    }
+
+    /// What is believed of the clock; the host of a terminal with several sources asks here for
+    /// the time of its scans.
+    #[must_use]
+    pub const fn clock(&self) -> &ClockGuard {
+        &self.clock
+    }
+
+    /// The same, for the host to hand in what the sources say, and its profile's limits.
+    pub const fn clock_mut(&mut self) -> &mut ClockGuard {
+        &mut self.clock
     }
 
     /// Takes a newer list bundle, all lists at once or none. After a restart the bundle taken
@@ -329,16 +347,7 @@ impl ScanTerminal {
         scan: &Scan<'_>,
         store: &dyn RecordStore,
     ) -> Result<(Timestamp, Charge), OutOfService> {
-        let policy = &self.setup.policy;
-        let now = scan
-            .now
-            .filter(|now| *now >= policy.min_trusted_clock)
-            .ok_or(OutOfService::NoClock)?;
-        if let Some(last) = self.last_recorded_at
-            && now.plus_s(policy.future_skew_s) < last
-        {
-            return Err(OutOfService::ClockBack { now, last });
-        }
+        let now = self.clock.judge(scan.now)?.now;
         if self.lists.is_none() {
             return Err(OutOfService::NoLists);
         }
@@ -395,7 +404,7 @@ impl ScanTerminal {
         let stored = store.append(&raw)?;
         debug_assert_eq!(stored, seq, "the store gave the number it had promised");
         self.retained.push_back((stored, now));
-        self.last_recorded_at = self.last_recorded_at.max(Some(now));
+        self.clock.recorded(now);
         self.recent.forget_before(self.horizon());
         self.remember(accepted, now);
         let limit_fen = i64::from(accepted.user.limit_fen);
@@ -519,7 +528,8 @@ impl ScanTerminal {
     fn horizon(&self) -> Timestamp {
         let policy = &self.setup.policy;
         let kept_s = policy.max_validity_s + policy.future_skew_s + policy.account_interval_s;
-        self.last_recorded_at
+        self.clock
+            .newest()
             .unwrap_or(Timestamp::new(i64::MIN))
             .plus_s(-kept_s)
     }

@@ -9,7 +9,7 @@ use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{Verdict, foreign};
 use tongtu_types::{BusinessDay, CardNumber, RecordId, Timestamp};
 
-use crate::{Notice, OpenEntry, Prompt, StoreError};
+use crate::{ClockFault, Notice, OpenEntry, Prompt, StoreError};
 
 /// A code before the scanner, and the circumstances.
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +147,14 @@ pub enum OutOfService {
         /// The newest record's time.
         last: Timestamp,
     },
+    /// No source confirmed the clock for longer than the profile allows.
+    #[error("clock not confirmed for {unsynced_s:?} s, expected at most {max_s} s")]
+    ClockUnsynced {
+        /// Seconds since a source did; `None` when none ever did.
+        unsynced_s: Option<i64>,
+        /// What the profile allows.
+        max_s: i64,
+    },
     /// No list bundle was taken yet.
     #[error("no lists yet")]
     NoLists,
@@ -168,4 +176,16 @@ pub enum OutOfService {
     /// The record store is full or does not work.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ClockFault> for OutOfService {
+    fn from(fault: ClockFault) -> Self {
+        match fault {
+            ClockFault::Unset | ClockFault::BeforeBuild { .. } | ClockFault::Counter { .. } => {
+                Self::NoClock
+            }
+            ClockFault::BeforeRecord { now, last } => Self::ClockBack { now, last },
+            ClockFault::Unsynced { unsynced_s, max_s } => Self::ClockUnsynced { unsynced_s, max_s },
+        }
+    }
 }

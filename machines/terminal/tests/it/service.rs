@@ -1,7 +1,10 @@
 //! In and out of service: clock, lists, fares, store.
 
 use tongtu_ride_code::{Root, RootTable, Verdict};
-use tongtu_terminal::{ListError, OutOfService, RecordStore as _, ScanOutcome, StoreError};
+use tongtu_terminal::{
+    ClockRules, ClockSource, ListError, OutOfService, Reading, RecordStore as _, ScanOutcome,
+    StoreError,
+};
 use tongtu_types::Timestamp;
 
 use crate::fixture::{MemoryStore, Street, T0, bus, entry, institution, key, recover};
@@ -235,4 +238,38 @@ fn old_lists_are_flagged_and_keep_serving() {
     let status = street.terminal.lists_status(late.plus_s(72 * 3600));
     assert!(!status.overdue && !status.blacklist_stale);
     assert_eq!(status.fresh_at, Some(late));
+}
+
+/// A record made while the clock is a little behind bears the newest record's time.
+#[test]
+fn no_record_is_dated_before_the_one_before() {
+    let mut street = Street::new(bus());
+    street.ride(&street.city.rider(1).code_at(T0), T0);
+    let behind = T0.plus_s(-20);
+    let outcome = street.ride(&street.city.rider(2).code_at(behind), behind);
+    assert_eq!(outcome.ride().unwrap().record.scanned_at, T0);
+}
+
+#[test]
+fn a_clock_that_no_source_confirms_is_refused_where_the_profile_says_so() {
+    let mut street = Street::new(bus());
+    let rules = ClockRules {
+        unsynced_max_s: Some(86_400),
+        ..*street.terminal.clock().rules()
+    };
+    street.terminal.clock_mut().set_rules(rules);
+    let code = street.city.rider(1).code_at(T0);
+    let expected = OutOfService::ClockUnsynced {
+        unsynced_s: None,
+        max_s: 86_400,
+    };
+    assert_eq!(reason(&street.scan(&code, T0)), expected);
+    street.terminal.clock_mut().read(Reading {
+        source: ClockSource::Gps,
+        wall: T0,
+        tick_ms: 5000,
+    });
+    let now = street.terminal.clock().now(6000).unwrap().now;
+    assert_eq!(now, T0.plus_s(1));
+    assert_eq!(street.scan(&code, now).verdict(), Verdict::Accepted);
 }
