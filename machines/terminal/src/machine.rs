@@ -16,8 +16,9 @@ use tongtu_types::{InstitutionCode, RecordId, TerminalNumber, Timestamp};
 use crate::fares::{Charge, charge};
 use crate::held::HeldLists;
 use crate::{
-    ClockGuard, ClockRules, ListBundle, ListError, ListsStatus, Notice, OutOfService, Profile,
-    Prompt, RecordStore, Refusal, Ride, Scan, ScanOutcome, Setup, StoreError,
+    AlarmThresholds, ClockGuard, ClockRules, ListBundle, ListError, ListsStatus, Notice,
+    OutOfService, Outlook, Pace, Profile, Prompt, RecordStore, Refusal, Ride, Scan, ScanOutcome,
+    Setup, StoreError,
 };
 
 /// Seconds in which a second reading of an accepted code is ignored without a word: the rider
@@ -86,6 +87,7 @@ pub struct ScanTerminal {
     /// Records still needed against replay, oldest first.
     retained: VecDeque<(u64, Timestamp)>,
     clock: ClockGuard,
+    pace: Pace,
 }
 
 impl ScanTerminal {
@@ -113,6 +115,7 @@ impl ScanTerminal {
             completing: BTreeMap::new(),
             retained: VecDeque::new(),
             clock,
+            pace: Pace::default(),
         };
         for stored in store.replay() {
             let fault = |source| RecoverError::Record {
@@ -141,6 +144,7 @@ impl ScanTerminal {
             let needed_at = completing.as_ref().map_or(at, |c| c.generated_at().max(at));
             terminal.retained.push_back((stored.seq, needed_at));
             terminal.clock.recorded(at);
+            terminal.pace.noted(at);
             if let Some(completing) = completing {
                 terminal.recent.remember_code(&completing, needed_at);
             }
@@ -232,6 +236,12 @@ impl ScanTerminal {
     #[must_use]
     pub fn lists_status(&self, now: Timestamp) -> ListsStatus {
         HeldLists::status(self.lists.as_ref(), now)
+    }
+
+    /// How long the store has room at this terminal's pace.
+    #[must_use]
+    pub fn outlook(&self, thresholds: &AlarmThresholds, store: &dyn RecordStore) -> Outlook {
+        Outlook::of(&store.capacity(), &self.pace, thresholds)
     }
 
     /// Why the terminal would refuse every code now, if so.
@@ -351,13 +361,7 @@ impl ScanTerminal {
         if self.lists.is_none() {
             return Err(OutOfService::NoLists);
         }
-        let capacity = store.capacity();
-        if capacity.is_full() {
-            return Err(OutOfService::Store(StoreError::Full {
-                held: capacity.held,
-                max: capacity.max,
-            }));
-        }
+        store.capacity().check()?;
         let day = now.china().day;
         let book = self
             .tariff
@@ -405,6 +409,7 @@ impl ScanTerminal {
         debug_assert_eq!(stored, seq, "the store gave the number it had promised");
         self.retained.push_back((stored, now));
         self.clock.recorded(now);
+        self.pace.noted(now);
         self.recent.forget_before(self.horizon());
         self.remember(accepted, now);
         let limit_fen = i64::from(accepted.user.limit_fen);

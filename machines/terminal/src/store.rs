@@ -23,6 +23,17 @@ pub enum StoreError {
         /// Records there is room for.
         max: u64,
     },
+    /// No room in bytes that does not hold something still needed; nothing unsent is
+    /// overwritten.
+    #[error("record store is full: {bytes} bytes in use, expected room for {wanted} below {max}")]
+    FullBytes {
+        /// Bytes in use.
+        bytes: u64,
+        /// Bytes wanted, with the room kept for records that will close intents.
+        wanted: u64,
+        /// Bytes there is room for.
+        max: u64,
+    },
     /// Longer than any record.
     #[error("record of {found} bytes, expected at most {max}")]
     TooLong {
@@ -82,13 +93,70 @@ pub struct Capacity {
     pub intents: u64,
     /// Records there is room for.
     pub max: u64,
+    /// Bytes that all of it needs.
+    pub bytes: u64,
+    /// Bytes there is room for; `None` where they are not counted.
+    pub bytes_max: Option<u64>,
 }
 
 impl Capacity {
     /// Whether one more record, or one more intent, would not fit.
     #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.held.saturating_add(self.intents) >= self.max
+    pub fn is_full(&self) -> bool {
+        self.used() >= self.max || self.room_bytes() == Some(0)
+    }
+
+    /// That one more record, or one more intent, may fit.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] or [`StoreError::FullBytes`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        if self.used() >= self.max {
+            return Err(StoreError::Full {
+                held: self.held,
+                max: self.max,
+            });
+        }
+        match (self.room_bytes(), self.bytes_max) {
+            (Some(0), Some(max)) => Err(StoreError::FullBytes {
+                bytes: self.bytes,
+                wanted: 1,
+                max,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Records that still fit, by number and, at the length of those held, by bytes.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        let by_number = self.max.saturating_sub(self.used());
+        let mean = self.bytes.checked_div(self.used()).unwrap_or(0).max(1);
+        match self.room_bytes() {
+            Some(bytes) => by_number.min(bytes / mean),
+            None => by_number,
+        }
+    }
+
+    /// Bytes that still fit, where they are counted.
+    #[must_use]
+    pub fn room_bytes(&self) -> Option<u64> {
+        self.bytes_max.map(|max| max.saturating_sub(self.bytes))
+    }
+
+    /// How much is in use, in hundredths: of records or of bytes, whichever is more.
+    #[must_use]
+    pub fn used_percent(&self) -> u64 {
+        let percent = |used: u64, max: u64| {
+            let percent = u128::from(used) * 100 / u128::from(max).max(1);
+            u64::try_from(percent).unwrap_or(u64::MAX)
+        };
+        let bytes = self.bytes_max.map_or(0, |max| percent(self.bytes, max));
+        percent(self.used(), self.max).max(bytes)
+    }
+
+    const fn used(&self) -> u64 {
+        self.held.saturating_add(self.intents)
     }
 }
 

@@ -9,6 +9,8 @@ use crate::frame::{ACKNOWLEDGED_MAX, CHAIN_LEN, Frame, FrameFault, Kind, MAGIC, 
 
 type Chain = [u8; CHAIN_LEN];
 
+const BASE_LEN: usize = frame_len(CHAIN_LEN);
+
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) record: Box<[u8]>,
@@ -22,6 +24,12 @@ impl Entry {
     /// The payload of its told mark.
     pub(crate) fn told_payload(&self) -> &[u8] {
         self.completed_by.as_deref().unwrap_or_default()
+    }
+
+    fn needed_len(&self) -> usize {
+        let told = self.told.then(|| frame_len(self.told_payload().len()));
+        let acknowledged = if self.acknowledged { 8 } else { 0 };
+        record_len(self.record.len()) + told.unwrap_or(0) + acknowledged
     }
 
     fn stored(&self, seq: u64, before: Chain) -> StoredRecord<'_> {
@@ -68,17 +76,20 @@ impl Content {
         chained(&self.tip, self.next_seq, record)
     }
 
-    /// Takes in the record that is next, with its value.
-    pub(crate) fn store(&mut self, record: &[u8], chain: Chain) {
+    /// Takes in the record that is next, with its value; returns the bytes that it needs.
+    pub(crate) fn store(&mut self, record: &[u8], chain: Chain) -> usize {
         let seq = self.next_seq;
+        let mut len = record_len(record.len());
         let last = self.entries.last_key_value();
         // The last entry is the predecessor exactly if it is where the chain stands.
         if last.is_none_or(|(_, entry)| entry.chain != self.tip) {
             self.bases.insert(seq, self.tip);
+            len += BASE_LEN;
         }
         self.insert(seq, record, chain);
         self.next_seq += 1;
         self.tip = chain;
+        len
     }
 
     /// Forgets entries; the values that others follow on are kept.
@@ -247,19 +258,12 @@ impl Content {
         self.entries.insert(seq, entry);
     }
 
-    /// Bytes that an image of what is held has.
-    pub(crate) fn image_len(&self) -> u64 {
-        let entry = |entry: &Entry| {
-            let told = entry.told.then(|| frame_len(entry.told_payload().len()));
-            record_len(entry.record.len()) + told.unwrap_or(0)
-        };
-        let records: usize = self.entries.values().map(entry).sum();
-        let acknowledged = self.entries.values().filter(|e| e.acknowledged).count();
-        let acknowledged =
-            frame_len(8) * acknowledged.div_ceil(ACKNOWLEDGED_MAX) + 8 * acknowledged;
+    /// Bytes that what is held needs, the heads of files and of batches aside.
+    pub(crate) fn needed_len(&self) -> u64 {
+        let records: usize = self.entries.values().map(Entry::needed_len).sum();
         let intents: usize = self.intents.values().map(|i| frame_len(i.len())).sum();
-        let bases = self.bases.len() * frame_len(CHAIN_LEN);
-        u64::try_from(records + acknowledged + intents + bases).expect("in memory")
+        let bases = self.bases.len() * BASE_LEN;
+        u64::try_from(records + intents + bases).expect("in memory")
     }
 
     /// The whole content as a fresh file, in which every byte is durable from the start.

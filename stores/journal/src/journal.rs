@@ -16,7 +16,15 @@ pub struct Limits {
     pub records_max: u64,
     /// Bytes of what is no longer needed before the file is rewritten without it.
     pub dead_bytes_max: u64,
+    /// Bytes that the file may have; the last `dead_bytes_max` of them are kept free of what is
+    /// needed, so that a rewrite always gains that much. While it is rewritten the device holds
+    /// it twice. Marks, acknowledgements and the records of open intents are never refused: they
+    /// may go beyond by a few kilobytes.
+    pub bytes_max: u64,
 }
+
+/// Bytes kept free for the record that will close an intent.
+const CLOSING_RESERVE: u64 = 1024;
 
 impl Default for Limits {
     /// Some four days of a busy bus, about 15 MB; rewritten when 1 MiB is dead.
@@ -24,6 +32,7 @@ impl Default for Limits {
         Self {
             records_max: 20_000,
             dead_bytes_max: 1 << 20,
+            bytes_max: 32 << 20,
         }
     }
 }
@@ -85,7 +94,7 @@ pub struct Journal<M> {
     durable_len: u64,
     /// Told marks behind `durable_len`.
     unsynced_told: Vec<u64>,
-    /// Bytes that the records held need.
+    /// Bytes that what is held needs.
     live_len: u64,
     is_broken: bool,
     cut: Option<Cut>,
@@ -239,7 +248,7 @@ impl<M: Medium> Journal<M> {
     fn count(&mut self) {
         let entries = self.content.entries.values();
         self.waiting = len_u64_of(entries.filter(|e| !e.acknowledged).count());
-        self.live_len = self.content.image_len();
+        self.live_len = self.content.needed_len();
     }
 
     fn rewrite(&mut self) -> Result<(), ReplaceError> {
@@ -249,6 +258,19 @@ impl<M: Medium> Journal<M> {
         self.durable_len = self.written_len;
         self.unsynced_told.clear();
         Ok(())
+    }
+
+    /// Rewrites the file between two appends.
+    fn tidy_up(&mut self) -> Result<(), StoreError> {
+        match self.rewrite() {
+            Ok(()) => Ok(()),
+            Err(ReplaceError::Old(error)) => Err(StoreError::Device(error.to_string())),
+            // What is appended now might be appended to a file that a power cut takes away.
+            Err(ReplaceError::Uncertain(_)) => {
+                self.is_broken = true;
+                Err(StoreError::Broken)
+            }
+        }
     }
 
     /// Appends frames and makes them durable; if that fails, as though it had not been tried.
@@ -297,9 +319,9 @@ impl<M: Medium> Journal<M> {
 
     /// Takes the record in that was just made durable.
     fn stored(&mut self, record: &[u8], chain: [u8; CHAIN_LEN]) {
-        self.content.store(record, chain);
+        let len = self.content.store(record, chain);
         self.waiting += 1;
-        self.live_len += len_u64_of(record_len(record.len()));
+        self.live_len += len_u64_of(len);
     }
 
     /// An intent's frame is not needed any more.
@@ -308,13 +330,38 @@ impl<M: Medium> Journal<M> {
         self.live_len -= len_u64_of(len);
     }
 
-    fn check_room(&self) -> Result<(), StoreError> {
+    /// Whether a frame of so many bytes fits that is not the record of an open intent.
+    fn check_room(&self, wanted: usize) -> Result<(), StoreError> {
         let capacity = self.capacity();
-        if capacity.is_full() {
-            return Err(StoreError::Full {
-                held: capacity.held,
-                max: capacity.max,
-            });
+        capacity.check()?;
+        let reserve = CLOSING_RESERVE.saturating_mul(capacity.intents);
+        let wanted = len_u64_of(wanted).saturating_add(reserve);
+        let (bytes, max) = (self.live_len, self.live_max());
+        if bytes.saturating_add(wanted) > max {
+            return Err(StoreError::FullBytes { bytes, wanted, max });
+        }
+        Ok(())
+    }
+
+    /// Bytes that what is needed may have.
+    const fn live_max(&self) -> u64 {
+        let Limits {
+            bytes_max,
+            dead_bytes_max,
+            ..
+        } = self.limits;
+        bytes_max.saturating_sub(dead_bytes_max)
+    }
+
+    /// Gives the file room for so many more bytes, if what is dead in it has any.
+    fn make_room(&mut self, wanted: usize) -> Result<(), StoreError> {
+        if self.is_broken {
+            return Err(StoreError::Broken);
+        }
+        let would_be = self.written_len.saturating_add(len_u64_of(wanted));
+        let dead = self.written_len.saturating_sub(self.live_len);
+        if would_be > self.limits.bytes_max && dead > self.limits.dead_bytes_max / 2 {
+            self.tidy_up()?;
         }
         Ok(())
     }
@@ -341,7 +388,8 @@ impl<M: Medium> RecordStore for Journal<M> {
 
     fn append(&mut self, record: &[u8]) -> Result<u64, StoreError> {
         check_len(record)?;
-        self.check_room()?;
+        self.check_room(record_len(record.len()))?;
+        self.make_room(record_len(record.len()))?;
         let seq = self.content.next_seq;
         let chain = self.content.chain_of_next(record);
         let payload = [&chain[..], record].concat();
@@ -352,9 +400,12 @@ impl<M: Medium> RecordStore for Journal<M> {
 
     fn keep_intent(&mut self, id: u64, intent: &[u8]) -> Result<(), StoreError> {
         check_len(intent)?;
+        let len = frame_len(intent.len());
         if !self.content.intents.contains_key(&id) {
-            self.check_room()?;
+            let reserve = usize::try_from(CLOSING_RESERVE).expect("a kilobyte");
+            self.check_room(len + reserve)?;
         }
+        self.make_room(len)?;
         self.append_durably(&[(Kind::Intent, id, intent)])?;
         self.live_len += len_u64_of(frame_len(intent.len()));
         let replaced = self.content.intents.insert(id, intent.into());
@@ -377,6 +428,7 @@ impl<M: Medium> RecordStore for Journal<M> {
         if !self.content.intents.contains_key(&intent) {
             return Err(StoreError::NoIntent { id: intent });
         }
+        self.make_room(record_len(record.len()) + 8)?;
         let seq = self.content.next_seq;
         let chain = self.content.chain_of_next(record);
         let payload = [&intent.to_be_bytes(), &chain[..], record].concat();
@@ -409,6 +461,7 @@ impl<M: Medium> RecordStore for Journal<M> {
         entry.told = true;
         entry.completed_by = completed_by.map(Into::into);
         self.unsynced_told.push(seq);
+        self.live_len += len_u64_of(frame_len(payload.len()));
         let bytes = self.frames(&[(Kind::Told, seq, payload)]);
         match self.medium.append(&bytes) {
             Ok(()) => {
@@ -443,6 +496,7 @@ impl<M: Medium> RecordStore for Journal<M> {
             }
         }
         self.waiting -= len_u64_of(new.len());
+        self.live_len += len_u64_of(8 * new.len());
         Ok(())
     }
 
@@ -456,15 +510,7 @@ impl<M: Medium> RecordStore for Journal<M> {
         if self.written_len.saturating_sub(self.live_len) <= self.limits.dead_bytes_max {
             return Ok(());
         }
-        match self.rewrite() {
-            Ok(()) => Ok(()),
-            Err(ReplaceError::Old(error)) => Err(StoreError::Device(error.to_string())),
-            // What is appended now might be appended to a file that a power cut takes away.
-            Err(ReplaceError::Uncertain(_)) => {
-                self.is_broken = true;
-                Err(StoreError::Broken)
-            }
-        }
+        self.tidy_up()
     }
 
     fn replay(&self) -> Box<dyn Iterator<Item = StoredRecord<'_>> + '_> {
@@ -477,6 +523,8 @@ impl<M: Medium> RecordStore for Journal<M> {
             waiting: self.waiting,
             intents: len_u64_of(self.content.intents.len()),
             max: self.limits.records_max,
+            bytes: self.live_len,
+            bytes_max: Some(self.live_max()),
         }
     }
 

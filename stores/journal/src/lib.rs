@@ -4,7 +4,7 @@
 //! append ──► frame ──► medium.append ──► medium.sync ──► only now is the record stored
 //! open   ──► read every frame ──► torn end: cut and reported
 //!                             └─► damage to what was safe: an error naming the offset
-//! release ─► enough is dead ──► rewritten aside, synced, renamed, folder synced
+//! release ─► enough is dead, or room is wanted ──► rewritten aside, synced, renamed, folder synced
 //! ```
 //!
 //! Records are chained (the terminal's `chained`): each frame of one carries the chain's value,

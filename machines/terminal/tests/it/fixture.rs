@@ -253,14 +253,7 @@ impl Default for MemoryStore {
 
 impl MemoryStore {
     fn has_room(&self) -> Result<(), StoreError> {
-        let capacity = self.capacity();
-        if capacity.is_full() {
-            return Err(StoreError::Full {
-                held: capacity.held,
-                max: capacity.max,
-            });
-        }
-        Ok(())
+        self.capacity().check()
     }
 
     fn works(&self) -> Result<(), StoreError> {
@@ -371,6 +364,8 @@ impl RecordStore for MemoryStore {
             waiting: u64::try_from(waiting).unwrap(),
             intents: u64::try_from(self.intents.len()).unwrap(),
             max: self.max,
+            bytes: 0,
+            bytes_max: None,
         }
     }
 

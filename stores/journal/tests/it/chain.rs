@@ -312,6 +312,7 @@ proptest! {
         let mut journal = open(&medium).unwrap();
         let mut history: Vec<ChainedRecord> = Vec::new();
         let mut audit = ChainAudit::default();
+        let mut has_released = false;
         for event in events {
             let appended = match event {
                 Event::Append(byte) => Some((vec![byte; 90], journal.append(&[byte; 90]))),
@@ -332,10 +333,17 @@ proptest! {
                 }
                 Event::Release(below) => {
                     journal.release(below).unwrap();
+                    has_released = true;
                     None
                 }
                 Event::Restart => {
+                    let capacity = journal.capacity();
                     journal = open(&medium).unwrap();
+                    // What was released comes back unless the file was rewritten since.
+                    if !has_released {
+                        prop_assert_eq!(journal.capacity(), capacity);
+                    }
+                    has_released = false;
                     None
                 }
             };

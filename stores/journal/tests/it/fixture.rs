@@ -17,6 +17,7 @@ pub(crate) const T0: Timestamp = Timestamp::new(1_767_254_400);
 pub(crate) const SMALL: Limits = Limits {
     records_max: 100,
     dead_bytes_max: 400,
+    bytes_max: 1 << 20,
 };
 
 /// Every way a power cut can leave unsynced bytes that the tests try at each tear.

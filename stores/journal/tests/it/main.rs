@@ -8,5 +8,6 @@ mod file;
 mod fixture;
 mod model;
 mod plain;
+mod room;
 mod street;
 mod tear;

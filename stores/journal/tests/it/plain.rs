@@ -33,7 +33,11 @@ fn everything_is_there_after_opening_again() {
         waiting: 1,
         intents: 0,
         max: SMALL.records_max,
+        // Three records of 8 bytes together, a told mark, two numbers, the chain's beginning.
+        bytes: 3 * 57 + 8 + 25 + 2 * 8 + 57,
+        bytes_max: Some(SMALL.bytes_max - SMALL.dead_bytes_max),
     };
+    assert_eq!(journal.capacity(), capacity);
     for _ in 0..3 {
         let again = open(&medium).unwrap();
         assert_eq!(held(&again), expected);
