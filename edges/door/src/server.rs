@@ -15,8 +15,8 @@ use tongtu_fare::Lang;
 use tongtu_http::Clock;
 use tongtu_http::client::{Client, ClientError};
 use tongtu_terminal::{
-    Backoff, ListBundle, ListError, OpenEntry, RecordStore, RecoverError, Scan, ScanOutcome,
-    ScanTerminal, Setup, StoreError, Upload, UploadStep,
+    Backoff, ChainedRecord, ListBundle, ListError, OpenEntry, RecordStore, RecoverError, Scan,
+    ScanOutcome, ScanTerminal, Setup, StoreError, Upload, UploadStep,
 };
 use tongtu_types::{RecordId, StationCode, TerminalNumber, Timestamp};
 
@@ -220,7 +220,11 @@ impl Door {
     pub async fn upload(&self, now: Timestamp) -> Result<UploadAnswer, DoorError> {
         let _one_at_a_time = self.uplink.lock().await;
         let mut acknowledged = 0;
-        while let Some((number, records)) = self.next_batch(now) {
+        while let Some((number, batch)) = self.next_batch(now) {
+            let (seqs, records): (Vec<_>, Vec<_>) = batch
+                .into_iter()
+                .map(|sent| (sent.seq, sent.record))
+                .unzip();
             let answer = self.acquirer.at(now).records_upload(number, &records).await;
             let inside = &mut *self.inside();
             let Inside {
@@ -230,8 +234,11 @@ impl Door {
             } = inside;
             match answer {
                 Ok(outcomes) => {
-                    upload.answered(outcomes.len(), terminal, &mut **store)?;
-                    acknowledged += u64::try_from(outcomes.len()).unwrap_or(u64::MAX);
+                    // Outcomes come in the order of the records.
+                    let answered = &seqs[..outcomes.len().min(seqs.len())];
+                    let answered = upload.answered(answered);
+                    terminal.acknowledge(&answered, &mut **store)?;
+                    acknowledged += u64::try_from(answered.len()).unwrap_or(u64::MAX);
                 }
                 Err(error) => {
                     upload.failed(now);
@@ -245,14 +252,11 @@ impl Door {
         })
     }
 
-    fn next_batch(&self, now: Timestamp) -> Option<(TerminalNumber, Vec<Vec<u8>>)> {
+    fn next_batch(&self, now: Timestamp) -> Option<(TerminalNumber, Vec<ChainedRecord>)> {
         let inside = &mut *self.inside();
         let number = inside.terminal.profile().terminal;
         match inside.upload.poll(now, &*inside.store) {
-            UploadStep::Send { records } => Some((
-                number,
-                records.into_iter().map(|sent| sent.record).collect(),
-            )),
+            UploadStep::Send { records } => Some((number, records)),
             UploadStep::Sent => {
                 // An earlier attempt of this process was broken off half-way.
                 inside.upload.failed(now);

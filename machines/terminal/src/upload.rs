@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use tongtu_types::{TerminalNumber, Timestamp};
 
-use crate::{ChainedRecord, RecordStore, ScanTerminal, StoreError};
+use crate::{ChainedRecord, RecordStore};
 
 /// How long to wait after failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub struct Upload {
     failures: u32,
     until: Option<Timestamp>,
     out: Vec<u64>,
+    /// The highest number ever sent from here; an answer about others is none of ours.
+    sent_max: u64,
 }
 
 /// Records in one batch unless told otherwise.
@@ -101,6 +103,7 @@ impl Upload {
             failures: 0,
             until: None,
             out: Vec::new(),
+            sent_max: 0,
         }
     }
 
@@ -124,25 +127,27 @@ impl Upload {
             return UploadStep::Idle;
         }
         self.out = records.iter().map(|sent| sent.seq).collect();
+        self.sent_max = self.out.iter().copied().fold(self.sent_max, u64::max);
         UploadStep::Send { records }
     }
 
-    /// The acquirer answered for the first `count` records of the batch: stored, duplicate or
-    /// refused, each of them acknowledges.
+    /// The acquirer says that it has the records with these numbers: stored, duplicate or
+    /// refused. Returns those to acknowledge now, by [`crate::ScanTerminal::acknowledge`] or
+    /// [`RecordStore::acknowledge`]; if that cannot be kept they go out again, which harms
+    /// nothing.
     ///
-    /// # Errors
-    /// [`StoreError`] when the acknowledgement could not be kept; the batch will go out again.
-    pub fn answered(
-        &mut self,
-        count: usize,
-        terminal: &mut ScanTerminal,
-        store: &mut dyn RecordStore,
-    ) -> Result<(), StoreError> {
-        let mut out = core::mem::take(&mut self.out);
-        out.truncate(count);
-        self.failures = 0;
-        self.until = None;
-        terminal.acknowledge(&out, store)
+    /// An answer names what it answers, so it may be late, come twice, or belong to an earlier
+    /// batch: it never acknowledges a record of another batch. One that has none of the batch
+    /// that is out leaves it out.
+    pub fn answered(&mut self, seqs: &[u64]) -> Vec<u64> {
+        let mut known = seqs.to_vec();
+        known.retain(|seq| *seq <= self.sent_max);
+        if known.iter().any(|seq| self.out.contains(seq)) {
+            self.out.clear();
+            self.failures = 0;
+            self.until = None;
+        }
+        known
     }
 
     /// No answer came, or none that could be read.
