@@ -159,6 +159,8 @@ pub(crate) const fn frame_len(payload_len: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -180,6 +182,37 @@ mod tests {
         }
         for len in 0..bytes.len() {
             assert_eq!(Frame::read(&bytes[..len]), Err(FrameFault::CutOff));
+        }
+    }
+
+    fn kind() -> impl Strategy<Value = Kind> {
+        (0..=8u8).prop_map(|byte| Kind::of(byte).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn every_frame_round_trips_and_no_part_of_it_is_one(
+            kind in kind(),
+            seq in any::<u64>(),
+            durable in any::<u64>(),
+            payload in prop::collection::vec(any::<u8>(), 0..300),
+            cut in any::<prop::sample::Index>(),
+            bit in any::<prop::sample::Index>(),
+        ) {
+            let frame = Frame { kind, seq, durable, payload: &payload };
+            let mut bytes = Vec::new();
+            frame.write(&mut bytes);
+            prop_assert_eq!(Frame::read(&bytes), Ok((frame, bytes.len())));
+            let part = &bytes[..cut.index(bytes.len())];
+            prop_assert_eq!(Frame::read(part), Err(FrameFault::CutOff));
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(Frame::read(&bytes).is_err());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Frame::read(&bytes);
         }
     }
 }

@@ -78,3 +78,26 @@ fn a_failed_rewrite_loses_nothing() {
         assert_eq!(again.next_seq(), if is_broken { 3 } else { 4 });
     }
 }
+
+#[test]
+fn a_failed_intent_or_closing_is_as_though_it_had_not_been_tried() {
+    for fault in [Fault::Append(0), Fault::Append(40), Fault::Sync] {
+        let (medium, mut journal) = with_one();
+        journal.keep_intent(7, b"asked").unwrap();
+        let before = (held(&journal), journal.capacity());
+        let mut refused = |one: &mut dyn FnMut(&mut Journal<SimMedium>) -> bool| {
+            medium.fail_next(fault);
+            assert!(one(&mut journal), "{fault:?}");
+            let intents: Vec<_> = journal.intents().map(|(id, i)| (id, i.to_vec())).collect();
+            assert_eq!(intents, [(7, b"asked".to_vec())], "{fault:?}");
+            assert_eq!((held(&journal), journal.capacity()), before, "{fault:?}");
+        };
+        refused(&mut |journal| journal.keep_intent(7, b"asked again").is_err());
+        refused(&mut |journal| journal.keep_intent(8, b"asked").is_err());
+        refused(&mut |journal| journal.drop_intent(7).is_err());
+        refused(&mut |journal| journal.append_closing(b"record", 7).is_err());
+        assert_eq!(journal.append_closing(b"record", 7), Ok(2));
+        let again = open(&medium.reboot(&Survival::Nothing)).unwrap();
+        assert_eq!((held(&again).len(), again.intents().count()), (2, 0));
+    }
+}
