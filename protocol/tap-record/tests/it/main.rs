@@ -172,7 +172,8 @@ fn a_record_that_contradicts_itself_is_named() {
     });
     assert!(matches!(paid, Err(RecordFault::Money { .. })));
     for (recovery, mac2, good) in [
-        (Recovery::Plain, Mac2State::Unverified, false),
+        (Recovery::Plain, Mac2State::None, false),
+        (Recovery::Plain, Mac2State::Unverified, true),
         (Recovery::Plain, Mac2State::Failed, true),
         (Recovery::Here, Mac2State::Unverified, true),
         (Recovery::Elsewhere, Mac2State::None, false),
