@@ -1,4 +1,5 @@
-//! The scan terminal (扫码终端): lists, checks, record store and upload, sans-io.
+//! The terminal (受理终端): scans of ride codes and taps of cards, lists, record store and upload,
+//! sans-io.
 //!
 //! ```text
 //!  acquirer ── signed lists ─► apply_lists ┐
@@ -9,9 +10,10 @@
 //!
 //! What is here: the list bundle ([`lists`]), the machine ([`ScanTerminal`]), what it asks of a
 //! store ([`RecordStore`]), the chain over its records ([`chained`]), when it believes its clock
-//! ([`ClockGuard`]), what it tells riders ([`Prompt`]), and when to upload ([`Upload`]).
+//! ([`ClockGuard`]), what it tells riders ([`Prompt`]), when to upload ([`Upload`]), the card
+//! side ([`tap`]) and the face side ([`face`]).
 //! What is not here: files, sockets, clocks, cameras, the radio of cards; the checks on a code
-//! themselves are `tongtu-ride-code`'s. Start with [`ScanTerminal`].
+//! themselves are `tongtu-ride-code`'s. Start with [`ScanTerminal`] and [`tap::CardTerminal`].
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
@@ -29,6 +31,7 @@ mod profile;
 mod prompt;
 mod scan;
 mod store;
+pub mod tap;
 mod upload;
 
 pub use chain::{Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, chained};

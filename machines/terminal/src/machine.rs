@@ -11,6 +11,7 @@ use tongtu_ride_code::{
     Accepted, BlackLists, RecentCodes, RideCode, RootTable, Scan as CodeScan, Step, Verdict,
     Verifier, foreign,
 };
+use tongtu_tap_record::TapRecord;
 use tongtu_types::{InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
 use crate::fares::{Charge, charge};
@@ -118,6 +119,10 @@ impl ScanTerminal {
             pace: Pace::default(),
         };
         for stored in store.replay() {
+            if TapRecord::is_one(stored.record) {
+                // A card's ride, kept beside the codes' by the other half of the terminal.
+                continue;
+            }
             let fault = |source| RecoverError::Record {
                 seq: stored.seq,
                 source,

@@ -9,4 +9,5 @@ mod prompt;
 mod recover;
 mod scan;
 mod service;
+mod tap;
 mod upload;

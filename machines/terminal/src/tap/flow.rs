@@ -1,0 +1,641 @@
+//! One tap from the card in the field to the beep: which machine comes after which.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use tongtu_apdu::CardCommand as _;
+use tongtu_psam::PsamFault;
+use tongtu_purse::command::GetProof;
+use tongtu_purse::field::{Date, DateTime, Serial};
+use tongtu_purse::layout::PublicInfo;
+use tongtu_tap_record::{RecordKind, Recovery, Stage, TapRecord};
+use tongtu_types::Timestamp;
+
+use super::ask::{Answer, Ask};
+use super::group::{GroupNotice, Settlement};
+use super::line::{Heard, Line, Reply};
+use super::lists::{Snapshot, Standing};
+use super::locking::Locking;
+use super::outcome::{Exchanges, Refusal, TapFault, TapOutcome, TapRide};
+use super::paying::{Doubt, Paid, Paying};
+use super::plan::{self, Files, NoPlan, Plan, View};
+use super::profile::{TapPost, Unverified};
+use super::reading::Reading;
+use super::recovering::{Recovered, Recovering};
+use super::select::Selecting;
+use super::terminal::CardTerminal;
+use super::{Desk, Input, MakeUp, Turn, bus, card, ended, make_up, rail, single, unexpected};
+use crate::{Capacity, StoreError};
+
+/// What the card is in the field for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A ride, as the post has it.
+    Ride,
+    /// An incomplete ride is made up for; at counters only.
+    MakeUp(MakeUp),
+}
+
+/// What a tap is told at its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The trusted clock; none when it was never set or is not believed.
+    pub now: Option<Timestamp>,
+    /// How full the record store is.
+    pub capacity: Capacity,
+    /// What the card is in the field for.
+    pub task: Task,
+}
+
+/// What a tap leaves behind when it is over.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) notices: Vec<GroupNotice>,
+    pub(super) stored: Vec<u64>,
+    pub(super) exchanges: Exchanges,
+}
+
+/// One tap of one card: a dialogue that consumes itself. It asks ([`Ask`]), the driver answers.
+#[derive(Debug)]
+pub struct Tap {
+    circumstances: Circumstances,
+    now: Timestamp,
+    at: DateTime,
+    held: Option<Snapshot>,
+    public: Option<Box<PublicInfo>>,
+    doubt: Option<Doubt>,
+    line: Line,
+    left: Left,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Begin,
+    Selecting(Selecting),
+    Recovering {
+        machine: Recovering,
+        /// Too old, or for another post: it is settled, and then the card begins anew.
+        is_past: bool,
+    },
+    Reopening(Box<TapRide>),
+    Locking(Locking),
+    Reading(Reading, Standing),
+    Paying(Box<Paying>),
+    Vouching(Box<Paying>, Box<TapRide>),
+    Over,
+}
+
+impl Tap {
+    /// A tap that has asked nothing yet; hand it [`Answer::Begin`].
+    #[must_use]
+    pub fn begin(circumstances: Circumstances) -> Self {
+        Self {
+            circumstances,
+            now: Timestamp::default(),
+            at: DateTime::default(),
+            held: None,
+            public: None,
+            doubt: None,
+            line: Line::default(),
+            left: Left::default(),
+            state: State::Begin,
+        }
+    }
+
+    /// Takes an answer and asks the next question.
+    #[must_use]
+    pub fn handle(mut self, terminal: &mut CardTerminal, answer: Answer) -> (Self, Ask) {
+        let input = match answer {
+            Answer::Begin => {
+                let ask = self.start(terminal);
+                return self.asking(ask);
+            }
+            Answer::Card(answer) => match self.line.hear(answer) {
+                Heard::Again(ask) => {
+                    self.left.exchanges.card = self.left.exchanges.card.saturating_add(1);
+                    return (self, ask);
+                }
+                Heard::Reply(reply) => Input::Reply(reply),
+            },
+            Answer::Psam(answer) => Input::Psam(answer),
+            Answer::Kept(kept) => Input::Kept(kept),
+            Answer::Appended(stored) => Input::Appended(stored),
+        };
+        let ask = self.step(terminal, input);
+        self.asking(ask)
+    }
+
+    fn asking(mut self, ask: Ask) -> (Self, Ask) {
+        match &ask {
+            Ask::Card(apdu) => {
+                self.line.send(apdu);
+                self.left.exchanges.card = self.left.exchanges.card.saturating_add(1);
+            }
+            Ask::Psam(_) => {
+                self.left.exchanges.psam = self.left.exchanges.psam.saturating_add(1);
+            }
+            _ => {}
+        }
+        (self, ask)
+    }
+
+    fn start(&mut self, terminal: &mut CardTerminal) -> Ask {
+        if !matches!(self.state, State::Begin) {
+            return self.out_of_service(
+                terminal,
+                TapFault::Driver {
+                    found: "another beginning",
+                    expected: "one",
+                },
+            );
+        }
+        let Some(now) = self.circumstances.now else {
+            return self.out_of_service(terminal, TapFault::NoClock);
+        };
+        // No record is dated before the last; a clock that was set back by a moment waits.
+        let last = terminal.last_at().unwrap_or(now);
+        if now.plus_s(2) < last {
+            return self.out_of_service(terminal, TapFault::ClockBack { now, last });
+        }
+        self.now = now.max(last);
+        self.at = DateTime::of(self.now);
+        if let Err(fault) = terminal.psam.trades_on(self.at.date()) {
+            return self.out_of_service(terminal, fault.into());
+        }
+        self.held = Some(terminal.held.clone());
+        let (machine, ask) = Selecting::begin(terminal.profile.selection);
+        self.state = State::Selecting(machine);
+        ask
+    }
+
+    fn step(&mut self, terminal: &mut CardTerminal, input: Input) -> Ask {
+        let was_repeated = self.line.was_repeated();
+        match core::mem::replace(&mut self.state, State::Over) {
+            State::Selecting(machine) => match input {
+                Input::Reply(reply) => match machine.handle(reply) {
+                    Turn::Ask(machine, ask) => {
+                        self.state = State::Selecting(machine);
+                        ask
+                    }
+                    Turn::Done(Ok(public)) => self.selected(terminal, public),
+                    Turn::Done(Err(refusal)) => self.refuse(terminal, refusal),
+                },
+                other => self.unexpected(terminal, &other),
+            },
+            State::Recovering { machine, is_past } => {
+                let mut desk = self.desk(terminal, was_repeated);
+                match machine.handle(&mut desk, input) {
+                    Turn::Ask(machine, ask) => {
+                        self.state = State::Recovering { machine, is_past };
+                        ask
+                    }
+                    Turn::Done(done) => self.recovered(terminal, done, is_past),
+                }
+            }
+            State::Reopening(ride) => match input {
+                Input::Reply(reply) => self.reopen(terminal, *ride, reply),
+                other => self.unexpected(terminal, &other),
+            },
+            State::Locking(machine) => {
+                let mut desk = self.desk(terminal, was_repeated);
+                match machine.handle(&mut desk, input) {
+                    Turn::Ask(machine, ask) => {
+                        self.state = State::Locking(machine);
+                        ask
+                    }
+                    Turn::Done(Ok(locked)) => {
+                        self.refuse(terminal, Refusal::Blacklisted { locked })
+                    }
+                    Turn::Done(Err(fault)) => self.out_of_service(terminal, fault),
+                }
+            }
+            State::Reading(machine, standing) => match input {
+                Input::Reply(reply) => match machine.handle(reply) {
+                    Turn::Ask(machine, ask) => {
+                        self.state = State::Reading(machine, standing);
+                        ask
+                    }
+                    Turn::Done(Ok(files)) => self.decide(terminal, &files, standing),
+                    Turn::Done(Err(refusal)) => self.refuse(terminal, refusal),
+                },
+                other => self.unexpected(terminal, &other),
+            },
+            State::Paying(machine) => {
+                let mut desk = self.desk(terminal, was_repeated);
+                match machine.handle(&mut desk, input) {
+                    Turn::Ask(machine, ask) => {
+                        self.state = State::Paying(machine.into());
+                        ask
+                    }
+                    Turn::Done(paid) => self.paid(terminal, paid),
+                }
+            }
+            State::Vouching(machine, ride) => {
+                let mut desk = self.desk(terminal, was_repeated);
+                match machine.handle(&mut desk, input) {
+                    Turn::Ask(machine, ask) => {
+                        self.state = State::Vouching(machine.into(), ride);
+                        ask
+                    }
+                    Turn::Done(paid) => self.vouched(terminal, paid, *ride),
+                }
+            }
+            State::Begin | State::Over => self.unexpected(terminal, &input),
+        }
+    }
+
+    const fn desk<'a>(
+        &'a mut self,
+        terminal: &'a mut CardTerminal,
+        was_repeated: bool,
+    ) -> Desk<'a> {
+        Desk {
+            terminal,
+            now: self.now,
+            at: self.at,
+            notices: &mut self.left.notices,
+            stored: &mut self.left.stored,
+            was_repeated,
+        }
+    }
+
+    fn end(&mut self, terminal: &CardTerminal, outcome: TapOutcome) -> Ask {
+        self.state = State::Over;
+        ended(outcome, terminal, &mut self.left)
+    }
+
+    fn refuse(&mut self, terminal: &CardTerminal, refusal: Refusal) -> Ask {
+        self.end(
+            terminal,
+            match refusal {
+                Refusal::Lost => TapOutcome::Torn {
+                    in_doubt: false,
+                    tries: 1,
+                },
+                refusal => TapOutcome::Refused(refusal),
+            },
+        )
+    }
+
+    fn out_of_service(&mut self, terminal: &CardTerminal, fault: TapFault) -> Ask {
+        self.end(terminal, TapOutcome::OutOfService(fault))
+    }
+
+    fn unexpected(&mut self, terminal: &CardTerminal, input: &Input) -> Ask {
+        self.out_of_service(terminal, unexpected("the question before", input))
+    }
+
+    fn torn(&mut self, terminal: &mut CardTerminal, intent: Option<u64>) -> Ask {
+        let tries = intent.map_or(1, |id| terminal.torn_again(id));
+        let open = terminal.intents.iter();
+        let mut open = open.filter(|open| Some(open.id) == intent);
+        if tries == 1
+            && let Some(open) = open.next()
+        {
+            self.left.notices.push(GroupNotice::Torn {
+                record: open.record.clone(),
+            });
+        }
+        let in_doubt = intent.is_some();
+        self.end(terminal, TapOutcome::Torn { in_doubt, tries })
+    }
+
+    /// The card is known: what was torn before comes first.
+    fn selected(&mut self, terminal: &mut CardTerminal, public: PublicInfo) -> Ask {
+        let serial = public.serial;
+        self.public = Some(public.into());
+        if let Some(open) = terminal.intent_of(serial) {
+            let is_past =
+                terminal.is_stale(open, self.now) || !lets_on(&terminal.profile.post, &open.record);
+            let (machine, ask) = Recovering::begin(open.record.clone(), Some(open.id));
+            self.state = State::Recovering { machine, is_past };
+            return ask;
+        }
+        let oldest = self.now.plus_s(-terminal.profile.rules.grey_after_s);
+        if let Some(torn) = terminal.board.of_card(serial, oldest) {
+            let is_past = !lets_on(&terminal.profile.post, torn);
+            let (machine, ask) = Recovering::begin(torn.clone().into(), None);
+            self.state = State::Recovering { machine, is_past };
+            return ask;
+        }
+        self.known(terminal)
+    }
+
+    fn recovered(&mut self, terminal: &mut CardTerminal, done: Recovered, is_past: bool) -> Ask {
+        match done {
+            Recovered::Good { record, .. } if record.recovery == Recovery::Vouch => {
+                match terminal.recent_of(record.serial).cloned() {
+                    Some(recent) if lets_on(&terminal.profile.post, &recent.record) => {
+                        self.through(terminal, recent.seq, *recent.record)
+                    }
+                    _ => self.known(terminal),
+                }
+            }
+            Recovered::Good { seq, record } if !is_past => self.through(terminal, seq, *record),
+            Recovered::Good { .. } => {
+                let public = self.public();
+                self.fresh(terminal, &public)
+            }
+            Recovered::Unverified { record } if is_past && record.stage != Stage::None => {
+                // Settled, and nobody is let through on it: no need to vouch.
+                let serial = record.serial;
+                terminal.unvouched.retain(|u| u.record.serial != serial);
+                let public = self.public();
+                self.fresh(terminal, &public)
+            }
+            Recovered::Unverified { .. } => self.known(terminal),
+            Recovered::False => self.refuse(terminal, Refusal::Mac2Wrong),
+            Recovered::InDoubt(doubt) => {
+                self.doubt = Some(doubt);
+                self.known(terminal)
+            }
+            Recovered::Refused(refusal) => self.refuse(terminal, refusal),
+            Recovered::Torn(intent) => self.torn(terminal, intent),
+            Recovered::Fault(fault) => self.out_of_service(terminal, fault),
+        }
+    }
+
+    fn through(&mut self, terminal: &CardTerminal, seq: u64, record: TapRecord) -> Ask {
+        if let Some(ride) = record.ride_key() {
+            let notice = terminal.settled(ride, Settlement::LetOn);
+            self.left.notices.push(notice);
+        }
+        let ride = TapRide { seq, record };
+        self.end(terminal, TapOutcome::Recovered(ride.into()))
+    }
+
+    fn public(&self) -> Box<PublicInfo> {
+        self.public
+            .clone()
+            .expect("a card is selected in this state")
+    }
+
+    /// Nothing of this card is torn any more: does it owe vouching, was it here a moment ago?
+    fn known(&mut self, terminal: &mut CardTerminal) -> Ask {
+        let public = self.public();
+        let serial = public.serial;
+        if let Some(owing) = terminal.unvouched_of(serial, self.now)
+            && lets_on(&terminal.profile.post, &owing.record)
+        {
+            if terminal.profile.rules.unverified == Unverified::Refuse {
+                return self.refuse(terminal, Refusal::Unverified);
+            }
+            let ride = TapRide {
+                seq: owing.seq,
+                record: (*owing.record).clone(),
+            };
+            return self.vouch(terminal, &public, ride);
+        }
+        if self.circumstances.task == Task::Ride
+            && let Some(ask) = self.seen_before(terminal, serial)
+        {
+            return ask;
+        }
+        self.fresh(terminal, &public)
+    }
+
+    /// A card that was here a moment ago.
+    fn seen_before(&mut self, terminal: &CardTerminal, serial: Serial) -> Option<Ask> {
+        let recent = terminal.recent_of(serial)?;
+        let rules = &terminal.profile.rules;
+        let age_s = self.now.since_s(recent.at);
+        let is_gate = matches!(terminal.profile.post, TapPost::Gate(_));
+        let lets_on = lets_on(&terminal.profile.post, &recent.record);
+        let reopens = lets_on
+            && match (recent.told, is_gate) {
+                // Recorded, but power went before the beep: the rider who heard nothing taps
+                // again and does not pay twice.
+                (false, _) => age_s <= rules.grey_after_s,
+                (true, true) => {
+                    age_s > rules.retap_s && age_s <= rules.reopen_s && !recent.reopened
+                }
+                (true, false) => false,
+            };
+        if reopens {
+            let record = (*recent.record).clone();
+            let proof = GetProof {
+                kind: record.transaction,
+                sequence: record.sequence.wrapping_add(1),
+            };
+            let seq = recent.seq;
+            self.state = State::Reopening(TapRide { seq, record }.into());
+            return Some(card(&proof));
+        }
+        (age_s <= rules.retap_s).then(|| self.refuse(terminal, Refusal::ReTap))
+    }
+
+    /// The card shows that it is the one that paid.
+    fn reopen(&mut self, terminal: &mut CardTerminal, ride: TapRide, reply: Reply) -> Ask {
+        let proof = match reply {
+            Reply::Ok(data) => GetProof::answer(&data).ok(),
+            Reply::Lost => return self.refuse(terminal, Refusal::Lost),
+            Reply::Status(..) | Reply::Garbled => None,
+        };
+        let record = &ride.record;
+        let holds = proof.is_some_and(|proof| {
+            tongtu_purse::proof::same(&proof.mac2, &record.mac2_code)
+                && tongtu_purse::proof::same(&proof.tac, &record.tac)
+        });
+        if holds {
+            terminal.reopened(record.serial);
+            return self.end(terminal, TapOutcome::Reopened(ride.into()));
+        }
+        let public = self.public();
+        self.fresh(terminal, &public)
+    }
+
+    /// A card with nothing behind it: lists, dates, and then its files.
+    fn fresh(&mut self, terminal: &mut CardTerminal, public: &PublicInfo) -> Ask {
+        let capacity = self.circumstances.capacity;
+        let is_replacing = matches!(self.doubt, Some(Doubt::Own { .. }));
+        if capacity.is_full() && !is_replacing {
+            let full = StoreError::Full {
+                held: capacity.held,
+                max: capacity.max,
+            };
+            return self.out_of_service(terminal, full.into());
+        }
+        // CONFLICT: byte 9 is a version for some and an enable flag for others.
+        if public.application_type == 0 || matches!(public.application_version, 0x00 | 0xFF) {
+            return self.refuse(terminal, Refusal::NotEnabled);
+        }
+        let lists = self.held().lists.clone();
+        if lists.is_blacklisted(public.serial) {
+            let (psam, profile) = (&terminal.psam, &terminal.profile);
+            let versions = lists.versions();
+            let record = plan::draft(profile, psam, self.at, public, |record| {
+                record.kind = RecordKind::Lock;
+                record.recovery = Recovery::Plain;
+                record.parameters = versions.parameters;
+                record.white_list = versions.white_list;
+                record.blacklist = versions.blacklist;
+            });
+            let (machine, ask) = Locking::begin(record, profile.rules.lock);
+            self.state = State::Locking(machine);
+            return ask;
+        }
+        let Some(standing) = lists.standing(public.issuer) else {
+            return self.refuse(terminal, Refusal::IssuerNotListed);
+        };
+        if let Err(refusal) = dates(public, self.at.date()) {
+            return self.refuse(terminal, refusal);
+        }
+        let (machine, ask) = Reading::begin(&terminal.profile.post);
+        self.state = State::Reading(machine, standing);
+        ask
+    }
+
+    const fn held(&self) -> &Snapshot {
+        self.held.as_ref().expect("taken when the tap began")
+    }
+
+    /// Everything is read: what the flow of this post makes of it.
+    fn decide(&mut self, terminal: &mut CardTerminal, files: &Files, standing: Standing) -> Ask {
+        let (interop, kind) = match files.transit {
+            Some((_, interop, kind)) => (interop, kind),
+            None => (0, tongtu_purse::field::CardKind::UNSTATED),
+        };
+        let held = self.held().clone();
+        if standing == Standing::Listed && interop == 0 {
+            return self.refuse(terminal, Refusal::NotInteroperable);
+        }
+        if !held.lists.permits(standing, kind) {
+            return self.refuse(terminal, Refusal::KindNotPermitted { kind });
+        }
+        let day = self.now.china().day;
+        let Some(book) = held.tariff.on(day) else {
+            return self.out_of_service(terminal, TapFault::NoFareBook { day });
+        };
+        let public = self.public();
+        let view = View {
+            profile: &terminal.profile,
+            psam: &terminal.psam,
+            book,
+            versions: held.lists.versions(),
+            now: self.now,
+            at: self.at,
+            public: &public,
+            files,
+            standing,
+        };
+        let plan = match (&terminal.profile.post, self.circumstances.task) {
+            (TapPost::Counter(post), Task::MakeUp(what)) => make_up::make_up(&view, post, what),
+            (TapPost::Single(post), Task::Ride) => single::ride(&view, post),
+            (TapPost::Segmented(post), Task::Ride) => bus::tap(&view, post),
+            (TapPost::Gate(post), Task::Ride) => rail::gate(&view, post),
+            (TapPost::Counter(_), Task::Ride) | (_, Task::MakeUp(_)) => {
+                Err(Refusal::NothingToMakeUp.into())
+            }
+        };
+        match plan {
+            Ok(plan) => {
+                let doubt = self.doubt.take();
+                let (machine, ask) = Paying::begin(plan, doubt, &self.desk(terminal, false));
+                self.state = State::Paying(machine.into());
+                ask
+            }
+            Err(NoPlan::Refused(refusal)) => self.refuse(terminal, refusal),
+            Err(NoPlan::Fault(fault)) => self.out_of_service(terminal, fault),
+        }
+    }
+
+    fn paid(&mut self, terminal: &mut CardTerminal, paid: Paid) -> Ask {
+        match paid {
+            Paid::Good { seq, record } => {
+                let record = *record;
+                let ride = TapRide { seq, record };
+                self.end(terminal, TapOutcome::Accepted(ride.into()))
+            }
+            Paid::Unverified(fault) => self.unverified(terminal, fault),
+            other => self.unpaid(terminal, other),
+        }
+    }
+
+    /// The ride is recorded, but its MAC2 is not verified.
+    fn unverified(&mut self, terminal: &mut CardTerminal, fault: PsamFault) -> Ask {
+        if fault.is_out_of_service() {
+            return self.out_of_service(terminal, fault.into());
+        }
+        if terminal.profile.rules.unverified == Unverified::Refuse {
+            return self.refuse(terminal, Refusal::Unverified);
+        }
+        let public = self.public();
+        let owing = terminal.unvouched_of(public.serial, self.now);
+        let ride = owing.map(|owing| TapRide {
+            seq: owing.seq,
+            record: (*owing.record).clone(),
+        });
+        match ride {
+            Some(ride) => self.vouch(terminal, &public, ride),
+            None => self.refuse(terminal, Refusal::Unverified),
+        }
+    }
+
+    /// Has the card pay nothing, to see that it has the key.
+    fn vouch(&mut self, terminal: &mut CardTerminal, public: &PublicInfo, ride: TapRide) -> Ask {
+        let of_ride = &ride.record;
+        let record = plan::draft(
+            &terminal.profile,
+            &terminal.psam,
+            self.at,
+            public,
+            |record| {
+                record.kind = RecordKind::Composite;
+                record.card_city = of_ride.card_city;
+                record.interop = of_ride.interop;
+                record.card_kind = of_ride.card_kind;
+                record.line = of_ride.line;
+                record.fares = of_ride.fares;
+            },
+        );
+        let doubt = self.doubt.take();
+        let plan = Plan::vouching(record);
+        let (machine, ask) = Paying::begin(plan, doubt, &self.desk(terminal, false));
+        self.state = State::Vouching(machine.into(), ride.into());
+        ask
+    }
+
+    fn vouched(&mut self, terminal: &mut CardTerminal, paid: Paid, ride: TapRide) -> Ask {
+        match paid {
+            Paid::Good { .. } => self.through(terminal, ride.seq, ride.record),
+            Paid::Unverified(fault) if fault.is_out_of_service() => {
+                self.out_of_service(terminal, fault.into())
+            }
+            Paid::Unverified(_) => self.refuse(terminal, Refusal::Unverified),
+            other => self.unpaid(terminal, other),
+        }
+    }
+
+    fn unpaid(&mut self, terminal: &mut CardTerminal, paid: Paid) -> Ask {
+        match paid {
+            Paid::Good { .. } | Paid::Unverified(_) | Paid::False => {
+                self.refuse(terminal, Refusal::Mac2Wrong)
+            }
+            Paid::Refused(refusal) => self.refuse(terminal, refusal),
+            Paid::Torn(intent) => self.torn(terminal, intent),
+            Paid::Fault(fault) => self.out_of_service(terminal, fault),
+        }
+    }
+}
+
+/// Whether a ride of this record lets the rider go on at this post.
+const fn lets_on(post: &TapPost, record: &TapRecord) -> bool {
+    // What a card paid to vouch for itself belongs to a ride that is looked up by itself.
+    matches!(record.stage, Stage::None) || post.serves(record.stage)
+}
+
+/// Start date ≤ today ≤ expiry date (JT/T 1356.2 tests the former).
+fn dates(public: &PublicInfo, today: Date) -> Result<(), Refusal> {
+    if public.starts.day().is_none() || public.expires.day().is_none() {
+        let sfi = tongtu_purse::command::Sfi::PUBLIC;
+        return Err(Refusal::BadFile { sfi });
+    }
+    if today < public.starts {
+        return Err(Refusal::NotStarted);
+    }
+    if today > public.expires {
+        return Err(Refusal::Expired);
+    }
+    Ok(())
+}

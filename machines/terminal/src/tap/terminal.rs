@@ -1,0 +1,433 @@
+//! The terminal between taps: its profile and lists, open intents, the group's board, the last
+//! taps. What must outlast a power cut is in the store; the rest is rebuilt from it.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use tongtu_codec::DecodeError;
+use tongtu_psam::PsamIdentity;
+use tongtu_purse::field::{DateTime, Serial};
+use tongtu_tap_record::{Mac2State, RecordKind, Recovery, RideKey, Stage, TapRecord};
+use tongtu_types::Timestamp;
+
+use super::group::{GroupBoard, GroupNotice, Settlement};
+use super::lists::Snapshot;
+use super::profile::TapProfile;
+use crate::{RecordStore, StoreError};
+
+/// Taps that are remembered against repetition; the oldest makes way.
+const RECENT_MAX: usize = 32;
+
+/// Why a terminal does not begin from what its store holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TapRecoverError {
+    /// A stored intent is none.
+    #[error("stored intent {id}")]
+    Intent {
+        /// Its number.
+        id: u64,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// A stored record of a card is none.
+    #[error("stored record {seq}")]
+    Record {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+}
+
+/// What a card was asked and has not answered.
+#[derive(Debug, Clone)]
+pub(super) struct OpenIntent {
+    pub(super) id: u64,
+    pub(super) record: Box<TapRecord>,
+    pub(super) since: Timestamp,
+    /// How often the rider was asked to tap again.
+    pub(super) tries: u8,
+}
+
+/// A ride that is recorded, of a card that has still to show that it has the key.
+#[derive(Debug, Clone)]
+pub(super) struct Unvouched {
+    pub(super) seq: u64,
+    pub(super) record: Box<TapRecord>,
+    pub(super) since: Timestamp,
+}
+
+/// A ride of a moment ago.
+#[derive(Debug, Clone)]
+pub(super) struct Recent {
+    pub(super) seq: u64,
+    pub(super) record: Box<TapRecord>,
+    pub(super) at: Timestamp,
+    /// Whether the rider is known to have been told.
+    pub(super) told: bool,
+    /// Whether a gate was opened a second time for it.
+    pub(super) reopened: bool,
+}
+
+/// A terminal for cards (卡受理终端), sans-io: long-lived, one tap at a time.
+///
+/// Begin a [`crate::tap::Tap`] when a card is in the field. Between taps, call
+/// [`CardTerminal::close_stale`] now and then, [`CardTerminal::told`] after the beep, and
+/// [`CardTerminal::take`] when lists or fares change.
+#[derive(Debug, Clone)]
+pub struct CardTerminal {
+    pub(super) profile: TapProfile,
+    pub(super) held: Snapshot,
+    pub(super) psam: PsamIdentity,
+    pub(super) board: GroupBoard,
+    pub(super) intents: Vec<OpenIntent>,
+    pub(super) unvouched: VecDeque<Unvouched>,
+    recent: VecDeque<Recent>,
+    last_at: Option<Timestamp>,
+    next_intent: u64,
+}
+
+impl CardTerminal {
+    /// Builds the terminal from its profile, its module and whatever its store holds.
+    ///
+    /// # Errors
+    /// [`TapRecoverError`] when the store holds something that no terminal of this make wrote.
+    pub fn recover(
+        profile: TapProfile,
+        held: Snapshot,
+        psam: PsamIdentity,
+        store: &dyn RecordStore,
+    ) -> Result<Self, TapRecoverError> {
+        let mut terminal = Self {
+            profile,
+            held,
+            psam,
+            board: GroupBoard::default(),
+            intents: Vec::new(),
+            unvouched: VecDeque::new(),
+            recent: VecDeque::new(),
+            last_at: None,
+            next_intent: 1,
+        };
+        for stored in store.replay() {
+            if !TapRecord::is_one(stored.record) {
+                continue;
+            }
+            let record = TapRecord::decode(stored.record).map_err(|source| {
+                let seq = stored.seq;
+                TapRecoverError::Record { seq, source }
+            })?;
+            terminal.learn(stored.seq, record.into(), stored.told);
+        }
+        for (id, bytes) in store.intents() {
+            let record = TapRecord::decode(bytes)
+                .map_err(|source| TapRecoverError::Intent { id, source })?;
+            // A time that is none makes the intent old: it becomes grey, and nothing is lost.
+            let since = instant(record.recorded_at).unwrap_or_default();
+            terminal.saw(since);
+            terminal.next_intent = terminal.next_intent.max(id.saturating_add(1));
+            terminal.intents.push(OpenIntent {
+                id,
+                record: record.into(),
+                since,
+                tries: 0,
+            });
+        }
+        Ok(terminal)
+    }
+
+    /// Which terminal it is.
+    #[must_use]
+    pub const fn profile(&self) -> &TapProfile {
+        &self.profile
+    }
+
+    /// Changes where it stands: the next stop of a bus, the other way of a gate.
+    pub const fn stand_at(&mut self, post: super::TapPost) {
+        self.profile.post = post;
+    }
+
+    /// Takes other lists or fares; the next tap sees them, a tap under way does not.
+    pub fn take(&mut self, held: Snapshot) {
+        self.held = held;
+    }
+
+    /// Takes another module, after the old one went out of service.
+    pub const fn take_psam(&mut self, psam: PsamIdentity) {
+        self.psam = psam;
+    }
+
+    /// How many intents are open.
+    #[must_use]
+    pub const fn open_intents(&self) -> usize {
+        self.intents.len()
+    }
+
+    /// Notes that the rider was told of a ride; call it after the beep.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the ride stays accepted, only a restart may let the rider through on it
+    /// once more.
+    pub fn told(&mut self, seq: u64, store: &mut dyn RecordStore) -> Result<(), StoreError> {
+        if let Some(recent) = self.recent.iter_mut().find(|recent| recent.seq == seq) {
+            recent.told = true;
+        }
+        if seq == 0 {
+            // Another terminal of the group has the record.
+            return Ok(());
+        }
+        store.mark_told(seq, None)
+    }
+
+    /// Turns intents that nobody came back for into grey records (灰记录). Their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when one could not be stored; it stays open.
+    pub fn close_stale(
+        &mut self,
+        now: Timestamp,
+        store: &mut dyn RecordStore,
+    ) -> Result<Vec<u64>, StoreError> {
+        let mut closed = Vec::new();
+        while let Some(stale) = self.intents.iter().find(|open| self.is_stale(open, now)) {
+            let id = stale.id;
+            let record = stale
+                .record
+                .encode()
+                .expect("every field is as wide as its value");
+            closed.push(store.append_closing(&record, id)?);
+            self.forget_intent(id);
+        }
+        Ok(closed)
+    }
+
+    /// What the others should know after a restart.
+    #[must_use]
+    pub fn torn(&self) -> Vec<GroupNotice> {
+        let intents = self.intents.iter();
+        intents
+            .map(|open| GroupNotice::Torn {
+                record: open.record.clone(),
+            })
+            .collect()
+    }
+
+    /// Takes a notice of another terminal of the group.
+    ///
+    /// # Errors
+    /// [`StoreError`] when an intent that is settled could not be dropped; it stays open.
+    pub fn note(
+        &mut self,
+        notice: GroupNotice,
+        now: Timestamp,
+        store: &mut dyn RecordStore,
+    ) -> Result<(), StoreError> {
+        match notice {
+            GroupNotice::Torn { record } => {
+                let own = record.psam == self.psam.serial;
+                if !own && record.recovery == Recovery::Grey {
+                    self.board.pin(record, now);
+                }
+            }
+            GroupNotice::Settled { ride, how, .. } => {
+                self.board.take_off(ride);
+                let mut open = self.intents.iter();
+                let open = open.find(|open| open.record.ride_key() == Some(ride));
+                if let Some(open) = open.cloned() {
+                    store.drop_intent(open.id)?;
+                    self.forget_intent(open.id);
+                    if how == Settlement::Recovered && open.record.stage != Stage::None {
+                        // The other terminal has the record. If the card comes back here
+                        // before it vouched there, it vouches here.
+                        self.owe_vouching(0, open.record, open.since);
+                    }
+                }
+                if how == Settlement::LetOn {
+                    self.unvouched.retain(|u| u.record.ride_key() != Some(ride));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an intent is too old for its rider to be let through on it.
+    pub(super) const fn is_stale(&self, open: &OpenIntent, now: Timestamp) -> bool {
+        let age_s = now.since_s(open.since);
+        // A clock that went far back makes it stale too: its age is not known.
+        age_s > self.profile.rules.grey_after_s || age_s < -self.profile.rules.grey_after_s
+    }
+
+    pub(super) fn intent_of(&self, serial: Serial) -> Option<&OpenIntent> {
+        self.intents
+            .iter()
+            .find(|open| open.record.serial == serial)
+    }
+
+    /// The intent that makes way when there is no room for one more.
+    pub(super) fn crowded_out(&self, replaced: Option<u64>) -> Option<&OpenIntent> {
+        let is_room = replaced.is_some() || self.intents.len() < self.profile.rules.intents_max;
+        let oldest = self.intents.iter().min_by_key(|open| (open.since, open.id));
+        oldest.filter(|_| !is_room)
+    }
+
+    /// A number for a new intent.
+    pub(super) const fn intent_number(&mut self) -> u64 {
+        let id = self.next_intent;
+        self.next_intent = self.next_intent.saturating_add(1);
+        id
+    }
+
+    /// An intent is durable.
+    pub(super) fn opened(&mut self, id: u64, record: Box<TapRecord>, since: Timestamp) {
+        self.forget_intent(id);
+        self.saw(since);
+        self.intents.push(OpenIntent {
+            id,
+            record,
+            since,
+            tries: 0,
+        });
+    }
+
+    pub(super) fn forget_intent(&mut self, id: u64) {
+        self.intents.retain(|open| open.id != id);
+    }
+
+    /// Counts a torn tap of an intent; how many there were.
+    pub(super) fn torn_again(&mut self, id: u64) -> u8 {
+        let open = self.intents.iter_mut().find(|open| open.id == id);
+        open.map_or(1, |open| {
+            open.tries = open.tries.saturating_add(1);
+            open.tries
+        })
+    }
+
+    /// A record is durable: what the next taps should know of it.
+    pub(super) fn learn(&mut self, seq: u64, record: Box<TapRecord>, told: bool) {
+        let at = instant(record.recorded_at).unwrap_or_default();
+        self.saw(at);
+        let serial = record.serial;
+        match (record.kind, record.recovery, record.mac2) {
+            (RecordKind::Lock, ..) => {}
+            (_, Recovery::Vouch, Mac2State::Verified) => {
+                let vouched = self
+                    .unvouched
+                    .iter()
+                    .position(|u| u.record.serial == serial);
+                if let Some(ride) = vouched.and_then(|at| self.unvouched.remove(at)) {
+                    self.push_recent(ride.seq, ride.record, at, told);
+                }
+            }
+            (_, Recovery::Vouch, _) => {}
+            (_, Recovery::Grey, _) | (_, _, Mac2State::Failed) => {}
+            (_, _, Mac2State::Verified) => self.push_recent(seq, record, at, told),
+            (_, _, Mac2State::Unverified | Mac2State::None) => {
+                self.owe_vouching(seq, record, at);
+            }
+        }
+    }
+
+    /// A ride is recorded whose card has still to vouch for itself.
+    pub(super) fn owe_vouching(&mut self, seq: u64, record: Box<TapRecord>, since: Timestamp) {
+        self.unvouched.retain(|u| u.record.serial != record.serial);
+        if self.unvouched.len() == RECENT_MAX {
+            self.unvouched.pop_front();
+        }
+        self.unvouched.push_back(Unvouched { seq, record, since });
+    }
+
+    /// A card's ride that waits for vouching, not too old.
+    pub(super) fn unvouched_of(&self, serial: Serial, now: Timestamp) -> Option<&Unvouched> {
+        let oldest_s = self.profile.rules.grey_after_s;
+        let mut unvouched = self.unvouched.iter();
+        unvouched.find(|u| {
+            u.record.serial == serial
+                && now.since_s(u.since).unsigned_abs() <= oldest_s.unsigned_abs()
+        })
+    }
+
+    fn push_recent(&mut self, seq: u64, record: Box<TapRecord>, at: Timestamp, told: bool) {
+        self.recent.retain(|r| r.record.serial != record.serial);
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Recent {
+            seq,
+            record,
+            at,
+            told,
+            reopened: false,
+        });
+    }
+
+    pub(super) fn recent_of(&self, serial: Serial) -> Option<&Recent> {
+        self.recent.iter().find(|r| r.record.serial == serial)
+    }
+
+    pub(super) fn reopened(&mut self, serial: Serial) {
+        if let Some(recent) = self.recent.iter_mut().find(|r| r.record.serial == serial) {
+            recent.reopened = true;
+        }
+    }
+
+    /// The newest time this terminal has recorded.
+    pub(super) const fn last_at(&self) -> Option<Timestamp> {
+        self.last_at
+    }
+
+    fn saw(&mut self, at: Timestamp) {
+        self.last_at = self.last_at.max(Some(at));
+    }
+
+    /// What to tell the others about a torn card that was settled here.
+    pub(super) const fn settled(&self, ride: RideKey, how: Settlement) -> GroupNotice {
+        GroupNotice::Settled {
+            ride,
+            by: self.psam.terminal,
+            how,
+        }
+    }
+}
+
+/// The instant of a date and time in China, if there is such.
+pub(super) fn instant(at: DateTime) -> Option<Timestamp> {
+    let day = at.date().day()?;
+    let mut seconds = 0;
+    for (part, below) in at.time().into_iter().zip([24, 60, 60]) {
+        let (high, low) = (i64::from(part >> 4), i64::from(part & 0x0F));
+        let value = high * 10 + low;
+        if high > 9 || low > 9 || value >= below {
+            return None;
+        }
+        seconds = seconds * 60 + value;
+    }
+    Some(day.start_in_china().plus_s(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_instant_is_that_of_its_date_and_time(unix_s in 0..4_000_000_000i64) {
+            let at = Timestamp::new(unix_s);
+            prop_assert_eq!(instant(DateTime::of(at)), Some(at));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: [u8; 7]) {
+            let _ = instant(DateTime(bytes));
+        }
+    }
+
+    #[test]
+    fn an_hour_of_25_is_no_instant() {
+        let at = DateTime([0x20, 0x26, 0x01, 0x01, 0x25, 0x00, 0x00]);
+        assert_eq!(instant(at), None);
+    }
+}
