@@ -78,7 +78,7 @@ enum State {
         /// Too old, or for another post: it is settled, and then the card begins anew.
         is_past: bool,
     },
-    Reopening(Box<TapRide>),
+    Reopening,
     Locking(Locking),
     Reading(Reading, Standing),
     Paying(Box<Paying>),
@@ -170,7 +170,6 @@ impl Tap {
     }
 
     fn step(&mut self, terminal: &mut CardTerminal, input: Input) -> Ask {
-        let was_repeated = self.line.was_repeated();
         match core::mem::replace(&mut self.state, State::Over) {
             State::Selecting(machine) => match input {
                 Input::Reply(reply) => match machine.handle(reply) {
@@ -184,7 +183,7 @@ impl Tap {
                 other => self.unexpected(terminal, &other),
             },
             State::Recovering { machine, is_past } => {
-                let mut desk = self.desk(terminal, was_repeated);
+                let mut desk = self.desk(terminal);
                 match machine.handle(&mut desk, input) {
                     Turn::Ask(machine, ask) => {
                         self.state = State::Recovering { machine, is_past };
@@ -193,12 +192,12 @@ impl Tap {
                     Turn::Done(done) => self.recovered(terminal, done, is_past),
                 }
             }
-            State::Reopening(ride) => match input {
-                Input::Reply(reply) => self.reopen(terminal, *ride, reply),
+            State::Reopening => match input {
+                Input::Reply(reply) => self.reopen(terminal, reply),
                 other => self.unexpected(terminal, &other),
             },
             State::Locking(machine) => {
-                let mut desk = self.desk(terminal, was_repeated);
+                let mut desk = self.desk(terminal);
                 match machine.handle(&mut desk, input) {
                     Turn::Ask(machine, ask) => {
                         self.state = State::Locking(machine);
@@ -222,7 +221,7 @@ impl Tap {
                 other => self.unexpected(terminal, &other),
             },
             State::Paying(machine) => {
-                let mut desk = self.desk(terminal, was_repeated);
+                let mut desk = self.desk(terminal);
                 match machine.handle(&mut desk, input) {
                     Turn::Ask(machine, ask) => {
                         self.state = State::Paying(machine.into());
@@ -232,7 +231,7 @@ impl Tap {
                 }
             }
             State::Vouching(machine, ride) => {
-                let mut desk = self.desk(terminal, was_repeated);
+                let mut desk = self.desk(terminal);
                 match machine.handle(&mut desk, input) {
                     Turn::Ask(machine, ask) => {
                         self.state = State::Vouching(machine.into(), ride);
@@ -245,18 +244,13 @@ impl Tap {
         }
     }
 
-    const fn desk<'a>(
-        &'a mut self,
-        terminal: &'a mut CardTerminal,
-        was_repeated: bool,
-    ) -> Desk<'a> {
+    const fn desk<'a>(&'a mut self, terminal: &'a mut CardTerminal) -> Desk<'a> {
         Desk {
             terminal,
             now: self.now,
             at: self.at,
             notices: &mut self.left.notices,
             stored: &mut self.left.stored,
-            was_repeated,
         }
     }
 
@@ -387,9 +381,7 @@ impl Tap {
             };
             return self.vouch(terminal, &public, ride);
         }
-        if self.circumstances.task == Task::Ride
-            && let Some(ask) = self.seen_before(terminal, serial)
-        {
+        if let Some(ask) = self.seen_before(terminal, serial) {
             return ask;
         }
         self.fresh(terminal, &public)
@@ -413,35 +405,36 @@ impl Tap {
                 (true, false) => false,
             };
         if reopens {
-            let record = (*recent.record).clone();
             let proof = GetProof {
-                kind: record.transaction,
-                sequence: record.sequence.wrapping_add(1),
+                kind: recent.latest.transaction,
+                sequence: recent.latest.sequence.wrapping_add(1),
             };
-            let seq = recent.seq;
-            self.state = State::Reopening(TapRide { seq, record }.into());
+            self.state = State::Reopening;
             return Some(card(&proof));
         }
-        (age_s <= rules.retap_s).then(|| self.refuse(terminal, Refusal::ReTap))
+        let is_retap = self.circumstances.task == Task::Ride && age_s <= rules.retap_s;
+        is_retap.then(|| self.refuse(terminal, Refusal::ReTap))
     }
 
     /// The card shows that it is the one that paid.
-    fn reopen(&mut self, terminal: &mut CardTerminal, ride: TapRide, reply: Reply) -> Ask {
+    fn reopen(&mut self, terminal: &mut CardTerminal, reply: Reply) -> Ask {
         let proof = match reply {
             Reply::Ok(data) => GetProof::answer(&data).ok(),
             Reply::Lost => return self.refuse(terminal, Refusal::Lost),
             Reply::Status(..) | Reply::Garbled => None,
         };
-        let record = &ride.record;
-        let holds = proof.is_some_and(|proof| {
-            tongtu_purse::proof::same(&proof.mac2, &record.mac2_code)
-                && tongtu_purse::proof::same(&proof.tac, &record.tac)
-        });
-        if holds {
-            terminal.reopened(record.serial);
+        let public = self.public();
+        if let (Some(proof), Some(recent)) = (proof, terminal.recent_of(public.serial))
+            && tongtu_purse::proof::same(&proof.mac2, &recent.latest.mac2_code)
+            && tongtu_purse::proof::same(&proof.tac, &recent.latest.tac)
+        {
+            let ride = TapRide {
+                seq: recent.seq,
+                record: (*recent.record).clone(),
+            };
+            terminal.reopened(public.serial);
             return self.end(terminal, TapOutcome::Reopened(ride.into()));
         }
-        let public = self.public();
         self.fresh(terminal, &public)
     }
 
@@ -531,7 +524,7 @@ impl Tap {
         match plan {
             Ok(plan) => {
                 let doubt = self.doubt.take();
-                let (machine, ask) = Paying::begin(plan, doubt, &self.desk(terminal, false));
+                let (machine, ask) = Paying::begin(plan, doubt, &self.desk(terminal));
                 self.state = State::Paying(machine.into());
                 ask
             }
@@ -591,7 +584,7 @@ impl Tap {
         );
         let doubt = self.doubt.take();
         let plan = Plan::vouching(record);
-        let (machine, ask) = Paying::begin(plan, doubt, &self.desk(terminal, false));
+        let (machine, ask) = Paying::begin(plan, doubt, &self.desk(terminal));
         self.state = State::Vouching(machine.into(), ride.into());
         ask
     }

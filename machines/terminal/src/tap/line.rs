@@ -52,11 +52,6 @@ impl Line {
         self.rounds = 0;
     }
 
-    /// Whether the last command was sent more than once, or its answer came in pieces.
-    pub(super) const fn was_repeated(&self) -> bool {
-        self.rounds > 0
-    }
-
     /// Takes an answer.
     pub(super) fn hear(&mut self, answer: Result<Vec<u8>, Lost>) -> Heard {
         let Ok(bytes) = answer else {
@@ -127,7 +122,6 @@ mod tests {
         );
         let whole = Reply::Ok(vec![1, 2, 3, 4, 5]);
         assert_eq!(heard(&mut line, &[3, 4, 5, 0x90, 0x00]), Ok(whole));
-        assert!(line.was_repeated());
     }
 
     #[test]

@@ -90,8 +90,6 @@ struct Desk<'a> {
     at: DateTime,
     notices: &'a mut Vec<GroupNotice>,
     stored: &'a mut Vec<u64>,
-    /// The last command was sent twice, or its answer came in pieces.
-    was_repeated: bool,
 }
 
 /// The question to send a command.

@@ -3,8 +3,7 @@
 //! ```text
 //!  INITIALIZE ─► 8070 ─► cache … ─► intent kept ─► DEBIT ─► 8072 ─► record stored, intent gone
 //!       │                                │           │ no good answer
-//!       └ refused: nothing happened      │           ├ refused for certain: intent dropped
-//!                                        │           ├ odd: GET TRANSACTION PROVE at once
+//!       └ refused: nothing happened      │           ├ GET TRANSACTION PROVE: on, or intent dropped
 //!       power cut or card gone ◄─────────┴───────────┴ gone: intent stays open
 //! ```
 //!
@@ -154,7 +153,7 @@ impl Paying {
                 }
                 Err(error) => Turn::Done(Paid::Fault(error.into())),
             },
-            (Step::Debit, Input::Reply(reply)) => self.debited(desk, reply),
+            (Step::Debit, Input::Reply(reply)) => self.debited(reply),
             (Step::Proof { odd }, Input::Reply(reply)) => {
                 let odd = *odd;
                 self.proved(reply, odd)
@@ -372,7 +371,9 @@ impl Paying {
         Turn::Ask(self, card(&debit))
     }
 
-    fn debited(mut self, desk: &Desk<'_>, reply: Reply) -> Turn<Self, Paid> {
+    /// Whatever else than a good answer came, even a clear refusal: the card is asked whether it
+    /// has paid, for one command more, and only in this case.
+    fn debited(mut self, reply: Reply) -> Turn<Self, Paid> {
         let odd = match reply {
             Reply::Ok(data) => match Debit::answer(&data) {
                 Ok(answer) => return self.credit(answer.tac, answer.mac2, Recovery::Plain),
@@ -380,10 +381,6 @@ impl Paying {
             },
             Reply::Lost => return Turn::Done(Paid::Torn(self.id)),
             Reply::Garbled => None,
-            Reply::Status(sw, _) if is_certain(sw) && !desk.was_repeated => {
-                self.plan.record.status = sw;
-                return self.drop_intent(refusal_of(Debit::NAME, sw));
-            }
             Reply::Status(sw, _) => Some(sw),
         };
         let proof = GetProof {
@@ -400,7 +397,7 @@ impl Paying {
                 Ok(proof) => self.credit(proof.tac, proof.mac2, Recovery::Here),
                 Err(_) => Turn::Done(Paid::Torn(self.id)),
             },
-            Reply::Status(StatusWord::NO_PROOF, _) => {
+            Reply::Status(sw, _) if sw == StatusWord::NO_PROOF || odd.is_some_and(is_certain) => {
                 let refusal = match odd {
                     Some(sw) => refusal_of(Debit::NAME, sw),
                     None => Refusal::Garbled {
@@ -515,7 +512,8 @@ fn initialise(plan: &Plan, desk: &Desk<'_>) -> Ask {
     }
 }
 
-/// Status words with which a card says for certain that it has not paid.
+/// Status words with which a card says that it has not paid; one that gives no proof either
+/// is believed, whatever it answers then: after too many wrong MAC1 it is locked.
 const fn is_certain(sw: StatusWord) -> bool {
     matches!(
         sw,

@@ -255,7 +255,8 @@ impl Recovering {
             Mac2State::Failed => Recovered::False,
             Mac2State::Unverified | Mac2State::None => {
                 if record.stage != Stage::None {
-                    desk.terminal.owe_vouching(seq, record.clone(), desk.now);
+                    desk.terminal
+                        .owe_vouching(seq, record.clone(), desk.now, false);
                 }
                 Recovered::Unverified { record }
             }

@@ -57,6 +57,8 @@ pub(super) struct Unvouched {
     pub(super) seq: u64,
     pub(super) record: Box<TapRecord>,
     pub(super) since: Timestamp,
+    /// Whether the rider is known to have been told.
+    told: bool,
 }
 
 /// A ride of a moment ago.
@@ -64,6 +66,9 @@ pub(super) struct Unvouched {
 pub(super) struct Recent {
     pub(super) seq: u64,
     pub(super) record: Box<TapRecord>,
+    /// The card's latest transaction here, by whose proof it is known again: the ride, or what it
+    /// paid afterwards to vouch for itself.
+    pub(super) latest: Box<TapRecord>,
     pub(super) at: Timestamp,
     /// Whether the rider is known to have been told.
     pub(super) told: bool,
@@ -241,7 +246,7 @@ impl CardTerminal {
                     if how == Settlement::Recovered && open.record.stage != Stage::None {
                         // The other terminal has the record. If the card comes back here
                         // before it vouched there, it vouches here.
-                        self.owe_vouching(0, open.record, open.since);
+                        self.owe_vouching(0, open.record, open.since, false);
                     }
                 }
                 if how == Settlement::LetOn {
@@ -317,25 +322,50 @@ impl CardTerminal {
                     .iter()
                     .position(|u| u.record.serial == serial);
                 if let Some(ride) = vouched.and_then(|at| self.unvouched.remove(at)) {
-                    self.push_recent(ride.seq, ride.record, at, told);
+                    self.push_recent(Recent {
+                        seq: ride.seq,
+                        record: ride.record,
+                        latest: record,
+                        at,
+                        told: ride.told,
+                        reopened: false,
+                    });
                 }
             }
             (_, Recovery::Vouch, _) => {}
             (_, Recovery::Grey, _) | (_, _, Mac2State::Failed) => {}
-            (_, _, Mac2State::Verified) => self.push_recent(seq, record, at, told),
+            (_, _, Mac2State::Verified) => self.push_recent(Recent {
+                seq,
+                latest: record.clone(),
+                record,
+                at,
+                told,
+                reopened: false,
+            }),
             (_, _, Mac2State::Unverified | Mac2State::None) => {
-                self.owe_vouching(seq, record, at);
+                self.owe_vouching(seq, record, at, told);
             }
         }
     }
 
     /// A ride is recorded whose card has still to vouch for itself.
-    pub(super) fn owe_vouching(&mut self, seq: u64, record: Box<TapRecord>, since: Timestamp) {
+    pub(super) fn owe_vouching(
+        &mut self,
+        seq: u64,
+        record: Box<TapRecord>,
+        since: Timestamp,
+        told: bool,
+    ) {
         self.unvouched.retain(|u| u.record.serial != record.serial);
         if self.unvouched.len() == RECENT_MAX {
             self.unvouched.pop_front();
         }
-        self.unvouched.push_back(Unvouched { seq, record, since });
+        self.unvouched.push_back(Unvouched {
+            seq,
+            record,
+            since,
+            told,
+        });
     }
 
     /// A card's ride that waits for vouching, not too old.
@@ -348,18 +378,13 @@ impl CardTerminal {
         })
     }
 
-    fn push_recent(&mut self, seq: u64, record: Box<TapRecord>, at: Timestamp, told: bool) {
-        self.recent.retain(|r| r.record.serial != record.serial);
+    fn push_recent(&mut self, recent: Recent) {
+        let serial = recent.record.serial;
+        self.recent.retain(|r| r.record.serial != serial);
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(Recent {
-            seq,
-            record,
-            at,
-            told,
-            reopened: false,
-        });
+        self.recent.push_back(recent);
     }
 
     pub(super) fn recent_of(&self, serial: Serial) -> Option<&Recent> {

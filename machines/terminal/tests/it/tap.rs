@@ -1,7 +1,13 @@
 //! Taps of cards, with the real card in the field.
 
+mod audit;
+mod card;
 mod fixture;
 mod flows;
 mod golden;
 mod group;
+mod hostile;
+mod module;
 mod recovery;
+mod refusals;
+mod tears;
