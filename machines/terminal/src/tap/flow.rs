@@ -3,28 +3,25 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use tongtu_apdu::CardCommand as _;
-use tongtu_psam::PsamFault;
-use tongtu_purse::command::GetProof;
-use tongtu_purse::field::{Date, DateTime, Serial};
+use tongtu_purse::field::{Date, DateTime};
 use tongtu_purse::layout::PublicInfo;
-use tongtu_tap_record::{RecordKind, Recovery, Stage, TapRecord};
+use tongtu_tap_record::{RecordKind, Recovery};
 use tongtu_types::Timestamp;
 
 use super::ask::{Answer, Ask};
-use super::group::{GroupNotice, Settlement};
-use super::line::{Heard, Line, Reply};
+use super::group::GroupNotice;
+use super::line::{Heard, Line};
 use super::lists::{Snapshot, Standing};
 use super::locking::Locking;
 use super::outcome::{Exchanges, Refusal, TapFault, TapOutcome, TapRide};
 use super::paying::{Doubt, Paid, Paying};
-use super::plan::{self, Files, NoPlan, Plan, View};
-use super::profile::{TapPost, Unverified};
+use super::plan::{self, Files, NoPlan, View};
+use super::profile::TapPost;
 use super::reading::Reading;
-use super::recovering::{Recovered, Recovering};
+use super::recovering::Recovering;
 use super::select::Selecting;
 use super::terminal::CardTerminal;
-use super::{Desk, Input, MakeUp, Turn, bus, card, ended, make_up, rail, single, unexpected};
+use super::{Desk, Input, MakeUp, Turn, bus, ended, make_up, rail, single, unexpected};
 use crate::{Capacity, StoreError};
 
 /// What the card is in the field for.
@@ -58,19 +55,19 @@ pub(super) struct Left {
 /// One tap of one card: a dialogue that consumes itself. It asks ([`Ask`]), the driver answers.
 #[derive(Debug)]
 pub struct Tap {
-    circumstances: Circumstances,
-    now: Timestamp,
-    at: DateTime,
+    pub(super) circumstances: Circumstances,
+    pub(super) now: Timestamp,
+    pub(super) at: DateTime,
     held: Option<Snapshot>,
-    public: Option<Box<PublicInfo>>,
-    doubt: Option<Doubt>,
+    pub(super) public: Option<Box<PublicInfo>>,
+    pub(super) doubt: Option<Doubt>,
     line: Line,
-    left: Left,
-    state: State,
+    pub(super) left: Left,
+    pub(super) state: State,
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Begin,
     Selecting(Selecting),
     Recovering {
@@ -244,7 +241,7 @@ impl Tap {
         }
     }
 
-    const fn desk<'a>(&'a mut self, terminal: &'a mut CardTerminal) -> Desk<'a> {
+    pub(super) const fn desk<'a>(&'a mut self, terminal: &'a mut CardTerminal) -> Desk<'a> {
         Desk {
             terminal,
             now: self.now,
@@ -254,12 +251,12 @@ impl Tap {
         }
     }
 
-    fn end(&mut self, terminal: &CardTerminal, outcome: TapOutcome) -> Ask {
+    pub(super) fn end(&mut self, terminal: &CardTerminal, outcome: TapOutcome) -> Ask {
         self.state = State::Over;
         ended(outcome, terminal, &mut self.left)
     }
 
-    fn refuse(&mut self, terminal: &CardTerminal, refusal: Refusal) -> Ask {
+    pub(super) fn refuse(&mut self, terminal: &CardTerminal, refusal: Refusal) -> Ask {
         self.end(
             terminal,
             match refusal {
@@ -272,7 +269,7 @@ impl Tap {
         )
     }
 
-    fn out_of_service(&mut self, terminal: &CardTerminal, fault: TapFault) -> Ask {
+    pub(super) fn out_of_service(&mut self, terminal: &CardTerminal, fault: TapFault) -> Ask {
         self.end(terminal, TapOutcome::OutOfService(fault))
     }
 
@@ -280,7 +277,7 @@ impl Tap {
         self.out_of_service(terminal, unexpected("the question before", input))
     }
 
-    fn torn(&mut self, terminal: &mut CardTerminal, intent: Option<u64>) -> Ask {
+    pub(super) fn torn(&mut self, terminal: &mut CardTerminal, intent: Option<u64>) -> Ask {
         let tries = intent.map_or(1, |id| terminal.torn_again(id));
         let open = terminal.intents.iter();
         let mut open = open.filter(|open| Some(open.id) == intent);
@@ -295,151 +292,8 @@ impl Tap {
         self.end(terminal, TapOutcome::Torn { in_doubt, tries })
     }
 
-    /// The card is known: what was torn before comes first.
-    fn selected(&mut self, terminal: &mut CardTerminal, public: PublicInfo) -> Ask {
-        let serial = public.serial;
-        self.public = Some(public.into());
-        if let Some(open) = terminal.intent_of(serial) {
-            let is_past =
-                terminal.is_stale(open, self.now) || !lets_on(&terminal.profile.post, &open.record);
-            let (machine, ask) = Recovering::begin(open.record.clone(), Some(open.id));
-            self.state = State::Recovering { machine, is_past };
-            return ask;
-        }
-        let oldest = self.now.plus_s(-terminal.profile.rules.grey_after_s);
-        if let Some(torn) = terminal.board.of_card(serial, oldest) {
-            let is_past = !lets_on(&terminal.profile.post, torn);
-            let (machine, ask) = Recovering::begin(torn.clone().into(), None);
-            self.state = State::Recovering { machine, is_past };
-            return ask;
-        }
-        self.known(terminal)
-    }
-
-    fn recovered(&mut self, terminal: &mut CardTerminal, done: Recovered, is_past: bool) -> Ask {
-        match done {
-            Recovered::Good { record, .. } if record.recovery == Recovery::Vouch => {
-                match terminal.recent_of(record.serial).cloned() {
-                    Some(recent) if lets_on(&terminal.profile.post, &recent.record) => {
-                        self.through(terminal, recent.seq, *recent.record)
-                    }
-                    _ => self.known(terminal),
-                }
-            }
-            Recovered::Good { seq, record } if !is_past => self.through(terminal, seq, *record),
-            Recovered::Good { .. } => {
-                let public = self.public();
-                self.fresh(terminal, &public)
-            }
-            Recovered::Unverified { record } if is_past && record.stage != Stage::None => {
-                // Settled, and nobody is let through on it: no need to vouch.
-                let serial = record.serial;
-                terminal.unvouched.retain(|u| u.record.serial != serial);
-                let public = self.public();
-                self.fresh(terminal, &public)
-            }
-            Recovered::Unverified { .. } => self.known(terminal),
-            Recovered::False => self.refuse(terminal, Refusal::Mac2Wrong),
-            Recovered::InDoubt(doubt) => {
-                self.doubt = Some(doubt);
-                self.known(terminal)
-            }
-            Recovered::Refused(refusal) => self.refuse(terminal, refusal),
-            Recovered::Torn(intent) => self.torn(terminal, intent),
-            Recovered::Fault(fault) => self.out_of_service(terminal, fault),
-        }
-    }
-
-    fn through(&mut self, terminal: &CardTerminal, seq: u64, record: TapRecord) -> Ask {
-        if let Some(ride) = record.ride_key() {
-            let notice = terminal.settled(ride, Settlement::LetOn);
-            self.left.notices.push(notice);
-        }
-        let ride = TapRide { seq, record };
-        self.end(terminal, TapOutcome::Recovered(ride.into()))
-    }
-
-    fn public(&self) -> Box<PublicInfo> {
-        self.public
-            .clone()
-            .expect("a card is selected in this state")
-    }
-
-    /// Nothing of this card is torn any more: does it owe vouching, was it here a moment ago?
-    fn known(&mut self, terminal: &mut CardTerminal) -> Ask {
-        let public = self.public();
-        let serial = public.serial;
-        if let Some(owing) = terminal.unvouched_of(serial, self.now)
-            && lets_on(&terminal.profile.post, &owing.record)
-        {
-            if terminal.profile.rules.unverified == Unverified::Refuse {
-                return self.refuse(terminal, Refusal::Unverified);
-            }
-            let ride = TapRide {
-                seq: owing.seq,
-                record: (*owing.record).clone(),
-            };
-            return self.vouch(terminal, &public, ride);
-        }
-        if let Some(ask) = self.seen_before(terminal, serial) {
-            return ask;
-        }
-        self.fresh(terminal, &public)
-    }
-
-    /// A card that was here a moment ago.
-    fn seen_before(&mut self, terminal: &CardTerminal, serial: Serial) -> Option<Ask> {
-        let recent = terminal.recent_of(serial)?;
-        let rules = &terminal.profile.rules;
-        let age_s = self.now.since_s(recent.at);
-        let is_gate = matches!(terminal.profile.post, TapPost::Gate(_));
-        let lets_on = lets_on(&terminal.profile.post, &recent.record);
-        let reopens = lets_on
-            && match (recent.told, is_gate) {
-                // Recorded, but power went before the beep: the rider who heard nothing taps
-                // again and does not pay twice.
-                (false, _) => age_s <= rules.grey_after_s,
-                (true, true) => {
-                    age_s > rules.retap_s && age_s <= rules.reopen_s && !recent.reopened
-                }
-                (true, false) => false,
-            };
-        if reopens {
-            let proof = GetProof {
-                kind: recent.latest.transaction,
-                sequence: recent.latest.sequence.wrapping_add(1),
-            };
-            self.state = State::Reopening;
-            return Some(card(&proof));
-        }
-        let is_retap = self.circumstances.task == Task::Ride && age_s <= rules.retap_s;
-        is_retap.then(|| self.refuse(terminal, Refusal::ReTap))
-    }
-
-    /// The card shows that it is the one that paid.
-    fn reopen(&mut self, terminal: &mut CardTerminal, reply: Reply) -> Ask {
-        let proof = match reply {
-            Reply::Ok(data) => GetProof::answer(&data).ok(),
-            Reply::Lost => return self.refuse(terminal, Refusal::Lost),
-            Reply::Status(..) | Reply::Garbled => None,
-        };
-        let public = self.public();
-        if let (Some(proof), Some(recent)) = (proof, terminal.recent_of(public.serial))
-            && tongtu_purse::proof::same(&proof.mac2, &recent.latest.mac2_code)
-            && tongtu_purse::proof::same(&proof.tac, &recent.latest.tac)
-        {
-            let ride = TapRide {
-                seq: recent.seq,
-                record: (*recent.record).clone(),
-            };
-            terminal.reopened(public.serial);
-            return self.end(terminal, TapOutcome::Reopened(ride.into()));
-        }
-        self.fresh(terminal, &public)
-    }
-
     /// A card with nothing behind it: lists, dates, and then its files.
-    fn fresh(&mut self, terminal: &mut CardTerminal, public: &PublicInfo) -> Ask {
+    pub(super) fn fresh(&mut self, terminal: &mut CardTerminal, public: &PublicInfo) -> Ask {
         let capacity = self.circumstances.capacity;
         let is_replacing = matches!(self.doubt, Some(Doubt::Own { .. }));
         if capacity.is_full() && !is_replacing {
@@ -474,7 +328,8 @@ impl Tap {
         if let Err(refusal) = dates(public, self.at.date()) {
             return self.refuse(terminal, refusal);
         }
-        let (machine, ask) = Reading::begin(&terminal.profile.post);
+        let (machine, ask) =
+            Reading::begin(&terminal.profile.post, terminal.profile.rules.transfers);
         self.state = State::Reading(machine, standing);
         ask
     }
@@ -545,62 +400,7 @@ impl Tap {
         }
     }
 
-    /// The ride is recorded, but its MAC2 is not verified.
-    fn unverified(&mut self, terminal: &mut CardTerminal, fault: PsamFault) -> Ask {
-        if fault.is_out_of_service() {
-            return self.out_of_service(terminal, fault.into());
-        }
-        if terminal.profile.rules.unverified == Unverified::Refuse {
-            return self.refuse(terminal, Refusal::Unverified);
-        }
-        let public = self.public();
-        let owing = terminal.unvouched_of(public.serial, self.now);
-        let ride = owing.map(|owing| TapRide {
-            seq: owing.seq,
-            record: (*owing.record).clone(),
-        });
-        match ride {
-            Some(ride) => self.vouch(terminal, &public, ride),
-            None => self.refuse(terminal, Refusal::Unverified),
-        }
-    }
-
-    /// Has the card pay nothing, to see that it has the key.
-    fn vouch(&mut self, terminal: &mut CardTerminal, public: &PublicInfo, ride: TapRide) -> Ask {
-        let of_ride = &ride.record;
-        let record = plan::draft(
-            &terminal.profile,
-            &terminal.psam,
-            self.at,
-            public,
-            |record| {
-                record.kind = RecordKind::Composite;
-                record.card_city = of_ride.card_city;
-                record.interop = of_ride.interop;
-                record.card_kind = of_ride.card_kind;
-                record.line = of_ride.line;
-                record.fares = of_ride.fares;
-            },
-        );
-        let doubt = self.doubt.take();
-        let plan = Plan::vouching(record);
-        let (machine, ask) = Paying::begin(plan, doubt, &self.desk(terminal));
-        self.state = State::Vouching(machine.into(), ride.into());
-        ask
-    }
-
-    fn vouched(&mut self, terminal: &mut CardTerminal, paid: Paid, ride: TapRide) -> Ask {
-        match paid {
-            Paid::Good { .. } => self.through(terminal, ride.seq, ride.record),
-            Paid::Unverified(fault) if fault.is_out_of_service() => {
-                self.out_of_service(terminal, fault.into())
-            }
-            Paid::Unverified(_) => self.refuse(terminal, Refusal::Unverified),
-            other => self.unpaid(terminal, other),
-        }
-    }
-
-    fn unpaid(&mut self, terminal: &mut CardTerminal, paid: Paid) -> Ask {
+    pub(super) fn unpaid(&mut self, terminal: &mut CardTerminal, paid: Paid) -> Ask {
         match paid {
             Paid::Good { .. } | Paid::Unverified(_) | Paid::False => {
                 self.refuse(terminal, Refusal::Mac2Wrong)
@@ -610,12 +410,6 @@ impl Tap {
             Paid::Fault(fault) => self.out_of_service(terminal, fault),
         }
     }
-}
-
-/// Whether a ride of this record lets the rider go on at this post.
-const fn lets_on(post: &TapPost, record: &TapRecord) -> bool {
-    // What a card paid to vouch for itself belongs to a ride that is looked up by itself.
-    matches!(record.stage, Stage::None) || post.serves(record.stage)
 }
 
 /// Start date ≤ today ≤ expiry date (JT/T 1356.2 tests the former).

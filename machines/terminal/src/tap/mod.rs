@@ -31,6 +31,7 @@ use tongtu_types::Timestamp;
 
 use crate::StoreError;
 
+mod again;
 mod ask;
 mod bus;
 mod drive;

@@ -236,6 +236,9 @@ pub struct Rules {
     pub arrears_max: Amount,
     /// Cities whose rides may end here.
     pub through: Vec<City>,
+    /// Whether the newest trip on the card is read, because transfers (换乘) count here; one
+    /// command more.
+    pub transfers: bool,
     /// What happens to a card without composite records.
     pub no_composite: NoComposite,
     /// The second ticket, where it is taken.
@@ -265,6 +268,7 @@ impl Default for Rules {
             skew_s: 120,
             arrears_max: Amount::new(20_000),
             through: Vec::new(),
+            transfers: false,
             no_composite: NoComposite::Refuse,
             ticket: None,
             lock: Some(Lock {

@@ -245,3 +245,59 @@ const fn said(refusal: &Refusal) -> Say {
         Refusal::Card { .. } | Refusal::Garbled { .. } | Refusal::Lost => Say::TapAgain,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that is said, once.
+    const ALL: [Say; 21] = [
+        Say::Paid,
+        Say::Enter,
+        Say::Leave,
+        Say::Boarded,
+        Say::Alighted,
+        Say::MadeUp,
+        Say::TapAgain,
+        Say::SeeStaff,
+        Say::AlreadyTapped,
+        Say::Insufficient,
+        Say::SeeIssuer,
+        Say::NotAccepted,
+        Say::NotStarted,
+        Say::Expired,
+        Say::Damaged,
+        Say::NotEnded,
+        Say::NoEntry,
+        Say::OverStay,
+        Say::NothingToMakeUp,
+        Say::OtherWay,
+        Say::OutOfService,
+    ];
+
+    #[test]
+    fn everything_is_said_in_both_languages_and_green_is_only_for_who_goes_on() {
+        for say in ALL {
+            let prompt = TapPrompt {
+                say,
+                fare: Some(Fen::new(300)),
+                balance: Some(Fen::new(1_650)),
+                notice: Some(TapNotice::Arrears {
+                    amount: Amount::new(200),
+                }),
+            };
+            let (zh, en) = (prompt.display(Lang::Zh), prompt.display(Lang::En));
+            assert_eq!((zh.lines().count(), en.lines().count()), (4, 4));
+            assert!(!prompt.voice(Lang::Zh).is_ascii() && prompt.voice(Lang::En).is_ascii());
+            assert!(
+                zh.contains("余额 16.50 元") && en.contains("Fare 3.00 yuan"),
+                "{zh} {en}"
+            );
+            let goes_on = matches!(
+                say,
+                Say::Paid | Say::Enter | Say::Leave | Say::Boarded | Say::Alighted | Say::MadeUp
+            );
+            assert_eq!(prompt.light() == Light::Green, goes_on, "{say:?}");
+        }
+    }
+}

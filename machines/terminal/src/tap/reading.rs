@@ -33,19 +33,22 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn begin(post: &TapPost) -> (Self, Ask) {
-        let wanted: &'static [Wanted] = match post {
-            TapPost::Single(single) if single.leaves_trip => &[Wanted::Transit, Wanted::Trip],
-            TapPost::Single(_) => &[Wanted::Transit],
-            TapPost::Segmented(_) => &[Wanted::Transit, Wanted::Bus],
-            TapPost::Gate(_) => &[Wanted::Transit, Wanted::Rail],
-            TapPost::Counter(_) => &[Wanted::Transit, Wanted::Rail, Wanted::Bus],
+    pub(super) fn begin(post: &TapPost, transfers: bool) -> (Self, Ask) {
+        use Wanted::{Bus, Rail, Transit, Trip};
+        let wanted: &'static [Wanted] = match (post, transfers) {
+            (TapPost::Single(_), false) => &[Transit],
+            (TapPost::Single(_), true) => &[Transit, Trip],
+            (TapPost::Segmented(_), false) => &[Transit, Bus],
+            (TapPost::Segmented(_), true) => &[Transit, Bus, Trip],
+            (TapPost::Gate(_), false) => &[Transit, Rail],
+            (TapPost::Gate(_), true) => &[Transit, Rail, Trip],
+            (TapPost::Counter(_), _) => &[Transit, Rail, Bus],
         };
         let machine = Self {
             wanted,
             files: Files::default(),
         };
-        let ask = read(Wanted::Transit);
+        let ask = read(Transit);
         (machine, ask)
     }
 

@@ -496,3 +496,28 @@ fn a_low_balance_is_said() {
             .contains("余额 9.00 元")
     );
 }
+
+#[test]
+fn a_bus_that_leaves_trips_is_seen_by_the_next_line_that_counts_transfers() {
+    let TapPost::Single(mut single) = bus() else {
+        unreachable!()
+    };
+    single.leaves_trip = true;
+    let mut rider = rider();
+    let mut first = Post::new(1, TapPost::Single(single));
+    let end = first.tap(&mut rider, at(0));
+    assert_eq!(end.exchanges.card, 5);
+    let left = trip(&mut rider);
+    assert_eq!(
+        (left.kind, left.amount),
+        (TripKind::SINGLE, Amount::new(200))
+    );
+    assert_eq!(left.balance.fen().get(), 4_800);
+    let mut second = Post::new(2, bus()).changed(|profile, _| profile.rules.transfers = true);
+    let end = second.tap(&mut rider, at(10));
+    assert_eq!((end.exchanges.card, stage(&end)), (5, Stage::Single));
+    assert!(
+        rider.instructions().contains(&0xB2),
+        "the newest trip is read"
+    );
+}

@@ -4,7 +4,7 @@ use tongtu_crypto::Algorithm;
 use tongtu_purse::field::Amount;
 use tongtu_tap_record::{Mac2State, Recovery, Stage};
 use tongtu_terminal::Light;
-use tongtu_terminal::tap::{Say, TapOutcome, Way};
+use tongtu_terminal::tap::{CardLink, Lost, Say, TapOutcome, Task, Way};
 use tongtu_testkit::tear::Line;
 
 use super::fixture::{Post, Rider, T0, array, bus, gate, hex, profile};
@@ -113,7 +113,7 @@ fn the_lost_answer_of_that_entry_is_proved_and_recorded_once() {
 
     rider.present();
     rider.line = Line::breaking_after(bytes - 10);
-    let torn = post.tap_on(&mut rider, T0, tongtu_terminal::tap::Task::Ride);
+    let torn = post.tap_on(&mut rider, T0, Task::Ride);
     assert!(
         matches!(
             torn.outcome,
@@ -161,6 +161,77 @@ fn a_card_with_sm4_keys_gives_the_published_codes_too() {
     let record = &end.outcome.ride().unwrap().record;
     assert_eq!((record.algorithm, hex(&record.tac)), (4, "676A7611".into()));
     assert_eq!(hex(&record.mac2_code), "E64B7379");
+}
+
+#[test]
+fn exit_and_single_ride_of_the_derived_chain_have_their_codes() {
+    for (algorithm, exit_codes, single_codes) in [
+        (
+            Algorithm::Tdes,
+            ["46F12E3D", "15B2BB82"],
+            ["B90F6701", "4C35E671"],
+        ),
+        (
+            Algorithm::Sm4,
+            ["A77A605E", "88EF1E68"],
+            ["A46A05B5", "FA59E18B"],
+        ),
+    ] {
+        let mut rider = card_at_seven(algorithm);
+        Post::new(0x01, gate("0101", Way::Entry)).tap(&mut rider, T0);
+        let mut exit = Post::new(0x02, gate("0105", Way::Exit));
+        exit.psam.sequence = 0x101;
+        rider.dice.laid = Some(array("0BADCAFE"));
+        let end = exit.tap(&mut rider, T0.plus_s(1_815));
+        let record = &end.outcome.ride().unwrap().record;
+        assert_eq!((record.sequence, record.amount), (8, Amount::new(300)));
+        assert_eq!([hex(&record.tac), hex(&record.mac2_code)], exit_codes);
+        let mut single = Post::new(0x01, bus());
+        single.psam.sequence = 0x102;
+        rider.dice.laid = Some(array("5A5A1234"));
+        let end = single.tap(&mut rider, T0.plus_s(3_600));
+        let record = &end.outcome.ride().unwrap().record;
+        assert_eq!((record.sequence, record.terminal_sequence), (9, 0x103));
+        assert_eq!([hex(&record.tac), hex(&record.mac2_code)], single_codes);
+    }
+}
+
+#[test]
+fn cards_of_every_style_ride() {
+    for style in tongtu_purse::profile::STYLES {
+        let made = profile(0x17, Algorithm::Tdes).styled(style);
+        let mut rider = Rider::with(&made, 3_000);
+        let end = Post::new(0x01, gate("0101", Way::Entry)).tap(&mut rider, T0);
+        assert!(end.outcome.ride().is_some(), "{}: {end:?}", style.name);
+    }
+}
+
+/// A card whose every answer has to be fetched.
+struct InPieces<'a>(&'a mut Rider, Vec<u8>);
+
+impl CardLink for InPieces<'_> {
+    fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, Lost> {
+        if apdu[1] == 0xC0 {
+            return Ok(std::mem::take(&mut self.1));
+        }
+        let answer = self.0.transmit(apdu)?;
+        if answer.len() == 2 {
+            return Ok(answer);
+        }
+        let more = u8::try_from(answer.len() - 2).unwrap();
+        self.1 = answer;
+        Ok(vec![0x61, more])
+    }
+}
+
+#[test]
+fn a_card_that_answers_in_pieces_rides_too() {
+    let mut rider = Rider::with(&profile(0x17, Algorithm::Tdes), 3_000);
+    let mut post = Post::new(0x01, gate("0101", Way::Entry));
+    rider.present();
+    let end = post.tap_on(&mut InPieces(&mut rider, Vec::new()), T0, Task::Ride);
+    assert!(end.outcome.ride().is_some(), "{end:?}");
+    assert_eq!(end.exchanges.card, 12, "five answers in two pieces");
 }
 
 #[test]
