@@ -159,10 +159,11 @@ impl GroupBoard {
         self.torn.push_back((now, record));
     }
 
-    /// Takes a transaction off.
-    pub(super) fn take_off(&mut self, ride: RideKey) {
-        self.torn
-            .retain(|(_, record)| record.ride_key() != Some(ride));
+    /// Takes a transaction off; what was there, and when it was pinned.
+    pub(super) fn take_off(&mut self, ride: RideKey) -> Option<(Timestamp, Box<TapRecord>)> {
+        let mut torn = self.torn.iter();
+        let at = torn.position(|(_, record)| record.ride_key() == Some(ride))?;
+        self.torn.remove(at)
     }
 
     /// The torn transaction of a card, not older than this.

@@ -32,7 +32,7 @@ pub struct Versions {
 }
 
 /// The lists that a tap asks. Look-ups are exact and allocate nothing.
-pub trait CardLists: fmt::Debug + Send + Sync {
+pub trait TapLists: fmt::Debug + Send + Sync {
     /// How an issuer stands; none is on no list.
     fn standing(&self, issuer: Institution) -> Option<Standing>;
 
@@ -50,7 +50,7 @@ pub trait CardLists: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The lists.
-    pub lists: Arc<dyn CardLists>,
+    pub lists: Arc<dyn TapLists>,
     /// The fare books.
     pub tariff: Arc<Tariff>,
 }
@@ -70,7 +70,7 @@ pub struct PlainLists {
     pub versions: Versions,
 }
 
-impl CardLists for PlainLists {
+impl TapLists for PlainLists {
     fn standing(&self, Institution([a, b, c, d, ..]): Institution) -> Option<Standing> {
         let head = [a, b, c, d];
         if self.local.contains(&head) {

@@ -14,7 +14,7 @@
 //! paying, recovery and locking are machines; single ride, rail, bus and make-up decide a plan
 //! which the paying machine carries out.
 //! What is not here: readers, modules, files, clocks; lists and their signatures
-//! ([`CardLists`] is the seam), fares (`tongtu-fare`), the e-cash.
+//! ([`TapLists`] is the seam), fares (`tongtu-fare`), the e-cash.
 //! Start with [`Tap::handle`] and `paying.rs`.
 //!
 //! Order of durable things: intent, DEBIT to the card, record, beep. Nothing is told before it
@@ -58,7 +58,7 @@ pub use ask::{Answer, Ask, Lost};
 pub use drive::{CardLink, drive};
 pub use flow::{Circumstances, Tap, Task};
 pub use group::{BOARD_MAX, GroupNotice, Settlement};
-pub use lists::{CardLists, PlainLists, Snapshot, Standing, Versions};
+pub use lists::{PlainLists, Snapshot, Standing, TapLists, Versions};
 pub use make_up::MakeUp;
 pub use outcome::{Exchanges, Refusal, TapEnd, TapFault, TapOutcome, TapRide};
 pub use profile::{

@@ -237,17 +237,22 @@ impl CardTerminal {
                 }
             }
             GroupNotice::Settled { ride, how, .. } => {
-                self.board.take_off(ride);
+                let pinned = self.board.take_off(ride);
                 let mut open = self.intents.iter();
                 let open = open.find(|open| open.record.ride_key() == Some(ride));
-                if let Some(open) = open.cloned() {
-                    store.drop_intent(open.id)?;
-                    self.forget_intent(open.id);
-                    if how == Settlement::Recovered && open.record.stage != Stage::None {
-                        // The other terminal has the record. If the card comes back here
-                        // before it vouched there, it vouches here.
-                        self.owe_vouching(0, open.record, open.since, false);
-                    }
+                let own = open.map(|open| (open.id, open.since, open.record.clone()));
+                if let Some((id, ..)) = own {
+                    store.drop_intent(id)?;
+                    self.forget_intent(id);
+                }
+                // Another terminal has the record. If the card comes here before it vouched
+                // there, it vouches here.
+                let known = own.map(|(_, since, record)| (since, record)).or(pinned);
+                if let Some((since, record)) = known
+                    && how == Settlement::Recovered
+                    && record.stage != Stage::None
+                {
+                    self.owe_vouching(0, record, since, false);
                 }
                 if how == Settlement::LetOn {
                     self.unvouched.retain(|u| u.record.ride_key() != Some(ride));

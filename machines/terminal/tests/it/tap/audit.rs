@@ -1,11 +1,11 @@
 //! The property of every test that tears, and the walk that looks for what breaks it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tongtu_crypto::Algorithm;
 use tongtu_purse::layout::Transaction;
-use tongtu_tap_record::{Mac2State, RecordKind, Recovery};
+use tongtu_tap_record::{Mac2State, RecordKind, Recovery, Stage};
 use tongtu_terminal::tap::{GroupNotice, TapOutcome, Task, Way};
 use tongtu_testkit::tear::Line;
 use tongtu_types::Timestamp;
@@ -213,6 +213,60 @@ proptest! {
         }
         world.audit();
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn with_the_network_up_nobody_who_comes_back_in_time_pays_twice(
+        events in proptest::collection::vec(any_event(), 2..16),
+    ) {
+        let mut world = World::new();
+        let mut let_on = BTreeSet::new();
+        for event in events {
+            let event = Event {
+                post: event.post % 2,
+                restart: false,
+                delivered: true,
+                ..event
+            };
+            let serial = world.riders[event.rider].profile.public.serial.0;
+            if let Some(ride) = world.happens(&event).ride() {
+                let_on.insert((serial, ride.record.sequence));
+            }
+        }
+        let vouching: BTreeSet<_> = world
+            .posts
+            .iter()
+            .flat_map(|post| post.records())
+            .filter(|record| record.stage == Stage::None)
+            .map(|record| (record.serial.0, record.sequence))
+            .collect();
+        for (rider, log) in world.riders.iter().zip(&world.logs) {
+            let serial = rider.profile.public.serial.0;
+            let paid = log.values().map(|detail| (detail.sequence - 1, seconds(detail)));
+            let rides: Vec<_> = paid
+                .filter(|(sequence, _)| !vouching.contains(&(serial, *sequence)))
+                .collect();
+            for pair in rides.windows(2) {
+                let [(sequence, at), (_, next)] = pair else { unreachable!() };
+                let in_time = next - at <= 120;
+                let was_let_on = let_on.contains(&(serial, *sequence));
+                prop_assert!(!in_time || was_let_on, "{sequence} paid and not let on");
+            }
+        }
+        world.audit();
+    }
+}
+
+/// Seconds of the day of a transaction.
+fn seconds(detail: &Transaction) -> i64 {
+    let [h, m, s] = detail
+        .at
+        .time()
+        .map(|bcd| i64::from(bcd >> 4) * 10 + i64::from(bcd & 15));
+    (h * 60 + m) * 60 + s
 }
 
 #[test]
