@@ -30,6 +30,12 @@
 //! | a locked composite record (byte 5 is 01) in `80DC` | `6985` |
 //! | what `805A` says of an unload | the host's MAC2 and the card's MAC3 |
 //! | a transaction initialised on one channel after another channel moved the money | `6985` |
+//! | what a key index of the second ticket moves | that count alone; no overdraft, a maximum of its own; `805C` does not tell it |
+//! | an overdraft limit in the answer to a purchase with the second ticket | the purse's, though it does not count |
+//! | such an index on a card without a second ticket | `9403` |
+//! | which sequences the second ticket has | those of the purse, each card has two |
+//! | order in an initialisation | PIN, sequence, key index, amount |
+//! | a sequence at its maximum | `9402` for what would raise it, whatever it is; all else goes on |
 //! | MANAGE CHANNEL, GET RESPONSE and a SELECT that finds nothing | end an initialisation too |
 
 use std::collections::BTreeMap;
@@ -84,6 +90,8 @@ pub struct State {
     pub life: Life,
     /// Own money in fen; negative inside the overdraft.
     pub value: i64,
+    /// What is left of the second ticket.
+    pub ticket: i64,
     /// Online sequence.
     pub online: u16,
     /// Offline sequence.
@@ -109,6 +117,8 @@ pub struct State {
 struct Started {
     /// P1 of the initialisation.
     what: u8,
+    /// Whether it moves the second ticket.
+    is_ticket: bool,
     key: Vec<u8>,
     amount: i64,
     terminal: Vec<u8>,
@@ -155,6 +165,7 @@ impl Purse {
         let state = State {
             life: Life::Open,
             value: 0,
+            ticket: profile.ticket.map_or(0, |(count, _)| count),
             online: 0,
             offline: 0,
             files: profile.files.clone(),

@@ -74,6 +74,7 @@ pub fn select() -> Vec<u8> {
 
 fn amount() -> impl Strategy<Value = u32> {
     prop_oneof![
+        3 => 0_u32..20,
         4 => 0_u32..500,
         2 => 500_u32..60_000,
         1 => Just(0_u32),
@@ -82,7 +83,7 @@ fn amount() -> impl Strategy<Value = u32> {
 }
 
 fn key_index() -> impl Strategy<Value = u8> {
-    prop_oneof![8 => Just(1_u8), 1 => Just(2_u8), 1 => any::<u8>()]
+    prop_oneof![8 => Just(1_u8), 1 => Just(2_u8), 2 => Just(3_u8), 1 => any::<u8>()]
 }
 
 fn is_right() -> impl Strategy<Value = bool> {

@@ -46,6 +46,26 @@ impl Purse {
         self.state.value + self.profile.overdraft
     }
 
+    /// What a transaction finds: there is so much, so much can be spent, and so much may be there.
+    fn found(&self, is_ticket: bool) -> (i64, i64, i64) {
+        if is_ticket {
+            let max = self.profile.ticket.map_or(0, |(_, max)| max);
+            (self.state.ticket, self.state.ticket, max)
+        } else {
+            let max = self.profile.balance_max;
+            (self.state.value, self.spendable(), max)
+        }
+    }
+
+    /// Adds to what a transaction moves.
+    fn add(&mut self, started: &Started, amount: i64) {
+        if started.is_ticket {
+            self.state.ticket += amount;
+        } else {
+            self.state.value += amount;
+        }
+    }
+
     pub(super) fn balance(&self, apdu: &Apdu) -> Answer {
         let balance = four(match apdu.p1 {
             0 => self.spendable(),
@@ -80,15 +100,20 @@ impl Purse {
             _ => &self.profile.keys.purchase,
         };
         let key = keys.get(&apdu.data[0]).ok_or(0x9403_u16)?.clone();
+        let is_ticket = self.profile.ticket_index == Some(apdu.data[0]);
+        if is_ticket && self.profile.ticket.is_none() {
+            return Err(0x9403);
+        }
         let amount = number(&apdu.data[1..5]);
+        let (there, spendable, max) = self.found(is_ticket);
         match what {
-            LOAD if self.state.value + amount > self.profile.balance_max => return Err(0x6985),
-            UNLOAD if amount > self.state.value => return Err(0x9401),
-            PURCHASE | COMPOSITE if amount > self.spendable() => return Err(0x9401),
+            LOAD if there + amount > max => return Err(0x6985),
+            UNLOAD if amount > there => return Err(0x9401),
+            PURCHASE | COMPOSITE if amount > spendable => return Err(0x9401),
             _ => {}
         }
         let terminal = apdu.data[5..].to_vec();
-        let before = four(self.spendable());
+        let before = four(spendable);
         let mut answer = before.clone();
         answer.extend(sequence.to_be_bytes());
         if !is_online {
@@ -100,6 +125,7 @@ impl Purse {
         answer.extend(&random);
         let started = Started {
             what,
+            is_ticket,
             key,
             amount,
             terminal,
@@ -125,13 +151,11 @@ impl Purse {
 
     /// Whether another channel got in between since the initialisation.
     fn still_next(&self, started: &Started) -> Result<(), Sw> {
+        let (there, spendable, max) = self.found(started.is_ticket);
         let (sequence, fits) = match started.what {
-            LOAD => (
-                self.state.online,
-                self.state.value + started.amount <= self.profile.balance_max,
-            ),
-            UNLOAD => (self.state.online, started.amount <= self.state.value),
-            _ => (self.state.offline, started.amount <= self.spendable()),
+            LOAD => (self.state.online, there + started.amount <= max),
+            UNLOAD => (self.state.online, started.amount <= there),
+            _ => (self.state.offline, started.amount <= spendable),
         };
         if sequence == started.sequence && fits {
             Ok(())
@@ -181,10 +205,10 @@ impl Purse {
             return Err(self.money_failed());
         }
         self.state.money_failures = 0;
-        self.state.value += started.amount;
+        self.add(&started, started.amount);
         self.state.online += 1;
         let tac_input = [
-            four(self.spendable()),
+            four(self.found(started.is_ticket).1),
             started.sequence.to_be_bytes().to_vec(),
             statement,
         ]
@@ -228,7 +252,7 @@ impl Purse {
             return Err(self.money_failed());
         }
         self.state.money_failures = 0;
-        self.state.value -= started.amount;
+        self.add(&started, -started.amount);
         self.state.offline += 1;
         let mac2 = self.session_mac(&session, &four(started.amount));
         let tac = self.tac(&[what, terminal_sequence.to_vec(), when.to_vec()].concat());
@@ -276,10 +300,10 @@ impl Purse {
             return Err(self.money_failed());
         }
         self.state.money_failures = 0;
-        self.state.value -= started.amount;
+        self.add(&started, -started.amount);
         self.state.online += 1;
         let input = [
-            four(self.spendable()),
+            four(self.found(started.is_ticket).1),
             started.sequence.to_be_bytes().to_vec(),
             statement,
         ]

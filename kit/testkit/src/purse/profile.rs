@@ -77,6 +77,10 @@ pub struct Profile {
     pub balance_max: i64,
     /// How far below zero the balance may go, in fen.
     pub overdraft: i64,
+    /// The key index that stands for the second ticket instead of the money.
+    pub ticket_index: Option<u8>,
+    /// The second ticket's first count and its maximum, if the card has one.
+    pub ticket: Option<(i64, i64)>,
     /// The files at first, by SFI.
     pub files: BTreeMap<u8, File>,
 }
@@ -174,7 +178,22 @@ impl Profile {
             pin_for_load: false,
             balance_max: 100_000,
             overdraft: 0,
+            ticket_index: None,
+            ticket: None,
             files: files(),
         }
+    }
+
+    /// The same with a second ticket under another key index, whose keys are those of index 1.
+    #[must_use]
+    pub fn with_ticket(mut self, index: u8, ticket: Option<(i64, i64)>) -> Self {
+        let keys = &mut self.keys;
+        for keys in [&mut keys.purchase, &mut keys.load, &mut keys.unload] {
+            let first = keys[&1].clone();
+            keys.insert(index, first);
+        }
+        self.ticket_index = Some(index);
+        self.ticket = ticket;
+        self
     }
 }

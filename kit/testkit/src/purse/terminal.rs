@@ -226,6 +226,7 @@ impl Terminal {
                 self.terminal_sequence += 1;
                 self.started = Some(Started {
                     what,
+                    is_ticket: self.profile.ticket_index == Some(rest[0]),
                     key: keys.get(&rest[0]).cloned().unwrap_or_else(|| vec![0; 16]),
                     amount: money::number(&rest[1..5]),
                     terminal: rest[5..11].to_vec(),
@@ -241,6 +242,7 @@ impl Terminal {
     fn remembered(&self) -> Started {
         self.started.clone().unwrap_or_else(|| Started {
             what: 1,
+            is_ticket: false,
             key: vec![0; 16],
             amount: 0,
             terminal: vec![0; 6],

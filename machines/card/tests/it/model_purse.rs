@@ -1,9 +1,10 @@
 //! The e-purse on the card against the naive model: every answer, every file.
 
 use proptest::prelude::*;
+use tongtu_card::journal::{Batch, Nvm, ObjectId};
 use tongtu_purse::field::Limit;
 use tongtu_purse::perso;
-use tongtu_purse::profile::Profile as Ours;
+use tongtu_purse::profile::{KeyIndex, Profile as Ours, Wallet};
 use tongtu_testkit::cipher::Algorithm;
 use tongtu_testkit::purse::Purse;
 use tongtu_testkit::purse::profile::{File, Profile};
@@ -12,6 +13,7 @@ use tongtu_testkit::sequence::{dialogues, select};
 use tongtu_testkit::tear::Chip;
 
 use crate::live::{Live, purse_chip};
+use crate::tear::Cells;
 
 /// The same card twice: made by us, and told by the model.
 fn pair_of(ours: &Ours, mut told: Profile) -> (Chip, Profile) {
@@ -46,6 +48,39 @@ fn strict_pair() -> (Chip, Profile) {
     told.overdraft = 5_000;
     told.pin_for_load = true;
     pair_of(&ours, told)
+}
+
+/// A card with an overdraft limit, and a second ticket at key index 3: of so many, so many at
+/// most. Without one the index leads nowhere.
+fn ticket_pair(ticket: Option<(u32, u32)>) -> (Chip, Profile) {
+    let mut ours = Ours::test();
+    ours.settings.overdraft = Limit::from_bytes([0x00, 0x00, 0x64]);
+    ours.ticket = ticket;
+    ours.indexes.push(KeyIndex {
+        wallet: Wallet::Ticket,
+        ..KeyIndex::purse(3, tongtu_crypto::Algorithm::Tdes, 1)
+    });
+    let ticket = ticket.map(|(count, max)| (i64::from(count), i64::from(max)));
+    let mut told = Profile::test(Algorithm::Tdes).with_ticket(3, ticket);
+    told.overdraft = 100;
+    pair_of(&ours, told)
+}
+
+/// Where a purse keeps its state, and its two sequences there: 65 000 payments would be too many
+/// for a test.
+const STATE: ObjectId = ObjectId::new(2, 1);
+const SEQUENCES: std::ops::Range<usize> = 9..13;
+
+/// Sets the online and the offline sequence of a card.
+fn wear(chip: &Chip, [online, offline]: [u16; 2]) {
+    let mut nvm = Nvm::open(Cells(chip.clone())).expect("a card is on the chip");
+    let mut state = nvm.get(STATE).expect("a purse has a state").to_vec();
+    assert_eq!(state[SEQUENCES], [0; 4], "a new card");
+    state[SEQUENCES].copy_from_slice(&[online.to_be_bytes(), offline.to_be_bytes()].concat());
+    let mut batch = Batch::default();
+    batch.put(STATE, state);
+    nvm.commit(batch).expect("it is no longer than before");
+    chip.revive();
 }
 
 /// Plays a sequence to both and compares every answer.
@@ -99,9 +134,16 @@ fn compare_files(live: &mut Live, purse: &Purse) {
     }
 }
 
-fn check((chip, profile): (Chip, Profile), steps: &[Step]) {
+fn check(pair: (Chip, Profile), steps: &[Step]) {
+    check_worn(pair, [0, 0], steps);
+}
+
+/// The same on a card whose sequences have come so far.
+fn check_worn((chip, profile): (Chip, Profile), sequences: [u16; 2], steps: &[Step]) {
+    wear(&chip, sequences);
     let mut live = Live::on(&chip);
     let mut purse = Purse::new(profile.clone());
+    [purse.state.online, purse.state.offline] = sequences;
     let mut terminal = Terminal::new(profile);
     let funds = [
         Step::Raw(select()),
@@ -114,7 +156,19 @@ fn check((chip, profile): (Chip, Profile), steps: &[Step]) {
     play(&mut live, &mut purse, &mut terminal, steps);
     compare_files(&mut live, &purse);
     drop(live);
-    compare_files(&mut Live::on(&chip), &purse);
+    purse.reset();
+    let mut live = Live::on(&chip);
+    compare_files(&mut live, &purse);
+    compare_values(&mut live, &mut purse, &mut terminal);
+}
+
+/// What is left of money, ticket and sequences, by the answers to initialisations.
+fn compare_values(live: &mut Live, purse: &mut Purse, terminal: &mut Terminal) {
+    let mut steps = vec![Step::Raw(select())];
+    for index in [1, 3] {
+        steps.extend([0, 1, 3, 5].map(|what| Step::Initialize(what, index, 0, [0; 6])));
+    }
+    play(live, purse, terminal, &steps);
 }
 
 proptest! {
@@ -133,6 +187,23 @@ proptest! {
     #[test]
     fn any_sequence_has_the_model_s_answers_with_an_overdraft_and_a_pin(steps in dialogues(25)) {
         check(strict_pair(), &steps);
+    }
+
+    #[test]
+    fn any_sequence_has_the_model_s_answers_with_a_second_ticket(
+        there in any::<bool>(),
+        steps in dialogues(25),
+    ) {
+        check(ticket_pair(there.then_some((40, 300))), &steps);
+    }
+
+    #[test]
+    fn any_sequence_has_the_model_s_answers_when_the_sequences_end(
+        online in 0xFFFB_u16..0xFFFF,
+        offline in 0xFFFB_u16..=0xFFFF,
+        steps in dialogues(25),
+    ) {
+        check_worn(ticket_pair(Some((40, 300))), [online, offline], &steps);
     }
 }
 
