@@ -57,7 +57,10 @@ fn read_point(record: &'static str, data: &[u8]) -> Result<PublicKey, DecodeErro
 ///
 /// Form: no data; the answer is the public key, `04 || X || Y`. The private key never leaves.
 ///
-/// UNSPECIFIED: it may be repeated, each time with a new key, until a certificate is there.
+/// UNSPECIFIED: anybody may ask for a key pair where there is none, and nobody for another one:
+/// whoever came between key and certificate could otherwise make the certificate one of a key that
+/// is gone. A lost answer is read with GET DATA. Only the issuer takes a key pair away, together
+/// with its certificate ([`crate::group::KEY_PAIR`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GenerateKeyPair;
 
@@ -70,7 +73,7 @@ impl CardCommand for GenerateKeyPair {
         CLA_NOT_SUPPORTED => "CLA is not 80", "CLA 不是 80";
         WRONG_P1P2 => "P1 P2 is not 00 00", "P1、P2 不是 00 00";
         WRONG_LENGTH => "there is data", "带有数据域";
-        CONDITIONS => "a certificate is there: the key is final", "已有证书，密钥不可再变";
+        CONDITIONS => "a key pair is there; only its issuer takes it away", "已有密钥对，仅发卡方可清除";
         NO_ROOM => "the memory is full", "存储空间不足";
     };
     type Answer = PublicKey;
@@ -227,8 +230,8 @@ impl CardCommand for Verify {
     const STATUS: &'static [StatusRow] = &[
         StatusRow {
             sw: StatusWord::OK,
-            en: "verified until the next selection",
-            zh: "校验通过，至下次选择有效",
+            en: "verified, until the next selection or another PIN",
+            zh: "校验通过，至下次选择或 PIN 更换前有效",
         },
         StatusRow {
             sw: StatusWord::CLA_NOT_SUPPORTED,

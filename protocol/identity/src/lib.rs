@@ -37,6 +37,8 @@ pub mod group {
     pub const CERTIFICATE: u16 = 0x7F21;
     /// The PIN, 2 to 6 bytes packed as the e-purse has it; empty removes it.
     pub const PIN: u16 = 0x8010;
+    /// No bytes: the key pair goes, and its certificate with it; a new one can be made then.
+    pub const KEY_PAIR: u16 = 0x8011;
     /// How many wrong PINs in a row block it, one byte, 1 to 15.
     pub const PIN_LIMIT: u16 = 0x9010;
 }

@@ -35,7 +35,8 @@ const PIN_LIMIT_DEFAULT: u8 = 3;
 /// The volatile state of a selected instance.
 #[derive(Default)]
 pub(crate) struct Session {
-    is_verified: bool,
+    /// The PIN that was verified; the issuer may have set another one since.
+    verified: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Stages the first objects of a new instance: none. Parameters mean nothing here.
@@ -67,6 +68,14 @@ pub(crate) fn personalise(ctx: &mut Context<'_>, groups: &[DataGroup]) -> Result
                 let pin = Pin::from_packed(value).ok_or(StatusWord::WRONG_DATA)?;
                 ctx.put(PIN, pin.danger_bytes());
                 give_tries_back(ctx);
+            }
+            group::KEY_PAIR => {
+                if !value.is_empty() {
+                    return Err(StatusWord::WRONG_DATA.into());
+                }
+                ctx.remove(PRIVATE);
+                ctx.remove(PUBLIC);
+                ctx.remove(CERTIFICATE);
             }
             group::PIN_LIMIT => {
                 let [limit @ 1..=15] = value[..] else {
@@ -117,12 +126,12 @@ impl Session {
         let left = tries_left(ctx);
         let Some(pin) = pin else {
             return Ok(Response::status(match left {
-                _ if self.is_verified => StatusWord::OK,
                 0 => StatusWord::AUTH_BLOCKED,
+                _ if self.has_verified(&reference) => StatusWord::OK,
                 left => StatusWord::tries_left(left),
             }));
         };
-        self.is_verified = false;
+        self.verified = None;
         let left = left.checked_sub(1).ok_or(StatusWord::AUTH_BLOCKED)?;
         ctx.put(PIN_LEFT, [left]);
         ctx.commit()?;
@@ -131,18 +140,23 @@ impl Session {
         }
         give_tries_back(ctx);
         ctx.commit()?;
-        self.is_verified = true;
+        self.verified = Some(reference);
         Ok(Response::ok([]))
+    }
+
+    /// Whether this PIN was verified on this channel.
+    fn has_verified(&self, pin: &[u8]) -> bool {
+        self.verified.as_ref().is_some_and(|seen| equal(seen, pin))
     }
 
     fn authenticate(&self, ctx: &Context<'_>, command: &Command) -> Result<Response, Halt> {
         let InternalAuthenticate { challenge } = InternalAuthenticate::from_command(command)?;
         let key = secret_key(ctx).ok_or(StatusWord::CONDITIONS)?;
-        if ctx.get(PIN).is_some() {
+        if let Some(pin) = ctx.get(PIN) {
             if tries_left(ctx) == 0 {
                 return Err(StatusWord::AUTH_BLOCKED.into());
             }
-            if !self.is_verified {
+            if !self.has_verified(pin) {
                 return Err(StatusWord::SECURITY_STATUS.into());
             }
         }
@@ -154,7 +168,7 @@ impl Session {
 
 fn generate(ctx: &mut Context<'_>, command: &Command) -> Result<Response, Halt> {
     let GenerateKeyPair = GenerateKeyPair::from_command(command)?;
-    if ctx.get(CERTIFICATE).is_some() {
+    if ctx.get(PRIVATE).is_some() {
         return Err(StatusWord::CONDITIONS.into());
     }
     let key = SecretKey::generate(ctx.entropy);

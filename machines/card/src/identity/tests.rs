@@ -67,10 +67,23 @@ fn what_the_card_signs_is_its_medium_and_the_challenge() {
 }
 
 #[test]
-fn a_key_is_replaced_until_its_certificate_is_there() {
+fn only_the_issuer_makes_room_for_another_key() {
     let mut bench = blank();
     let generate = GenerateKeyPair.to_command();
     let first = bench.send(&generate).unwrap().data;
+    let before = bench.image();
+    assert_eq!(bench.status(&generate), StatusWord::CONDITIONS);
+    assert_eq!(bench.image(), before, "no key is made for nothing");
+    bench.personalise(&[(group::CERTIFICATE, &[7])]).unwrap();
+    bench.personalise(&[(group::KEY_PAIR, &[])]).unwrap();
+    for object in [DataObject::PublicKey, DataObject::Certificate] {
+        let get = GetData { object }.to_command();
+        assert_eq!(bench.status(&get), StatusWord::REFERENCE_NOT_FOUND);
+    }
+    assert_eq!(
+        bench.status(&authenticate().to_command()),
+        StatusWord::CONDITIONS
+    );
     let second = bench.send(&generate).unwrap().data;
     assert_ne!(first, second);
     let object = DataObject::Certificate;
@@ -103,6 +116,7 @@ fn refused_groups_change_nothing() {
     for limit in [&[][..], &[0], &[16], &[3, 3]] {
         refused(&mut bench, &[good, (group::PIN_LIMIT, limit)], wrong);
     }
+    refused(&mut bench, &[good, (group::KEY_PAIR, &[0])], wrong);
     refused(&mut bench, &[good, (0x8000, &[1])], unknown);
 }
 
@@ -113,7 +127,8 @@ const REFUSED: &str = "
     blank     80460100          6A86
     blank     80460001          6A86
     blank     8046000001AA      6700
-    complete  8046000000        6985  the certificate is there
+    complete  8046000000        6985  a key is there
+    nameless  8046000000        6985  a key is there, though no certificate
     blank     00CA7F2100        6E00  class of GET DATA
     blank     80CA7F2200        6A86
     blank     80CA004200        6A86
@@ -206,6 +221,19 @@ fn a_right_pin_opens_until_the_next_selection_and_gives_the_tries_back() {
 }
 
 #[test]
+fn a_new_pin_is_not_opened_by_the_old_one() {
+    let mut bench = in_state("pin");
+    let ask = Verify { pin: None }.to_command();
+    assert_eq!(bench.status(&verify(&[0x12, 0x34])), StatusWord::OK);
+    bench.personalise(&[(group::PIN, &[0x55, 0x66])]).unwrap();
+    let authenticate = authenticate().to_command();
+    assert_eq!(bench.status(&authenticate), StatusWord::SECURITY_STATUS);
+    assert_eq!(bench.status(&ask), StatusWord::tries_left(3));
+    assert_eq!(bench.status(&verify(&[0x55, 0x66])), StatusWord::OK);
+    assert_eq!(bench.status(&authenticate), StatusWord::OK);
+}
+
+#[test]
 fn personalisation_unblocks_a_pin() {
     let mut bench = in_state("blocked");
     bench.personalise(&[(group::PIN, &[0x55, 0x66])]).unwrap();
@@ -213,21 +241,29 @@ fn personalisation_unblocks_a_pin() {
 }
 
 #[test]
-fn a_tear_leaves_the_old_key_or_the_new() {
-    let mut bench = blank();
-    bench.send(&GenerateKeyPair.to_command()).unwrap();
-    let generate = |bench: &mut Bench| {
-        // Power-up starts the dice again: the first throw makes the key that is there.
-        let _ = bench.send(&GenerateKeyPair.to_command());
+fn a_tear_leaves_the_old_key_with_its_certificate_or_none_or_the_new() {
+    let bench = complete();
+    let replace = |bench: &mut Bench| {
+        let _ = bench.personalise(&[(group::KEY_PAIR, &[])]);
         let _ = bench.send(&GenerateKeyPair.to_command());
     };
-    let images = bench.torn_everywhere(generate);
+    let images = bench.torn_everywhere(replace);
+    let mut seen = [0, 0, 0];
     for image in &images {
-        let of = |number| &image[&ObjectId::new(crate::bench::OWNER, number)];
-        let key = SecretKey::from_bytes(of(PRIVATE)[..].try_into().unwrap()).unwrap();
-        assert_eq!(key.public().to_xy(), of(PUBLIC)[..], "halves of one pair");
+        let of = |number| image.get(&ObjectId::new(crate::bench::OWNER, number));
+        let (Some(private), Some(public)) = (of(PRIVATE), of(PUBLIC)) else {
+            assert_eq!(
+                (of(PRIVATE), of(PUBLIC), of(CERTIFICATE)),
+                (None, None, None)
+            );
+            seen[0] += 1;
+            continue;
+        };
+        let key = SecretKey::from_bytes(private[..].try_into().unwrap()).unwrap();
+        assert_eq!(key.public().to_xy(), public[..], "halves of one pair");
+        seen[if of(CERTIFICATE).is_some() { 1 } else { 2 }] += 1;
     }
-    assert_ne!(images.first(), images.last());
+    assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
 }
 
 #[test]
