@@ -3,10 +3,11 @@
 //! A model is written from the clause, with plain structs and vectors, and shares no code with what
 //! it is compared with: not the card, not the protocol crates, not their cryptography.
 //!
-//! Here: [`purse`], the e-purse and a terminal for it; [`ecash`], the e-cash; [`registry`], what
-//! is on a card, and [`scp03`], a host of its security domains; [`sequence`], commands to try;
-//! [`cipher`], the ciphers' uses a second time; [`tear`], what cuts the power. Not here: the tests,
-//! which stand beside the card. Start at [`purse::Purse::apdu`].
+//! Here: [`purse`], the e-purse and a terminal for it; [`ecash`], the e-cash; [`shelf`], the small
+//! applications, all on one card; [`registry`], what is on a card, and [`scp03`], a host of its
+//! security domains; [`sequence`], commands to try; [`cipher`], the ciphers' uses a second time;
+//! [`tear`], what cuts the power. Not here: the tests, which stand beside the card. Start at
+//! [`purse::Purse::apdu`].
 
 mod apdu;
 
@@ -16,6 +17,7 @@ pub mod purse;
 pub mod registry;
 pub mod scp03;
 pub mod sequence;
+pub mod shelf;
 pub mod tear;
 
 /// Two bytes of status word.

@@ -374,7 +374,7 @@ impl Purse {
     }
 }
 
-fn tlv(tag: &[u8], value: &[u8]) -> Vec<u8> {
+pub(crate) fn tlv(tag: &[u8], value: &[u8]) -> Vec<u8> {
     let len = u8::try_from(value.len()).expect("a template of at most 255 bytes");
     let mut out = tag.to_vec();
     if len > 0x7F {

@@ -37,6 +37,11 @@ impl Live {
         }
     }
 
+    /// Takes the power away and gives it back; the dice fall on as they fell.
+    pub(crate) fn power_cycle(&mut self, chip: &Chip) {
+        self.card = Card::power_up(Cells(chip.clone())).expect("a card is on the chip");
+    }
+
     /// Sends a command; no answer when power or the line was lost.
     pub(crate) fn try_send(&mut self, command: &[u8]) -> Option<Vec<u8>> {
         let Some(mut line) = self.line else {

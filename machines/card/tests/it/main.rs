@@ -11,6 +11,7 @@ mod model_ecash;
 mod model_management;
 mod model_purse;
 mod model_registry;
+mod model_shelf;
 mod model_sweep;
 mod ppse;
 mod purse;
