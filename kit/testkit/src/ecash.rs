@@ -30,6 +30,7 @@
 //! | a completion, a load | what comes back to the balance first pays back the offset |
 //! | a wrong MAC on a new record | `6988`, and the payment is over |
 //! | APPEND RECORD with a wrong MAC | `6988`, costs a counter value |
+//! | the same right APPEND RECORD again, no payment between | taken again by a cyclic file |
 //! | the key of a cyclic file | its opening key until a record is appended |
 //! | a pre-authorisation | a cryptogram of zeros, no line in the log |
 //! | the PIN masks | four bytes of the card's key, and the old PIN with zeros behind |

@@ -381,6 +381,10 @@ impl Session {
         if !tongtu_crypto::equal(&expected, &append.mac) {
             return Err(StatusWord::SM_INCORRECT.into());
         }
+        // UNSPECIFIED: a right one costs none, so that a terminal may open several files, and an
+        // issuer go on with scripts, under one counter value. What was heard can be said again until
+        // the next payment: a variable file knows the id by then, a cyclic file takes its newest
+        // record twice. No money and no key changes by that.
         let appended = append_to(ctx, &file, &opening, append).and_then(|()| {
             before.stage(ctx);
             ctx.commit()
