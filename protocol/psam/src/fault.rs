@@ -4,6 +4,8 @@ use tongtu_apdu::StatusWord;
 use tongtu_codec::DecodeError;
 use tongtu_purse::field::Date;
 
+use crate::PsamSerial;
+
 /// Why a PSAM did not do what it was asked.
 ///
 /// A terminal goes on serving after some of these and out of service after others:
@@ -86,6 +88,20 @@ pub enum PsamFault {
         /// How long was waited.
         waited_ms: u32,
     },
+    /// Another module is in the slot than the one whose identity was read.
+    #[error("PSAM: {found} is in the slot, expected {expected}")]
+    Replaced {
+        /// Serial number there.
+        found: PsamSerial,
+        /// Serial number read earlier.
+        expected: PsamSerial,
+    },
+    /// A pool answered something that is no answer.
+    #[error("PSAM pool: {what}")]
+    Pool {
+        /// What came instead.
+        what: &'static str,
+    },
     /// A pool no longer keeps this module for us; the identity read earlier is no longer ours.
     #[error("PSAM: the lease is lost")]
     LeaseLost,
@@ -116,6 +132,8 @@ impl PsamFault {
             | Self::Refused { .. }
             | Self::Malformed { .. }
             | Self::Absent
+            | Self::Replaced { .. }
+            | Self::Pool { .. }
             | Self::LeaseLost => true,
         }
     }
