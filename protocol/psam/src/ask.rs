@@ -58,6 +58,22 @@ pub struct PurchaseRequest {
     pub issuer: Institution,
 }
 
+impl PurchaseRequest {
+    /// Refuses what no module should be asked: another type, or a day outside its dates.
+    ///
+    /// # Errors
+    /// [`PsamFault::Request`], [`PsamFault::Dates`].
+    pub fn check(&self, identity: &PsamIdentity) -> Result<(), PsamFault> {
+        if !matches!(self.kind, Kind::PURCHASE | Kind::COMPOSITE) {
+            return Err(PsamFault::Request {
+                what: "the transaction type is no purchase",
+                expected: "06 or 09",
+            });
+        }
+        identity.trades_on(self.at.date())
+    }
+}
+
 /// MAC2 of a card, to be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreditRequest {

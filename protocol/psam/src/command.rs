@@ -1,7 +1,7 @@
 //! One type per command of a PSAM, and [`Request`], whichever it is.
 //!
 //! What is here: how each command and its answer lie in bytes, and what its status words mean.
-//! What is not here: what a module does (`tongtu-soft-psam`).
+//! What is not here: what a module does (`tongtu-sam`).
 
 use alloc::vec::Vec;
 
@@ -11,7 +11,7 @@ mod crypt;
 mod file;
 mod purchase;
 
-pub use crypt::{CryptMode, DeliverKey, DesCrypt, KeyPurpose};
+pub use crypt::{CryptMode, DeliverKey, DesCrypt, KeyPurpose, MacDialogue, MacKeys};
 pub use file::{
     APPLICATION, FileNo, GetChallenge, GetResponse, PURCHASE_DF, ROOT, ReadBinary, SelectFile,
 };

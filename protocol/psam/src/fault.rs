@@ -4,7 +4,7 @@ use tongtu_apdu::StatusWord;
 use tongtu_codec::DecodeError;
 use tongtu_purse::field::Date;
 
-use crate::PsamSerial;
+use crate::{PsamRequest, PsamSerial};
 
 /// Why a PSAM did not do what it was asked.
 ///
@@ -31,7 +31,7 @@ pub enum PsamFault {
     /// No key of that version and algorithm (`9403`).
     #[error("PSAM: no key of version {version:02X}, algorithm {algorithm:02X}")]
     Key {
-        /// Key version, or the key's id in P2.
+        /// Key version; 0 where the terminal names a key of its own choice.
         version: u8,
         /// Algorithm identifier.
         algorithm: u8,
@@ -96,6 +96,15 @@ pub enum PsamFault {
         /// Serial number read earlier.
         expected: PsamSerial,
     },
+    /// The module gave a terminal sequence that is not above its last one: it was copied or set
+    /// back, and nothing it says may be used.
+    #[error("PSAM: terminal sequence {found:08X}, expected one above {last:08X}")]
+    Sequence {
+        /// What it gave.
+        found: u32,
+        /// What it gave before.
+        last: u32,
+    },
     /// A pool answered something that is no answer.
     #[error("PSAM pool: {what}")]
     Pool {
@@ -111,6 +120,37 @@ pub enum PsamFault {
 }
 
 impl PsamFault {
+    /// What a status word means as the answer to a command that served this request.
+    ///
+    /// UNSPECIFIED: which word a module answers when no purchase is awaited; public terminals
+    /// treat 6985 so.
+    #[must_use]
+    pub fn of_status(request: &PsamRequest, command: &'static str, sw: StatusWord) -> Self {
+        match (sw, request) {
+            (StatusWord::MAC_INVALID, PsamRequest::Credit(_)) => Self::Mac2 { tries_left: None },
+            (StatusWord::CONDITIONS, PsamRequest::Credit(credit)) => Self::Superseded {
+                asked: credit.terminal_sequence,
+                awaited: None,
+            },
+            (sw, PsamRequest::Credit(_)) if sw.tries().is_some() => Self::Mac2 {
+                tries_left: sw.tries(),
+            },
+            (StatusWord::PERMANENTLY_LOCKED, _) => Self::Locked,
+            (StatusWord::COUNTER_AT_MAX, _) => Self::Exhausted,
+            (StatusWord::MEMORY_FAILURE, _) => Self::Memory,
+            (StatusWord::KEY_INDEX | StatusWord::REFERENCE_NOT_FOUND, request) => {
+                let (version, algorithm) = match request {
+                    PsamRequest::Purchase(purchase) => (purchase.key_version, purchase.algorithm),
+                    PsamRequest::Lock(lock) => (0, lock.algorithm),
+                    PsamRequest::UpdateMac(update) => (0, update.algorithm),
+                    PsamRequest::Credit(_) => (0, 0),
+                };
+                Self::Key { version, algorithm }
+            }
+            (sw, _) => Self::Refused { command, sw },
+        }
+    }
+
     /// Whether no card can be served until somebody looks at the module.
     ///
     /// [`PsamFault::Mac2`] blames the card, [`PsamFault::Superseded`] the order of events, a
@@ -133,6 +173,7 @@ impl PsamFault {
             | Self::Malformed { .. }
             | Self::Absent
             | Self::Replaced { .. }
+            | Self::Sequence { .. }
             | Self::Pool { .. }
             | Self::LeaseLost => true,
         }

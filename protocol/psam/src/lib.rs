@@ -3,7 +3,7 @@
 //! What is here: what a terminal asks ([`PsamRequest`]) of whatever has the keys ([`Psam`]) and
 //! what comes back; the commands in which a module is asked ([`command`]), its files and data
 //! fields as tables ([`layout`]), and dialogues for people ([`explain`]).
-//! What is not here: any state and any key; what a module does is `tongtu-soft-psam`, how long a
+//! What is not here: any state and any key; what a module does is `tongtu-sam`, how long a
 //! terminal waits is its own.
 //! Start with [`Psam`] and [`PsamRequest`].
 #![cfg_attr(not(test), no_std)]

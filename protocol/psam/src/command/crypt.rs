@@ -7,7 +7,7 @@ use tongtu_apdu::{Command, MAX_DATA};
 use tongtu_crypto::{Algorithm, padding};
 
 use super::{command, factors};
-use crate::PsamFault;
+use crate::{PsamFault, PsamRequest, algorithm_of};
 
 /// What a key that DELIVERY KEY derives is for (密钥用途), the low five bits of P1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +37,90 @@ impl KeyPurpose {
     #[must_use]
     pub const fn makes_macs(self) -> bool {
         matches!(self, Self::TAC | Self::MAC)
+    }
+}
+
+/// Under which identifiers a module keeps the keys for commands to cards, P2 of DELIVERY KEY.
+///
+/// UNSPECIFIED: public terminals send 02 for the lock and 06 for quick updates, with 3DES. That a
+/// module with SM4 keys has them under further identifiers, and which, is our choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MacKeys {
+    /// For application locks, 3DES.
+    pub lock_tdes: u8,
+    /// For quick updates, 3DES.
+    pub update_tdes: u8,
+    /// For application locks, SM4.
+    pub lock_sm4: u8,
+    /// For quick updates, SM4.
+    pub update_sm4: u8,
+}
+
+impl MacKeys {
+    /// The identifiers of public terminals, and ours beside them.
+    pub const USUAL: Self = Self {
+        lock_tdes: 0x02,
+        update_tdes: 0x06,
+        lock_sm4: 0x42,
+        update_sm4: 0x46,
+    };
+}
+
+/// How one MAC for a command to a card is asked for: a key for this card, then the MAC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MacDialogue {
+    /// First.
+    pub deliver: DeliverKey,
+    /// Then.
+    pub crypt: DesCrypt,
+}
+
+impl MacDialogue {
+    /// The dialogue of a lock or an update; none for other requests.
+    ///
+    /// # Errors
+    /// [`PsamFault::Key`] for an algorithm that nobody knows, [`PsamFault::Request`] for a command
+    /// that does not fit.
+    pub fn of(request: &PsamRequest, keys: MacKeys) -> Result<Option<Self>, PsamFault> {
+        let (card, issuer, challenge, head, data, algorithm, is_lock) = match request {
+            PsamRequest::Lock(l) => (
+                l.card,
+                l.issuer,
+                l.challenge,
+                l.head,
+                &[][..],
+                l.algorithm,
+                true,
+            ),
+            PsamRequest::UpdateMac(u) => (
+                u.card,
+                u.issuer,
+                u.challenge,
+                u.head,
+                &u.data[..],
+                u.algorithm,
+                false,
+            ),
+            PsamRequest::Purchase(_) | PsamRequest::Credit(_) => return Ok(None),
+        };
+        let set = algorithm_of(algorithm).ok_or(PsamFault::Key {
+            version: 0,
+            algorithm,
+        })?;
+        let key = match (set, is_lock) {
+            (Algorithm::Tdes, true) => keys.lock_tdes,
+            (Algorithm::Tdes, false) => keys.update_tdes,
+            (Algorithm::Sm4, true) => keys.lock_sm4,
+            (Algorithm::Sm4, false) => keys.update_sm4,
+        };
+        Ok(Some(Self {
+            deliver: DeliverKey {
+                purpose: KeyPurpose::MAC,
+                key,
+                factors: [card.0, issuer.0].to_vec(),
+            },
+            crypt: DesCrypt::mac_of(set, challenge, &[&head[..], data].concat())?,
+        }))
     }
 }
 
