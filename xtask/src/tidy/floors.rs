@@ -54,6 +54,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("protocol/identity", "protocol/apdu"),
     ("machines/clearing", "machines/ledger"),
     ("machines/terminal", "machines/fare"),
+    ("machines/sam", "machines/card"),
     ("edges/http", "edges/api"),
     ("edges/door", "edges/api"),
     ("edges/door", "edges/http"),
