@@ -151,7 +151,8 @@ impl PsamFault {
         }
     }
 
-    /// Whether no card can be served until somebody looks at the module.
+    /// Whether no card can be served until the module was looked at again: by its driver, which
+    /// resets or leases one, or by a person.
     ///
     /// [`PsamFault::Mac2`] blames the card, [`PsamFault::Superseded`] the order of events, a
     /// [`PsamFault::Key`] this card's key version, [`PsamFault::Busy`] and

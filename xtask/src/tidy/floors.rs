@@ -58,6 +58,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("edges/http", "edges/api"),
     ("edges/door", "edges/api"),
     ("edges/door", "edges/http"),
+    ("edges/sam-pool", "edges/reader"),
 ];
 
 /// Crates that depend on no other crate of ours, so that they can be taken out and used alone.
