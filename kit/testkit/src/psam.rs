@@ -5,10 +5,14 @@
 
 use crate::cipher::{Algorithm, des_decrypt, des_encrypt, pad, xor};
 
+/// The purpose of purchase keys: none that five bits of DELIVERY KEY can say, so that no such key
+/// is ever had by it.
+pub const PURCHASES: u8 = 0xFF;
+
 /// A key of the module.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// 0 for purchases, otherwise the purpose of DELIVERY KEY: 4 TAC, 5 MAC, others encipher.
+    /// [`PURCHASES`], or the purpose of DELIVERY KEY: 4 TAC, 5 MAC, others encipher.
     pub purpose: u8,
     /// Version or identifier.
     pub name: u8,
@@ -240,7 +244,7 @@ impl Psam {
             4 => Algorithm::Sm4,
             _ => return Err(0x9403),
         };
-        let key = self.find(0, version, Some(algorithm), &data[20..])?;
+        let key = self.find(PURCHASES, version, Some(algorithm), &data[20..])?;
         if self.next == u32::MAX {
             return Err(0x9402);
         }

@@ -171,7 +171,7 @@ pub(crate) fn again(chip: &Chip) -> SoftPsam<Cells> {
 pub(crate) fn told(profile: &PsamProfile) -> psam::Psam {
     let keys = profile.keys.iter().map(|key| psam::Key {
         purpose: match key.role {
-            KeyRole::Purchase => 0,
+            KeyRole::Purchase => psam::PURCHASES,
             KeyRole::Crypt(purpose) => purpose.get(),
         },
         name: key.name,

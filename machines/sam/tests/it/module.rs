@@ -266,6 +266,15 @@ fn keys_that_are_not_there_and_other_levels_are_refused() {
 }
 
 #[test]
+fn a_purchase_key_is_not_had_by_delivery_key() {
+    let mut module = made(&profile());
+    plays(
+        &mut module,
+        &format!("00A4000002801100 -> {FCI} 9000\n801A400110 {FACTORS} -> 9403"),
+    );
+}
+
+#[test]
 fn memory_without_a_module_is_not_opened() {
     let blank = SoftPsam::power_up(Cells(Chip::new(SIZE)));
     assert!(matches!(blank, Err(OpenError::Memory(_))));
