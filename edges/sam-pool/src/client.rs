@@ -57,6 +57,8 @@ pub struct PoolPsam {
     number: u64,
     /// The last terminal sequence that each module gave us.
     last: BTreeMap<PsamSerial, u32>,
+    /// Modules whose sequence did not rise: not asked any more, not even when they have caught up.
+    set_back: BTreeMap<PsamSerial, PsamFault>,
 }
 
 impl PoolPsam {
@@ -96,6 +98,7 @@ impl PoolPsam {
             identity,
             number: 0,
             last: BTreeMap::new(),
+            set_back: BTreeMap::new(),
         })
     }
 
@@ -138,6 +141,9 @@ impl Psam for PoolPsam {
     }
 
     fn ask(&mut self, request: &PsamRequest) -> Result<PsamAnswer, PsamFault> {
+        if let Some(fault) = self.set_back.get(&self.identity.serial) {
+            return Err(fault.clone());
+        }
         if let PsamRequest::Purchase(purchase) = request {
             purchase.check(&self.identity)?;
         }
@@ -154,10 +160,12 @@ impl Psam for PoolPsam {
             ..
         } = answer
         {
-            let last = self.last.insert(self.identity.serial, found);
+            let serial = self.identity.serial;
+            let last = self.last.insert(serial, found);
             if let Some(last) = last.filter(|last| *last >= found) {
-                self.last.insert(self.identity.serial, last);
-                return Err(PsamFault::Sequence { found, last });
+                let fault = PsamFault::Sequence { found, last };
+                self.set_back.insert(serial, fault.clone());
+                return Err(fault);
             }
         }
         Ok(answer)

@@ -75,6 +75,8 @@ pub struct ApduPsam<W> {
     mac_keys: MacKeys,
     awaited: Option<u32>,
     last: Option<u32>,
+    /// Its sequence did not rise: it is not asked any more, not even when it has caught up.
+    is_set_back: Option<PsamFault>,
     is_open: bool,
 }
 
@@ -92,6 +94,7 @@ impl<W: Wire> ApduPsam<W> {
             mac_keys,
             awaited: None,
             last: None,
+            is_set_back: None,
             is_open: true,
         })
     }
@@ -115,6 +118,9 @@ impl<W: Wire> ApduPsam<W> {
     }
 
     fn serve(&mut self, request: &PsamRequest) -> Result<PsamAnswer, PsamFault> {
+        if let Some(fault) = &self.is_set_back {
+            return Err(fault.clone());
+        }
         if let PsamRequest::Credit(credit) = request {
             let (asked, awaited) = (credit.terminal_sequence, self.awaited);
             if !self.is_open || awaited != Some(asked) {
@@ -141,7 +147,9 @@ impl<W: Wire> ApduPsam<W> {
                 let permit = talk.call(&init).map_err(refused)?;
                 let found = permit.terminal_sequence;
                 if let Some(last) = self.last.filter(|last| *last >= found) {
-                    return Err(PsamFault::Sequence { found, last });
+                    let fault = PsamFault::Sequence { found, last };
+                    self.is_set_back = Some(fault.clone());
+                    return Err(fault);
                 }
                 (self.last, self.awaited) = (Some(found), Some(found));
                 Ok(PsamAnswer::Permit {

@@ -147,6 +147,23 @@ fn a_restarted_pool_knows_no_lease_of_before_and_lends_the_same_module_again() {
     assert!(buy(&mut psam, 3).unwrap() > first);
 }
 
+#[test]
+fn a_module_set_back_behind_a_pool_is_found_out_and_not_used() {
+    let chips = chips(1);
+    let old: Vec<_> = chips.iter().map(Chip::copy).collect();
+    let server = Server::start(Pool::new(modules(&chips), LONG_MS, 1));
+    let mut psam = lease(&server.url());
+    assert_eq!((buy(&mut psam, 1), buy(&mut psam, 2)), (Ok(1), Ok(2)));
+    let door = server.kill();
+    let _server = Server::start_at(door, Pool::new(modules(&old), LONG_MS, 2));
+    assert_eq!(buy(&mut psam, 3), Err(PsamFault::LeaseLost));
+    assert_eq!(psam.renew(), Ok(Renewed::Same));
+    let fault = PsamFault::Sequence { found: 1, last: 2 };
+    for ride in 4..8 {
+        assert_eq!(buy(&mut psam, ride), Err(fault.clone()));
+    }
+}
+
 /// One whole HTTP message with a length; none when the peer left.
 fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -259,6 +259,13 @@ fn a_module_set_back_to_an_old_state_is_found_out() {
         }
     );
     assert!(fault.is_out_of_service());
+    for _ in 0..3 {
+        assert_eq!(
+            psam.ask(&buy),
+            Err(fault.clone()),
+            "not even when it has caught up"
+        );
+    }
 }
 
 /// Swaps its module for another at the second purchase.
