@@ -371,15 +371,26 @@ fn run_tests(round: &mut Round<'_>) -> Result<Outcome> {
 }
 
 /// The feature is off in every other step, so here is all that sees it: lints, and the tests of the
-/// two crates that have it.
+/// crates that have it.
 fn run_card(round: &mut Round<'_>) -> Result<Outcome> {
     if !has_pcsclite() {
         return Ok(Outcome::NotRun(String::from(
             "libpcsclite is not installed",
         )));
     }
-    const CRATES: &[&str] = &["--package", "tongtu", "--package", "tongtu-reader"];
-    const FEATURES: &[&str] = &["--features", "tongtu/pcsc,tongtu-reader/pcsc", "--locked"];
+    const CRATES: &[&str] = &[
+        "--package",
+        "tongtu",
+        "--package",
+        "tongtu-reader",
+        "--package",
+        "tongtu-sam-pool",
+    ];
+    const FEATURES: &[&str] = &[
+        "--features",
+        "tongtu/pcsc,tongtu-reader/pcsc,tongtu-sam-pool/pcsc",
+        "--locked",
+    ];
     if round.repo.has_cargo_subcommand("clippy") {
         let mut command = round.repo.cargo();
         command.arg("clippy").args(CRATES).args(FEATURES);

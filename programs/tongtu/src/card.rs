@@ -24,6 +24,9 @@ mod virtual_card;
 
 use clap::Subcommand;
 
+pub(crate) use place::no_card;
+pub(crate) use virtual_card::unusable;
+
 use crate::exit::{Exit, Failure};
 use crate::lang::Row;
 use crate::report::Report;

@@ -1,7 +1,7 @@
 //! `tongtu`: the one program. Parses arguments, calls the crates below, prints.
 //!
 //! What is here: the list of commands and how one is run. Each command is a module of its own
-//! name with one file per verb: [`code`], [`card`], [`key`], [`docs`], [`completions`]. Common to all of
+//! name with one file per verb: [`code`], [`card`], [`psam`], [`key`], [`docs`], [`completions`]. Common to all of
 //! them are the language ([`lang`]), what is printed ([`report`]), how a run ends ([`exit`]) and
 //! what is read ([`input`]).
 //! What is not here: any rule of the field. Add a command in [`Command`] and its Chinese help in
@@ -19,6 +19,7 @@ mod exit;
 mod input;
 mod key;
 mod lang;
+mod psam;
 mod report;
 mod runtime;
 mod serve;
@@ -87,6 +88,9 @@ enum Command {
     /// Cards: a virtual card and reader, reading, APDUs, personalisation, load and payment, traces
     #[command(subcommand)]
     Card(card::Command),
+    /// PSAMs, the key modules of terminals: a virtual one, and who one is
+    #[command(subcommand)]
+    Psam(psam::Command),
     /// Test keys and certificates: roots, issuers, users
     #[command(subcommand)]
     Key(key::Command),
@@ -138,6 +142,7 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(&args, report),
         Command::Code(command) => code::run(command, report),
         Command::Card(command) => card::run(command, report),
+        Command::Psam(command) => psam::run(command, report),
         Command::Key(command) => key::run(command, report),
         Command::Serve(args) => serve::run(&args, report),
         Command::Terminal(args) => terminal::run(&args, report),

@@ -215,7 +215,14 @@ fn explained(
             tongtu_purse::explain::explain(command, response)
         }
     };
-    known.unwrap_or_else(|| iso::explain(command, response))
+    // A log of a terminal has its module's dialogue between the card's.
+    let of_psam = || match (command.cla, command.ins) {
+        (0x80, 0x1A | 0x70 | 0x72 | 0xFA) => tongtu_psam::explain::explain(command, response),
+        _ => None,
+    };
+    known
+        .or_else(of_psam)
+        .unwrap_or_else(|| iso::explain(command, response))
 }
 
 /// A line of an explanation in JSON.

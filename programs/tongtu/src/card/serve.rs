@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use tongtu_reader::vpcd::{self, Notice, Patience, Served, Stop, VpcdError};
+use tongtu_reader::vpcd::{self, Notice, Patience, Served, Stop, VirtualCard, VpcdError};
 
 use super::factory::Profile;
 use super::virtual_card::FileCard;
@@ -82,20 +82,22 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         })?;
     }
     report.flush()?;
+    put_into_reader(&mut card, SocketAddr::new(args.host, args.port), report)
+}
+
+/// Leaves a card in the virtual reader at this address until told to stop.
+pub(crate) fn put_into_reader(
+    card: &mut impl VirtualCard,
+    address: SocketAddr,
+    report: &mut Report,
+) -> Result<Exit, Failure> {
     let stop = Stop::new();
     stop_when_told(&stop)?;
-    let address = SocketAddr::new(args.host, args.port);
     let mut unsaid = None;
-    let served = vpcd::serve(
-        address,
-        &mut card,
-        Patience::ENDLESS,
-        &stop,
-        &mut |notice| {
-            let said = say(&notice, report).and_then(|()| report.flush());
-            unsaid = unsaid.take().or(said.err());
-        },
-    );
+    let served = vpcd::serve(address, card, Patience::ENDLESS, &stop, &mut |notice| {
+        let said = say(&notice, report).and_then(|()| report.flush());
+        unsaid = unsaid.take().or(said.err());
+    });
     let served = served.map_err(|error| not_served(&error))?;
     match unsaid {
         Some(failure) => Err(failure),

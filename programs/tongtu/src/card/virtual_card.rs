@@ -195,7 +195,7 @@ impl VirtualCard for FileCard {
 }
 
 /// Says why a file is no card that can be used now.
-fn unusable(error: &CardFileError) -> Failure {
+pub(crate) fn unusable(error: &CardFileError) -> Failure {
     let what = both("the card file cannot be used", "无法使用该卡文件");
     let cause = match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),

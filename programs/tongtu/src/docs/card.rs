@@ -58,6 +58,11 @@ const GROUPS: &[Group] = &[
         commands: tongtu_ecash::command::COMMANDS,
     },
     Group {
+        en: "PSAM",
+        zh: "消费安全存取模块",
+        commands: tongtu_psam::command::COMMANDS,
+    },
+    Group {
         en: "NFC ride code",
         zh: "NFC 二维码",
         commands: tongtu_nfc_code::COMMANDS,
@@ -76,6 +81,7 @@ pub(super) fn specs() -> impl Iterator<Item = &'static RecordSpec> {
         .chain(tongtu_purse::layout::COMMAND_SPECS)
         .chain(tongtu_ecash::SPECS)
         .chain(tongtu_nfc_code::SPECS)
+        .chain(tongtu_psam::layout::SPECS)
 }
 
 /// Every command, for programs.
@@ -115,6 +121,8 @@ pub(super) fn sections(page: &mut String) -> Result {
     tables(page, tongtu_ecash::SPECS)?;
     writeln!(page, "\n## NFC ride code (NFC 二维码)")?;
     tables(page, tongtu_nfc_code::SPECS)?;
+    writeln!(page, "\n## PSAM (消费安全存取模块)")?;
+    tables(page, tongtu_psam::layout::SPECS)?;
     writeln!(page, "\n## Card commands (卡片命令)\n")?;
     writeln!(
         page,

@@ -16,10 +16,15 @@ pub(crate) struct Served {
 impl Served {
     /// Starts it on this file, and waits until the card is in the reader.
     pub(crate) fn start(folder: &Path, state: &str, more: &[&str]) -> Self {
+        Self::start_of("card", folder, state, more)
+    }
+
+    /// The same of another command's `serve`.
+    pub(crate) fn start_of(command: &str, folder: &Path, state: &str, more: &[&str]) -> Self {
         let driver = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = driver.local_addr().unwrap().port().to_string();
         let process = Command::new(env!("CARGO_BIN_EXE_tongtu"))
-            .args(["card", "serve", "--state", state, "--port", &port])
+            .args([command, "serve", "--state", state, "--port", &port])
             .args(more)
             .env("LC_ALL", "C")
             .current_dir(folder)

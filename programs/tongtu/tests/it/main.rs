@@ -19,6 +19,7 @@ mod code_verify;
 mod help;
 mod key;
 mod pages;
+mod psam;
 mod run;
 mod serve;
 mod vectors;

@@ -44,20 +44,6 @@ const INSTRUCTIONS: &[(u8, &str, &str)] = &[
     (0xF2, "GET STATUS", "取状态"),
 ];
 
-/// Instructions of a terminal's key module, of class 80; seen in public implementations.
-const PSAM: &[(u8, &str, &str)] = &[
-    (
-        0x70,
-        "INIT SAM FOR PURCHASE (makes MAC1)",
-        "PSAM 消费初始化（计算 MAC1）",
-    ),
-    (
-        0x72,
-        "CREDIT SAM FOR PURCHASE (checks MAC2)",
-        "PSAM 消费确认（校验 MAC2）",
-    ),
-];
-
 /// Names of applications, the longest that fits first.
 const NAMES: &[(Aid, &str, &str)] = &[
     (
@@ -87,10 +73,7 @@ const NAMES: &[(Aid, &str, &str)] = &[
 
 /// Explains a command that is an APDU.
 pub(super) fn explain(command: &Command, response: Option<&Response>) -> Explanation {
-    let of_psam = PSAM
-        .iter()
-        .find(|(ins, ..)| command.cla == 0x80 && *ins == command.ins);
-    let named = of_psam.or_else(|| INSTRUCTIONS.iter().find(|(ins, ..)| *ins == command.ins));
+    let named = INSTRUCTIONS.iter().find(|(ins, ..)| *ins == command.ins);
     let mut explanation = match named {
         Some((_, en, zh)) => Explanation::titled(*en, *zh),
         None => Explanation::titled(

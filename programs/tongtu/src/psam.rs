@@ -1,0 +1,32 @@
+//! `tongtu psam`: one file per verb.
+//!
+//! Common to the verbs: the soft module in a file ([`file`]). What a module does is in the crates
+//! below.
+
+mod file;
+pub(crate) mod serve;
+pub(crate) mod show;
+
+use clap::Subcommand;
+
+use crate::exit::{Exit, Failure};
+use crate::lang::Row;
+use crate::report::Report;
+
+pub(crate) const HELP: &[Row] = &[("psam", "PSAM 卡（消费安全存取模块）：虚拟 PSAM、查看")];
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Put a virtual test PSAM into the virtual reader, for every PC/SC program to use
+    Serve(serve::Args),
+    /// Show a PSAM: serial and terminal number, institutions, dates
+    Show(show::Args),
+}
+
+pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(args) => serve::run(&args, report),
+        Command::Show(args) => show::run(&args, report),
+    }
+}

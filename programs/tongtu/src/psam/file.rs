@@ -1,0 +1,59 @@
+//! A soft module in a file: made once with test keys, its memory on the disk before it answers.
+
+use std::path::Path;
+
+use tongtu_card_file::{CardFile, CardFileError, NewCardFile};
+use tongtu_sam::{PsamProfile, SoftPsam};
+use tongtu_sam_pool::{VirtualModule, VirtualModuleError};
+
+use crate::card::unusable;
+use crate::exit::Failure;
+use crate::lang::both;
+
+/// What the file's first line calls its profile.
+const PROFILE: &str = "psam";
+
+/// Bytes of memory that a new module has.
+const SIZE: usize = 16 * 1024;
+
+/// Makes a module in a new file.
+pub(super) fn make(path: &Path, profile: &PsamProfile) -> Result<(), Failure> {
+    let unmade = |cause: String| {
+        Failure::fault(both("the PSAM cannot be made", "无法制作该 PSAM")).because(cause)
+    };
+    let new = NewCardFile::begin(path, PROFILE, SIZE).map_err(|error| unusable(&error))?;
+    let made = SoftPsam::manufacture(new, profile).map_err(|error| unmade(error.to_string()))?;
+    made.power_down()
+        .keep()
+        .map_err(|error| unusable(&error))
+        .map(drop)
+}
+
+/// The module in a file, without power.
+pub(super) fn open(path: &Path) -> Result<VirtualModule<CardFile>, Failure> {
+    let file = CardFile::open(path).map_err(|error| match &error {
+        CardFileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            unusable(&error).hint(both(
+                "`tongtu psam serve --state FILE` makes one",
+                "`tongtu psam serve --state FILE` 可制作一张",
+            ))
+        }
+        _ => unusable(&error),
+    })?;
+    let randomness =
+        Box::new(|out: &mut [u8]| getrandom::fill(out).map_err(|error| error.to_string()));
+    VirtualModule::new(file, randomness).map_err(|error| no_module(path, &error))
+}
+
+fn no_module(path: &Path, error: &VirtualModuleError) -> Failure {
+    let path = path.display();
+    let mut cause = error.to_string();
+    if let Some(source) = std::error::Error::source(error) {
+        cause += &format!(": {source}");
+    }
+    Failure::usage(both(
+        format!("{path} holds no PSAM"),
+        format!("{path} 不是 PSAM"),
+    ))
+    .because(cause)
+}
