@@ -35,7 +35,7 @@ pub enum Ask {
     /// Store a record, durably, and forget the intent it closes in the same frame; answered by
     /// [`Answer::Appended`].
     Append {
-        /// The record's bytes.
+        /// The record's bytes, signed.
         record: Vec<u8>,
         /// The intent that it closes.
         closes: Option<u64>,

@@ -119,7 +119,10 @@ impl Tap {
             Answer::Kept(kept) => Input::Kept(kept),
             Answer::Appended(stored) => Input::Appended(stored),
         };
-        let ask = self.step(terminal, input);
+        let mut ask = self.step(terminal, input);
+        if let Ask::Append { record, .. } = &mut ask {
+            terminal.signer.seal(record);
+        }
         self.asking(ask)
     }
 

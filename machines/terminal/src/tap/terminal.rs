@@ -3,18 +3,20 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use tongtu_codec::DecodeError;
 use tongtu_psam::PsamIdentity;
 use tongtu_purse::field::{DateTime, Serial};
-use tongtu_tap_record::{Mac2State, RecordKind, Recovery, RideKey, Stage, TapRecord};
+use tongtu_tap_record::{Mac2State, RecordKind, Recovery, RideKey, SignedError, Stage, TapRecord};
 use tongtu_types::Timestamp;
 
 use super::group::{GroupBoard, GroupNotice, Settlement};
 use super::lists::Snapshot;
 use super::profile::TapProfile;
-use crate::{RecordStore, StoreError};
+use crate::{RecordStore, Sam, StoreError};
 
 /// Taps that are remembered against repetition; the oldest makes way.
 const RECENT_MAX: usize = 32;
@@ -37,7 +39,7 @@ pub enum TapRecoverError {
         /// Its number.
         seq: u64,
         /// What is wrong with it.
-        source: DecodeError,
+        source: SignedError,
     },
 }
 
@@ -76,6 +78,31 @@ pub(super) struct Recent {
     pub(super) reopened: bool,
 }
 
+/// What signs a terminal's records; shared by the terminal's copies.
+#[derive(Clone)]
+pub(super) struct Signer(Arc<dyn Sam>);
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer(..)")
+    }
+}
+
+impl Signer {
+    /// A record as it is stored and uploaded: the table, and the signature behind it.
+    pub(super) fn sign(&self, record: &TapRecord) -> Vec<u8> {
+        record
+            .encode_signed(&mut |message| self.0.sign(message))
+            .expect("every field is as wide as its value")
+    }
+
+    /// Puts the signature behind the bytes of a record.
+    pub(super) fn seal(&self, record: &mut Vec<u8>) {
+        let signature = self.0.sign(record);
+        record.extend_from_slice(&signature.0);
+    }
+}
+
 /// A terminal for cards (卡受理终端), sans-io: long-lived, one tap at a time.
 ///
 /// Begin a [`crate::tap::Tap`] when a card is in the field. Between taps, call
@@ -86,6 +113,7 @@ pub struct CardTerminal {
     pub(super) profile: TapProfile,
     pub(super) held: Snapshot,
     pub(super) psam: PsamIdentity,
+    pub(super) signer: Signer,
     pub(super) board: GroupBoard,
     pub(super) intents: Vec<OpenIntent>,
     pub(super) unvouched: VecDeque<Unvouched>,
@@ -95,7 +123,8 @@ pub struct CardTerminal {
 }
 
 impl CardTerminal {
-    /// Builds the terminal from its profile, its module and whatever its store holds.
+    /// Builds the terminal from its profile, its module, what signs its records, and whatever
+    /// its store holds.
     ///
     /// # Errors
     /// [`TapRecoverError`] when the store holds something that no terminal of this make wrote.
@@ -103,12 +132,14 @@ impl CardTerminal {
         profile: TapProfile,
         held: Snapshot,
         psam: PsamIdentity,
+        sam: Arc<dyn Sam>,
         store: &dyn RecordStore,
     ) -> Result<Self, TapRecoverError> {
         let mut terminal = Self {
             profile,
             held,
             psam,
+            signer: Signer(sam),
             board: GroupBoard::default(),
             intents: Vec::new(),
             unvouched: VecDeque::new(),
@@ -120,7 +151,7 @@ impl CardTerminal {
             if !TapRecord::is_one(stored.record) {
                 continue;
             }
-            let record = TapRecord::decode(stored.record).map_err(|source| {
+            let record = TapRecord::decode_signed(stored.record).map_err(|source| {
                 let seq = stored.seq;
                 TapRecoverError::Record { seq, source }
             })?;
@@ -198,10 +229,7 @@ impl CardTerminal {
         let mut closed = Vec::new();
         while let Some(stale) = self.intents.iter().find(|open| self.is_stale(open, now)) {
             let id = stale.id;
-            let record = stale
-                .record
-                .encode()
-                .expect("every field is as wide as its value");
+            let record = self.signer.sign(&stale.record);
             closed.push(store.append_closing(&record, id)?);
             self.forget_intent(id);
         }

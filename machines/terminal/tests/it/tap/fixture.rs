@@ -83,7 +83,9 @@ impl Post {
             lists: Arc::new(lists.clone()),
             tariff: tariff.clone(),
         };
-        let terminal = CardTerminal::recover(profile.clone(), held, psam.identity, &store).unwrap();
+        let sam = Arc::new(crate::fixture::key("sam"));
+        let recovered = CardTerminal::recover(profile.clone(), held, psam.identity, sam, &store);
+        let terminal = recovered.unwrap();
         Self {
             terminal,
             psam,
@@ -177,7 +179,7 @@ impl Post {
     pub(crate) fn records(&self) -> Vec<TapRecord> {
         let replay = self.store.replay();
         replay
-            .map(|stored| TapRecord::decode(stored.record).unwrap())
+            .map(|stored| TapRecord::decode_signed(stored.record).unwrap())
             .collect()
     }
 
