@@ -1,12 +1,18 @@
 //! The fare book: a city's rule set of one version, and the questions it answers.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use tongtu_types::{BusinessDay, CityCode, Fen, LineCode, StationCode};
 
+use crate::charge::{Silent, Witness};
 use crate::quote::{Quote, Ride, Step};
-use crate::{Distance, Name, Network, ParseError};
+use crate::rule::Occasion;
+use crate::{
+    Class, Counter, Direction, Distance, Fare, Journey, Means, Mode, Name, Network, OverStay,
+    ParseError, Path, Product, Repair, RepairKind, Rider, Rounding, Route, Rule, RuleKind, VIA_MAX,
+};
 
 /// The city whose fares a book states.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,8 +30,64 @@ pub struct FlatLine {
     pub code: LineCode,
     /// Its name.
     pub name: Name,
+    /// Its mode.
+    pub mode: Mode,
     /// The fare.
     pub fare: Fen,
+}
+
+/// A class of riders that a book names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClassRow {
+    /// The word for it in the book's conditions.
+    pub key: String,
+    /// What people call it.
+    pub name: Name,
+    /// Its number.
+    pub class: Class,
+}
+
+/// What is ridden: a line or network of any kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Service<'a> {
+    Flat(&'a FlatLine),
+    Network(&'a Network),
+    Route(&'a Route),
+}
+
+impl Service<'_> {
+    pub(crate) const fn mode(self) -> Mode {
+        match self {
+            Self::Flat(line) => line.mode,
+            Self::Network(network) => network.mode(),
+            Self::Route(route) => route.mode(),
+        }
+    }
+
+    pub(crate) fn stay(self) -> Option<(u32, OverStay)> {
+        match self {
+            Self::Flat(_) => None,
+            Self::Network(network) => Some((network.stay_limit_s(), network.over_stay())),
+            Self::Route(route) => route.stay,
+        }
+    }
+
+    pub(crate) fn fare_max(self) -> Fen {
+        match self {
+            Self::Flat(line) => line.fare,
+            Self::Network(network) => network.fare_max(),
+            Self::Route(route) => route.fare_max(),
+        }
+    }
+
+    /// The ordinary fare of so many metres, where it goes by them.
+    pub(crate) fn fare_of_metres(self, metres: u32) -> Fen {
+        match self {
+            Self::Network(network) => network.ladder().fare(metres),
+            Self::Route(route) => route.fare_of_metres(metres),
+            Self::Flat(_) => Fen::ZERO,
+        }
+    }
 }
 
 /// A city's fares of one version, in force from one day on.
@@ -38,6 +100,16 @@ pub struct FareBook {
     pub(crate) effective: BusinessDay,
     pub(crate) flat_lines: BTreeMap<LineCode, FlatLine>,
     pub(crate) networks: BTreeMap<LineCode, Network>,
+    pub(crate) routes: BTreeMap<LineCode, Route>,
+    pub(crate) classes: Vec<ClassRow>,
+    /// Rules of every kind, by kind and then in the book's order.
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) counters: Vec<Counter>,
+    pub(crate) products: BTreeMap<u8, Product>,
+    pub(crate) repairs: Vec<Repair>,
+    pub(crate) roundings: Vec<Rounding>,
+    /// Days that are not what their weekday says: whether one works on them.
+    pub(crate) calendar: BTreeMap<BusinessDay, bool>,
 }
 
 /// One row of a network's fare table.
@@ -80,6 +152,28 @@ pub enum FareError {
         network: LineCode,
         /// The code.
         station: StationCode,
+        /// The version of the book asked.
+        version: u32,
+    },
+    /// The tables of a route have no fare for the two stops.
+    #[error("no fare from {entry} to {exit} on {line} in fare book version {version}")]
+    NoFare {
+        /// The route asked.
+        line: LineCode,
+        /// Where the ride begins.
+        entry: StationCode,
+        /// Where it ends.
+        exit: StationCode,
+        /// The version of the book asked.
+        version: u32,
+    },
+    /// The book does not say what such an unwhole ride costs.
+    #[error("no rule for {} on {line} in fare book version {version}", kind.name().0)]
+    NoRepair {
+        /// How the ride is not whole.
+        kind: RepairKind,
+        /// The line or network.
+        line: LineCode,
         /// The version of the book asked.
         version: u32,
     },
@@ -147,71 +241,179 @@ impl FareBook {
         self.networks.get(&code).ok_or(unknown)
     }
 
-    /// What the ride costs: the amount of [`FareBook::quote`] without its reasons, and without
-    /// any allocation.
+    /// The routes by rising code.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.values()
+    }
+
+    /// The route with that code.
+    #[must_use]
+    pub fn route(&self, code: LineCode) -> Option<&Route> {
+        self.routes.get(&code)
+    }
+
+    /// The classes, in the book's order.
+    #[must_use]
+    pub fn classes(&self) -> &[ClassRow] {
+        &self.classes
+    }
+
+    /// All rules, by kind, then in the book's order.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rules of one kind, in the book's order.
+    pub fn rules_of(&self, kind: RuleKind) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(move |rule| rule.kind == kind)
+    }
+
+    /// The counters by rising number.
+    #[must_use]
+    pub fn counters(&self) -> &[Counter] {
+        &self.counters
+    }
+
+    /// The counter with that number.
+    #[must_use]
+    pub fn counter(&self, number: u8) -> Option<&Counter> {
+        let mut counters = self.counters.iter();
+        counters.find(|counter| counter.number == number)
+    }
+
+    /// The products by rising number.
+    pub fn products(&self) -> impl Iterator<Item = &Product> {
+        self.products.values()
+    }
+
+    /// The product with that number.
+    #[must_use]
+    pub fn product(&self, number: u8) -> Option<&Product> {
+        self.products.get(&number)
+    }
+
+    /// What is said of rides that are not whole, in the book's order.
+    #[must_use]
+    pub fn repairs(&self) -> &[Repair] {
+        &self.repairs
+    }
+
+    /// How amounts are rounded, in the book's order.
+    #[must_use]
+    pub fn roundings(&self) -> &[Rounding] {
+        &self.roundings
+    }
+
+    /// Whether one works on that day: Monday to Friday, but for the book's calendar.
+    #[must_use]
+    pub fn is_workday(&self, day: BusinessDay) -> bool {
+        let named = self.calendar.get(&day).copied();
+        named.unwrap_or_else(|| crate::rule::weekday(day) < 5)
+    }
+
+    /// What the ride costs an ordinary rider before any rule: the amount of [`FareBook::quote`]
+    /// without its reasons, and without any allocation.
+    ///
+    /// Where a route has tables for times or classes, it is the ordinary rider's with a card at
+    /// the beginning of the book's first day.
     ///
     /// # Errors
     /// [`FareError`] when the ride names a line, network or station that the book lacks.
     pub fn fare(&self, ride: &Ride) -> Result<Fen, FareError> {
-        match *ride {
-            Ride::Flat { line } => Ok(self.flat_line(line)?.fare),
-            Ride::Distance {
-                network,
-                entry,
-                exit,
-                stayed_s,
-            } => {
-                let network = self.network(network)?;
-                let distance = self.distance(network, entry, exit)?;
-                if stayed_s > network.stay_limit_s() {
-                    return Ok(network.fare_max());
-                }
-                Ok(network.ladder().fare(distance.metres))
-            }
-        }
+        self.plain(ride, &mut Silent)
     }
 
-    /// What the ride costs, and why.
+    /// What the ride costs an ordinary rider before any rule, and why.
     ///
     /// # Errors
     /// [`FareError`] when the ride names a line, network or station that the book lacks.
     pub fn quote(&self, ride: &Ride) -> Result<Quote, FareError> {
-        let steps = match *ride {
-            Ride::Flat { line } => {
-                let line = self.flat_line(line)?;
-                Vec::from([Step::Flat {
-                    line: line.name.clone(),
-                    fare: line.fare,
-                }])
-            }
-            Ride::Distance {
-                network,
-                entry,
-                exit,
-                stayed_s,
-            } => self.distance_steps(self.network(network)?, entry, exit, stayed_s)?,
-        };
-        let amount = Fen::new(steps.iter().map(|step| step.effect().get()).sum());
-        debug_assert_eq!(
-            Ok(amount),
-            self.fare(ride),
-            "the reasons add up to the fare"
-        );
+        let mut steps = Vec::new();
+        let amount = self.plain(ride, &mut steps)?;
+        let penalty = steps.iter().filter_map(|step| match step {
+            Step::OverStay { fare, .. } | Step::Repair { fare, .. } => Some(fare.get()),
+            _ => None,
+        });
+        let penalty = penalty.sum();
         Ok(Quote {
             amount,
             steps,
             city: self.city.name.clone(),
             version: self.version,
             effective: self.effective,
+            fare: Fare {
+                amount,
+                base: Fen::new(amount.get() - penalty),
+                discount: Fen::ZERO,
+                transfer: Fen::ZERO,
+                penalty: Fen::new(penalty),
+                later: false,
+                version: self.version,
+            },
         })
     }
 
-    /// The highest fare a ride in the network can cost: what an entry may have to be good for.
+    fn plain<W: Witness>(&self, ride: &Ride, witness: &mut W) -> Result<Fen, FareError> {
+        let journey = Journey::new(*ride, self.effective.start_in_china());
+        let service = self.service_of(ride)?;
+        let rider = Rider::ordinary(Means::Card, self.city.code);
+        let occasion = self.occasion(&journey, &rider, service);
+        Ok(self.base(&journey, &occasion, service, witness)?.sum())
+    }
+
+    /// The highest fare a ride on the network, route or line can cost before any rule: what an
+    /// entry may have to be good for.
     ///
     /// # Errors
     /// [`FareError::UnknownNetwork`].
     pub fn max_fare(&self, network: LineCode) -> Result<Fen, FareError> {
-        self.network(network).map(Network::fare_max)
+        match (self.networks.get(&network), self.routes.get(&network)) {
+            (Some(network), _) => Ok(network.fare_max()),
+            (None, Some(route)) => Ok(route.fare_max()),
+            (None, None) => self.network(network).map(Network::fare_max),
+        }
+    }
+
+    /// The highest fare of a ride that begins at a stop, for the rest of the line in that
+    /// direction or in either: the amount to mark at boarding (标注金额).
+    ///
+    /// # Errors
+    /// [`FareError`] when the book lacks the line or the stop.
+    pub fn max_fare_from(
+        &self,
+        line: LineCode,
+        stop: StationCode,
+        direction: Option<Direction>,
+    ) -> Result<Fen, FareError> {
+        let ride = Ride::MissingExit {
+            line,
+            entry: stop,
+            stayed_s: 0,
+        };
+        let journey = Journey::new(ride, self.effective.start_in_china());
+        let rider = Rider::ordinary(Means::Card, self.city.code);
+        self.max_fare_of(&journey, &rider, direction)
+    }
+
+    /// The same for one rider at one moment, where a route has tables for them.
+    ///
+    /// # Errors
+    /// [`FareError`] when the book lacks the line or the stop.
+    pub fn max_fare_of(
+        &self,
+        journey: &Journey,
+        rider: &Rider,
+        direction: Option<Direction>,
+    ) -> Result<Fen, FareError> {
+        let service = self.service(journey.ride.line())?;
+        let occasion = self.occasion(journey, rider, service);
+        match journey.ride.ends() {
+            (Some(stop), _) | (None, Some(stop)) => {
+                self.fare_max_at(service, stop, direction, &occasion)
+            }
+            (None, None) => Ok(service.fare_max()),
+        }
     }
 
     /// The network's whole fare table, entry by entry in the book's order of stations, rides
@@ -238,48 +440,138 @@ impl FareBook {
         Ok(rows)
     }
 
-    fn distance_steps(
+    /// The service that a ride names, of the kind that the ride is made on.
+    pub(crate) fn service_of(&self, ride: &Ride) -> Result<Service<'_>, FareError> {
+        match *ride {
+            Ride::Flat { line } => self.flat_line(line).map(Service::Flat),
+            _ => self.service(ride.line()),
+        }
+    }
+
+    /// What has this code; a network's error when nothing has.
+    pub(crate) fn service(&self, code: LineCode) -> Result<Service<'_>, FareError> {
+        if let Some(network) = self.networks.get(&code) {
+            return Ok(Service::Network(network));
+        }
+        if let Some(line) = self.flat_lines.get(&code) {
+            return Ok(Service::Flat(line));
+        }
+        match self.routes.get(&code) {
+            Some(route) => Ok(Service::Route(route)),
+            None => Err(FareError::UnknownNetwork {
+                network: code,
+                version: self.version,
+            }),
+        }
+    }
+
+    pub(crate) fn class_bit(&self, class: Class) -> u32 {
+        let place = |class| self.classes.iter().position(|row| row.class == class);
+        // A class that the book does not name rides as the ordinary one.
+        let place = place(class).or_else(|| place(Class::ORDINARY));
+        place.map_or(0, |place| 1 << place)
+    }
+
+    /// The ordinary fare of a ride with two taps.
+    pub(crate) fn ordinary_fare<W: Witness>(
+        &self,
+        journey: &Journey,
+        occasion: &Occasion,
+        service: Service<'_>,
+        witness: &mut W,
+    ) -> Result<Fen, FareError> {
+        let (Some(entry), Some(exit)) = journey.ride.ends() else {
+            return Ok(Fen::ZERO);
+        };
+        match service {
+            Service::Flat(line) => Err(FareError::UnknownNetwork {
+                network: line.code,
+                version: self.version,
+            }),
+            Service::Network(network) => {
+                self.network_fare(network, entry, exit, &journey.via, witness)
+            }
+            Service::Route(route) => {
+                let stop = |code| self.stop(route, code);
+                let (from, to) = (stop(entry)?, stop(exit)?);
+                let fare = route.fare(from, to, journey.ride.stayed_s(), occasion);
+                let (extent, fare) = fare.ok_or(FareError::NoFare {
+                    line: route.code,
+                    entry,
+                    exit,
+                    version: self.version,
+                })?;
+                witness.note(|| Step::Table {
+                    line: route.name.clone(),
+                    entry: from.name.clone(),
+                    exit: to.name.clone(),
+                    extent,
+                    fare,
+                });
+                Ok(fare)
+            }
+        }
+    }
+
+    /// The highest fare from a stop on.
+    pub(crate) fn fare_max_at(
+        &self,
+        service: Service<'_>,
+        stop: StationCode,
+        direction: Option<Direction>,
+        occasion: &Occasion,
+    ) -> Result<Fen, FareError> {
+        let fare = match service {
+            Service::Flat(line) => Some(line.fare),
+            Service::Network(network) => network.fare_max_at(stop),
+            Service::Route(route) => route.fare_max_from(stop, direction, occasion),
+        };
+        fare.ok_or(FareError::UnknownStation {
+            network: occasion.line,
+            station: stop,
+            version: self.version,
+        })
+    }
+
+    fn stop<'a>(&self, route: &'a Route, code: StationCode) -> Result<&'a crate::Stop, FareError> {
+        route.stop(code).ok_or(FareError::UnknownStation {
+            network: route.code,
+            station: code,
+            version: self.version,
+        })
+    }
+
+    fn network_fare<W: Witness>(
         &self,
         network: &Network,
         entry: StationCode,
         exit: StationCode,
-        stayed_s: u32,
-    ) -> Result<Vec<Step>, FareError> {
-        let distance = self.distance(network, entry, exit)?;
+        via: &[Option<StationCode>; VIA_MAX],
+        witness: &mut W,
+    ) -> Result<Fen, FareError> {
+        let distance = self.distance(network, entry, exit, via)?;
         let ladder = network.ladder();
-        let name = |code| {
-            network
-                .station(code)
-                .expect("it has a distance")
-                .name
-                .clone()
-        };
-        let legs = network
-            .legs(entry, exit)
-            .expect("both stations have a distance");
-        let mut steps = Vec::from([
-            Step::Path {
-                entry: name(entry),
-                exit: name(exit),
-                distance,
-                legs,
-            },
-            Step::Base {
-                upto_m: ladder.base_m(),
-                fare: ladder.base_fare(),
-            },
-        ]);
-        steps.extend(ladder.rungs(distance.metres).map(Step::Rung));
-        let limit_s = network.stay_limit_s();
-        if stayed_s > limit_s {
-            let below = network.fare_max().get() - ladder.fare(distance.metres).get();
-            steps.push(Step::OverStay {
-                stayed_s,
-                limit_s,
-                fare: Fen::new(below),
+        witness.note(|| path_step(network, entry, exit, via, distance));
+        witness.note(|| Step::Base {
+            upto_m: ladder.base_m(),
+            fare: ladder.base_fare(),
+        });
+        let mut fare = ladder.base_fare().get();
+        for rung in ladder.rungs(distance.metres) {
+            // At most 10^6 + 2^32 * 100 fen in all.
+            fare += rung.fare.get();
+            witness.note(|| Step::Rung(rung));
+        }
+        // UNSPECIFIED: a path ridden can be longer than any shortest one; the highest fare that
+        // the operator publishes is the highest, whatever was ridden.
+        let above = fare - network.fare_max().get();
+        if network.path() == Path::Ridden && above > 0 {
+            fare -= above;
+            witness.note(|| Step::Highest {
+                fare: Fen::new(-above),
             });
         }
-        Ok(steps)
+        Ok(Fen::new(fare))
     }
 
     fn distance(
@@ -287,17 +579,45 @@ impl FareBook {
         network: &Network,
         entry: StationCode,
         exit: StationCode,
+        via: &[Option<StationCode>; VIA_MAX],
     ) -> Result<Distance, FareError> {
-        network
-            .distance(entry, exit)
-            .ok_or_else(|| FareError::UnknownStation {
-                network: network.code(),
-                station: if network.station(entry).is_none() {
-                    entry
-                } else {
-                    exit
-                },
-                version: self.version,
-            })
+        let distance = network.distance_via(entry, exit, via);
+        distance.ok_or_else(|| FareError::UnknownStation {
+            network: network.code(),
+            station: if network.station(entry).is_none() {
+                entry
+            } else {
+                exit
+            },
+            version: self.version,
+        })
+    }
+}
+
+fn path_step(
+    network: &Network,
+    entry: StationCode,
+    exit: StationCode,
+    via: &[Option<StationCode>; VIA_MAX],
+    distance: Distance,
+) -> Step {
+    let name = |code| {
+        let station = network.station(code).expect("it has a distance");
+        station.name.clone()
+    };
+    let mut legs = Vec::new();
+    let mut here = entry;
+    let seen = via.iter().flatten().copied();
+    let seen =
+        seen.filter(|code| network.path() == Path::Ridden && network.station(*code).is_some());
+    for next in seen.chain([exit]) {
+        legs.extend(network.legs(here, next).expect("both have a distance"));
+        here = next;
+    }
+    Step::Path {
+        entry: name(entry),
+        exit: name(exit),
+        distance,
+        legs,
     }
 }

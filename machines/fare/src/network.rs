@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 
 use tongtu_types::{Fen, LineCode, StationCode};
 
-use crate::{Ladder, Name};
+use crate::{Ladder, Mode, Name, OverStay, VIA_MAX};
 
 /// How many stations a network may have; the distance table has the square of it in entries
 /// of 8 bytes. The largest real network has about 500.
@@ -83,11 +83,23 @@ pub struct Leg {
     pub metres: u32,
 }
 
+/// Which path between two stations is paid for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// The shortest one, whichever was ridden.
+    Shortest,
+    /// The shortest one through the stations at which the rider was seen on the way, in order.
+    Ridden,
+}
+
 /// What a book says of a network, before the distance table is made.
 pub(crate) struct Plan {
     pub(crate) code: LineCode,
     pub(crate) name: Name,
+    pub(crate) mode: Mode,
     pub(crate) stay_limit_s: u32,
+    pub(crate) over_stay: OverStay,
+    pub(crate) path: Path,
     pub(crate) ladder: Ladder,
     pub(crate) stations: Vec<Station>,
     pub(crate) lines: Vec<Line>,
@@ -99,7 +111,10 @@ pub(crate) struct Plan {
 pub struct Network {
     code: LineCode,
     name: Name,
+    mode: Mode,
     stay_limit_s: u32,
+    over_stay: OverStay,
+    path: Path,
     ladder: Ladder,
     stations: Vec<Station>,
     lines: Vec<Line>,
@@ -131,6 +146,14 @@ impl Distance {
         Self {
             metres: self.metres + link.metres,
             derived_count: self.derived_count + link.certainty.derived_count(),
+        }
+    }
+
+    /// Both, one after the other. Each is at most 1023 links of 100 km, and there are few.
+    const fn joined(self, other: Self) -> Self {
+        Self {
+            metres: self.metres + other.metres,
+            derived_count: self.derived_count + other.derived_count,
         }
     }
 
@@ -181,7 +204,10 @@ impl Network {
             fare_max: plan.ladder.fare(longest_m),
             code: plan.code,
             name: plan.name,
+            mode: plan.mode,
             stay_limit_s: plan.stay_limit_s,
+            over_stay: plan.over_stay,
+            path: plan.path,
             ladder: plan.ladder,
             stations: plan.stations,
             lines: plan.lines,
@@ -207,6 +233,24 @@ impl Network {
     #[must_use]
     pub const fn stay_limit_s(&self) -> u32 {
         self.stay_limit_s
+    }
+
+    /// Its mode.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What a longer stay costs.
+    #[must_use]
+    pub const fn over_stay(&self) -> OverStay {
+        self.over_stay
+    }
+
+    /// Which path is paid for.
+    #[must_use]
+    pub const fn path(&self) -> Path {
+        self.path
     }
 
     /// Its ladder.
@@ -249,6 +293,38 @@ impl Network {
     #[must_use]
     pub fn distance(&self, entry: StationCode, exit: StationCode) -> Option<Distance> {
         Some(self.between(self.index(entry)?, self.index(exit)?))
+    }
+
+    /// The length of the path that is paid for: through the stations of `via` where the path
+    /// ridden counts.
+    pub(crate) fn distance_via(
+        &self,
+        entry: StationCode,
+        exit: StationCode,
+        via: &[Option<StationCode>; VIA_MAX],
+    ) -> Option<Distance> {
+        let (mut here, exit) = (self.index(entry)?, self.index(exit)?);
+        let mut length = Distance::ZERO;
+        if self.path == Path::Ridden {
+            for station in via.iter().flatten() {
+                // A station that the network does not have says nothing about the path.
+                let Some(next) = self.index(*station) else {
+                    continue;
+                };
+                length = length.joined(self.between(here, next));
+                here = next;
+            }
+        }
+        Some(length.joined(self.between(here, exit)))
+    }
+
+    /// The highest fare of a ride that begins or ends there.
+    pub(crate) fn fare_max_at(&self, code: StationCode) -> Option<Fen> {
+        let index = self.index(code)?;
+        let count = self.stations.len();
+        let row = &self.distances[index * count..(index + 1) * count];
+        let farthest_m = row.iter().map(|distance| distance.metres).max();
+        Some(self.ladder.fare(farthest_m.unwrap_or(0)))
     }
 
     /// One shortest path, leg by leg; empty from a station to itself.

@@ -2,11 +2,13 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write};
 
 use tongtu_types::{BusinessDay, Fen, LineCode, StationCode};
 
-use crate::{Certainty, Distance, Lang, Leg, Name, Rung};
+use crate::{
+    Certainty, Corrector, Distance, Effect, Extent, Fare, Lang, Leg, Measure, Mode, Name, OverStay,
+    RepairCharge, RepairKind, RoundMode, RuleKind, Rung, Window,
+};
 
 /// A ride to be priced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,10 +21,10 @@ pub enum Ride {
     },
     /// A ride through a network priced by distance, entry and exit known.
     ///
-    /// UNSPECIFIED: an exit where the rider went in; we charge the base fare, as for 0 m, and
-    /// leave a grace period to a later rule.
+    /// UNSPECIFIED: an exit where the rider went in; we charge the base fare, as for 0 m, unless
+    /// the book has a `repair same-station`.
     Distance {
-        /// The network.
+        /// The network, or the line with two taps.
         network: LineCode,
         /// Where the rider went in.
         entry: StationCode,
@@ -31,6 +33,55 @@ pub enum Ride {
         /// Seconds between the two.
         stayed_s: u32,
     },
+    /// A ride whose exit or alighting never came.
+    MissingExit {
+        /// The network or line.
+        line: LineCode,
+        /// Where the rider went in.
+        entry: StationCode,
+        /// Seconds since then.
+        stayed_s: u32,
+    },
+    /// A ride whose entry or boarding is not known.
+    MissingEntry {
+        /// The network or line.
+        line: LineCode,
+        /// Where the rider came out.
+        exit: StationCode,
+    },
+}
+
+impl Ride {
+    /// The line or network.
+    #[must_use]
+    pub const fn line(&self) -> LineCode {
+        match self {
+            Self::Flat { line }
+            | Self::Distance { network: line, .. }
+            | Self::MissingExit { line, .. }
+            | Self::MissingEntry { line, .. } => *line,
+        }
+    }
+
+    /// Seconds between beginning and charge.
+    #[must_use]
+    pub const fn stayed_s(&self) -> u32 {
+        match self {
+            Self::Distance { stayed_s, .. } | Self::MissingExit { stayed_s, .. } => *stayed_s,
+            Self::Flat { .. } | Self::MissingEntry { .. } => 0,
+        }
+    }
+
+    /// Where it began and where it ended, as far as that is known.
+    #[must_use]
+    pub const fn ends(&self) -> (Option<StationCode>, Option<StationCode>) {
+        match self {
+            Self::Distance { entry, exit, .. } => (Some(*entry), Some(*exit)),
+            Self::MissingExit { entry, .. } => (Some(*entry), None),
+            Self::MissingEntry { exit, .. } => (None, Some(*exit)),
+            Self::Flat { .. } => (None, None),
+        }
+    }
 }
 
 /// One reason for an amount; the effects of all reasons add up to it.
@@ -64,14 +115,103 @@ pub enum Step {
     },
     /// A step of the ladder that the ride enters.
     Rung(Rung),
-    /// The rider stayed too long and pays the network's highest fare.
+    /// The rider stayed too long.
     OverStay {
         /// Seconds stayed.
         stayed_s: u32,
         /// Seconds allowed.
         limit_s: u32,
-        /// What the highest fare exceeds the ride's own by.
+        /// What that costs.
+        charge: OverStay,
+        /// What it adds; up to the network's highest fare, or a fixed amount.
         fare: Fen,
+    },
+    /// A fare looked up in a table of a route.
+    Table {
+        /// The route.
+        line: Name,
+        /// Where the ride begins.
+        entry: Name,
+        /// Where it ends.
+        exit: Name,
+        /// What the fare goes by.
+        extent: Extent,
+        /// The fare.
+        fare: Fen,
+    },
+    /// The highest fare holds although the path ridden is longer.
+    Highest {
+        /// What it takes off.
+        fare: Fen,
+    },
+    /// The ride is not whole.
+    Repair {
+        /// How.
+        kind: RepairKind,
+        /// What is charged.
+        charge: RepairCharge,
+        /// Who may put it right.
+        corrector: Corrector,
+        /// For how long, in seconds.
+        limit_s: u32,
+        /// What that comes to.
+        fare: Fen,
+    },
+    /// A ticket pays the ordinary fare.
+    Ticket {
+        /// The product.
+        name: Name,
+        /// Rides left after this one, where they are counted.
+        rides_left: Option<u16>,
+        /// What it takes off.
+        fare: Fen,
+    },
+    /// A rule was applied.
+    Rule {
+        /// Its kind.
+        kind: RuleKind,
+        /// Its name.
+        name: Name,
+        /// What it does.
+        effect: Effect,
+        /// Because of what.
+        given: Given,
+        /// What it added; negative when it took off.
+        fare: Fen,
+    },
+    /// The amount was rounded.
+    Round {
+        /// Of what it is a multiple.
+        unit: Fen,
+        /// Which way.
+        mode: RoundMode,
+        /// What that added.
+        fare: Fen,
+    },
+}
+
+/// What of the history made a rule apply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Given {
+    /// Nothing of it.
+    Nothing,
+    /// The ride before.
+    After {
+        /// Its mode.
+        mode: Mode,
+        /// How many seconds ago, by the rule's clock.
+        between_s: u32,
+    },
+    /// A sum before this ride.
+    Sum {
+        /// Of which window.
+        window: Window,
+        /// Of what.
+        measure: Measure,
+        /// The sum.
+        sum: u32,
+        /// The threshold that it has reached.
+        from: u32,
     },
 }
 
@@ -88,17 +228,31 @@ pub struct Quote {
     pub version: u32,
     /// The book's first day.
     pub effective: BusinessDay,
+    /// The same amount, split as the ride record carries it.
+    pub fare: Fare,
 }
 
 impl Step {
+    /// Says the step in words.
+    #[must_use]
+    pub fn explain(&self, lang: Lang) -> String {
+        crate::words::step(self, lang)
+    }
+
     /// What the step adds to the amount.
     #[must_use]
     pub const fn effect(&self) -> Fen {
         match self {
             Self::Path { .. } => Fen::ZERO,
-            Self::Flat { fare, .. } | Self::Base { fare, .. } | Self::OverStay { fare, .. } => {
-                *fare
-            }
+            Self::Flat { fare, .. }
+            | Self::Base { fare, .. }
+            | Self::OverStay { fare, .. }
+            | Self::Table { fare, .. }
+            | Self::Highest { fare }
+            | Self::Repair { fare, .. }
+            | Self::Ticket { fare, .. }
+            | Self::Rule { fare, .. }
+            | Self::Round { fare, .. } => *fare,
             Self::Rung(rung) => rung.fare,
         }
     }
@@ -108,135 +262,7 @@ impl Quote {
     /// Says in one paragraph why the ride costs what it costs.
     #[must_use]
     pub fn explain(&self, lang: Lang) -> String {
-        let mut text = String::new();
-        let written = match lang {
-            Lang::Zh => self.write_zh(&mut text),
-            Lang::En => self.write_en(&mut text),
-        };
-        written.expect("writing to a string does not fail");
-        text
-    }
-
-    fn write_en(&self, out: &mut String) -> fmt::Result {
-        for (index, step) in self.steps.iter().enumerate() {
-            if index > 0 {
-                out.write_str(match self.steps[index - 1] {
-                    Step::Path { .. } => ": ",
-                    _ => ", ",
-                })?;
-            }
-            match step {
-                Step::Flat { line, fare } => {
-                    write!(
-                        out,
-                        "{} costs {fare} for every ride",
-                        line.in_lang(Lang::En)
-                    )?;
-                }
-                Step::Path {
-                    entry,
-                    exit,
-                    distance,
-                    legs,
-                } => {
-                    let (entry, exit) = (entry.in_lang(Lang::En), exit.in_lang(Lang::En));
-                    write!(out, "{entry} to {exit}, {} km", Km(distance.metres))?;
-                    for (leg_index, leg) in legs.iter().enumerate() {
-                        let word = if leg_index == 0 { " by" } else { ", then" };
-                        write!(out, "{word} {}", leg.line.in_lang(Lang::En))?;
-                        if leg_index + 1 < legs.len() {
-                            write!(out, " to {}", leg.to.in_lang(Lang::En))?;
-                        }
-                    }
-                }
-                Step::Base { upto_m, fare } => {
-                    write!(out, "{fare} for the first {} km", Km(*upto_m))?;
-                }
-                Step::Rung(rung) => write_rung_en(out, rung)?,
-                Step::OverStay {
-                    stayed_s,
-                    limit_s,
-                    fare,
-                } => {
-                    write!(out, "+{fare} up to the network's highest fare, ")?;
-                    write!(
-                        out,
-                        "because {} exceed the {} allowed",
-                        Min(*stayed_s),
-                        Min(*limit_s)
-                    )?;
-                }
-            }
-        }
-        write!(
-            out,
-            "; {} in all. {} fares, ",
-            self.amount,
-            self.city.in_lang(Lang::En)
-        )?;
-        write!(out, "version {}, from {}.", self.version, self.effective)?;
-        if self.certainty() == Certainty::Derived {
-            out.write_str(" Part of the distance is derived, not published.")?;
-        }
-        Ok(())
-    }
-
-    fn write_zh(&self, out: &mut String) -> fmt::Result {
-        for (index, step) in self.steps.iter().enumerate() {
-            if index > 0 {
-                out.write_str(match self.steps[index - 1] {
-                    Step::Path { .. } => "：",
-                    _ => "，",
-                })?;
-            }
-            match step {
-                Step::Flat { line, fare } => {
-                    write!(out, "{}每次{fare}元", line.in_lang(Lang::Zh))?;
-                }
-                Step::Path {
-                    entry,
-                    exit,
-                    distance,
-                    legs,
-                } => {
-                    let (entry, exit) = (entry.in_lang(Lang::Zh), exit.in_lang(Lang::Zh));
-                    write!(out, "{entry}至{exit}，{}公里", Km(distance.metres))?;
-                    for (leg_index, leg) in legs.iter().enumerate() {
-                        let word = if leg_index == 0 {
-                            "，乘"
-                        } else {
-                            "，再乘"
-                        };
-                        write!(out, "{word}{}", leg.line.in_lang(Lang::Zh))?;
-                        if leg_index + 1 < legs.len() {
-                            write!(out, "到{}", leg.to.in_lang(Lang::Zh))?;
-                        }
-                    }
-                }
-                Step::Base { upto_m, fare } => write!(out, "前{}公里{fare}元", Km(*upto_m))?,
-                Step::Rung(rung) => write_rung_zh(out, rung)?,
-                Step::OverStay {
-                    stayed_s,
-                    limit_s,
-                    fare,
-                } => {
-                    let (stayed, limit) = (stayed_s.div_ceil(60), limit_s.div_ceil(60));
-                    write!(out, "停留{stayed}分钟，超过{limit}分钟，")?;
-                    write!(out, "加{fare}元至线网最高票价")?;
-                }
-            }
-        }
-        write!(
-            out,
-            "；共{}元。{}票价",
-            self.amount,
-            self.city.in_lang(Lang::Zh)
-        )?;
-        write!(out, "第{}版，{}起。", self.version, self.effective)?;
-        if self.certainty() == Certainty::Derived {
-            out.write_str("部分里程为推算值，非公布值。")?;
-        }
-        Ok(())
+        crate::words::explain(self, lang)
     }
 
     /// Published only if every distance that the amount rests on is; a flat fare rests on none.
@@ -251,78 +277,5 @@ impl Quote {
         } else {
             Certainty::Published
         }
-    }
-}
-
-fn write_rung_en(out: &mut String, rung: &Rung) -> fmt::Result {
-    let (from, rate_m) = (Km(rung.from_m), rung.step.m_per_yuan);
-    match rung.step.upto_m {
-        Some(upto_m) => write!(out, "+{} for {from}–{} km", rung.fare, Km(upto_m))?,
-        None => write!(out, "+{} beyond {from} km", rung.fare)?,
-    }
-    if rung
-        .step
-        .upto_m
-        .is_none_or(|upto_m| upto_m - rung.from_m > rate_m)
-    {
-        write!(out, " (1.00 per {} km)", Km(rate_m))?;
-    }
-    Ok(())
-}
-
-fn write_rung_zh(out: &mut String, rung: &Rung) -> fmt::Result {
-    let (from, rate_m) = (Km(rung.from_m), rung.step.m_per_yuan);
-    match rung.step.upto_m {
-        Some(upto_m) => write!(out, "{from}至{}公里加{}元", Km(upto_m), rung.fare)?,
-        None => write!(out, "{from}公里以上加{}元", rung.fare)?,
-    }
-    if rung
-        .step
-        .upto_m
-        .is_none_or(|upto_m| upto_m - rung.from_m > rate_m)
-    {
-        write!(out, "（每{}公里1.00元）", Km(rate_m))?;
-    }
-    Ok(())
-}
-
-/// Prints metres as kilometres without trailing zeros: `6`, `30.44`, `0.424`.
-struct Km(u32);
-
-impl fmt::Display for Km {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (km, m) = (self.0 / 1000, self.0 % 1000);
-        match (m % 100, m % 10) {
-            (0, _) if m == 0 => write!(f, "{km}"),
-            (0, _) => write!(f, "{km}.{}", m / 100),
-            (_, 0) => write!(f, "{km}.{:02}", m / 10),
-            _ => write!(f, "{km}.{m:03}"),
-        }
-    }
-}
-
-/// Prints seconds as minutes, a minute begun counted in full.
-struct Min(u32);
-
-impl fmt::Display for Min {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} min", self.0.div_ceil(60))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prints_kilometres_without_trailing_zeros() {
-        let check = |m: u32, text: &str| assert_eq!(Km(m).to_string(), text);
-        check(0, "0");
-        check(6000, "6");
-        check(6100, "6.1");
-        check(30_440, "30.44");
-        check(424, "0.424");
-        check(1005, "1.005");
-        check(1050, "1.05");
     }
 }

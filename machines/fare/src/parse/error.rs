@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use tongtu_types::StationCode;
+use tongtu_types::{LineCode, StationCode};
 
 use crate::LadderError;
 
@@ -87,6 +87,19 @@ pub enum ParseErrorKind {
     UnknownStation {
         /// The code.
         station: StationCode,
+    },
+    /// A condition names a line, network or route that the book does not have.
+    #[error("found line {line}, expected a flat line, network or route of this book")]
+    UnknownLine {
+        /// The code.
+        line: LineCode,
+    },
+    /// A rule names a counter that the book does not have, or that does not count money where it
+    /// must.
+    #[error("found counter {number}, expected one declared above that counts what the rule needs")]
+    UnknownCounter {
+        /// Its number.
+        number: u8,
     },
     /// The links do not join the network's stations into one.
     #[error("station {station} cannot be reached from {from}, expected links that join them")]

@@ -28,11 +28,69 @@
 //! unique in the book, line and station codes in their network. Every station of a network must
 //! be reached from every other. Line codes have up to 6 characters, station codes up to 8.
 //!
+//! Format 2 has all of that and, where the records above say "in any order":
+//!
+//! ```text
+//! mode MODE                              after a head: bus, metro, tram, ferry or rail
+//! path shortest                          after a network's `mode`; or `ridden`
+//! stay SECONDS | +YUAN                   beyond it so much more, the ride keeps its discounts
+//!
+//! route CODE | ZH | EN                   a line or a system of zones with two taps; then `mode`
+//!                                        and `stay` where wanted, one or more tables, the stops
+//! ladder METRES | YUAN                   a table by distance, with its steps
+//! segments WHEN                          ... by segments touched, with `tier N | YUAN`
+//! zones WHEN                             ... by numbered zones touched, with `tier N | YUAN`
+//! time WHEN                              ... by time, with `tier SECONDS | YUAN`
+//! pairs WHEN                             ... by zones, with `pair` and `oneway`
+//! tier inf | YUAN                        the last tier
+//! pair ZONE | ZONE | YUAN                both ways
+//! oneway ZONE | ZONE | YUAN              one way
+//! stop CODE | ZH | EN | PLACE            its metre mark, segment, zone number, zones (`A,B`), `-`
+//!
+//! class KEY | ZH | EN | NUMBER           a class of riders by its number on cards
+//! workday YYYY-MM-DD                     a day of rest on which one works; `restday` the contrary
+//! counter N | WINDOW | MEASURE | WHEN    1 to 4; day, month or year; paid, full or rides
+//! surcharge KEY | ZH | EN | WHEN | EFFECT        likewise concession, means, transfer, cap
+//! accumulation KEY | ZH | EN | WHEN | COUNTER    by what the counter holds before the ride ...
+//! from SUM | EFFECT                              ... from that sum on; yuan, or rides
+//! product N | ZH | EN | WHEN | YUAN | TERMS      a ticket: `rides=90 month`, `hours=24`, `days=7`
+//! repair KIND | WHEN | CHARGE | WHO | SECONDS    a ride that is not whole
+//! round YUAN | MODE | WHEN                       half-up, up or down to a multiple of that
+//! ```
+//!
+//! WHEN is `any`, or conditions that must all hold, with spaces between: `class=student,elder`,
+//! `means=card`, `mode=bus,metro`, `line=AIR`, `stop=T3` (an end of the ride), `home=local` or
+//! `visitor`, `age=65-` or `6-14`, `since=` and `until=` a day, `days=workday`, `restday` or
+//! `1-5`, `hours=07:00-08:30,17:00-18:30` (the end not included), `by=payment` (days and hours
+//! of the payment, else of the beginning). Means, transfers and accumulations may say
+//! `concession=no`: only where no concession was applied. A transfer has besides `after=bus`, `after-line=1,2`,
+//! `within=SECONDS`, `chain=1` (transfers in a row), `same-line=reverse` or `yes`, `clock=`
+//! paid-begun (usual), paid-paid, begun-begun, begun-paid or chain-begun.
+//!
+//! EFFECT is `95%`, `-0.40`, `+5.00`, `=2.00` or `free`; of a transfer also `together 3.00`; of a
+//! surcharge `+5.00` or `premium 2` (times the fare of the metres in the business carriage); of
+//! a cap `max 8.00`, `min 1.00` or `total N 20.00` (with what counter N holds).
+//!
+//! KIND is missing-exit, missing-entry, same-station, gap, late-record, duplicate or clock-drift;
+//! CHARGE is `ride`, `farthest`, `highest`, `=YUAN`, `free` or `later`; WHO is rider, acquirer,
+//! issuer or nobody.
+//!
+//! The order in which rules are applied is that of their kinds: surcharge, ticket, concession,
+//! means, transfer, accumulation, cap, round. Of concessions, means, transfers and accumulations
+//! the first that applies counts, so the book's order matters within a kind; surcharges and caps
+//! are all applied. A class, a counter's number or a rule's key stands once.
+//!
+//! Rules are for every rider alike unless they say `home=`: service rules draft §25 asks for the
+//! same terms for other cities' cards.
+//!
 //! UNSPECIFIED: no standard gives fares as data; this format is ours. Its version is its first
-//! record, so that zones, discounts and transfers can follow without misreading an older book.
+//! record, so that an older book is never misread.
 
 mod error;
 mod record;
+mod route;
+mod rules;
+mod when;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -41,11 +99,12 @@ use tongtu_types::{BusinessDay, LineCode, StationCode};
 
 pub use error::{ParseError, ParseErrorKind};
 use record::{Reader, Record};
+use rules::Rules;
 
 use crate::network::Plan;
 use crate::{
     Certainty, City, FareBook, FlatLine, LINK_MAX_M, Ladder, LadderError, LadderStep, Line, Link,
-    Network, STATIONS_MAX, Station,
+    Mode, Network, OverStay, Path, Route, STATIONS_MAX, Station,
 };
 
 /// The longest text taken as a fare book, in bytes.
@@ -61,9 +120,12 @@ const IN_NETWORK: &str = "`line`, `station`, `link`, `flat`, `network` or the en
 /// Reads a fare book; see [`FareBook::parse`].
 pub(crate) fn book(bytes: &[u8]) -> Result<FareBook, ParseError> {
     let mut reader = Reader::new(bytes)?;
-    reader
-        .take("fare-book", "1")?
-        .only(0, "format version", "1")?;
+    let head = reader.take("fare-book", "VERSION")?;
+    let format = match head.fields[0] {
+        "1" => Format::One,
+        "2" => Format::Two,
+        _ => return Err(head.value(0, "format version", "1 or 2")),
+    };
     let city = reader.take("city", "CODE | ZH | EN")?;
     let city = City {
         code: city.parsed(0, "city code", "4 digits")?,
@@ -75,59 +137,87 @@ pub(crate) fn book(bytes: &[u8]) -> Result<FareBook, ParseError> {
     let effective = reader.take("effective", "YYYY-MM-DD")?.day(0)?;
     reader.take("currency", "CNY")?.only(0, "currency", "CNY")?;
     let mut body = Body::default();
+    let mut rules = Rules::default();
     while let Some(record) = reader.peek() {
-        match record.keyword {
-            "flat" => body.flat(&mut reader)?,
-            "network" => body.network(&mut reader)?,
-            _ => return Err(record.unexpected(IN_BOOK)),
+        match (format, record.keyword) {
+            (_, "flat") => body.flat(&mut reader, format)?,
+            (_, "network") => body.network(&mut reader, format)?,
+            (Format::One, _) => return Err(record.unexpected(IN_BOOK)),
+            (Format::Two, "route") => body.route(&mut reader, &mut rules)?,
+            (Format::Two, _) => rules.record(&mut reader)?,
         }
     }
     if body.services.is_empty() {
-        return Err(reader.missing("`flat` or `network`"));
+        return Err(reader.missing(match format {
+            Format::One => "`flat` or `network`",
+            Format::Two => "`flat`, `network` or `route`",
+        }));
     }
+    rules.check(&body.services)?;
     let Body {
         flat_lines,
         networks,
+        routes,
         ..
     } = body;
+    // By kind, and in the book's order within one.
+    rules.rules.sort_by_key(|rule| rule.kind);
+    rules.counters.sort_by_key(|counter| counter.number);
     Ok(FareBook {
         city,
         version,
         effective,
         flat_lines,
         networks,
+        routes,
+        classes: rules.classes,
+        rules: rules.rules,
+        counters: rules.counters,
+        products: rules.products,
+        repairs: rules.repairs,
+        roundings: rules.roundings,
+        calendar: rules.calendar,
     })
 }
 
-/// The flat lines and networks read so far.
+/// The version of the format.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    One,
+    Two,
+}
+
+/// The flat lines, networks and routes read so far.
 #[derive(Default)]
 struct Body {
     flat_lines: BTreeMap<LineCode, FlatLine>,
     networks: BTreeMap<LineCode, Network>,
-    /// The line number of each code of either kind.
+    routes: BTreeMap<LineCode, Route>,
+    /// The line number of each code of any kind.
     services: BTreeMap<LineCode, u32>,
 }
 
 impl Body {
-    fn flat(&mut self, reader: &mut Reader<'_>) -> Result<(), ParseError> {
+    fn flat(&mut self, reader: &mut Reader<'_>, format: Format) -> Result<(), ParseError> {
         let record = reader.take("flat", "CODE | ZH | EN | YUAN")?;
         let code = self.service(&record)?;
         let line = FlatLine {
             code,
             name: record.name(1)?,
             fare: record.fare(3)?,
+            mode: mode(reader, format, Mode::Bus)?,
         };
         self.flat_lines.insert(code, line);
         Ok(())
     }
 
-    fn network(&mut self, reader: &mut Reader<'_>) -> Result<(), ParseError> {
+    fn network(&mut self, reader: &mut Reader<'_>, format: Format) -> Result<(), ParseError> {
         let head = reader.take("network", "CODE | ZH | EN")?;
         let code = self.service(&head)?;
         let name = head.name(1)?;
-        let stay = reader.take("stay", "SECONDS | max-fare")?;
-        let stay_limit_s = stay.number(0, "stay limit in seconds", 1..=STAY_MAX_S)?;
-        stay.only(1, "charge for an over-stay", "max-fare")?;
+        let mode = mode(reader, format, Mode::Metro)?;
+        let path = path(reader, format)?;
+        let (stay_limit_s, over_stay) = stay(reader, format)?;
         let ladder = ladder(reader)?;
         let mut members = Members::default();
         while let Some(record) = reader.peek() {
@@ -136,6 +226,7 @@ impl Body {
                 "station" => members.station(reader)?,
                 "link" => members.link(reader)?,
                 "flat" | "network" => break,
+                _ if format == Format::Two => break,
                 _ => return Err(record.unexpected(IN_NETWORK)),
             }
         }
@@ -156,7 +247,10 @@ impl Body {
         let plan = Plan {
             code,
             name,
+            mode,
             stay_limit_s,
+            over_stay,
+            path,
             ladder,
             stations,
             lines,
@@ -269,6 +363,45 @@ impl Members {
     }
 }
 
+/// The `mode` that may follow a head in format 2.
+fn mode(reader: &mut Reader<'_>, format: Format, usual: Mode) -> Result<Mode, ParseError> {
+    if format == Format::One || reader.peek().is_none_or(|record| record.keyword != "mode") {
+        return Ok(usual);
+    }
+    let record = reader.take("mode", "MODE")?;
+    let mode = Mode::from_word(record.fields[0]);
+    mode.ok_or_else(|| record.value(0, "mode", "bus, metro, tram, ferry or rail"))
+}
+
+/// The `path` that may follow a network's head in format 2.
+fn path(reader: &mut Reader<'_>, format: Format) -> Result<Path, ParseError> {
+    if format == Format::One || reader.peek().is_none_or(|record| record.keyword != "path") {
+        return Ok(Path::Shortest);
+    }
+    let record = reader.take("path", "shortest or ridden")?;
+    match record.fields[0] {
+        "shortest" => Ok(Path::Shortest),
+        "ridden" => Ok(Path::Ridden),
+        _ => Err(record.value(0, "path", "shortest or ridden")),
+    }
+}
+
+fn stay(reader: &mut Reader<'_>, format: Format) -> Result<(u32, OverStay), ParseError> {
+    const NAME: &str = "charge for an over-stay";
+    let record = reader.take("stay", "SECONDS | max-fare")?;
+    let limit_s = record.number(0, "stay limit in seconds", 1..=STAY_MAX_S)?;
+    if format == Format::One {
+        record.only(1, NAME, "max-fare")?;
+        return Ok((limit_s, OverStay::MaxFare));
+    }
+    let charge = match record.fields[1].strip_prefix('+') {
+        Some(more) => when::yuan(more).map(OverStay::More),
+        None => (record.fields[1] == "max-fare").then_some(OverStay::MaxFare),
+    };
+    let charge = charge.ok_or_else(|| record.value(1, NAME, "max-fare or +YUAN"))?;
+    Ok((limit_s, charge))
+}
+
 fn ladder(reader: &mut Reader<'_>) -> Result<Ladder, ParseError> {
     let head = reader.take("ladder", "METRES | YUAN")?;
     let base_m = head.number(0, "metres of the base fare", 0..=u32::MAX)?;
@@ -307,10 +440,8 @@ fn ladder(reader: &mut Reader<'_>) -> Result<Ladder, ParseError> {
 impl Record<'_> {
     fn day(&self, field: usize) -> Result<BusinessDay, ParseError> {
         const EXPECTED: &str = "a day that exists, YYYY-MM-DD";
-        match self.fields[field].len() {
-            10 => self.parsed(field, "first day", EXPECTED),
-            _ => Err(self.value(field, "first day", EXPECTED)),
-        }
+        let day = when::day(self.fields[field]);
+        day.ok_or_else(|| self.value(field, "first day", EXPECTED))
     }
 
     fn line_code(&self, field: usize) -> Result<LineCode, ParseError> {

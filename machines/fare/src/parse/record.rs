@@ -139,7 +139,8 @@ impl Record<'_> {
     /// Says that the record repeats an earlier one.
     pub(super) fn duplicate(&self, what: &'static str, first_line: u32) -> ParseError {
         // A link is named by its two stations, everything else by its code.
-        let named = if self.keyword == "link" { 2 } else { 1 };
+        let pairs = ["link", "pair", "oneway"];
+        let named = if pairs.contains(&self.keyword) { 2 } else { 1 };
         let found = shorten(&self.fields[..named].join(" | "));
         self.error(ParseErrorKind::Duplicate {
             what,
@@ -227,7 +228,7 @@ impl Record<'_> {
     }
 }
 
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     match text.char_indices().nth(FOUND_MAX) {
         Some((end, _)) => text[..end].to_owned(),
         None => text.to_owned(),

@@ -85,7 +85,7 @@ fn books_are_complete() {
             (stations, lines)
         );
         assert_eq!(book.city().code.to_string(), city);
-        assert_eq!(book.flat_lines().count(), 2);
+        assert!(book.flat_lines().count() >= 2);
         let table = book.table(network.code()).unwrap();
         assert_eq!(table.len(), stations * stations);
         let max = table.iter().map(|row| row.fare).max().unwrap();

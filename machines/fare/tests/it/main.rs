@@ -6,6 +6,7 @@ mod explain;
 mod ladders;
 mod parser;
 mod props;
+mod rules;
 mod tariff;
 
 use tongtu_fare::{FareBook, Ride};

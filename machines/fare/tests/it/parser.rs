@@ -25,8 +25,8 @@ fn check(line_number: usize, replacement: &str, complaint: &str) {
 fn header() {
     check(
         1,
-        "fare-book 2",
-        "1: format version: found \"2\", expected 1",
+        "fare-book 3",
+        "1: format version: found \"3\", expected 1 or 2",
     );
     check(1, "", "2: found record \"city\", expected fare-book");
     check(

@@ -190,7 +190,7 @@ proptest! {
 
     #[test]
     fn any_records_are_read_or_refused(lines in vec(
-        "(fare-book|city|version|effective|currency|flat|network|stay|ladder|step|line|station|link|#|)[ \t][0-9A-Z?|. -]{0,24}",
+        "(fare-book|city|version|effective|currency|flat|network|stay|ladder|step|line|station|link|route|pairs|pair|tier|stop|class|counter|concession|transfer|accumulation|from|product|repair|round|#|)[ \t][0-9A-Za-z?|.=% -]{0,24}",
         0..24,
     )) {
         let _ = FareBook::parse(lines.join("\n").as_bytes());
@@ -200,15 +200,17 @@ proptest! {
 /// Cut, flipped or repeated anywhere, a real book is read or refused, never more.
 #[test]
 fn a_damaged_book_is_read_or_refused() {
-    // The head and the first line are enough; each parse of the rest would repeat them.
-    let end = BEIJING.find("\nline BT").unwrap();
-    let text = &BEIJING.as_bytes()[BEIJING.find("fare-book").unwrap()..end];
-    assert!(FareBook::parse(text).is_ok());
+    // The head, the first line and the bus lines are enough; each parse of the rest would repeat.
+    let (start, end) = (BEIJING.find("fare-book"), BEIJING.find("\nline BT"));
+    let head = &BEIJING[start.unwrap()..end.unwrap()];
+    let tail = &BEIJING[BEIJING.find("\nroute BUSKM").unwrap()..];
+    let text = [head, tail].concat().into_bytes();
+    assert!(FareBook::parse(&text).is_ok());
     let mut refused = 0;
     for at in 0..text.len() {
         refused += usize::from(FareBook::parse(&text[..at]).is_err());
         for bit in [0, 3, 7] {
-            let mut flipped = text.to_vec();
+            let mut flipped = text.clone();
             flipped[at] ^= 1 << bit;
             refused += usize::from(FareBook::parse(&flipped).is_err());
         }
