@@ -161,7 +161,7 @@ fn write_step_en(out: &mut String, step: &Step) -> fmt::Result {
             rides_left,
             fare,
         } => {
-            write!(out, "{} pays {fare}", name.in_lang(Lang::En))?;
+            write!(out, "{} pays {}", name.in_lang(Lang::En), Unsigned(*fare))?;
             match rides_left {
                 Some(left) => write!(out, " ({left} rides left)"),
                 None => Ok(()),

@@ -1,10 +1,13 @@
 //! Fares: published tables, real station pairs, every parse error, and properties.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod charge;
 mod cities;
 mod explain;
 mod ladders;
+mod model;
 mod parser;
+mod parser_rules;
 mod props;
 mod rules;
 mod tariff;
