@@ -12,15 +12,15 @@
 
 use alloc::vec::Vec;
 
-use tongtu_types::{Fen, LineCode, StationCode, Timestamp};
+use tongtu_types::{Fen, Timestamp};
 
+use crate::base::Base;
 use crate::book::Service;
 use crate::quote::{Given, Step};
 use crate::rule::{Home, Moment, Occasion};
 use crate::{
     Action, Class, Counter, Effect, Fare, FareBook, FareError, History, Journey, LastRide, Measure,
-    OverStay, Quote, Repair, RepairCharge, RepairKind, Ride, Rider, RoundMode, RuleKind, Tally,
-    Ticket,
+    Quote, Repair, RepairKind, Rider, RoundMode, RuleKind, Tally, Ticket,
 };
 
 /// One fen in the exact amount.
@@ -50,33 +50,6 @@ impl Witness for Silent {
 impl Witness for Vec<Step> {
     fn note(&mut self, step: impl FnOnce() -> Step) {
         self.push(step());
-    }
-}
-
-/// The fare before any rule.
-#[derive(Clone, Copy)]
-pub(crate) struct Base {
-    pub(crate) fare: Fen,
-    pub(crate) penalty: Fen,
-    /// Whether rules apply, and the ride counts in the counters.
-    ordinary: bool,
-    later: bool,
-}
-
-impl Base {
-    const fn ordinary(fare: Fen) -> Self {
-        Self {
-            fare,
-            penalty: Fen::ZERO,
-            ordinary: true,
-            later: false,
-        }
-    }
-
-    /// The fare of the ride before any rule.
-    pub(crate) const fn sum(self) -> Fen {
-        // Both are at most 4.3e13 fen.
-        Fen::new(self.fare.get() + self.penalty.get())
     }
 }
 
@@ -271,141 +244,6 @@ impl FareBook {
             second_of_day,
             work: self.is_workday(china.day),
         }
-    }
-
-    /// The fare before any rule, of a whole ride or one that is not.
-    pub(crate) fn base<W: Witness>(
-        &self,
-        journey: &Journey,
-        occasion: &Occasion,
-        service: Service<'_>,
-        witness: &mut W,
-    ) -> Result<Base, FareError> {
-        match journey.ride {
-            Ride::Flat { line } => {
-                let line = self.flat_line(line)?;
-                witness.note(|| Step::Flat {
-                    line: line.name.clone(),
-                    fare: line.fare,
-                });
-                Ok(Base::ordinary(line.fare))
-            }
-            Ride::Distance {
-                entry,
-                exit,
-                stayed_s,
-                ..
-            } => self.two_taps(journey, occasion, service, (entry, exit, stayed_s), witness),
-            Ride::MissingExit { line, entry, .. } => {
-                let kind = RepairKind::MissingExit;
-                self.one_tap(kind, line, entry, journey, occasion, service, witness)
-            }
-            Ride::MissingEntry { line, exit } => {
-                let kind = RepairKind::MissingEntry;
-                self.one_tap(kind, line, exit, journey, occasion, service, witness)
-            }
-        }
-    }
-
-    fn two_taps<W: Witness>(
-        &self,
-        journey: &Journey,
-        occasion: &Occasion,
-        service: Service<'_>,
-        (entry, exit, stayed_s): (StationCode, StationCode, u32),
-        witness: &mut W,
-    ) -> Result<Base, FareError> {
-        let repair = match entry == exit {
-            true => self.repair_for(RepairKind::SameStation, occasion),
-            false => None,
-        };
-        let repair = repair.filter(|repair| stayed_s <= repair.limit_s);
-        if let Some(repair) = repair.filter(|repair| repair.charge != RepairCharge::Ride) {
-            // That the station is unknown is an error all the same.
-            self.ordinary_fare(journey, occasion, service, &mut Silent)?;
-            return self.repaired(repair, service, entry, occasion, witness);
-        }
-        let mut base = Base::ordinary(self.ordinary_fare(journey, occasion, service, witness)?);
-        let Some((limit_s, charge)) = service.stay().filter(|(limit_s, _)| stayed_s > *limit_s)
-        else {
-            return Ok(base);
-        };
-        match charge {
-            OverStay::MaxFare => {
-                let above = service.fare_max().get() - base.fare.get();
-                base.penalty = Fen::new(above.max(0));
-                base.ordinary = false;
-            }
-            OverStay::More(fare) => base.penalty = fare,
-        }
-        witness.note(|| Step::OverStay {
-            stayed_s,
-            limit_s,
-            charge,
-            fare: base.penalty,
-        });
-        Ok(base)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one place calls it, twice")]
-    fn one_tap<W: Witness>(
-        &self,
-        kind: RepairKind,
-        line: LineCode,
-        stop: StationCode,
-        journey: &Journey,
-        occasion: &Occasion,
-        service: Service<'_>,
-        witness: &mut W,
-    ) -> Result<Base, FareError> {
-        self.fare_max_at(service, stop, journey.direction, occasion)?;
-        let repair = self.repair_for(kind, occasion).ok_or(FareError::NoRepair {
-            kind,
-            line,
-            version: self.version(),
-        })?;
-        self.repaired(repair, service, stop, occasion, witness)
-    }
-
-    fn repaired<W: Witness>(
-        &self,
-        repair: &Repair,
-        service: Service<'_>,
-        stop: StationCode,
-        occasion: &Occasion,
-        witness: &mut W,
-    ) -> Result<Base, FareError> {
-        let penalty = match repair.charge {
-            // The direction of the way back is the other one: before an exit lies the way here.
-            RepairCharge::Farthest => {
-                let direction = match repair.kind {
-                    RepairKind::MissingEntry => occasion.direction.map(crate::Direction::other),
-                    _ => occasion.direction,
-                };
-                self.fare_max_at(service, stop, direction, occasion)?
-            }
-            RepairCharge::Highest => service.fare_max(),
-            RepairCharge::Exactly(fare) => fare,
-            RepairCharge::Ride | RepairCharge::Later => Fen::ZERO,
-        };
-        witness.note(|| Step::Repair {
-            kind: repair.kind,
-            charge: repair.charge,
-            corrector: repair.corrector,
-            limit_s: repair.limit_s,
-            fare: penalty,
-        });
-        Ok(Base {
-            fare: Fen::ZERO,
-            penalty,
-            ordinary: false,
-            later: repair.charge == RepairCharge::Later,
-        })
-    }
-
-    fn repair_for(&self, kind: RepairKind, occasion: &Occasion) -> Option<&Repair> {
-        let mut repairs = self.repairs().iter();
-        repairs.find(|repair| repair.kind == kind && repair.when.holds(occasion))
     }
 
     fn surcharges<W: Witness>(

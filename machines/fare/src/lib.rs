@@ -32,12 +32,15 @@
 
 extern crate alloc;
 
+mod base;
 mod book;
 mod charge;
+pub mod gtfs;
 mod history;
 mod ladder;
 mod name;
 mod network;
+mod ordinary;
 pub mod parse;
 mod quote;
 mod repair;

@@ -4,6 +4,7 @@
 mod charge;
 mod cities;
 mod explain;
+mod gtfs;
 mod ladders;
 mod model;
 mod parser;

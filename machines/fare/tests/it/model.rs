@@ -75,10 +75,9 @@ impl Set {
         if after_s.is_some_and(|after_s| (0..=3600).contains(&after_s)) {
             n = (n - i128::from(self.transfer.unwrap_or(0)) * d).max(0);
         }
-        if let Some(tiers) = self.month {
-            if let Some((_, percent)) = tiers.iter().rev().find(|(from, _)| sum >= *from) {
-                (n, d) = (n * i128::from(*percent), d * 100);
-            }
+        let mut tiers = self.month.iter().flatten().rev();
+        if let Some((_, percent)) = tiers.find(|(from, _)| sum >= *from) {
+            (n, d) = (n * i128::from(*percent), d * 100);
         }
         if let Some(most) = self.most {
             n = n.min(i128::from(most) * d);
