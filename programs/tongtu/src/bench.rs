@@ -1,5 +1,5 @@
-//! `tongtu bench`: how fast codes are verified, records parsed, cards pay, rides are cleared; on one
-//! core.
+//! `tongtu bench`: how fast codes are verified, records parsed, cards pay, rides are charged and
+//! cleared; on one core.
 //!
 //! Every figure is the median of several runs in this very process, with the machine named.
 //! Nothing is compared with other runs: figures from two machines, or from a busy and an idle
@@ -8,6 +8,7 @@
 mod cards;
 mod clearing;
 mod codes;
+mod fares;
 
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::runtime;
 pub(crate) const HELP: &[Row] = &[
     (
         "bench",
-        "测速：核验乘车码、解析乘车记录、卡片消费、端到端清分（单核）",
+        "测速：核验乘车码、解析乘车记录、卡片消费、计费、端到端清分（单核）",
     ),
     ("bench/runs", "每项重复次数，取中位数"),
     ("bench/rides", "端到端清分的乘车笔数"),
@@ -68,6 +69,7 @@ struct Answer {
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let mut figures = codes::measure(args.runs);
     figures.extend(cards::measure(args.runs));
+    figures.extend(fares::measure(args.runs));
     let rides = usize::try_from(args.rides).expect("at most a million");
     // A whole day is cleared in each run; three are enough for a median.
     figures.extend(runtime::run(clearing::measure(args.runs.min(3), rides))?);

@@ -1,7 +1,8 @@
 //! `tongtu`: the one program. Parses arguments, calls the crates below, prints.
 //!
 //! What is here: the list of commands and how one is run. Each command is a module of its own
-//! name with one file per verb: [`code`], [`card`], [`psam`], [`key`], [`docs`], [`completions`]. Common to all of
+//! name with one file per verb: [`code`], [`card`], [`psam`], [`key`], [`fare`], [`docs`],
+//! [`completions`]. Common to all of
 //! them are the language ([`lang`]), what is printed ([`report`]), how a run ends ([`exit`]) and
 //! what is read ([`input`]).
 //! What is not here: any rule of the field. Add a command in [`Command`] and its Chinese help in
@@ -16,6 +17,7 @@ mod crash;
 mod demo;
 mod docs;
 mod exit;
+mod fare;
 mod input;
 mod key;
 mod lang;
@@ -94,13 +96,16 @@ enum Command {
     /// Test keys and certificates: roots, issuers, users
     #[command(subcommand)]
     Key(key::Command),
+    /// Fares: explain a ride, check fare books, list fares, import GTFS
+    #[command(subcommand)]
+    Fare(fare::Command),
     /// Run a node, or the whole test country
     Serve(serve::Args),
     /// Run a scan terminal
     Terminal(terminal::Args),
     /// Kill nodes and terminals at random points of a day, and audit
     Crash(crash::Args),
-    /// Measure: codes verified, records parsed, cards paying, rides cleared
+    /// Measure: codes verified, records parsed, cards paying, rides charged and cleared
     Bench(bench::Args),
     /// Pages made from the tables that the codecs use
     #[command(subcommand)]
@@ -144,6 +149,7 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
         Command::Card(command) => card::run(command, report),
         Command::Psam(command) => psam::run(command, report),
         Command::Key(command) => key::run(command, report),
+        Command::Fare(command) => fare::run(command, report),
         Command::Serve(args) => serve::run(&args, report),
         Command::Terminal(args) => terminal::run(&args, report),
         Command::Crash(args) => crash::run(&args, report),

@@ -16,6 +16,7 @@ mod code_issue;
 mod code_read;
 mod code_show;
 mod code_verify;
+mod fare;
 mod help;
 mod key;
 mod pages;
