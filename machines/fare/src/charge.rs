@@ -346,7 +346,11 @@ impl FareBook {
                 Action::Tiers { counter, tiers } => {
                     let counter = self.counter(*counter)?;
                     let sum = tally(counter, occasion, history).sum;
-                    let (from, effect) = *tiers.iter().rev().find(|(from, _)| sum >= *from)?;
+                    let reached = tiers.iter().rev().find(|(from, _)| sum >= *from);
+                    // Below its first threshold the rule does not apply, and the next is tried.
+                    let Some((from, effect)) = reached.copied() else {
+                        continue;
+                    };
                     given = Given::Sum {
                         window: counter.window,
                         measure: counter.measure,

@@ -329,6 +329,22 @@ fn a_year_of_free_rides_ends() {
 }
 
 #[test]
+fn below_its_first_threshold_an_accumulation_leaves_the_ride_to_the_next() {
+    let book = rules(
+        "counter 1 | month | rides | any\ncounter 2 | day | rides | any\n\
+         accumulation month | 月 | Month | any | 1\nfrom 3 | free\n\
+         accumulation day | 日 | Day | any | 2\nfrom 1 | 50%",
+    );
+    let rides = [
+        (0, "B2", "2.00"),
+        (1, "B2", "1.00"),
+        (2, "B2", "1.00"),
+        (3, "B2", "0.00"),
+    ];
+    day_of(&book, &rides);
+}
+
+#[test]
 fn tickets() {
     let book = rules(
         "product 1 | 一日票 | Day ticket | mode=metro | 20.00 | hours=24\n\

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use tongtu_fare::{
     BEIJING, FareBook, GUANGZHOU, HANGZHOU, History, Journey, LastRide, Means, Mode, NANJING, Ride,
-    Rider, SHANGHAI, SHENZHEN, Tally,
+    Rider, SHANGHAI, SHENZHEN, Tally, Ticket,
 };
-use tongtu_types::{Fen, Timestamp};
+use tongtu_types::{Fen, LineCode, Timestamp};
 
 use crate::book;
 
@@ -258,6 +258,41 @@ proptest! {
         };
         prop_assert!(to(&near) <= to(&far));
         prop_assert!(to(&far) <= book.max_fare(network).unwrap());
+    }
+
+    /// Whatever a terminal's clock or a card's files say.
+    #[test]
+    fn no_moment_and_no_history_is_too_strange(
+        city in 0..6_usize,
+        at: i64,
+        stayed_s: u32,
+        paid_at: i64,
+        period: u32,
+        sum: u32,
+        paid: i64,
+        chain: u8,
+        rides_left in proptest::option::of(any::<u16>()),
+        until: i64,
+        used: bool,
+    ) {
+        let text = [BEIJING, GUANGZHOU, SHANGHAI, SHENZHEN, HANGZHOU, NANJING][city];
+        let text = text.replace("\nflat B00001", "\nproduct 1 | 票 | T | any | 1.00 | hours=24\nflat B00001");
+        let book = book(&text);
+        let network: LineCode = "METRO".parse().unwrap();
+        let code = match book.network(network) {
+            Ok(network) => network.stations()[0].code,
+            Err(_) => book.route(network).unwrap().stops()[0].code,
+        };
+        let mut history = history(0, Some(0));
+        history.counters = [Tally { period, sum }; 4];
+        if let Some(last) = &mut history.last {
+            (last.paid_at, last.begun_at) = (Timestamp::new(paid_at), Timestamp::new(paid_at));
+            (last.paid, last.chain) = (Fen::new(paid), chain);
+        }
+        let (from, until) = (Timestamp::new(i64::MIN), Timestamp::new(until));
+        history.tickets[1] = Some(Ticket { product: 1, from, until, used, rides_left });
+        let ride = Ride::Distance { network, entry: code, exit: code, stayed_s };
+        hold(&book, &Journey::new(ride, Timestamp::new(at)), &rider(Means::Card), &history);
     }
 
     #[test]

@@ -477,3 +477,30 @@ fn other_cities_cards_ride_as_locals_do() {
     visitor.rider.home = book.city().code;
     assert_eq!(visitor.rides(post("BUSKM", "1", 0)), "0.00");
 }
+
+/// The page that shows how a book is written shows one that reads, and fares as it says.
+#[test]
+fn the_book_of_the_page_on_fares() {
+    let page = include_str!("../../../../docs/fares.md");
+    let (_, rest) = page.split_once("```text\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let book = book(text);
+    let ride = Ride::Distance {
+        network: "B2".parse().unwrap(),
+        entry: "A".parse().unwrap(),
+        exit: "C".parse().unwrap(),
+        stayed_s: 0,
+    };
+    // 21.5 km cost 5.00.
+    assert_eq!(
+        Traveller::new(&book, Class::ORDINARY, Means::Code).rides(ride),
+        "5.00"
+    );
+    let mut card = Traveller::new(&book, Class::ORDINARY, Means::Card);
+    assert_eq!(card.rides(flat("B1")), "1.00");
+    assert_eq!(card.rides(ride), "2.00");
+    assert_eq!(
+        Traveller::new(&book, Class::STUDENT, Means::Card).rides(ride),
+        "1.25"
+    );
+}
