@@ -1,7 +1,7 @@
 //! The fare before any rule: of a whole ride, of one that stayed too long, of one that is not
 //! whole.
 
-use tongtu_types::{Fen, LineCode, StationCode};
+use tongtu_types::{Fen, StationCode};
 
 use crate::book::Service;
 use crate::charge::{Silent, Witness};
@@ -18,6 +18,8 @@ pub(crate) struct Base {
     pub(crate) penalty: Fen,
     /// Whether rules apply, and the ride counts in the counters.
     pub(crate) ordinary: bool,
+    /// Whether it is a ride from one place to another, with both taps it needs.
+    pub(crate) whole: bool,
     /// Whether the back office settles it.
     pub(crate) later: bool,
 }
@@ -28,6 +30,7 @@ impl Base {
             fare,
             penalty: Fen::ZERO,
             ordinary: true,
+            whole: true,
             later: false,
         }
     }
@@ -63,13 +66,13 @@ impl FareBook {
                 stayed_s,
                 ..
             } => self.two_taps(journey, occasion, service, (entry, exit, stayed_s), witness),
-            Ride::MissingExit { line, entry, .. } => {
+            Ride::MissingExit { entry, .. } => {
                 let kind = RepairKind::MissingExit;
-                self.one_tap(kind, line, entry, journey, occasion, service, witness)
+                self.one_tap(kind, entry, occasion, service, witness)
             }
-            Ride::MissingEntry { line, exit } => {
+            Ride::MissingEntry { exit, .. } => {
                 let kind = RepairKind::MissingEntry;
-                self.one_tap(kind, line, exit, journey, occasion, service, witness)
+                self.one_tap(kind, exit, occasion, service, witness)
             }
         }
     }
@@ -114,21 +117,19 @@ impl FareBook {
         Ok(base)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one place calls it, twice")]
     fn one_tap<W: Witness>(
         &self,
         kind: RepairKind,
-        line: LineCode,
         stop: StationCode,
-        journey: &Journey,
         occasion: &Occasion,
         service: Service<'_>,
         witness: &mut W,
     ) -> Result<Base, FareError> {
-        self.fare_max_at(service, stop, journey.direction, occasion)?;
+        // That the stop is unknown is an error whatever the book says of the kind.
+        self.fare_max_at(service, stop, occasion.direction, occasion)?;
         let repair = self.repair_for(kind, occasion).ok_or(FareError::NoRepair {
             kind,
-            line,
+            line: occasion.line,
             version: self.version(),
         })?;
         self.repaired(repair, service, stop, occasion, witness)
@@ -166,6 +167,7 @@ impl FareBook {
             fare: Fen::ZERO,
             penalty,
             ordinary: false,
+            whole: false,
             later: repair.charge == RepairCharge::Later,
         })
     }

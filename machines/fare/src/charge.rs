@@ -20,7 +20,7 @@ use crate::quote::{Given, Step};
 use crate::rule::{Home, Moment, Occasion};
 use crate::{
     Action, Class, Counter, Effect, Fare, FareBook, FareError, History, Journey, LastRide, Measure,
-    Quote, Repair, RepairKind, Rider, RoundMode, RuleKind, Tally, Ticket,
+    Quote, Repair, RepairKind, Ride, Rider, RoundMode, RuleKind, Tally, Ticket,
 };
 
 /// One fen in the exact amount.
@@ -131,13 +131,6 @@ impl FareBook {
         let occasion = self.occasion(journey, rider, service);
         let base = self.base(journey, &occasion, service, witness)?;
         let mut next = *history;
-        if base.later {
-            let fare = self.split(base, Fen::ZERO, Fen::ZERO, Fen::ZERO);
-            return Ok(Charged {
-                fare,
-                history: next,
-            });
-        }
         let mut running = Running {
             exact: i128::from(base.fare.get()) * ONE,
             shown: base.fare.get(),
@@ -170,40 +163,27 @@ impl FareBook {
         }
         // What is paid for an over-stay or a missing tap is neither discounted nor counted.
         let amount = Fen::new(own.get().saturating_add(base.penalty.get()));
-        next.last = Some(last_ride(journey, &occasion, amount, history, transferred));
-        let fare = self.split(base, Fen::new(surcharge), Fen::new(transfer), amount);
+        if base.whole {
+            next.last = Some(last_ride(journey, &occasion, amount, history, transferred));
+        } else if !matches!(journey.ride, Ride::Distance { .. }) {
+            // UNSPECIFIED: a ride without one of its ends is none to change from. One that ended
+            // where it began is no ride, and leaves the one before it as it was.
+            next.last = None;
+        }
+        let full = base.fare.get().saturating_add(surcharge);
+        let fare = Fare {
+            amount,
+            base: Fen::new(full),
+            discount: Fen::new(full.saturating_sub(transfer).saturating_sub(own.get())),
+            transfer: Fen::new(transfer),
+            penalty: base.penalty,
+            later: base.later,
+            version: self.version(),
+        };
         Ok(Charged {
             fare,
             history: next,
         })
-    }
-
-    fn split(&self, base: Base, surcharge: Fen, transfer: Fen, amount: Fen) -> Fare {
-        // All of them lie within 64 bits by far; see `Base::sum`.
-        let full = base.fare.get().saturating_add(surcharge.get());
-        let (penalty, off) = match base.later {
-            true => (0, 0),
-            false => {
-                let sum = full.saturating_add(base.penalty.get());
-                let off = sum
-                    .saturating_sub(transfer.get())
-                    .saturating_sub(amount.get());
-                (base.penalty.get(), off)
-            }
-        };
-        Fare {
-            amount,
-            base: if base.later {
-                Fen::ZERO
-            } else {
-                Fen::new(full)
-            },
-            discount: Fen::new(off),
-            transfer,
-            penalty: Fen::new(penalty),
-            later: base.later,
-            version: self.version(),
-        }
     }
 
     /// How rules see a journey.

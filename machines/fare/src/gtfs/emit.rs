@@ -18,6 +18,9 @@ const LEGS: &str = "fare_leg_rules.txt";
 /// The zone of stops that are in no area.
 const OTHER: &str = "OTHER";
 
+/// The line of routes that are in no network.
+const ALL: &str = "ALL";
+
 /// Numbers of classes for which the feed and the caller have none.
 const CLASS_MIN: u8 = 32;
 
@@ -445,18 +448,14 @@ impl Emit<'_> {
         }
         Some(when)
     }
-
-    fn names(&self) -> (BTreeMap<String, String>, &'static str) {
-        let ids = self.feed.networks.keys().map(String::as_str);
-        (codes(ids, 6, "N", &["ALL"]), "ALL")
-    }
 }
 
 impl<'a> Emit<'a> {
     /// The networks that some rule speaks of, and the routes without one.
     fn services(&mut self) -> Vec<Service<'a>> {
         let feed = self.feed;
-        let (codes, all) = self.names();
+        let ids = feed.networks.keys().map(String::as_str);
+        let codes = codes(ids, 6, "N", &[ALL]);
         let listed: BTreeSet<&str> = feed
             .leg_rules
             .iter()
@@ -479,7 +478,7 @@ impl<'a> Emit<'a> {
             if rules.is_empty() {
                 continue;
             }
-            let code = id.map_or(all, |id| codes[id].as_str()).to_owned();
+            let code = id.map_or(ALL, |id| codes[id].as_str()).to_owned();
             if id.is_some_and(|id| id != code) {
                 self.lines.push(format!(
                     "# Network {code} is {}",

@@ -582,6 +582,30 @@ fn a_ride_without_an_end() {
 }
 
 #[test]
+fn nobody_changes_from_half_a_ride() {
+    let records = "repair missing-exit | any | farthest | rider | 0\n\
+         repair same-station | any | free | acquirer | 600\n\
+         transfer t | 换 | T | same-line=yes | free";
+    let book = route(records, LADDER, MARKS);
+    let whole = between("R", "A", "B", 0);
+    let after = |first: Ride, then: Ride| {
+        let first = charge(&book, first, MONDAY, &History::default()).history;
+        let second = charge(&book, then, MONDAY, &first).history;
+        charge(&book, whole, MONDAY, &second).fare.amount.get()
+    };
+    let missing_exit = Ride::MissingExit {
+        line: "R".parse().unwrap(),
+        entry: "A".parse().unwrap(),
+        stayed_s: 0,
+    };
+    assert_eq!(after(whole, whole), 0);
+    assert_eq!(after(whole, missing_exit), 100);
+    // In and out at the same gate is no ride in between.
+    assert_eq!(after(whole, between("R", "C", "C", 60)), 0);
+    assert_eq!(after(missing_exit, between("R", "C", "C", 60)), 100);
+}
+
+#[test]
 fn a_book_without_the_row_says_so() {
     let book = route("", LADDER, MARKS);
     let missing = Ride::MissingExit {
