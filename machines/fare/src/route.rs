@@ -110,6 +110,8 @@ pub struct Route {
     pub(crate) stops: Vec<Stop>,
     pub(crate) index_by_code: BTreeMap<StationCode, usize>,
     pub(crate) tables: Vec<Table>,
+    /// The index of the stop `*`.
+    pub(crate) others: Option<usize>,
 }
 
 impl Route {
@@ -143,12 +145,15 @@ impl Route {
         &self.tables
     }
 
-    /// The stop with that code.
+    /// The stop with that code, or the one that stands for all others, `*`, where there is one.
     #[must_use]
     pub fn stop(&self, code: StationCode) -> Option<&Stop> {
-        self.index_by_code
-            .get(&code)
-            .map(|index| &self.stops[*index])
+        self.index(code).map(|index| &self.stops[index])
+    }
+
+    fn index(&self, code: StationCode) -> Option<usize> {
+        let index = self.index_by_code.get(&code).copied();
+        index.or(self.others)
     }
 
     /// The fare between two stops, and by what it goes; `None` when the table has no such pair.
@@ -192,8 +197,9 @@ impl Route {
         direction: Option<Direction>,
         ride: &Occasion,
     ) -> Option<Fen> {
-        let index = *self.index_by_code.get(&code)?;
-        let left = match direction {
+        let index = self.index(code)?;
+        // Where stops are not all named, no direction leaves some of them behind.
+        let left = match direction.filter(|_| self.others.is_none()) {
             Some(Direction::Up) => &self.stops[index..],
             Some(Direction::Down) => &self.stops[..=index],
             None => &self.stops[..],

@@ -79,6 +79,13 @@ impl Sheet {
         self.columns.contains_key(column)
     }
 
+    /// Whether the head names a column that is none of these.
+    pub(super) fn has_other_than(&self, columns: &[&str]) -> bool {
+        self.columns
+            .keys()
+            .any(|column| !columns.contains(&column.as_str()))
+    }
+
     pub(super) fn cells(&self) -> impl Iterator<Item = Cells<'_>> {
         self.rows.iter().map(|row| Cells { sheet: self, row })
     }

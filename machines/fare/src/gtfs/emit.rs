@@ -10,13 +10,11 @@ use tongtu_types::Fen;
 
 use super::feed::{Feed, LegRule, Price, Timeframe};
 use super::text::{codes, plain};
+use super::zone::RESERVED;
 use super::{GtfsError, Head, Omission};
 use crate::{Means, Mode};
 
 const LEGS: &str = "fare_leg_rules.txt";
-
-/// The zone of stops that are in no area.
-const OTHER: &str = "OTHER";
 
 /// The line of routes that are in no network.
 const ALL: &str = "ALL";
@@ -50,7 +48,8 @@ pub(super) struct Emit<'a> {
     omissions: Vec<Omission>,
     /// Key of each category's class.
     classes: BTreeMap<String, String>,
-    areas: BTreeMap<String, String>,
+    /// Code of each area.
+    pub(super) areas: BTreeMap<String, String>,
     pub(super) lines: Vec<String>,
     pub(super) rule_count: usize,
 }
@@ -62,12 +61,16 @@ pub(super) fn book(feed: &Feed, head: &Head) -> Result<(String, Vec<Omission>), 
         feed,
         omissions: Vec::new(),
         classes: BTreeMap::new(),
-        areas: codes(area_ids, 8, "A", &[OTHER]),
+        areas: codes(area_ids, 8, "A", &RESERVED),
         lines: Vec::new(),
         rule_count: 0,
     };
     for file in &feed.others {
         emit.omit(file, None, ("rules of joined legs", "联程合并规则"));
+    }
+    for file in &feed.extended {
+        let what = ("columns beyond the specification", "规范之外的列");
+        emit.omit(file, Some(1), what);
     }
     emit.class_records(head);
     let services = emit.services();
@@ -254,25 +257,25 @@ impl Emit<'_> {
     }
 
     fn route(&mut self, service: &Service<'_>) -> bool {
-        let zones = self.zones(service);
+        let (zones, has_priority) = (self.zones(service), self.feed.has_priority);
         let mut table: BTreeMap<(&str, &str), Amounts> = BTreeMap::new();
         for from in &zones {
             for to in &zones {
                 let rules = service.rules.iter().copied();
-                let feed = self.feed;
-                let matching = rules.filter(|rule| {
-                    matches(feed, rule.from_area.as_deref(), from, |rule| {
-                        &rule.from_area
-                    }) && matches(feed, rule.to_area.as_deref(), to, |rule| &rule.to_area)
-                });
+                let matching = rules.filter(|rule| from.joined_by(to, rule, has_priority));
                 let amounts = self.amounts(matching);
                 if !amounts.is_empty() {
-                    table.insert((from, to), amounts);
+                    table.insert((&from.code, &to.code), amounts);
                 }
             }
         }
         let stops = self.stops(&zones);
-        if stops.len() < 2 || table.is_empty() {
+        let (mut named, mut whole) = (0, false);
+        for row in &stops {
+            named += usize::from(row.starts_with("stop "));
+            whole |= row.starts_with("stop * ");
+        }
+        if named < 2 && !whole || table.is_empty() {
             let line = service.rules.first().map(|rule| rule.line);
             self.omit(
                 LEGS,
@@ -293,16 +296,19 @@ impl Emit<'_> {
         if keys.last().is_none_or(|key| key.parts() > 0) {
             keys.push(Key::default());
         }
-        for key in keys {
-            let conditions = match key.parts() {
-                0 => Vec::from([" any".to_owned()]),
-                _ => self.conditions(&key),
-            };
-            for when in conditions {
-                let rows = self.pairs(&table, &key);
-                if !rows.is_empty() {
-                    self.lines.push(format!("pairs{when}"));
-                    self.lines.extend(rows);
+        'tables: for key in keys {
+            for when in self.conditions(&key) {
+                let rows = Self::pairs(&table, &key);
+                if rows.is_empty() {
+                    continue;
+                }
+                // A timeframe of every day and hour is no condition, and nothing comes after it.
+                let always = when.is_empty();
+                let when = if always { " any" } else { &when };
+                self.lines.push(format!("pairs{when}"));
+                self.lines.extend(rows);
+                if always {
+                    break 'tables;
                 }
             }
         }
@@ -311,7 +317,7 @@ impl Emit<'_> {
     }
 
     /// The rows of one table, both ways in one where they cost the same.
-    fn pairs(&self, table: &BTreeMap<(&str, &str), Amounts>, key: &Key) -> Vec<String> {
+    fn pairs(table: &BTreeMap<(&str, &str), Amounts>, key: &Key) -> Vec<String> {
         let amount = |pair: (&str, &str)| {
             let amounts = table.get(&pair);
             amounts.and_then(|amounts| Self::amount(amounts, key))
@@ -321,73 +327,11 @@ impl Emit<'_> {
             let Some(there) = amount((from, to)) else {
                 continue;
             };
-            let (a, b) = (self.zone_code(from), self.zone_code(to));
             if amount((to, from)) != Some(there) {
-                rows.push(format!("oneway {a} | {b} | {there}"));
+                rows.push(format!("oneway {from} | {to} | {there}"));
             } else if from <= to {
-                rows.push(format!("pair {a} | {b} | {there}"));
+                rows.push(format!("pair {from} | {to} | {there}"));
             }
-        }
-        rows
-    }
-
-    fn zone_code<'b>(&'b self, zone: &'b str) -> &'b str {
-        self.areas.get(zone).map_or(zone, String::as_str)
-    }
-
-    /// The areas that matter to a service; all of them and [`OTHER`] where a rule leaves one open.
-    fn zones(&self, service: &Service<'_>) -> Vec<String> {
-        let rules = service.rules.iter();
-        let ends = rules.flat_map(|rule| [&rule.from_area, &rule.to_area]);
-        let named: BTreeSet<String> = ends.clone().flatten().cloned().collect();
-        let open = ends.clone().any(Option::is_none);
-        let mut zones: Vec<String> = match open {
-            true => self.feed.areas.iter().cloned().collect(),
-            false => named.into_iter().collect(),
-        };
-        let outside = |stop: &String| !self.feed.stop_areas.contains_key(stop);
-        if open && self.feed.stops.keys().any(outside) {
-            zones.push(OTHER.to_owned());
-        }
-        zones
-    }
-
-    /// The `stop` records of the stops in those zones.
-    fn stops(&mut self, zones: &[String]) -> Vec<String> {
-        let feed = self.feed;
-        let ids = feed
-            .stops
-            .keys()
-            .chain(feed.stop_areas.keys())
-            .map(String::as_str);
-        let codes = codes(ids, 8, "S", &[]);
-        let mut rows = Vec::new();
-        for (id, code) in &codes {
-            let areas = feed.stop_areas.get(id);
-            let mut of_stop: Vec<&str> = match areas {
-                Some(areas) => areas
-                    .iter()
-                    .filter(|area| zones.contains(area))
-                    .map(|area| self.zone_code(area))
-                    .collect(),
-                None => zones
-                    .iter()
-                    .filter(|zone| *zone == OTHER)
-                    .map(String::as_str)
-                    .collect(),
-            };
-            of_stop.sort_unstable();
-            if of_stop.is_empty() {
-                continue;
-            }
-            let name = plain(feed.stops.get(id).unwrap_or(id));
-            if code != id {
-                rows.push(format!("# Stop {code} is {}", plain(id)));
-            }
-            rows.push(format!(
-                "stop {code} | {name} | {name} | {}",
-                of_stop.join(",")
-            ));
         }
         rows
     }
@@ -513,24 +457,6 @@ fn by_parts<'k>(keys: impl Iterator<Item = &'k Key>) -> Vec<Key> {
     let mut keys: Vec<Key> = keys.cloned().collect();
     keys.sort_by_key(|key| core::cmp::Reverse(key.parts()));
     keys
-}
-
-/// Whether a rule's end takes in a zone. An open end takes in everything where rules have
-/// priorities, else what no rule of the file names there.
-fn matches(
-    feed: &Feed,
-    end: Option<&str>,
-    zone: &str,
-    column: fn(&LegRule) -> &Option<String>,
-) -> bool {
-    match end {
-        Some(area) => area == zone,
-        None if feed.has_priority => true,
-        None => !feed
-            .leg_rules
-            .iter()
-            .any(|rule| column(rule).as_deref() == Some(zone)),
-    }
 }
 
 /// The mode of a network's routes, where they have one that a book knows.

@@ -77,7 +77,49 @@ pub(super) struct Feed {
     pub(super) services: BTreeMap<String, [bool; 7]>,
     /// Files that are there and say what no fare book says.
     pub(super) others: Vec<&'static str>,
+    /// Files with columns that the specification does not have.
+    pub(super) extended: Vec<&'static str>,
 }
+
+/// The columns of the files that say fares. What is more may change what they mean.
+const COLUMNS: [(&str, &[&str]); 3] = [
+    (
+        "fare_products.txt",
+        &[
+            "fare_product_id",
+            "fare_product_name",
+            "rider_category_id",
+            "fare_media_id",
+            "amount",
+            "currency",
+        ],
+    ),
+    (
+        "fare_leg_rules.txt",
+        &[
+            "leg_group_id",
+            "network_id",
+            "from_area_id",
+            "to_area_id",
+            "from_timeframe_group_id",
+            "to_timeframe_group_id",
+            "fare_product_id",
+            "rule_priority",
+        ],
+    ),
+    (
+        "fare_transfer_rules.txt",
+        &[
+            "from_leg_group_id",
+            "to_leg_group_id",
+            "transfer_count",
+            "duration_limit",
+            "duration_limit_type",
+            "fare_transfer_type",
+            "fare_product_id",
+        ],
+    ),
+];
 
 impl Feed {
     pub(super) fn read(files: &Files<'_>) -> Result<Self, GtfsError> {
@@ -118,7 +160,13 @@ impl Feed {
             timeframes: timeframes(&sheet("timeframes.txt")?)?,
             services: services(&sheet("calendar.txt")?)?,
             others: Vec::new(),
+            extended: Vec::new(),
         };
+        for (file, columns) in COLUMNS {
+            if sheet(file)?.has_other_than(columns) {
+                feed.extended.push(file);
+            }
+        }
         feed.assign_routes(&routes, &joined)?;
         feed.place_stops(&stops, &sheet("stop_areas.txt")?)?;
         for cells in legs.cells() {

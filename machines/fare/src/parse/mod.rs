@@ -46,6 +46,7 @@
 //! pair ZONE | ZONE | YUAN                both ways
 //! oneway ZONE | ZONE | YUAN              one way
 //! stop CODE | ZH | EN | PLACE            its metre mark, segment, zone number, zones (`A,B`), `-`
+//! stop * | ZH | EN | PLACE               all stops that are not named; by zones or time only
 //!
 //! class KEY | ZH | EN | NUMBER           a class of riders by its number on cards
 //! workday YYYY-MM-DD                     a day of rest on which one works; `restday` the contrary

@@ -22,6 +22,9 @@ const PAIRS_MAX: usize = 65_536;
 /// How many zones a stop may be in.
 const ZONES_MAX: usize = 16;
 
+/// The code of the stop that stands for all that are not named.
+const OTHERS: &str = "*";
+
 const TABLES: &str = "`ladder`, `segments`, `zones`, `pairs` or `time`";
 
 impl Body {
@@ -40,6 +43,7 @@ impl Body {
         };
         let tables = tables(reader, rules)?;
         let mut stops = Vec::new();
+        let mut others = None;
         let mut index_by_code = BTreeMap::new();
         let mut station_at: BTreeMap<StationCode, u32> = BTreeMap::new();
         while reader.peek().is_some_and(|record| record.keyword == "stop") {
@@ -54,10 +58,18 @@ impl Body {
             if let Some(first_line) = station_at.insert(code, record.line) {
                 return Err(record.duplicate("stop of this route", first_line));
             }
+            if code.as_str() == OTHERS {
+                let by_place = matches!(tables[0].scale, Scale::Distance(_) | Scale::Segments(_));
+                if by_place {
+                    let expected = "a stop's own code where the fare goes by its place";
+                    return Err(record.value(0, "station code", expected));
+                }
+                others = Some(stops.len());
+            }
             index_by_code.insert(code, stops.len());
             stops.push(stop(&record, code, &tables[0].scale)?);
         }
-        if stops.len() < 2 {
+        if stops.len() < 2 && others.is_none() {
             return Err(head.error(ParseErrorKind::TooFew {
                 what: "stops",
                 min: 2,
@@ -71,6 +83,7 @@ impl Body {
             stops,
             index_by_code,
             tables,
+            others,
         };
         self.routes.insert(code, route);
         Ok(())

@@ -500,6 +500,19 @@ fn by_time() {
     }
 }
 
+#[test]
+fn stops_that_are_not_named() {
+    let table = "pairs any\npair A | B | 3.00\npair B | B | 1.00";
+    let book = route("", &format!("{table}\nstop * | 他 | Others | B"), ["A"; 5]);
+    fares(&book, &[("A", "Z9", 300), ("Z8", "Z9", 100)]);
+    let most = book.max_fare_from(
+        "R".parse().unwrap(),
+        "Z8".parse().unwrap(),
+        Some(Direction::Up),
+    );
+    assert_eq!(most, Ok(Fen::new(300)));
+}
+
 const LADDER: &str = "ladder 1000 | 1.00\nstep inf | 1000";
 const MARKS: [&str; 5] = ["0", "1000", "2500", "3000", "6000"];
 

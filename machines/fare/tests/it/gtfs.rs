@@ -163,6 +163,58 @@ fn a_timeframe_is_hours_and_days() {
 }
 
 #[test]
+fn a_timeframe_of_every_day_and_hour_is_no_condition() {
+    let always = [
+        (
+            "timeframes.txt",
+            "timeframe_group_id,start_time,end_time,service_id\npeak,,,all\n",
+        ),
+        (
+            "calendar.txt",
+            "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday\nall,1,1,1,1,1,1,1\n",
+        ),
+    ];
+    let made = imported(&always);
+    let price = price(
+        &made,
+        metro("s1", "s2"),
+        MONDAY,
+        Class::ORDINARY,
+        Means::Code,
+    );
+    assert_eq!(price, Some(600));
+    assert_eq!(made.text.matches("pairs any").count(), 1);
+}
+
+#[test]
+fn stops_that_differ_in_nothing_are_not_named() {
+    let legs = "network_id,from_area_id,to_area_id,fare_product_id\nbus,,,bus\n\
+         metro-network,core,,m1\nmetro-network,,,m2\n";
+    let made = imported(&[
+        ("fare_leg_rules.txt", legs),
+        ("fare_transfer_rules.txt", ""),
+    ]);
+    let route = made.book.route("N1".parse().unwrap()).unwrap();
+    let codes: Vec<&str> = route
+        .stops()
+        .iter()
+        .map(|stop| stop.code.as_str())
+        .collect();
+    assert_eq!(codes, ["s1", "s1a", "s3", "*"]);
+    let price = |entry, exit| {
+        price(
+            &made,
+            metro(entry, exit),
+            MONDAY,
+            Class::ORDINARY,
+            Means::Code,
+        )
+    };
+    assert_eq!(price("s1", "s2"), Some(300));
+    assert_eq!(price("s2", "anywhere"), Some(500));
+}
+
+#[test]
 fn transfers_between_groups() {
     let made = imported(&[]);
     let rider = Rider::ordinary(Means::Code, "1000".parse().unwrap());
@@ -282,6 +334,16 @@ fn what_a_book_cannot_say_is_told() {
         "fare_leg_join_rules.txt",
         "from_network_id,to_network_id\nbus,bus\n",
         &[("fare_leg_join_rules.txt", None, "rules of joined legs")],
+    );
+    leaves_out(
+        "fare_products.txt",
+        "fare_product_id,amount,currency,loyalty\nbus,2,CNY,1\nm1,3,CNY,\nm2,5,CNY,\nm2peak,6,CNY,\n\
+         m3,25,CNY,\nab,-0.5,CNY,\nboth,4,CNY,\n",
+        &[(
+            "fare_products.txt",
+            Some(1),
+            "columns beyond the specification",
+        )],
     );
     let legs = "leg_group_id,network_id,from_area_id,to_area_id,fare_product_id\n\
          gb,bus,,,bus\ngm,metro-network,core,core,m1\ngx,metro-network,core,ring,m2\n";

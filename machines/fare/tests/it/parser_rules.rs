@@ -338,6 +338,20 @@ fn routes() {
 }
 
 #[test]
+fn a_stop_for_all_others_has_no_place() {
+    let route =
+        |table: &str, place: &str| format!("route R | 线 | R\n{table}\nstop * | 他 | X | {place}");
+    check(&route("zones any\ntier inf | 1.00", "1"), "");
+    check(&route("time any\ntier inf | 1.00", "-"), "");
+    check(&route("pairs any\npair A | A | 1.00", "A"), "");
+    let expected = "expected a stop's own code where the fare goes by its place";
+    check(
+        &route("segments any\ntier inf | 1.00", "1"),
+        &format!("10: station code: found \"*\", {expected}"),
+    );
+}
+
+#[test]
 fn modes_paths_and_stays() {
     check(
         "flat L2 | 二 | Two | 2.00\nmode car",
