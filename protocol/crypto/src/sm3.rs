@@ -21,6 +21,35 @@ pub fn digest_parts(parts: &[&[u8]]) -> Digest {
     state.finalize().into()
 }
 
+/// SM3 of what comes piece by piece.
+#[derive(Clone, Default)]
+pub struct Hasher(::sm3::Sm3);
+
+impl Hasher {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// SM3 of all pieces.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        self.0.finalize().into()
+    }
+}
+
+impl core::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Hasher").finish_non_exhaustive()
+    }
+}
+
 /// HMAC-SM3 (RFC 2104 over SM3) of `message`.
 #[must_use]
 pub fn hmac(key: &[u8], message: &[u8]) -> Digest {
