@@ -12,7 +12,7 @@ use tongtu_ride_code::record::{RideRecord, check_signature};
 use tongtu_ride_code::{BlackLists, RideCode};
 use tongtu_sql::{BatchRow, GreyRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
 use tongtu_tap_record::TapRecord;
-use tongtu_terminal::ListBundle;
+use tongtu_terminal::{CardLists, ListBundle};
 use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
 use crate::taps::Tap;
@@ -169,7 +169,8 @@ impl Node {
                 accounts,
                 ..BlackLists::default()
             },
-            fare_book: acquirer.fare_book.clone(),
+            fare_books: vec![acquirer.fare_book.clone()],
+            cards: CardLists::default(),
         };
         let signed = bundle.sign(&acquirer.list_key);
         Ok(Some(signed.map_err(ServiceError::Lists)?))
@@ -233,7 +234,8 @@ impl Node {
             roots: config.roots.clone(),
             issuers: config.accepted_issuers.iter().copied().collect(),
             blacklists: BlackLists::default(),
-            fare_book: self.acquirer()?.fare_book.clone(),
+            fare_books: vec![self.acquirer()?.fare_book.clone()],
+            cards: CardLists::default(),
         };
         // The bundle's own bytes, so that nothing that goes into one can be forgotten here.
         let signed = bundle.sign(&self.acquirer()?.list_key);

@@ -1,112 +1,151 @@
-//! The lists a terminal holds: which version, since when, and how fresh.
+//! The lists a terminal holds: one value that a tap takes at its beginning and keeps to its end.
 
-use alloc::string::String;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
+use tongtu_blacklist::Blacklist;
 use tongtu_crypto::sm3;
-use tongtu_ride_code::RootTable;
-use tongtu_types::Timestamp;
+use tongtu_fare::{FareBook, Tariff};
+use tongtu_purse::field::City;
+use tongtu_ride_code::{BlackLists, RootTable};
+use tongtu_types::{BusinessDay, InstitutionCode, Timestamp};
 
-use crate::store::ListsMark;
-use crate::{ListBundle, ListError};
+use crate::lists::{CardLists, Parameters, parameters};
 
-/// Lists older than this ask for maintenance: 15 days (service rules draft, article 12).
-pub const LISTS_OVERDUE_S: i64 = 15 * 86_400;
-/// A blacklist older than this is flagged as stale: 72 hours.
-pub const BLACKLIST_STALE_S: i64 = 72 * 3600;
-
-/// How a terminal stands with its lists; neither flag stops service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListsStatus {
-    /// Version held.
-    pub version: Option<u64>,
-    /// When the acquirer made it.
-    pub issued_at: Option<Timestamp>,
-    /// When this terminal took it; all lists of a bundle are taken together.
-    pub applied_at: Option<Timestamp>,
-    /// When the lists were last known to be the newest: made, or confirmed by the acquirer.
-    pub fresh_at: Option<Timestamp>,
-    /// Older than 15 days, or none: send someone.
-    pub overdue: bool,
-    /// The blacklist is older than 72 hours, or there is none.
-    pub blacklist_stale: bool,
-}
-
-/// What is remembered of the bundle taken last.
+/// All lists of one moment (名单快照). It never changes: newer lists are another value, so no tap
+/// sees half of one version and half of another.
 #[derive(Debug)]
-pub(crate) struct HeldLists {
-    version: u64,
-    digest: sm3::Digest,
-    issued_at: Timestamp,
-    applied_at: Timestamp,
-    confirmed_at: Option<Timestamp>,
-    pub(crate) roots: RootTable,
-    pub(crate) fare_text: String,
+pub struct Held {
+    pub(crate) acquirer: InstitutionCode,
+    pub(crate) version: u64,
+    pub(crate) digest: sm3::Digest,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) applied_at: Timestamp,
+    pub(crate) cities_applied_at: Timestamp,
+    pub(crate) roots: Arc<RootTable>,
+    pub(crate) issuers: Arc<BTreeSet<InstitutionCode>>,
+    pub(crate) code_blacklists: Arc<BlackLists>,
+    pub(crate) cards: Arc<CardLists>,
+    pub(crate) tariff: Arc<Tariff>,
+    /// SM3 of the texts of the tariff's books.
+    pub(crate) fare_texts: Vec<sm3::Digest>,
+    pub(crate) card_blacklist: Blacklist,
 }
 
-impl HeldLists {
-    /// Admits a bundle that is newer than any before, or that is the one this terminal held
-    /// before it was restarted.
-    pub(crate) fn admit(
-        held: Option<&Self>,
-        mark: Option<ListsMark>,
-        bundle: &ListBundle,
-        digest: sm3::Digest,
-        now: Timestamp,
-    ) -> Result<Self, ListError> {
-        let offered = bundle.version;
-        let highest = held
-            .map(|h| h.version)
-            .max(mark.map(|m| m.version))
-            .unwrap_or(0);
-        let restored =
-            mark.filter(|m| held.is_none() && m.version == offered && m.digest == digest);
-        if restored.is_none() && offered <= highest {
-            return Err(ListError::NotNewer {
-                held: highest,
-                offered,
-            });
-        }
-        Ok(Self {
-            version: offered,
-            digest,
-            issued_at: bundle.issued_at,
-            applied_at: restored.map_or(now, |m| m.applied_at),
-            confirmed_at: None,
-            roots: RootTable::default(),
-            fare_text: String::new(),
-        })
+impl Held {
+    /// The bundle's version.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
-    pub(crate) fn with(self, roots: RootTable, fare_text: String) -> Self {
+    /// SM3 of the bundle's bytes.
+    #[must_use]
+    pub const fn digest(&self) -> &sm3::Digest {
+        &self.digest
+    }
+
+    /// The roots that ride codes may rest on.
+    #[must_use]
+    pub fn roots(&self) -> &RootTable {
+        &self.roots
+    }
+
+    /// The issuers whose codes are accepted.
+    #[must_use]
+    pub fn issuers(&self) -> &BTreeSet<InstitutionCode> {
+        &self.issuers
+    }
+
+    /// Whose ride code is refused although it is genuine.
+    #[must_use]
+    pub fn code_blacklists(&self) -> &BlackLists {
+        &self.code_blacklists
+    }
+
+    /// City list, parameters, groups.
+    #[must_use]
+    pub fn cards(&self) -> &CardLists {
+        &self.cards
+    }
+
+    /// Which cards are refused and locked.
+    #[must_use]
+    pub const fn card_blacklist(&self) -> &Blacklist {
+        &self.card_blacklist
+    }
+
+    /// The fare books, by rising version.
+    #[must_use]
+    pub fn tariff(&self) -> &Tariff {
+        &self.tariff
+    }
+
+    /// The terminal's own city, as cards carry it.
+    #[must_use]
+    pub fn home(&self) -> City {
+        let city = self.acquirer.city();
+        let digits = city.as_str().as_bytes();
+        let pair = |at: usize| ((digits[at] - b'0') << 4) | (digits[at + 1] - b'0');
+        City([pair(0), pair(2)])
+    }
+
+    /// The terms of a ride that begins now.
+    #[must_use]
+    pub fn terms(self: &Arc<Self>, now: Timestamp) -> Terms {
+        Terms {
+            held: Arc::clone(self),
+            day: now.china().day,
+        }
+    }
+
+    pub(crate) fn with_card_blacklist(&self, card_blacklist: Blacklist) -> Self {
         Self {
-            roots,
-            fare_text,
-            ..self
+            card_blacklist,
+            roots: Arc::clone(&self.roots),
+            issuers: Arc::clone(&self.issuers),
+            code_blacklists: Arc::clone(&self.code_blacklists),
+            cards: Arc::clone(&self.cards),
+            tariff: Arc::clone(&self.tariff),
+            fare_texts: self.fare_texts.clone(),
+            ..*self
         }
     }
+}
 
-    pub(crate) const fn mark(&self) -> ListsMark {
-        ListsMark {
-            version: self.version,
-            digest: self.digest,
-            applied_at: self.applied_at,
-        }
+/// What counts for one ride, from its beginning to its end.
+///
+/// The day is the ride's first: a parameter or fare that begins at midnight counts for rides that
+/// begin after it, and never in the middle of one.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    held: Arc<Held>,
+    day: BusinessDay,
+}
+
+impl Terms {
+    /// The lists.
+    #[must_use]
+    pub fn lists(&self) -> &Held {
+        &self.held
     }
 
-    pub(crate) fn confirm(&mut self, now: Timestamp) {
-        self.confirmed_at = self.confirmed_at.max(Some(now));
+    /// The day in China on which the ride began.
+    #[must_use]
+    pub const fn day(&self) -> BusinessDay {
+        self.day
     }
 
-    pub(crate) fn status(held: Option<&Self>, now: Timestamp) -> ListsStatus {
-        let fresh_at = held.map(|h| h.confirmed_at.map_or(h.issued_at, |c| c.max(h.issued_at)));
-        let older_than = |limit_s| fresh_at.is_none_or(|at| now.since_s(at) > limit_s);
-        ListsStatus {
-            version: held.map(|h| h.version),
-            issued_at: held.map(|h| h.issued_at),
-            applied_at: held.map(|h| h.applied_at),
-            fresh_at,
-            overdue: older_than(LISTS_OVERDUE_S),
-            blacklist_stale: older_than(BLACKLIST_STALE_S),
-        }
+    /// The parameters of that day.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        parameters::on(&self.held.cards.parameters, self.day)
+    }
+
+    /// The fare book of that day, if any has begun.
+    #[must_use]
+    pub fn fare_book(&self) -> Option<&FareBook> {
+        self.held.tariff.on(self.day)
     }
 }

@@ -8,18 +8,20 @@
 //!  acquirer ◄─ records ─────── Upload ─────┘
 //! ```
 //!
-//! What is here: the list bundle ([`lists`]), the machine ([`ScanTerminal`]), what it asks of a
-//! store ([`RecordStore`]), the chain over its records ([`chained`]), when it believes its clock
-//! ([`ClockGuard`]), what it tells riders ([`Prompt`]), when to upload ([`Upload`]), the card
-//! side ([`tap`]) and the face side ([`face`]).
+//! What is here: the list bundle ([`lists`]), the book of what is held of it ([`ListBook`]), the
+//! machine ([`ScanTerminal`]), what it asks of a store ([`RecordStore`]), the chain over its
+//! records ([`chained`]), when it believes its clock ([`ClockGuard`]), what it tells riders
+//! ([`Prompt`]), when to upload ([`Upload`]), the card side ([`tap`]) and the face side ([`face`]).
 //! What is not here: files, sockets, clocks, cameras, the radio of cards; the checks on a code
 //! themselves are `tongtu-ride-code`'s. Start with [`ScanTerminal`] and [`tap::CardTerminal`].
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
+mod book;
 mod chain;
 mod clock;
+mod coverage;
 mod entries;
 pub mod face;
 mod fares;
@@ -34,11 +36,13 @@ mod store;
 pub mod tap;
 mod upload;
 
+pub use book::{BLACKLIST_STALE_S, LISTS_OVERDUE_S, ListBook, ListsStatus};
 pub use chain::{Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, chained};
 pub use clock::{ClockFault, ClockGuard, ClockRules, ClockSource, Heard, Reading, Trusted};
+pub use coverage::{Coverage, CoverageRecord};
 pub use entries::{OpenEntries, OpenEntry};
-pub use held::{BLACKLIST_STALE_S, LISTS_OVERDUE_S, ListsStatus};
-pub use lists::{ListBundle, ListError};
+pub use held::{Held, Terms};
+pub use lists::{CardLists, ListBundle, ListError};
 pub use machine::{DEBOUNCE_S, RecoverError, ScanTerminal};
 pub use outlook::{AlarmThresholds, Fill, Outlook, Pace};
 pub use profile::{Post, Profile, Sam, Setup};

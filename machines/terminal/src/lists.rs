@@ -1,18 +1,24 @@
 //! The signed list bundle (参数名单包) that an acquirer hands to its terminals.
 //!
 //! What is here: the one file from which a terminal learns whom it trusts, whom it refuses and
-//! what a ride costs: [`ListBundle`], its bytes and its signature. What is not here: how it
-//! travels, and the terminal that swaps it in ([`crate::ScanTerminal::apply_lists`]).
+//! what a ride costs: [`ListBundle`], its bytes and its signature; and the lists in it that are
+//! about cards ([`CardLists`]). What is not here: how it travels, the terminal that swaps it in
+//! ([`crate::ListBook`]), and the blacklist of cards, which is too large for it and has files of
+//! its own (`tongtu-blacklist`).
 //!
 //! ```text
 //! head 25     magic 4 "TTLB" | format 1 | acquirer cn8 4 | version 8 | issued_at 8
-//! section     kind 2 | length 4 | content            six of them, kinds 1 to 6 in order
+//! section     kind 2 | length 4 | content            format 1: kinds 1 to 6 in order
+//!                                                    format 2: kinds 1 to 5 and 7 to 11
 //! end 96      SM3 of all bytes before 32 | SM2 signature r || s over all bytes before it 64
 //! ```
 //!
 //! All integers are big-endian, and one content has one encoding: entries rise strictly, so
 //! that the bytes are the same whoever writes them. The signature is the acquirer's list key's;
 //! it is checked before anything inside is looked at, so nobody edits a list on the terminal.
+//!
+//! Format 1 knows nothing of cards. It opens as a bundle with one fare book and no lists for
+//! cards, which lets local cards in; format 2 is what is written.
 //!
 //! UNSPECIFIED: no public text gives this file; the terminal file of roots carries a SHA-1 and
 //! no signature. We put all lists into one file because lists of different ages contradict each
@@ -22,32 +28,34 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use tongtu_codec::{Cn, Cn10, DecodeError, EncodeError, Encoding as _, Reader};
+use tongtu_codec::{Cn, Cn10, EncodeError, Encoding as _, Reader};
 use tongtu_crypto::{PublicKey, SecretKey, Signature, sm3};
-use tongtu_fare::parse::BOOK_MAX_BYTES;
-use tongtu_fare::{ParseError, TariffError};
-use tongtu_ride_code::certificate::CertificateError;
 use tongtu_ride_code::{BlackLists, Root, RootTable};
 use tongtu_types::{CardNumber, InstitutionCode, Timestamp};
 
-use crate::StoreError;
+pub use cities::{
+    AcceptedIssuer, CITIES_DUE_S, CardKinds, CardOrigin, CityList, InteropRule, IssuerPattern,
+    MASKS_MAX, NotAccepted, Origin,
+};
+pub use error::ListError;
+pub use groups::{GroupId, Groups, Place};
+pub use parameters::{Parameters, ParametersRecord, Permissions, Service, Unverified};
+pub use section::{
+    ACCOUNTS_MAX, CITIES_MAX, FARE_BOOK_LEN_MAX, FARE_BOOKS_MAX, GROUPED_MAX,
+    ISSUER_CERTIFICATES_MAX, ISSUERS_MAX, PARAMETERS_MAX, ROOTS_MAX, Section,
+    USER_CERTIFICATES_MAX,
+};
+
+mod cities;
+mod error;
+mod groups;
+pub(crate) mod parameters;
+mod section;
 
 /// What every bundle begins with.
 pub const BUNDLE_MAGIC: [u8; 4] = *b"TTLB";
-/// The one format there is.
-pub const BUNDLE_FORMAT: u8 = 1;
-/// Most roots; the index in a code is one byte.
-pub const ROOTS_MAX: usize = 256;
-/// Most accepted issuers.
-pub const ISSUERS_MAX: usize = 10_000;
-/// Most blacklisted accounts.
-pub const ACCOUNTS_MAX: usize = 1_000_000;
-/// Most blacklisted user certificates.
-pub const USER_CERTIFICATES_MAX: usize = 100_000;
-/// Most revoked issuer certificates.
-pub const ISSUER_CERTIFICATES_MAX: usize = 10_000;
-/// Longest text of a fare book, bytes.
-pub const FARE_BOOK_LEN_MAX: usize = BOOK_MAX_BYTES;
+/// The format that is written; 1 is still opened.
+pub const BUNDLE_FORMAT: u8 = 2;
 
 const HEAD_LEN: usize = 4 + 1 + 4 + 8 + 8;
 const SECTION_HEAD_LEN: usize = 2 + 4;
@@ -57,85 +65,17 @@ const END_LEN: usize = DIGEST_LEN + SIGNATURE_LEN;
 
 /// Longest bundle, bytes: every list full. Anything longer is refused unread.
 pub const BUNDLE_LEN_MAX: usize = {
+    let sections = Section::of_format(BUNDLE_FORMAT);
     let mut total = HEAD_LEN + END_LEN;
     let mut index = 0;
-    while index < Section::ALL.len() {
-        let section = Section::ALL[index];
-        total += SECTION_HEAD_LEN + section.entry_len() * section.entries_max();
+    while index < sections.len() {
+        let section = sections[index];
+        total += SECTION_HEAD_LEN + section.front_len();
+        total += section.entry_len() * section.entries_max();
         index += 1;
     }
     total
 };
-
-/// The six sections of a bundle; the number is their kind on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Section {
-    /// Root certificates (中心根证书), 144 bytes each, by CA index.
-    Roots = 1,
-    /// Accepted issuers (互联互通城市名单), cn8 each.
-    Issuers = 2,
-    /// Blacklisted accounts (账户黑名单), cn20 each as in a ride code.
-    Accounts = 3,
-    /// Blacklisted user certificates, SM3 of bytes 3..263+N of their codes, 32 each.
-    UserCertificates = 4,
-    /// Revoked issuer certificates, issuer cn8 and serial, 7 each.
-    IssuerCertificates = 5,
-    /// The fare book (票价参数), text of a `.fare` file.
-    FareBook = 6,
-}
-
-impl Section {
-    /// All sections, in the order of the bundle.
-    pub const ALL: [Self; 6] = [
-        Self::Roots,
-        Self::Issuers,
-        Self::Accounts,
-        Self::UserCertificates,
-        Self::IssuerCertificates,
-        Self::FareBook,
-    ];
-
-    /// The section's name in errors.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Roots => "roots",
-            Self::Issuers => "issuers",
-            Self::Accounts => "accounts",
-            Self::UserCertificates => "user_certificates",
-            Self::IssuerCertificates => "issuer_certificates",
-            Self::FareBook => "fare_book",
-        }
-    }
-
-    const fn kind(self) -> u16 {
-        self as u16
-    }
-
-    /// Bytes of one entry.
-    const fn entry_len(self) -> usize {
-        match self {
-            Self::Roots => 144,
-            Self::Issuers => 4,
-            Self::Accounts => 10,
-            Self::UserCertificates => 32,
-            Self::IssuerCertificates => 7,
-            Self::FareBook => 1,
-        }
-    }
-
-    const fn entries_max(self) -> usize {
-        match self {
-            Self::Roots => ROOTS_MAX,
-            Self::Issuers => ISSUERS_MAX,
-            Self::Accounts => ACCOUNTS_MAX,
-            Self::UserCertificates => USER_CERTIFICATES_MAX,
-            Self::IssuerCertificates => ISSUER_CERTIFICATES_MAX,
-            Self::FareBook => FARE_BOOK_LEN_MAX,
-        }
-    }
-}
 
 /// Everything a terminal is told, of one version.
 ///
@@ -152,122 +92,26 @@ pub struct ListBundle {
     pub roots: RootTable,
     /// The issuers whose codes are accepted.
     pub issuers: BTreeSet<InstitutionCode>,
-    /// Who is refused although the code is genuine.
+    /// Whose code is refused although it is genuine.
     pub blacklists: BlackLists,
-    /// Text of a `.fare` file; the terminal parses it when it takes the bundle.
-    pub fare_book: String,
+    /// Texts of `.fare` files by rising version: the one that counts and those that will. The
+    /// terminal parses them when it takes the bundle.
+    pub fare_books: Vec<String>,
+    /// What is about cards.
+    pub cards: CardLists,
 }
 
-/// Why a bundle is not made, not opened, or not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ListError {
-    /// Longer than any bundle.
-    #[error("list bundle of {found} bytes, expected at most {max}")]
-    TooLong {
-        /// Bytes there.
-        found: usize,
-        /// Bytes allowed.
-        max: usize,
-    },
-    /// Does not begin like a bundle.
-    #[error("not a list bundle: expected \"TTLB\" in front")]
-    Magic,
-    /// The signature is not the list key's over these bytes.
-    #[error("signature of the list bundle does not verify under the acquirer's list key")]
-    Signature,
-    /// A bundle of another format.
-    #[error("list bundle of format {found}, expected {BUNDLE_FORMAT}")]
-    Format {
-        /// The format stated.
-        found: u8,
-    },
-    /// The digest inside is another's.
-    #[error("digest of the list bundle is not the SM3 of the bytes before it")]
-    Digest,
-    /// A field is cut off or malformed.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// A field cannot be written.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// Another section was due.
-    #[error("section at byte {at} is of kind {found}, expected {expected}")]
-    Section {
-        /// Offset of the section.
-        at: usize,
-        /// The kind stated.
-        found: u64,
-        /// The kind due there.
-        expected: u64,
-    },
-    /// A list is longer than a terminal has room for.
-    #[error("{list} has {found} entries, expected at most {max}")]
-    TooMany {
-        /// Which list.
-        list: &'static str,
-        /// Entries there.
-        found: usize,
-        /// Entries allowed.
-        max: usize,
-    },
-    /// A list does not consist of whole entries.
-    #[error("{list} has {found} bytes, expected a multiple of {entry_len}")]
-    Partial {
-        /// Which list.
-        list: &'static str,
-        /// Bytes there.
-        found: usize,
-        /// Bytes of an entry.
-        entry_len: usize,
-    },
-    /// An entry repeats, is out of order, or is not written the one way it can be.
-    #[error("{list} entry {index} is malformed or not above the entry before it")]
-    Entry {
-        /// Which list.
-        list: &'static str,
-        /// 0-based position of the entry.
-        index: usize,
-    },
-    /// A root does not verify.
-    #[error("root certificate {index} of the bundle")]
-    Root {
-        /// 0-based position of the root.
-        index: usize,
-        /// What is wrong with it.
-        source: CertificateError,
-    },
-    /// The fare book is not text.
-    #[error("fare book is not UTF-8 from byte {at} on")]
-    FareText {
-        /// Bytes of the book that are text.
-        at: usize,
-    },
-    /// The fare book does not parse.
-    #[error(transparent)]
-    FareBook(#[from] ParseError),
-    /// The fare book does not follow the one held.
-    #[error(transparent)]
-    Tariff(#[from] TariffError),
-    /// The store could not remember the version, so the bundle is not taken.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The bundle is for another acquirer's terminals.
-    #[error("list bundle of acquirer {found}, expected {expected}")]
-    OtherAcquirer {
-        /// The bundle's.
-        found: InstitutionCode,
-        /// The terminal's.
-        expected: InstitutionCode,
-    },
-    /// The bundle is not newer than what the terminal holds or once held.
-    #[error("list bundle version {offered}, expected more than {held}")]
-    NotNewer {
-        /// Highest version taken so far.
-        held: u64,
-        /// The bundle's.
-        offered: u64,
-    },
+/// The lists that are about cards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CardLists {
+    /// Whose cards are accepted (城市白名单).
+    pub cities: CityList,
+    /// Limits and settings, by rising first day.
+    pub parameters: Vec<Parameters>,
+    /// Which terminals stand together.
+    pub groups: Groups,
+    /// The least version of the card blacklist (黑名单) that a terminal should have by now.
+    pub blacklist_version: u64,
 }
 
 impl ListBundle {
@@ -281,9 +125,9 @@ impl ListBundle {
         out.extend(institution(self.acquirer)?);
         out.extend(self.version.to_be_bytes());
         out.extend(self.issued_at.get().to_be_bytes());
-        for section in Section::ALL {
+        for &section in Section::of_format(BUNDLE_FORMAT) {
             let content = self.content(section)?;
-            let found = content.len() / section.entry_len();
+            let found = (content.len() - section.front_len()) / section.entry_len();
             if found > section.entries_max() {
                 return Err(ListError::TooMany {
                     list: section.name(),
@@ -303,7 +147,7 @@ impl ListBundle {
 
     /// Checks the signature, then reads the bundle; every root verifies itself.
     ///
-    /// The fare book stays text: parsing it is the taker's business.
+    /// The fare books stay text: parsing them is the taker's business.
     ///
     /// # Errors
     /// [`ListError`]; until the signature holds, nothing but the magic was looked at.
@@ -332,18 +176,28 @@ impl ListBundle {
         Self::read(body)
     }
 
-    /// The bundle as the terminal's operator sees it: how many entries each list has.
+    /// The bundle as the terminal's operator sees it: how many entries each list has. Fare books
+    /// count as such, and the blacklist of cards as its version.
     #[must_use]
-    pub fn counts(&self) -> [(Section, usize); 6] {
+    pub fn counts(&self) -> Vec<(Section, u64)> {
         let count = |section| match section {
             Section::Roots => self.roots.iter().count(),
             Section::Issuers => self.issuers.len(),
             Section::Accounts => self.blacklists.accounts.len(),
             Section::UserCertificates => self.blacklists.user_certificates.len(),
             Section::IssuerCertificates => self.blacklists.issuer_certificates.len(),
-            Section::FareBook => self.fare_book.len(),
+            Section::FareBook | Section::FareBooks => self.fare_books.len(),
+            Section::Cities => self.cards.cities.len(),
+            Section::Parameters => self.cards.parameters.len(),
+            Section::Groups => self.cards.groups.len(),
+            Section::CardBlacklist => 0,
         };
-        Section::ALL.map(|section| (section, count(section)))
+        let number = |section| match section {
+            Section::CardBlacklist => self.cards.blacklist_version,
+            _ => u64::try_from(count(section)).expect("a length in memory"),
+        };
+        let sections = Section::of_format(BUNDLE_FORMAT).iter();
+        sections.map(|s| (*s, number(*s))).collect()
     }
 
     fn content(&self, section: Section) -> Result<Vec<u8>, ListError> {
@@ -357,7 +211,13 @@ impl ListBundle {
                 }
                 return Ok(out);
             }
-            Section::FareBook => return Ok(self.fare_book.as_bytes().to_vec()),
+            Section::FareBook | Section::FareBooks => return self.fare_content(),
+            Section::Cities => return self.cards.cities.write(),
+            Section::Parameters => return parameters::write(&self.cards.parameters),
+            Section::Groups => return Ok(self.cards.groups.write()),
+            Section::CardBlacklist => {
+                return Ok(self.cards.blacklist_version.to_be_bytes().to_vec());
+            }
             Section::Issuers => {
                 for issuer in &self.issuers {
                     entries.insert(institution(*issuer)?.to_vec());
@@ -380,11 +240,32 @@ impl ListBundle {
         Ok(entries.into_iter().flatten().collect())
     }
 
+    fn fare_content(&self) -> Result<Vec<u8>, ListError> {
+        if self.fare_books.len() > FARE_BOOKS_MAX {
+            return Err(too_many_books(self.fare_books.len()));
+        }
+        let mut out = Vec::new();
+        for book in &self.fare_books {
+            if book.len() > FARE_BOOK_LEN_MAX {
+                return Err(ListError::TooMany {
+                    list: Section::FareBook.name(),
+                    found: book.len(),
+                    max: FARE_BOOK_LEN_MAX,
+                });
+            }
+            let len = u32::try_from(book.len()).expect("below the limit");
+            out.extend(len.to_be_bytes());
+            out.extend(book.as_bytes());
+        }
+        Ok(out)
+    }
+
     fn read(body: &[u8]) -> Result<Self, ListError> {
         let mut reader = Reader::new("ListBundle", body);
         reader.take("magic", BUNDLE_MAGIC.len())?;
         let format = reader.take("format", 1)?[0];
-        if format != BUNDLE_FORMAT {
+        let sections = Section::of_format(format);
+        if sections.is_empty() {
             return Err(ListError::Format { found: format });
         }
         let acquirer = reader.take("acquirer", 4)?;
@@ -398,9 +279,10 @@ impl ListBundle {
             roots: RootTable::default(),
             issuers: BTreeSet::new(),
             blacklists: BlackLists::default(),
-            fare_book: String::new(),
+            fare_books: Vec::new(),
+            cards: CardLists::default(),
         };
-        for section in Section::ALL {
+        for &section in sections {
             let at = reader.offset();
             let found = reader.take_be("section kind", 2)?;
             let expected = u64::from(section.kind());
@@ -420,7 +302,7 @@ impl ListBundle {
     }
 
     fn take_section(&mut self, section: Section, content: &[u8]) -> Result<(), ListError> {
-        let entries = entries(section, content)?;
+        let (front, entries) = entries(section, content)?;
         let fault = |index| ListError::Entry {
             list: section.name(),
             index,
@@ -470,25 +352,38 @@ impl ListBundle {
                     self.blacklists.issuer_certificates.insert((issuer, serial));
                 }
             }
-            Section::FareBook => {
-                self.fare_book = core::str::from_utf8(content)
-                    .map_err(|error| ListError::FareText {
-                        at: error.valid_up_to(),
-                    })?
-                    .to_string();
+            Section::FareBook => self.fare_books = Vec::from([fare_text(content)?]),
+            Section::FareBooks => self.fare_books = fare_texts(content)?,
+            Section::Cities => {
+                let front = front.try_into().expect("cut by this section's length");
+                self.cards.cities = CityList::read(front, entries)?;
+            }
+            Section::Parameters => self.cards.parameters = parameters::read(entries)?,
+            Section::Groups => self.cards.groups = Groups::read(entries)?,
+            Section::CardBlacklist => {
+                let version = content.try_into().map_err(|_| fault(0))?;
+                self.cards.blacklist_version = u64::from_be_bytes(version);
             }
         }
         Ok(())
     }
 }
 
-/// Splits a section into entries and checks count and order.
+/// Splits a section into its front and its entries, and checks their count and order.
 fn entries(
     section: Section,
     content: &[u8],
-) -> Result<core::slice::ChunksExact<'_, u8>, ListError> {
+) -> Result<(&[u8], core::slice::ChunksExact<'_, u8>), ListError> {
     let entry_len = section.entry_len();
     let list = section.name();
+    let partial = ListError::Partial {
+        list,
+        found: content.len(),
+        entry_len,
+    };
+    let Some((front, content)) = content.split_at_checked(section.front_len()) else {
+        return Err(partial);
+    };
     let found = content.len() / entry_len;
     if found > section.entries_max() {
         let max = section.entries_max();
@@ -496,14 +391,9 @@ fn entries(
     }
     let chunks = content.chunks_exact(entry_len);
     if !chunks.remainder().is_empty() {
-        return Err(ListError::Partial {
-            list,
-            found: content.len(),
-            entry_len,
-        });
+        return Err(partial);
     }
-    // Roots are ordered by their index, and text has no order.
-    if !matches!(section, Section::Roots | Section::FareBook) {
+    if section.rises() {
         let mut pairs = chunks.clone().zip(chunks.clone().skip(1));
         if let Some(at) = pairs.position(|(before, entry)| before >= entry) {
             return Err(ListError::Entry {
@@ -512,7 +402,36 @@ fn entries(
             });
         }
     }
-    Ok(chunks)
+    Ok((front, chunks))
+}
+
+fn fare_text(content: &[u8]) -> Result<String, ListError> {
+    let text = core::str::from_utf8(content).map_err(|error| ListError::FareText {
+        at: error.valid_up_to(),
+    })?;
+    Ok(text.to_string())
+}
+
+fn fare_texts(content: &[u8]) -> Result<Vec<String>, ListError> {
+    let mut reader = Reader::new("fare books", content);
+    let mut books = Vec::new();
+    while !reader.is_at_end() {
+        let len = reader.take_be("length", 4)?;
+        let len = usize::try_from(len).expect("four bytes fit a usize");
+        books.push(fare_text(reader.take("text", len)?)?);
+        if books.len() > FARE_BOOKS_MAX {
+            return Err(too_many_books(books.len()));
+        }
+    }
+    Ok(books)
+}
+
+const fn too_many_books(found: usize) -> ListError {
+    ListError::TooMany {
+        list: Section::FareBooks.name(),
+        found,
+        max: FARE_BOOKS_MAX,
+    }
 }
 
 fn institution(code: InstitutionCode) -> Result<[u8; 4], ListError> {

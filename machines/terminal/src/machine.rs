@@ -2,10 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use tongtu_crypto::sm3;
-use tongtu_fare::{FareBook, Tariff};
+use tongtu_blacklist::{Blacklist, Loader};
 use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{
     Accepted, BlackLists, RecentCodes, RideCode, RootTable, Scan as CodeScan, Step, Verdict,
@@ -15,9 +15,9 @@ use tongtu_tap_record::TapRecord;
 use tongtu_types::{InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
 use crate::fares::{Charge, charge};
-use crate::held::HeldLists;
+use crate::held::Held;
 use crate::{
-    AlarmThresholds, ClockGuard, ClockRules, ListBundle, ListError, ListsStatus, Notice,
+    AlarmThresholds, ClockGuard, ClockRules, Coverage, ListBook, ListError, ListsStatus, Notice,
     OutOfService, Outlook, Pace, Profile, Prompt, RecordStore, Refusal, Ride, Scan, ScanOutcome,
     Setup, StoreError,
 };
@@ -78,9 +78,9 @@ struct Untold {
 pub struct ScanTerminal {
     setup: Setup,
     verifier: Verifier,
-    lists: Option<HeldLists>,
-    blacklists: BlackLists,
-    tariff: Tariff,
+    book: ListBook,
+    /// The lists whose roots and issuers the verifier has.
+    verifying: Option<Arc<Held>>,
     recent: RecentCodes,
     untold: BTreeMap<u64, Untold>,
     /// Codes that completed a ride of another code, until the rider is told.
@@ -105,12 +105,12 @@ impl ScanTerminal {
             ..ClockRules::default()
         };
         let clock = ClockGuard::new(rules, None, None);
+        let book = ListBook::new(setup.profile.acquirer, setup.list_key.clone());
         let mut terminal = Self {
             setup,
             verifier,
-            lists: None,
-            blacklists: BlackLists::default(),
-            tariff: Tariff::default(),
+            book,
+            verifying: None,
             recent: RecentCodes::default(),
             untold: BTreeMap::new(),
             completing: BTreeMap::new(),
@@ -194,53 +194,78 @@ impl ScanTerminal {
         now: Timestamp,
         store: &mut dyn RecordStore,
     ) -> Result<(), ListError> {
-        let bundle = ListBundle::open(bytes, &self.setup.list_key)?;
-        if bundle.acquirer != self.setup.profile.acquirer {
-            return Err(ListError::OtherAcquirer {
-                found: bundle.acquirer,
-                expected: self.setup.profile.acquirer,
-            });
-        }
-        let digest = sm3::digest(bytes);
-        let mark = store.lists_mark();
-        let held = HeldLists::admit(self.lists.as_ref(), mark, &bundle, digest, now)?;
-        let mut tariff = self.tariff.clone();
-        // Bundles come hourly for the blacklists' sake; the same book again is not news.
-        let same_book = self
-            .lists
-            .as_ref()
-            .is_some_and(|old| old.fare_text == bundle.fare_book);
-        if !same_book {
-            tariff.adopt(FareBook::parse(bundle.fare_book.as_bytes())?)?;
-        }
-        if mark != Some(held.mark()) {
-            store.remember_lists(held.mark())?;
-        }
-        self.tariff = tariff;
-        self.blacklists = bundle.blacklists;
-        self.verifier.replace_issuers(bundle.issuers);
-        if self
-            .lists
-            .as_ref()
-            .is_none_or(|old| !same_roots(&old.roots, &bundle.roots))
-        {
-            self.verifier.replace_roots(bundle.roots.clone());
-        }
-        self.lists = Some(held.with(bundle.roots, bundle.fare_book));
+        self.book.apply_bundle(bytes, now, store)?;
+        self.verify_by_held();
         Ok(())
+    }
+
+    /// Gives the verifier what the lists held say of codes.
+    fn verify_by_held(&mut self) {
+        let Some(held) = self.book.held() else {
+            return;
+        };
+        let old = self.verifying.replace(Arc::clone(held));
+        self.verifier
+            .replace_issuers(held.issuers().iter().copied());
+        // New roots cost every cached certificate, so they must be new.
+        if old.is_none_or(|old| !same_roots(old.roots(), held.roots())) {
+            self.verifier.replace_roots(held.roots().clone());
+        }
+    }
+
+    /// The lists held: what a tap takes at its beginning.
+    #[must_use]
+    pub const fn lists(&self) -> Option<&Arc<Held>> {
+        self.book.held()
+    }
+
+    /// Begins to take a file of the card blacklist, full or delta.
+    #[must_use]
+    pub fn card_blacklist_loader(&self) -> Loader {
+        self.book.card_blacklist_loader()
+    }
+
+    /// Takes the card blacklist that a loader of this terminal gave.
+    ///
+    /// # Errors
+    /// [`ListError::BlacklistNotNewer`]; the list held stays as it is.
+    pub fn apply_card_blacklist(
+        &mut self,
+        list: Blacklist,
+        now: Timestamp,
+    ) -> Result<(), ListError> {
+        self.book.apply_card_blacklist(list, now)
+    }
+
+    /// Works waiting changes of the card blacklist into it; see
+    /// [`ListBook::compact_card_blacklist`].
+    pub fn compact_card_blacklist(&mut self, chunks: usize) -> usize {
+        self.book.compact_card_blacklist(chunks)
     }
 
     /// The acquirer said at `now` that there is nothing newer: the lists held are fresh.
     pub fn confirm_lists(&mut self, now: Timestamp) {
-        if let Some(lists) = &mut self.lists {
-            lists.confirm(now);
-        }
+        self.book.confirm(now);
     }
 
     /// How old the lists are.
     #[must_use]
     pub fn lists_status(&self, now: Timestamp) -> ListsStatus {
-        HeldLists::status(self.lists.as_ref(), now)
+        self.book.status(now)
+    }
+
+    /// What the terminal reports of its lists.
+    #[must_use]
+    pub fn coverage(&self, now: Timestamp) -> Coverage {
+        self.book.coverage(&self.setup.profile, now)
+    }
+
+    /// The same, signed, as it goes to the acquirer.
+    ///
+    /// # Errors
+    /// [`ListError::Encode`], which no report gives that can be made.
+    pub fn coverage_report(&self, now: Timestamp) -> Result<Vec<u8>, ListError> {
+        self.coverage(now).sign(&*self.setup.sam)
     }
 
     /// How long the store has room at this terminal's pace.
@@ -287,9 +312,14 @@ impl ScanTerminal {
                 .map_or_else(|_| Default::default(), |p| p.1.amount),
             enforce_limit: direction != Direction::Exit,
         };
+        let none = BlackLists::default();
+        let blacklists = self
+            .book
+            .held()
+            .map_or(&none, |held| held.code_blacklists());
         let verified = self
             .verifier
-            .verify(&code_scan, &self.blacklists, &self.recent, trace);
+            .verify(&code_scan, blacklists, &self.recent, trace);
         match (verified, priced) {
             (Err(verdict), priced) => {
                 let out_of_service = match verdict {
@@ -363,15 +393,11 @@ impl ScanTerminal {
         store: &dyn RecordStore,
     ) -> Result<(Timestamp, Charge), OutOfService> {
         let now = self.clock.judge(scan.now)?.now;
-        if self.lists.is_none() {
-            return Err(OutOfService::NoLists);
-        }
+        let lists = self.book.held().ok_or(OutOfService::NoLists)?;
         store.capacity().check()?;
-        let day = now.china().day;
-        let book = self
-            .tariff
-            .on(day)
-            .ok_or(OutOfService::NoFareBook { day })?;
+        let terms = lists.terms(now);
+        let day = terms.day();
+        let book = terms.fare_book().ok_or(OutOfService::NoFareBook { day })?;
         let entry = scan.open_entry.as_ref();
         Ok((now, charge(&self.setup.profile.post, book, entry, now)?))
     }

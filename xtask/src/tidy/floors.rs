@@ -55,6 +55,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("machines/clearing", "machines/ledger"),
     ("machines/terminal", "machines/fare"),
     ("machines/sam", "machines/card"),
+    ("machines/terminal", "machines/blacklist"),
     ("edges/http", "edges/api"),
     ("edges/door", "edges/api"),
     ("edges/door", "edges/http"),

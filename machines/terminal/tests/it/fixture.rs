@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use tongtu_crypto::{SecretKey, sm3};
+use tongtu_purse::field::{CardKind, Institution};
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{BlackLists, Policy, RideCode, Root, RootTable, UserCertificate, UserTerms};
+use tongtu_terminal::lists::{
+    AcceptedIssuer, CardKinds, GroupId, InteropRule, IssuerPattern, Parameters, Place, Service,
+};
 use tongtu_terminal::{
-    CHAIN_START, Capacity, ListBundle, ListError, ListsMark, OpenEntry, Post, Profile, RecordStore,
-    RecoverError, Scan, ScanOutcome, ScanTerminal, Setup, StoreError, StoredRecord, chained,
+    CHAIN_START, Capacity, CardLists, ListBundle, ListError, ListsMark, OpenEntry, Post, Profile,
+    RecordStore, RecoverError, Scan, ScanOutcome, ScanTerminal, Setup, StoreError, StoredRecord,
+    chained,
 };
 use tongtu_types::{CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
@@ -61,7 +66,8 @@ impl City {
             roots: RootTable::new([self.root.clone()]),
             issuers: [institution("01345810")].into(),
             blacklists: BlackLists::default(),
-            fare_book: tongtu_fare::GUANGZHOU.to_string(),
+            fare_books: vec![tongtu_fare::GUANGZHOU.to_string()],
+            cards: CardLists::default(),
         }
     }
 
@@ -107,6 +113,72 @@ impl Rider {
             .ride_code_unchecked(at, &self.user_key)
             .unwrap()
     }
+}
+
+/// Puts a right digest and a right signature under a changed body.
+pub(crate) fn reseal(city: &City, body: &[u8]) -> Vec<u8> {
+    let mut out = body.to_vec();
+    out.extend(sm3::digest(body));
+    out.extend(city.list_key.sign(&out).0);
+    out
+}
+
+/// Beijing by operator, all of Shenzhen, own elders; parameters of today and of February; three
+/// terminals in two groups.
+pub(crate) fn card_lists() -> CardLists {
+    let mut lists = CardLists {
+        blacklist_version: 17,
+        ..CardLists::default()
+    };
+    lists.cities.version = 3;
+    lists.cities.noticed_at = T0.plus_s(-86_400);
+    let beijing = Institution([0x01, 0x40, 0x10, 0x00, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let shenzhen = Institution([0x05, 0x20, 0x58, 0x40, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let own = Institution([0x02, 0x90, 0x58, 0x10, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let city = [0, 0, 0xFF, 0xFF, 0, 0, 0, 0];
+    for (pattern, kinds, interop) in [
+        (
+            IssuerPattern::of(beijing),
+            CardKinds::ALL,
+            InteropRule::Declared,
+        ),
+        (
+            IssuerPattern::new(shenzhen, city),
+            CardKinds::ALL,
+            InteropRule::Any,
+        ),
+        (
+            IssuerPattern::of(own),
+            CardKinds::NONE.with(CardKind::ELDER),
+            InteropRule::Declared,
+        ),
+    ] {
+        lists
+            .cities
+            .accept(pattern, AcceptedIssuer { kinds, interop });
+    }
+    let january = Parameters {
+        from: T0.china().day,
+        ..Parameters::DEFAULT
+    };
+    let february = Parameters {
+        from: T0.plus_s(31 * 86_400).china().day,
+        retap_s: 8,
+        permissions: Parameters::DEFAULT
+            .permissions
+            .set(CardKind::TEST, Service::Rail, false),
+        ..Parameters::DEFAULT
+    };
+    lists.parameters = vec![january, february];
+    for (n, place, number) in [
+        (7, Place::Vehicle, 1),
+        (8, Place::Vehicle, 1),
+        (9, Place::Station, 1),
+    ] {
+        let terminal = TerminalNumber::parse(&format!("58100000{n:04}")).unwrap();
+        lists.groups.put(terminal, GroupId { place, number });
+    }
+    lists
 }
 
 pub(crate) fn profile(post: Post) -> Profile {

@@ -1,19 +1,23 @@
 //! The bundle's bytes: one encoding, one signature, nothing taken that is not the acquirer's.
 
 use proptest::prelude::*;
-use tongtu_crypto::sm3;
 use tongtu_ride_code::{Root, RootTable};
 use tongtu_terminal::lists::{
-    ACCOUNTS_MAX, BUNDLE_LEN_MAX, ISSUERS_MAX, ListBundle, ListError, Section,
+    ACCOUNTS_MAX, BUNDLE_LEN_MAX, CardLists, FARE_BOOKS_MAX, ISSUERS_MAX, ListBundle, ListError,
+    Section,
 };
 use tongtu_types::CardNumber;
 
-use crate::fixture::{City, T0, institution, key};
+use crate::fixture::{City, T0, card_lists, institution, key, reseal};
+
+/// What format 1 was when it was the only one, with something in every list.
+const FORMAT_1: &str = include_str!("data/bundle-format-1.hex");
 
 /// A bundle with something in every list and a short book, so that every bit can be tried.
 fn full(city: &City) -> ListBundle {
     let mut bundle = city.bundle(7);
-    bundle.fare_book = "fare-book 1\n".to_string();
+    bundle.fare_books = vec!["fare-book 1\n".to_string(), "fare-book 2\n".to_string()];
+    bundle.cards = card_lists();
     bundle.issuers.insert(institution("01341000"));
     let account = |text: &str| CardNumber::parse(text).unwrap();
     bundle.blacklists.accounts.extend([
@@ -26,14 +30,6 @@ fn full(city: &City) -> ListBundle {
     bundle
 }
 
-/// Puts a right digest and a right signature under a changed body.
-fn reseal(city: &City, body: &[u8]) -> Vec<u8> {
-    let mut out = body.to_vec();
-    out.extend(sm3::digest(body));
-    out.extend(city.list_key.sign(&out).0);
-    out
-}
-
 #[test]
 fn round_trips() {
     let city = City::new();
@@ -43,14 +39,52 @@ fn round_trips() {
     assert_eq!((opened.version, opened.issued_at), (7, T0));
     assert_eq!(opened.issuers, full(&city).issuers);
     assert_eq!(opened.blacklists, full(&city).blacklists);
-    assert_eq!(opened.fare_book, "fare-book 1\n");
-    let counts = opened.counts().map(|(_, n)| n);
-    assert_eq!(counts, [1, 2, 2, 1, 2, 12]);
+    assert_eq!(opened.fare_books, full(&city).fare_books);
+    assert_eq!(opened.cards, card_lists());
+    let counts: Vec<u64> = opened.counts().into_iter().map(|(_, n)| n).collect();
+    assert_eq!(counts, [1, 2, 2, 1, 2, 2, 3, 2, 3, 17]);
     assert_eq!(
         opened.sign(&city.list_key).unwrap(),
         bytes,
         "one content has one encoding"
     );
+}
+
+#[test]
+fn a_bundle_of_format_1_opens_with_its_one_book_and_no_lists_for_cards() {
+    let city = City::new();
+    let bytes = tongtu_codec::hex_decode(FORMAT_1.trim()).unwrap();
+    assert_eq!(bytes[4], 1);
+    let opened = ListBundle::open(&bytes, city.list_key.public()).unwrap();
+    let expected = full(&city);
+    assert_eq!((opened.version, opened.issued_at), (7, T0));
+    assert_eq!(opened.issuers, expected.issuers);
+    assert_eq!(opened.blacklists, expected.blacklists);
+    assert_eq!(opened.fare_books, expected.fare_books[..1]);
+    assert_eq!(opened.cards, CardLists::default());
+    // Every section of format 1 is there; none of format 2 takes its place.
+    let body = &bytes[..bytes.len() - 96];
+    let mut as_2 = body.to_vec();
+    as_2[4] = 2;
+    let open = |body: &[u8]| ListBundle::open(&reseal(&city, body), city.list_key.public());
+    let at = body.len() - 6 - 12;
+    let (found, expected) = (6, 7);
+    let error = ListError::Section {
+        at,
+        found,
+        expected,
+    };
+    assert_eq!(open(&as_2).unwrap_err(), error);
+    let again = full(&city).sign(&city.list_key).unwrap();
+    let mut as_1 = again[..again.len() - 96].to_vec();
+    as_1[4] = 1;
+    let (found, expected) = (7, 6);
+    let error = ListError::Section {
+        at,
+        found,
+        expected,
+    };
+    assert_eq!(open(&as_1).unwrap_err(), error);
 }
 
 #[test]
@@ -107,7 +141,8 @@ fn names_what_is_wrong_in_a_genuine_bundle() {
         body[at] = value;
         open(&body).unwrap_err()
     };
-    assert_eq!(changed(4, 2), ListError::Format { found: 2 });
+    assert_eq!(changed(4, 3), ListError::Format { found: 3 });
+    assert_eq!(changed(4, 0), ListError::Format { found: 0 });
     assert!(matches!(changed(5, 0xAA), ListError::Decode(_)));
     let section = |at, found, expected| ListError::Section {
         at,
@@ -138,10 +173,15 @@ fn names_what_is_wrong_in_a_genuine_bundle() {
         entry("accounts", 0),
         "a trailing F names an account twice"
     );
-    let mut text = body.to_vec();
-    let last = text.len() - 1;
-    text[last] = 0xFF;
-    assert_eq!(open(&text).unwrap_err(), ListError::FareText { at: 11 });
+    let books_at = accounts_at + 6 + 20 + 6 + 32 + 6 + 14;
+    assert_eq!(
+        changed(books_at + 6 + 4 + 11, 0xFF),
+        ListError::FareText { at: 11 }
+    );
+    assert!(matches!(
+        changed(books_at + 6 + 3, 13),
+        ListError::Decode(_)
+    ));
     let mut longer = body.to_vec();
     longer.push(0);
     assert!(matches!(open(&longer).unwrap_err(), ListError::Decode(_)));
@@ -191,7 +231,17 @@ fn lists_beyond_their_limits_are_not_made() {
     );
     // A full bundle may be opened.
     const { assert!(BUNDLE_LEN_MAX > ACCOUNTS_MAX * 10) };
-    assert_eq!(Section::ALL.len(), 6);
+    assert_eq!(Section::ALL.len(), 11);
+    let mut bundle = city.bundle(1);
+    bundle.fare_books = vec![String::new(); FARE_BOOKS_MAX + 1];
+    assert_eq!(
+        bundle.sign(&city.list_key).unwrap_err(),
+        ListError::TooMany {
+            list: "fare_books",
+            found: FARE_BOOKS_MAX + 1,
+            max: FARE_BOOKS_MAX
+        }
+    );
 }
 
 proptest! {

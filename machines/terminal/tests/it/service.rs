@@ -76,8 +76,7 @@ fn without_a_fare_nothing_is_accepted() {
     ));
     let mut street = Street::new(bus());
     let mut bundle = street.city.bundle(2);
-    bundle.fare_book = bundle
-        .fare_book
+    bundle.fare_books[0] = bundle.fare_books[0]
         .replace("effective 2018-01-01", "effective 2026-02-01")
         .replace("version 1", "version 2");
     street.apply(&bundle).unwrap();
@@ -167,12 +166,12 @@ fn a_bundle_is_taken_whole_or_not_at_all() {
         faults.push((name, bundle));
     };
     add("acquirer", &|b| b.acquirer = institution("11341000"));
-    add("text", &|b| b.fare_book = "no fares".to_string());
+    add("text", &|b| b.fare_books = vec!["no fares".to_string()]);
     add("other city", &|b| {
-        b.fare_book = tongtu_fare::BEIJING.to_string();
+        b.fare_books = vec![tongtu_fare::BEIJING.to_string()];
     });
     add("old fares", &|b| {
-        b.fare_book = b.fare_book.replace("| 2.00", "| 1.00");
+        b.fare_books[0] = b.fare_books[0].replace("| 2.00", "| 1.00");
     });
     for (name, bundle) in &faults {
         assert!(street.apply(bundle).is_err(), "{name}");

@@ -85,9 +85,12 @@ impl City {
             roots: RootTable::new([root]),
             issuers: [institution("01345810")].into(),
             blacklists: BlackLists::default(),
-            fare_book: "fare-book 1\ncity 5810 | 广州 | Guangzhou\nversion 1\n\
+            cards: tongtu_terminal::CardLists::default(),
+            fare_books: vec![
+                "fare-book 1\ncity 5810 | 广州 | Guangzhou\nversion 1\n\
                         effective 2018-01-01\ncurrency CNY\nflat B00001 | 1路 | Bus 1 | 2.00\n"
-                .to_string(),
+                    .to_string(),
+            ],
         };
         Self {
             issuer,
