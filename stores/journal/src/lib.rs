@@ -12,19 +12,24 @@
 //! if every checksum was made to fit.
 //!
 //! What is here: [`Journal`] over any [`Medium`]; [`FileJournal`], the one in a file, locked
-//! against a second process; [`SimMedium`], a device whose power fails at any byte. What is not
+//! against a second process; the lists beside it, [`ListsFile`] and [`FileBlacklist`], each twice so
+//! that one is always whole ([`Twin`]); [`SimMedium`], a device whose power fails at any byte. What is not
 //! here: what a record says (the terminal's), and when to upload. Start with
 //! [`FileJournal::open`].
 
+mod blacklist;
 mod content;
 mod frame;
 mod journal;
 mod lists;
 mod medium;
 mod sim;
+mod twin;
 
+pub use blacklist::{BlacklistStore, FileBlacklist, Restored};
 pub use frame::FrameFault;
 pub use journal::{Cut, FileJournal, Journal, JournalError, Limits};
 pub use lists::ListsFile;
 pub use medium::{FileMedium, Medium, ReplaceError};
 pub use sim::{Fault, SimMedium, Survival};
+pub use twin::{Twin, TwinWriter};

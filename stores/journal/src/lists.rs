@@ -1,17 +1,21 @@
-//! The signed lists that a terminal took last, in a file beside its journal.
+//! The signed lists that a terminal took last, in two files beside its journal.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// One file, replaced whole: temporary name, sync, rename, folder synced.
+use crate::medium::{FileMedium, beside};
+use crate::twin::Twin;
+
+/// A small content in two files, `<name>.a` and `<name>.b`: see [`Twin`].
+///
+/// The files are opened for each call, and locked against a second process while it lasts.
 #[derive(Debug)]
 pub struct ListsFile {
     path: PathBuf,
 }
 
 impl ListsFile {
-    /// The file at `path`; it need not exist yet.
+    /// The files at `path`; they need not exist yet.
     #[must_use]
     pub fn new(path: &Path) -> Self {
         Self {
@@ -19,16 +23,15 @@ impl ListsFile {
         }
     }
 
-    /// Its content, if there is one.
+    /// The content that was kept last, if there is one and a copy of it is whole.
     ///
     /// # Errors
     /// The system's.
     pub fn load(&self) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        if !self.slot(".a").exists() && !self.slot(".b").exists() {
+            return Ok(None);
         }
+        self.open()?.load()
     }
 
     /// Puts `bytes` in its place; after a power cut the old or the new content is there.
@@ -36,19 +39,28 @@ impl ListsFile {
     /// # Errors
     /// The system's; then the old content stays.
     pub fn keep(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut name = self.path.as_os_str().to_os_string();
-        name.push(".new");
-        let new = PathBuf::from(name);
-        let mut file = fs::File::create(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        crate::medium::sync_folder(&self.path)
+        self.open()?.keep(bytes)
     }
+
+    fn slot(&self, suffix: &str) -> PathBuf {
+        beside(&self.path, suffix)
+    }
+
+    fn open(&self) -> io::Result<Twin<FileMedium>> {
+        open_slots(&self.path)
+    }
+}
+
+/// The two files of a content.
+pub(crate) fn open_slots(path: &Path) -> io::Result<Twin<FileMedium>> {
+    let slot = |suffix| FileMedium::open(&beside(path, suffix));
+    Twin::open([slot(".a")?, slot(".b")?])
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -59,17 +71,20 @@ mod tests {
         let path = folder.join("records.lists");
         let lists = ListsFile::new(&path);
         assert_eq!(lists.load().unwrap(), None);
-        lists.keep(b"first").unwrap();
-        // A power cut while the second was being written left half of it aside.
-        fs::write(folder.join("records.lists.new"), b"sec").unwrap();
-        assert_eq!(
-            ListsFile::new(&path).load().unwrap(),
-            Some(b"first".to_vec())
-        );
-        lists.keep(b"second").unwrap();
-        assert_eq!(lists.load().unwrap(), Some(b"second".to_vec()));
-        assert!(!folder.join("records.lists.new").exists());
+        for content in [&b"first"[..], b"second", b"third"] {
+            lists.keep(content).unwrap();
+            let again = ListsFile::new(&path).load().unwrap();
+            assert_eq!(again.as_deref(), Some(content));
+        }
+        // The third lies in the first file again. Cut short or bent, the second counts.
+        let newest = beside(&path, ".a");
+        let whole = fs::read(&newest).unwrap();
+        for spoilt in [&whole[..whole.len() - 1], &[]] {
+            fs::write(&newest, spoilt).unwrap();
+            let left = lists.load().unwrap();
+            assert_eq!(left.as_deref(), Some(&b"second"[..]));
+        }
         fs::remove_dir_all(&folder).unwrap();
-        assert!(lists.keep(b"third").is_err());
+        assert!(lists.keep(b"fourth").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What a journal asks of the device below it, and the file that is one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A device that holds one string of bytes.
@@ -24,6 +24,18 @@ pub trait Medium {
     /// The device's.
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
+    }
+
+    /// Fills `out` with what lies from `at` on, as far as there is any; says how much.
+    ///
+    /// # Errors
+    /// The device's.
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        let all = self.read_all()?;
+        let from = usize::try_from(at).unwrap_or(usize::MAX).min(all.len());
+        let len = out.len().min(all.len() - from);
+        out[..len].copy_from_slice(&all[from..from + len]);
+        Ok(len)
     }
 
     /// Adds bytes at the end; after a power cut any part of them may be missing.
@@ -132,6 +144,21 @@ impl Medium for FileMedium {
         Ok(self.len)
     }
 
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(at))?;
+        let mut len = 0;
+        while len < out.len() {
+            match file.read(&mut out[len..]) {
+                Ok(0) => break,
+                Ok(more) => len += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(len)
+    }
+
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.len += u64::try_from(bytes.len()).expect("a length in memory");
@@ -156,7 +183,7 @@ impl Medium for FileMedium {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);
     PathBuf::from(name)

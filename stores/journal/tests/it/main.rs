@@ -11,3 +11,4 @@ mod plain;
 mod room;
 mod street;
 mod tear;
+mod twin;
