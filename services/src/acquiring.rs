@@ -15,6 +15,7 @@ use tongtu_tap_record::TapRecord;
 use tongtu_terminal::{CardLists, ListBundle};
 use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
+use crate::listing::card_list_state;
 use crate::taps::Tap;
 use crate::{Node, ServiceError, parallel, stored};
 
@@ -159,6 +160,10 @@ impl Node {
             accounts.insert(stored::card(&account)?);
         }
         let config = self.config();
+        let cards = CardLists {
+            blacklist_version: card_list_state(&mut tx).await?.version,
+            ..acquirer.cards.clone()
+        };
         let bundle = ListBundle {
             acquirer: self.code().as_acquirer(),
             version,
@@ -169,8 +174,8 @@ impl Node {
                 accounts,
                 ..BlackLists::default()
             },
-            fare_books: vec![acquirer.fare_book.clone()],
-            cards: CardLists::default(),
+            fare_books: acquirer.fare_books.clone(),
+            cards,
         };
         let signed = bundle.sign(&acquirer.list_key);
         Ok(Some(signed.map_err(ServiceError::Lists)?))
@@ -190,12 +195,23 @@ impl Node {
         let mut tx = self.store().write().await?;
         let mut held = self.list_version(&mut tx, now).await?;
         if tx.blacklist_insert(&numbers, now.get()).await? > 0 {
-            held.version += 1;
-            held.changed_at = now.get();
-            tx.list_version_set(&held).await?;
+            held = self.list_version_raise(&mut tx, now).await?;
         }
         tx.commit().await?;
         stored::count(held.version)
+    }
+
+    /// Another version of the lists, because what is in them changed.
+    pub(crate) async fn list_version_raise(
+        &self,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<ListVersionRow, ServiceError> {
+        let mut held = self.list_version(tx, now).await?;
+        held.version += 1;
+        held.changed_at = now.get();
+        tx.list_version_set(&held).await?;
+        Ok(held)
     }
 
     /// The lists' version, raised first when the configuration has changed since.
@@ -234,8 +250,11 @@ impl Node {
             roots: config.roots.clone(),
             issuers: config.accepted_issuers.iter().copied().collect(),
             blacklists: BlackLists::default(),
-            fare_books: vec![self.acquirer()?.fare_book.clone()],
-            cards: CardLists::default(),
+            fare_books: self.acquirer()?.fare_books.clone(),
+            cards: CardLists {
+                blacklist_version: 0,
+                ..self.acquirer()?.cards.clone()
+            },
         };
         // The bundle's own bytes, so that nothing that goes into one can be forgotten here.
         let signed = bundle.sign(&self.acquirer()?.list_key);

@@ -7,6 +7,7 @@ use tongtu_crypto::SecretKey;
 use tongtu_purse::keys::KeySet;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, RootTable};
+use tongtu_terminal::CardLists;
 use tongtu_types::{Fen, InstitutionCode};
 
 /// Who a node is and what it goes by.
@@ -62,6 +63,10 @@ pub struct IssuerConfig {
 pub struct AcquirerConfig {
     /// The key that signs the lists for its terminals.
     pub list_key: Arc<SecretKey>,
-    /// The city's fares: text of a `.fare` file.
-    pub fare_book: String,
+    /// The city's fares, texts of `.fare` files by rising version: the one that counts and those
+    /// that will.
+    pub fare_books: Vec<String>,
+    /// What terminals are told of cards. The blacklist's version is the store's and not read
+    /// here.
+    pub cards: CardLists,
 }

@@ -1,5 +1,6 @@
 //! Why a call was not done, for any transport.
 
+use tongtu_blacklist::{BlacklistError, ListedNumber};
 use tongtu_clearing::posting::PostingError;
 use tongtu_clearing::{ClearError, DayRefusal, FeeError, RouteError};
 use tongtu_exchange_file::{FileError, FileKind, FileName, NameError, TailError};
@@ -95,6 +96,21 @@ pub enum ServiceError {
     /// The list bundle cannot be made.
     #[error("the list bundle cannot be made")]
     Lists(#[source] ListError),
+    /// A card that is listed with others or in part, where it must be listed alone or not at all.
+    #[error("{number:?} is the first of an entry that is listed in part or within another")]
+    CardListed {
+        /// The entry's first number.
+        number: ListedNumber,
+    },
+    /// The card blacklist was changed by somebody else at the same time.
+    #[error("the card blacklist is being changed")]
+    CardListBusy,
+    /// A file of the card blacklist cannot be made.
+    #[error("the card blacklist's file cannot be made")]
+    CardBlacklist(#[source] BlacklistError),
+    /// A report of lists is not what the terminal would send.
+    #[error("the coverage report does not hold")]
+    Coverage(#[source] ListError),
     /// An institution that is neither this node's parent nor its child.
     #[error("{code} is neither parent nor child of {node}")]
     NeighbourUnknown {
@@ -236,6 +252,10 @@ impl ServiceError {
             Self::TerminalUnknown { .. } => "acquiring.terminal_unknown",
             Self::TerminalKeyDiffers { .. } => "acquiring.terminal_key_differs",
             Self::Lists(_) => "acquiring.lists",
+            Self::CardListed { .. } => "acquiring.card_listed",
+            Self::CardListBusy => "acquiring.card_list_busy",
+            Self::CardBlacklist(_) => "acquiring.card_blacklist",
+            Self::Coverage(_) => "acquiring.coverage",
             Self::NeighbourUnknown { .. } => "exchange.neighbour_unknown",
             Self::FileKind { .. } => "exchange.file_kind",
             Self::FileNameReused { .. } => "exchange.file_name_reused",
@@ -284,12 +304,14 @@ impl ServiceError {
             | Self::RoleMissing { .. } => StatusKind::NotFound,
             Self::AccountSuspended { .. }
             | Self::AccountInArrears { .. }
+            | Self::Coverage(_)
             | Self::NeighbourUnknown { .. }
             | Self::FileKind { .. }
             | Self::UpperLine { .. }
             | Self::Run { .. }
             | Self::Fees { .. } => StatusKind::Refused,
             Self::AccountKeyDiffers { .. }
+            | Self::CardListed { .. }
             | Self::RechargeIdReused
             | Self::TerminalKeyDiffers { .. }
             | Self::FileNameReused { .. }
@@ -301,10 +323,13 @@ impl ServiceError {
                 DayRefusal::ResultDiffers { .. } => StatusKind::Fault,
                 _ => StatusKind::Conflict,
             },
-            Self::UpperMissing { .. } | Self::Stopping => StatusKind::Unavailable,
+            Self::UpperMissing { .. } | Self::CardListBusy | Self::Stopping => {
+                StatusKind::Unavailable
+            }
             Self::Store(error) if error.is_transient() => StatusKind::Unavailable,
             Self::Certificate(_)
             | Self::Lists(_)
+            | Self::CardBlacklist(_)
             | Self::FileDiffers { .. }
             | Self::Configuration { .. }
             | Self::Route(_)

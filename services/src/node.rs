@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tongtu_clearing::{Entitlements, JudgeContext, Mcc, home_code};
-use tongtu_fare::FareBook;
+use tongtu_fare::{FareBook, Tariff};
 use tongtu_ride_code::Verifier;
 use tongtu_sql::{AlarmRow, Store, Tx};
 use tongtu_types::{InstitutionCode, Timestamp};
@@ -64,8 +64,14 @@ impl Node {
             check_issuer(&config, issuer).map_err(fault)?;
         }
         if let Some(acquirer) = &config.acquirer {
-            FareBook::parse(acquirer.fare_book.as_bytes())
-                .map_err(|error| fault(&format!("fare book: {error}")))?;
+            let mut tariff = Tariff::default();
+            for book in &acquirer.fare_books {
+                let book = FareBook::parse(book.as_bytes())
+                    .map_err(|error| fault(&format!("fare book: {error}")))?;
+                tariff
+                    .adopt(book)
+                    .map_err(|error| fault(&format!("fare books: {error}")))?;
+            }
         }
         let judging = JudgeContext {
             entitlements: entitlements(&config),

@@ -91,3 +91,62 @@ pub struct BlacklistView {
     /// The lists' new version.
     pub version: u64,
 }
+
+/// Changes the card blacklist (黑名单); what is so already is no change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardBlacklistChange {
+    /// What is listed from now on.
+    #[serde(default)]
+    pub listed: Vec<CardSpan>,
+    /// What no longer is; each as it was listed.
+    #[serde(default)]
+    pub removed: Vec<CardSpan>,
+}
+
+/// Cards from one number to another, both of them included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardSpan {
+    /// The first card number, 1 to 20 digits.
+    pub low: String,
+    /// The last; absent for one card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<String>,
+}
+
+/// A terminal's report of its lists, as it signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverageReport {
+    /// The report's bytes.
+    pub report: Hex,
+}
+
+/// Which lists the terminals have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageView {
+    /// Every registered terminal, in the order of their numbers.
+    pub terminals: Vec<TerminalCoverage>,
+}
+
+/// Which lists a terminal has, by its last report; 0 is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalCoverage {
+    /// The terminal number, 12 digits.
+    pub terminal: String,
+    /// When it made the report, Unix seconds; absent when it never reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at_s: Option<i64>,
+    /// Version of its list bundle.
+    pub version: u64,
+    /// Version of its city list (城市名单).
+    pub cities: u64,
+    /// Since when it has that, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cities_since_s: Option<i64>,
+    /// Version of its card blacklist.
+    pub card_blacklist: u64,
+    /// It lacks the city list, 15 days after the notice of it.
+    pub overdue: bool,
+}

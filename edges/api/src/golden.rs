@@ -179,6 +179,41 @@ fn lists() {
 }
 
 #[test]
+fn lists_of_cards() {
+    let span = |low: &str, high: Option<&str>| CardSpan {
+        low: low.into(),
+        high: high.map(Into::into),
+    };
+    check_request(
+        &CardBlacklistChange {
+            listed: vec![span("31", None), span("40", Some("49"))],
+            removed: vec![],
+        },
+        r#"{"listed":[{"low":"31"},{"low":"40","high":"49"}],"removed":[]}"#,
+    );
+    check_request(&CoverageReport { report: hex(&[1]) }, r#"{"report":"01"}"#);
+    let terminal = |number: &str, at: Option<i64>| TerminalCoverage {
+        terminal: number.into(),
+        reported_at_s: at,
+        version: 5,
+        cities: 3,
+        cities_since_s: at.map(|at| at - 1),
+        card_blacklist: 17,
+        overdue: at.is_none(),
+    };
+    check_answer(
+        &CoverageView {
+            terminals: vec![terminal("1", Some(9)), terminal("2", None)],
+        },
+        concat!(
+            r#"{"terminals":[{"terminal":"1","reported_at_s":9,"version":5,"cities":3,"#,
+            r#""cities_since_s":8,"card_blacklist":17,"overdue":false},"#,
+            r#"{"terminal":"2","version":5,"cities":3,"card_blacklist":17,"overdue":true}]}"#,
+        ),
+    );
+}
+
+#[test]
 fn files() {
     check_request(
         &ReceiverQuery {

@@ -54,8 +54,9 @@ pub use account::{
     CertificateView,
 };
 pub use acquirer::{
-    BlacklistAdd, BlacklistView, ListsQuery, ListsView, RecordsUpload, RecordsUploaded,
-    TerminalRegister, UploadKind, UploadOutcome,
+    BlacklistAdd, BlacklistView, CardBlacklistChange, CardSpan, CoverageReport, CoverageView,
+    ListsQuery, ListsView, RecordsUpload, RecordsUploaded, TerminalCoverage, TerminalRegister,
+    UploadKind, UploadOutcome,
 };
 pub use amount::AmountE7;
 pub use audit::{

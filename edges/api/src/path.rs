@@ -29,6 +29,12 @@ pub const TERMINAL_RECORDS: &str = "/acquirer/terminals/{terminal}/records";
 pub const LISTS: &str = "/acquirer/lists";
 /// `POST`: adds accounts to the blacklist.
 pub const BLACKLIST: &str = "/acquirer/blacklist";
+/// `GET`: the file that leads to the newest card blacklist, as bytes; `POST`: changes that list.
+pub const CARD_BLACKLIST: &str = "/acquirer/card-blacklist";
+/// `POST`: a terminal reports which lists it has.
+pub const TERMINAL_COVERAGE: &str = "/acquirer/terminals/{terminal}/coverage";
+/// `GET`: which lists every terminal has.
+pub const COVERAGE: &str = "/acquirer/coverage";
 /// `GET`: what waits for a receiver.
 pub const FILES: &str = "/exchange/files";
 /// `PUT`: delivers a file; `GET`: reads one.
@@ -67,6 +73,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", TERMINAL_RECORDS),
     ("GET", LISTS),
     ("POST", BLACKLIST),
+    ("GET", CARD_BLACKLIST),
+    ("POST", CARD_BLACKLIST),
+    ("POST", TERMINAL_COVERAGE),
+    ("GET", COVERAGE),
     ("GET", FILES),
     ("PUT", FILE),
     ("GET", FILE),
@@ -121,6 +131,12 @@ pub fn card_loads(card: &str) -> String {
 #[must_use]
 pub fn terminal_records(terminal: &str) -> String {
     fill(TERMINAL_RECORDS, terminal)
+}
+
+/// The path of a terminal's reports.
+#[must_use]
+pub fn terminal_coverage(terminal: &str) -> String {
+    fill(TERMINAL_COVERAGE, terminal)
 }
 
 /// The path of an exchange file.
@@ -184,6 +200,7 @@ mod tests {
         assert_eq!(card("31"), "/issuer/cards/31");
         assert_eq!(card_loads("31"), "/issuer/cards/31/loads");
         assert_eq!(terminal_records("1"), "/acquirer/terminals/1/records");
+        assert_eq!(terminal_coverage("1"), "/acquirer/terminals/1/coverage");
         assert_eq!(file("CQ1"), "/exchange/files/CQ1");
         assert_eq!(file_confirmation("CQ1"), "/exchange/files/CQ1/confirmation");
         assert_eq!(day("2026-01-31"), "/days/2026-01-31");

@@ -150,7 +150,8 @@ impl NodeFile {
             None => None,
             Some(acquirer) => Some(AcquirerConfig {
                 list_key: Arc::new(read_key(&beside(path, &acquirer.list_key))?),
-                fare_book: read_text(&beside(path, &acquirer.fare_book))?,
+                fare_books: vec![read_text(&beside(path, &acquirer.fare_book))?],
+                cards: tongtu_terminal::CardLists::default(),
             }),
         };
         let store_url = match self.store.strip_prefix("sqlite:") {

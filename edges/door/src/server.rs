@@ -203,14 +203,22 @@ impl Door {
             ListBundle::open(bundle, &self.list_key)?;
             keeper.keep(bundle).map_err(DoorError::Lists)?;
         }
-        let inside = &mut *self.inside();
-        match bundle {
-            Some(bundle) => inside
-                .terminal
-                .apply_lists(&bundle, now, &mut *inside.store)?,
-            None => inside.terminal.confirm_lists(now),
-        }
-        Ok(inside.terminal.lists_status(now).version.unwrap_or(0))
+        let (number, report, version) = {
+            let inside = &mut *self.inside();
+            match bundle {
+                Some(bundle) => inside
+                    .terminal
+                    .apply_lists(&bundle, now, &mut *inside.store)?,
+                None => inside.terminal.confirm_lists(now),
+            }
+            let terminal = &inside.terminal;
+            let version = terminal.lists_status(now).version.unwrap_or(0);
+            let report = terminal.coverage_report(now)?;
+            (terminal.profile().terminal, report, version)
+        };
+        // The lists are taken, whether the acquirer hears of it now or next time.
+        let _ = self.acquirer.at(now).coverage_report(number, &report).await;
+        Ok(version)
     }
 
     /// Uploads until nothing waits or the acquirer does not answer.

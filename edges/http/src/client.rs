@@ -9,6 +9,7 @@ mod wire;
 
 use reqwest::{Method, StatusCode};
 use tongtu_api::{self as api, path};
+use tongtu_blacklist::{ListedNumber, Span};
 use tongtu_crypto::PublicKey;
 use tongtu_exchange_file::FileName;
 use tongtu_ride_code::UserCertificate;
@@ -254,6 +255,70 @@ impl Client {
         let request = self.post(path::BLACKLIST, path::BLACKLIST.into());
         let api::BlacklistView { version } = request.body(&body).json().await?;
         Ok(version)
+    }
+
+    /// Fetches the signed file that leads from version `after` of the card blacklist to the
+    /// newest, if there is a newer one.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn card_blacklist_current(&self, after: u64) -> Result<Option<Vec<u8>>, ClientError> {
+        let request = self.get(path::CARD_BLACKLIST, path::CARD_BLACKLIST.into());
+        let request = request.query(&api::ListsQuery { after });
+        let answer = request.timeout(LONG_TIMEOUT).send().await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        answer.bytes().await.map(Some)
+    }
+
+    /// Changes the card blacklist; answers its version. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when an entry is listed in part or with others.
+    pub async fn card_blacklist_change(
+        &self,
+        listed: &[Span],
+        removed: &[Span],
+    ) -> Result<u64, ClientError> {
+        let digits = |number: ListedNumber| number.card().reveal().to_owned();
+        let span = |span: &Span| api::CardSpan {
+            low: digits(span.low()),
+            high: (!span.is_single()).then(|| digits(span.high())),
+        };
+        let body = api::CardBlacklistChange {
+            listed: listed.iter().map(span).collect(),
+            removed: removed.iter().map(span).collect(),
+        };
+        let request = self.post(path::CARD_BLACKLIST, path::CARD_BLACKLIST.into());
+        let api::BlacklistView { version } = request.body(&body).json().await?;
+        Ok(version)
+    }
+
+    /// Sends a terminal's signed report of its lists; safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when it is not this terminal's own.
+    pub async fn coverage_report(
+        &self,
+        terminal: TerminalNumber,
+        report: &[u8],
+    ) -> Result<(), ClientError> {
+        let at = path::terminal_coverage(terminal.as_str());
+        let body = api::CoverageReport {
+            report: hex(report),
+        };
+        let request = self.post(path::TERMINAL_COVERAGE, at).body(&body);
+        request.empty().await
+    }
+
+    /// Which lists every registered terminal has.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn coverage_view(&self) -> Result<api::CoverageView, ClientError> {
+        let request = self.get(path::COVERAGE, path::COVERAGE.into());
+        request.json().await
     }
 
     /// Delivers a file in the name of `sender`; safe to repeat.

@@ -92,6 +92,9 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
     let file = get(exchange::file_read)
         .put(exchange::file_receive)
         .layer(DefaultBodyLimit::max(limits.file_bytes));
+    let card_blacklist = get(acquirer::card_blacklist_current)
+        .post(acquirer::card_blacklist_change)
+        .layer(DefaultBodyLimit::max(limits.records_bytes));
     let routes = Router::new()
         .route(path::HEALTH, get(node::health))
         .route(path::ACCOUNTS, post(issuer::account_open))
@@ -109,6 +112,9 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
         .route(path::TERMINAL_RECORDS, upload)
         .route(path::LISTS, get(acquirer::lists_current))
         .route(path::BLACKLIST, post(acquirer::blacklist_add))
+        .route(path::CARD_BLACKLIST, card_blacklist)
+        .route(path::TERMINAL_COVERAGE, post(acquirer::coverage_report))
+        .route(path::COVERAGE, get(acquirer::coverage_view))
         .route(path::FILES, get(exchange::files_waiting))
         .route(path::FILE, file)
         .route(path::FILE_CONFIRMATION, post(exchange::file_confirm))

@@ -72,7 +72,8 @@ pub fn node_config(country: &Country, index: usize) -> NodeConfig {
         }),
         acquirer: city.map(|city| AcquirerConfig {
             list_key: Arc::new(country.list_key(index)),
-            fare_book: city.book_text.clone(),
+            fare_books: vec![city.book_text.clone()],
+            cards: tongtu_terminal::CardLists::default(),
         }),
     }
 }

@@ -17,6 +17,7 @@ use tongtu_services::{
     ServiceError, TerminalRegistration, UploadKind,
 };
 use tongtu_sql::Store;
+use tongtu_terminal::CardLists;
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, InstitutionCode, LineCode, RecordId, TerminalNumber, Timestamp,
 };
@@ -118,12 +119,15 @@ impl Country {
             issuer: is_city.then(|| self.issuer(text)),
             acquirer: is_city.then(|| AcquirerConfig {
                 list_key: Arc::new(key(&format!("list {text}"))),
-                fare_book: if text == BEIJING_CODE {
-                    BEIJING
-                } else {
-                    GUANGZHOU
-                }
-                .into(),
+                fare_books: vec![
+                    if text == BEIJING_CODE {
+                        BEIJING
+                    } else {
+                        GUANGZHOU
+                    }
+                    .into(),
+                ],
+                cards: CardLists::default(),
             }),
         }
     }

@@ -4,6 +4,7 @@
 mod abort;
 mod account;
 mod card;
+mod cards;
 mod country;
 mod file;
 mod judged;

@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0005_clearing.sql"),
     include_str!("../migrations/0006_due.sql"),
     include_str!("../migrations/0007_card.sql"),
+    include_str!("../migrations/0008_card_lists.sql"),
 ];
 
 const VERSION_TABLE: &str =

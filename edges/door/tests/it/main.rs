@@ -349,6 +349,13 @@ async fn a_terminal_restarted_without_its_acquirer_goes_on_with_the_lists_it_too
     let medium = SimMedium::new();
     let door = bench.door(&medium, bench.acquirer().clone());
     let version = door.refresh_lists(bench.now).await.unwrap();
+    // The acquirer knows who has its lists.
+    let acquirer = bench.acquirer().at(bench.now);
+    let coverage = acquirer.coverage_view().await.unwrap();
+    let own = &coverage.terminals[0];
+    assert_eq!(own.terminal, bench.country.posts[POST].number.as_str());
+    assert_eq!(own.reported_at_s, Some(bench.now.get()));
+    assert_eq!(own.version, version);
     drop(door);
     let medium = medium.reboot(&Survival::Nothing);
     let door = bench.door(&medium, Client::new("http://127.0.0.1:1"));

@@ -1,8 +1,11 @@
 //! Terminals, uploads and lists over HTTP.
 
 use tongtu_api::UploadKind;
+use tongtu_blacklist::{ListedNumber, Span};
+use tongtu_terminal::{ListBook, Post, Profile};
+use tongtu_types::CardNumber;
 
-use crate::country::{Country, Rider, T0, Terminal, key, status_of};
+use crate::country::{Country, Rider, T0, Terminal, beijing, key, status_of};
 
 #[tokio::test]
 async fn acknowledges_every_record_of_an_upload_once_and_in_order() {
@@ -87,4 +90,74 @@ async fn hands_out_lists_that_are_newer() {
     assert_ne!(newer, first);
     let same = client.lists_current(0).await.unwrap();
     assert_eq!(same, Some(newer));
+}
+
+#[tokio::test]
+async fn hands_out_the_card_blacklist_and_takes_reports_of_it() {
+    let city = Country::new().beijing(None).await;
+    let terminal = Terminal::registered("100000000001", &city).await;
+    let client = &city.client;
+    let list_key = key("lists").public().clone();
+    let acquirer = beijing().as_acquirer();
+    let card = |n: u32| CardNumber::parse(&format!("310410009999{n:07}")).unwrap();
+    let number = |n| ListedNumber::of(&card(n));
+    assert_eq!(client.card_blacklist_current(0).await.unwrap(), None);
+    let range = Span::new(number(10), number(19)).unwrap();
+    let listed = [Span::single(number(1)), range];
+    assert_eq!(client.card_blacklist_change(&listed, &[]).await.unwrap(), 1);
+    assert_eq!(client.card_blacklist_change(&listed, &[]).await.unwrap(), 1);
+    let error = client
+        .card_blacklist_change(&[Span::single(number(12))], &[])
+        .await
+        .unwrap_err();
+    assert_eq!(status_of(&error).0, 409, "{error}");
+
+    let mut book = ListBook::new(acquirer, list_key);
+    for (removed, numbers) in [(vec![], 11), (vec![range], 1)] {
+        if !removed.is_empty() {
+            client.card_blacklist_change(&[], &removed).await.unwrap();
+        }
+        let held = book.card_blacklist().version();
+        let file = client.card_blacklist_current(held).await.unwrap().unwrap();
+        let mut loader = book.card_blacklist_loader();
+        for piece in file.chunks(100) {
+            loader.feed(piece).unwrap();
+        }
+        book.apply_card_blacklist(loader.finish().unwrap(), T0)
+            .unwrap();
+        assert_eq!(book.card_blacklist().numbers(), numbers);
+    }
+    assert_eq!(client.card_blacklist_current(2).await.unwrap(), None);
+
+    let profile = Profile {
+        acquirer,
+        terminal: terminal.number,
+        model: *b"SIM00001",
+        terminal_id: *b"00000001",
+        software: *b"0000000001",
+        serial: terminal.serial,
+        post: Post::Bus {
+            line: "B00001".parse().unwrap(),
+            vehicle: "A1".parse().unwrap(),
+        },
+    };
+    let report = book.coverage(&profile, T0).sign(&terminal.key).unwrap();
+    for _ in 0..2 {
+        client
+            .coverage_report(terminal.number, &report)
+            .await
+            .unwrap();
+    }
+    let error = client
+        .coverage_report(terminal.number, &report[1..])
+        .await
+        .unwrap_err();
+    assert_eq!(status_of(&error).0, 422, "{error}");
+    let view = client.coverage_view().await.unwrap();
+    let [seen] = &view.terminals[..] else {
+        panic!("{view:?}");
+    };
+    assert_eq!(seen.terminal, "100000000001");
+    assert_eq!(seen.reported_at_s, Some(T0.get()));
+    assert_eq!((seen.card_blacklist, seen.overdue), (2, false));
 }

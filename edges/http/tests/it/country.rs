@@ -132,7 +132,8 @@ impl Country {
             }),
             acquirer: Some(AcquirerConfig {
                 list_key: Arc::new(key("lists")),
-                fare_book: FARE_BOOK.into(),
+                fare_books: vec![FARE_BOOK.into()],
+                cards: tongtu_terminal::CardLists::default(),
             }),
             ..self.config(beijing())
         };

@@ -71,6 +71,12 @@ fn rows() -> Vec<Row> {
         ("GET", path::LISTS, s("/acquirer/lists?after=-1"), Nothing, 400, "http.bad_query", "after: invalid digit"),
         ("GET", path::LISTS, s("/acquirer/lists?after=1&before=2"), Nothing, 400, "http.bad_query", "unknown field `before`"),
         ("POST", path::BLACKLIST, s(path::BLACKLIST), Json(r#"{"accounts":[""]}"#), 400, "http.bad_body", "body: accounts: card number: length 0, expected 1 to 20 digits"),
+        ("GET", path::CARD_BLACKLIST, s("/acquirer/card-blacklist"), Nothing, 400, "http.bad_query", "missing field `after`"),
+        ("POST", path::CARD_BLACKLIST, s(path::CARD_BLACKLIST), Json(r#"{"listed":[{"low":"3x"}]}"#), 400, "http.bad_body", "body: listed: card number: unexpected character at position 1"),
+        ("POST", path::CARD_BLACKLIST, s(path::CARD_BLACKLIST), Json(r#"{"removed":[{"low":"32","high":"31"}]}"#), 400, "http.bad_body", "body: removed: last card below the first"),
+        ("POST", path::TERMINAL_COVERAGE, s("/acquirer/terminals/1/coverage"), Json(r#"{"report":""}"#), 400, "http.bad_path", "path: terminal number: length 1, expected 12 digits"),
+        ("POST", path::TERMINAL_COVERAGE, s("/acquirer/terminals/100000000001/coverage"), Json(r#"{"report":"zz"}"#), 400, "http.bad_body", "report: unexpected character at position 0, expected hex digits"),
+        ("GET", path::COVERAGE, s(path::COVERAGE), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
 
         ("GET", path::FILES, s("/exchange/files?receiver=1"), Nothing, 400, "http.bad_query", "query: receiver: institution code: length 1"),
         ("PUT", path::FILE, file(""), Nothing, 400, "http.bad_header", "header tongtu-sender: missing, expected an institution code of 8 digits"),

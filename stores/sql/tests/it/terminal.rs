@@ -1,6 +1,6 @@
 //! Terminals, refused uploads, lists.
 
-use tongtu_sql::{ListVersionRow, RejectedRow, TerminalRow};
+use tongtu_sql::{CardListVersionRow, CoverageRow, ListVersionRow, RejectedRow, TerminalRow};
 
 use crate::engine::{Home, on_both_engines};
 
@@ -8,6 +8,9 @@ on_both_engines! {
     registers_a_terminal_once
     keeps_a_refused_record_once
     lists_never_go_back
+    a_card_listing_has_a_beginning_and_an_end
+    a_version_of_the_card_list_is_made_once
+    the_newest_report_counts_and_the_earliest_day_of_a_city_list
 }
 
 async fn registers_a_terminal_once(home: &Home) {
@@ -81,4 +84,101 @@ async fn lists_never_go_back(home: &Home) {
     let listed = tx.blacklist().await.unwrap();
     let expect = [("1", 50), ("2", 50), ("3", 60)].map(|(a, at)| (a.to_owned(), at));
     assert_eq!(listed, expect);
+}
+
+async fn a_card_listing_has_a_beginning_and_an_end(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    let span = |low: u32, high: u32| (format!("{low:020}"), format!("{high:020}"));
+    tx.card_list_insert(&[span(10, 19), span(30, 30)], 1)
+        .await
+        .unwrap();
+    for (low, high, found) in [
+        (0, 9, None),
+        (0, 10, Some(span(10, 19))),
+        (15, 16, Some(span(10, 19))),
+        (19, 29, Some(span(10, 19))),
+        (20, 29, None),
+        (30, 99, Some(span(30, 30))),
+        (31, 99, None),
+    ] {
+        let within = tx.card_listed_within(&span(low, high)).await.unwrap();
+        assert_eq!(within, found, "{low} to {high}");
+    }
+    assert!(!tx.card_list_end(&span(10, 18), 2).await.unwrap());
+    assert!(tx.card_list_end(&span(10, 19), 2).await.unwrap());
+    assert!(!tx.card_list_end(&span(10, 19), 2).await.unwrap());
+    tx.card_list_insert(&[span(5, 5)], 2).await.unwrap();
+    tx.card_list_insert(&[span(10, 19)], 3).await.unwrap();
+    let all = [span(5, 5), span(10, 19), span(30, 30)];
+    assert_eq!(tx.card_listed().await.unwrap(), all);
+    for (since, listed, removed) in [
+        (0, all.to_vec(), vec![]),
+        (1, all[..2].to_vec(), vec![span(10, 19)]),
+        (2, all[1..2].to_vec(), vec![]),
+        (3, vec![], vec![]),
+    ] {
+        let found = tx.card_listed_since(since).await.unwrap();
+        assert_eq!(found, [listed, removed], "since {since}");
+    }
+    // What is listed now is listed once, whoever forgets to look.
+    assert!(tx.card_list_insert(&[span(5, 9)], 4).await.is_err());
+}
+
+async fn a_version_of_the_card_list_is_made_once(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    assert_eq!(tx.card_list_version(None).await.unwrap(), None);
+    let row = |version: i64, numbers: &str| CardListVersionRow {
+        version,
+        numbers: numbers.into(),
+        sum: "340282366920938463463374607431768211455".into(),
+        changed_at: 9,
+    };
+    assert!(tx.card_list_version_insert(&row(1, "5")).await.unwrap());
+    assert!(tx.card_list_version_insert(&row(2, "6")).await.unwrap());
+    assert!(!tx.card_list_version_insert(&row(2, "7")).await.unwrap());
+    let newest = tx.card_list_version(None).await.unwrap();
+    assert_eq!(newest, Some(row(2, "6")));
+    let first = tx.card_list_version(Some(1)).await.unwrap();
+    assert_eq!(first, Some(row(1, "5")));
+    assert_eq!(tx.card_list_version(Some(3)).await.unwrap(), None);
+}
+
+async fn the_newest_report_counts_and_the_earliest_day_of_a_city_list(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    for number in ["581000000001", "581000000002"] {
+        let terminal = TerminalRow {
+            number: number.into(),
+            serial: vec![0, 0, 0, 1],
+            public_key: vec![2; 33],
+            registered_at: 5,
+        };
+        assert!(tx.terminal_insert(&terminal).await.unwrap());
+    }
+    let row = |reported_at, cities, cities_since| CoverageRow {
+        terminal: "581000000002".into(),
+        reported_at,
+        version: reported_at,
+        cities,
+        cities_since,
+        card_blacklist: 4,
+        report: vec![7],
+    };
+    for (offered, expect) in [
+        (row(10, 1, 8), row(10, 1, 8)),
+        (row(20, 1, 19), row(20, 1, 8)),
+        (row(15, 3, 15), row(20, 1, 8)),
+        (row(30, 2, 29), row(30, 2, 29)),
+        (row(40, 2, 25), row(40, 2, 25)),
+    ] {
+        tx.coverage_keep(&offered).await.unwrap();
+        let found = tx.coverage().await.unwrap();
+        let expected = [
+            ("581000000001".to_owned(), None),
+            ("581000000002".to_owned(), Some(expect)),
+        ];
+        assert_eq!(found, expected);
+    }
 }

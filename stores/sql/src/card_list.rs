@@ -1,0 +1,258 @@
+//! The card blacklist with its history, and what terminals reported of their lists.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::bulk::Bulk;
+use crate::{StoreError, Tx};
+
+/// A row of table `card_list_version`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CardListVersionRow {
+    /// Rises with every change.
+    pub version: i64,
+    /// How many numbers are listed.
+    pub numbers: String,
+    /// Their sum.
+    pub sum: String,
+    /// When it was made, Unix seconds.
+    pub changed_at: i64,
+}
+
+/// A listing: from one number to another, 20 digits each.
+pub type CardSpan = (String, String);
+
+/// A row of table `coverage`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CoverageRow {
+    /// The terminal number, 12 digits.
+    pub terminal: String,
+    /// When it made the report, Unix seconds.
+    pub reported_at: i64,
+    /// Version of its list bundle.
+    pub version: i64,
+    /// Version of its city list.
+    pub cities: i64,
+    /// Since when it has that, by the earliest report that said so.
+    pub cities_since: i64,
+    /// Version of its card blacklist.
+    pub card_blacklist: i64,
+    /// The signed report.
+    pub report: Vec<u8>,
+}
+
+const CARD_INSERT: Bulk = Bulk {
+    head: "INSERT INTO card_listed (low, high, began) VALUES",
+    columns: 3,
+    tail: "",
+};
+
+impl Tx {
+    /// Adds a version of the card blacklist; false when it is there already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_list_version_insert(
+        &mut self,
+        row: &CardListVersionRow,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO card_list_version (version, numbers, sum, changed_at) \
+             VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING",
+        )
+        .bind(row.version)
+        .bind(&row.numbers)
+        .bind(&row.sum)
+        .bind(row.changed_at)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The newest version of the card blacklist, or one of a certain number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_list_version(
+        &mut self,
+        version: Option<i64>,
+    ) -> Result<Option<CardListVersionRow>, StoreError> {
+        let row = match version {
+            None => sqlx::query(
+                "SELECT version, numbers, sum, changed_at FROM card_list_version \
+                 ORDER BY version DESC LIMIT 1",
+            ),
+            Some(version) => sqlx::query(
+                "SELECT version, numbers, sum, changed_at FROM card_list_version \
+                 WHERE version = $1",
+            )
+            .bind(version),
+        };
+        let Some(row) = row.fetch_optional(&mut *self.inner).await? else {
+            return Ok(None);
+        };
+        Ok(Some(CardListVersionRow {
+            version: row.try_get("version")?,
+            numbers: row.try_get("numbers")?,
+            sum: row.try_get("sum")?,
+            changed_at: row.try_get("changed_at")?,
+        }))
+    }
+
+    /// A listing of now that has a number in common with this span.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_listed_within(
+        &mut self,
+        span: &CardSpan,
+    ) -> Result<Option<CardSpan>, StoreError> {
+        // Listings have no number in common, so the last that begins in time is the only one
+        // that can reach in.
+        let row = sqlx::query(
+            "SELECT low, high FROM card_listed WHERE ended = 0 AND low <= $1 \
+             ORDER BY low DESC LIMIT 1",
+        )
+        .bind(&span.1)
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        let found = row.as_ref().map(card_span).transpose()?;
+        Ok(found.filter(|(_, high)| *high >= span.0))
+    }
+
+    /// Lists cards from this version on. Nothing of it may be listed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_list_insert(
+        &mut self,
+        spans: &[CardSpan],
+        began: i64,
+    ) -> Result<(), StoreError> {
+        CARD_INSERT
+            .execute(self, spans, |query, (low, high)| {
+                query.bind(low).bind(high).bind(began)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a listing of now with this version; false when there is none from that number to
+    /// that other.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_list_end(&mut self, span: &CardSpan, ended: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE card_listed SET ended = $1 WHERE low = $2 AND high = $3 AND ended = 0",
+        )
+        .bind(ended)
+        .bind(&span.0)
+        .bind(&span.1)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// All listings of now, rising.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_listed(&mut self) -> Result<Vec<CardSpan>, StoreError> {
+        let rows = sqlx::query("SELECT low, high FROM card_listed WHERE ended = 0 ORDER BY low")
+            .fetch_all(&mut *self.inner)
+            .await?;
+        rows.iter().map(card_span).collect()
+    }
+
+    /// What was listed after a version and still is; and what was listed then and no longer is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_listed_since(
+        &mut self,
+        version: i64,
+    ) -> Result<[Vec<CardSpan>; 2], StoreError> {
+        let mut out = [Vec::new(), Vec::new()];
+        for (slot, text) in out.iter_mut().zip([
+            "SELECT low, high FROM card_listed WHERE began > $1 AND ended = 0 ORDER BY low",
+            "SELECT low, high FROM card_listed WHERE began <= $1 AND ended > $1 ORDER BY low",
+        ]) {
+            let rows = sqlx::query(text)
+                .bind(version)
+                .fetch_all(&mut *self.inner)
+                .await?;
+            *slot = rows.iter().map(card_span).collect::<Result<_, _>>()?;
+        }
+        Ok(out)
+    }
+
+    /// Keeps a terminal's report, unless a later one is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn coverage_keep(&mut self, row: &CoverageRow) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO coverage (terminal, reported_at, version, cities, cities_since, \
+             card_blacklist, report) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (terminal) DO UPDATE SET reported_at = excluded.reported_at, \
+             version = excluded.version, cities_since = CASE \
+             WHEN coverage.cities = excluded.cities \
+             AND coverage.cities_since < excluded.cities_since \
+             THEN coverage.cities_since ELSE excluded.cities_since END, \
+             cities = excluded.cities, card_blacklist = excluded.card_blacklist, \
+             report = excluded.report WHERE excluded.reported_at > coverage.reported_at",
+        )
+        .bind(&row.terminal)
+        .bind(row.reported_at)
+        .bind(row.version)
+        .bind(row.cities)
+        .bind(row.cities_since)
+        .bind(row.card_blacklist)
+        .bind(&row.report)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+
+    /// All registered terminals in the order of their numbers, with what they reported last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn coverage(&mut self) -> Result<Vec<(String, Option<CoverageRow>)>, StoreError> {
+        let numbers = sqlx::query("SELECT number FROM terminal ORDER BY number")
+            .fetch_all(&mut *self.inner)
+            .await?;
+        let rows = sqlx::query(
+            "SELECT terminal, reported_at, version, cities, cities_since, card_blacklist, report \
+             FROM coverage ORDER BY terminal",
+        )
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let reports = rows.iter().map(coverage).collect::<Result<Vec<_>, _>>()?;
+        let mut reports = reports.into_iter().peekable();
+        let mut out = Vec::new();
+        for row in &numbers {
+            let number: String = row.try_get(0)?;
+            let report = reports.next_if(|report| report.terminal == number);
+            out.push((number, report));
+        }
+        Ok(out)
+    }
+}
+
+fn card_span(row: &AnyRow) -> Result<CardSpan, StoreError> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+fn coverage(row: &AnyRow) -> Result<CoverageRow, StoreError> {
+    Ok(CoverageRow {
+        terminal: row.try_get("terminal")?,
+        reported_at: row.try_get("reported_at")?,
+        version: row.try_get("version")?,
+        cities: row.try_get("cities")?,
+        cities_since: row.try_get("cities_since")?,
+        card_blacklist: row.try_get("card_blacklist")?,
+        report: row.try_get("report")?,
+    })
+}
