@@ -241,7 +241,7 @@ impl Node {
     }
 
     /// A digest over what the configuration adds to the lists.
-    fn list_digest(&self) -> Result<sm3::Digest, ServiceError> {
+    pub(crate) fn list_digest(&self) -> Result<sm3::Digest, ServiceError> {
         let config = self.config();
         let bundle = ListBundle {
             acquirer: self.code().as_acquirer(),

@@ -86,9 +86,22 @@ impl Node {
             days: Mutex::new(()),
             books: Mutex::new(()),
         };
-        Ok(Self {
+        let node = Self {
             inner: Arc::new(inner),
-        })
+        };
+        if node.config().acquirer.is_some() {
+            // What no terminal would take is noticed now, not when the first one asks.
+            let code = node.code();
+            node.list_digest()
+                .map_err(|error| ServiceError::Configuration {
+                    node: code,
+                    fault: match error {
+                        ServiceError::Lists(error) => format!("lists for terminals: {error}"),
+                        other => other.to_string(),
+                    },
+                })?;
+        }
+        Ok(node)
     }
 
     /// What the node was told.

@@ -13,7 +13,9 @@ use tongtu_ride_code::{Policy, Root, RootTable};
 use tongtu_services::{AcquirerConfig, IssuerConfig, NodeConfig};
 use tongtu_types::{Fen, InstitutionCode};
 
-use crate::{ConfigError, beside, parse_toml, read, read_key, read_text, setting, write};
+use crate::{
+    CardsFile, ConfigError, beside, parse_toml, read, read_key, read_text, setting, write,
+};
 
 /// Whose clock a node goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -93,6 +95,12 @@ pub struct AcquirerFile {
     pub list_key: String,
     /// Fare book file.
     pub fare_book: String,
+    /// Fare book files that are to follow, by rising version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later_fare_books: Vec<String>,
+    /// File with the lists of cards; without it, terminals take local cards only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cards: Option<String>,
 }
 
 /// Everything that `tongtu serve` needs.
@@ -148,11 +156,7 @@ impl NodeFile {
         let issuer = self.issuer.as_ref().map(|i| i.resolve(path)).transpose()?;
         let acquirer = match &self.acquirer {
             None => None,
-            Some(acquirer) => Some(AcquirerConfig {
-                list_key: Arc::new(read_key(&beside(path, &acquirer.list_key))?),
-                fare_books: vec![read_text(&beside(path, &acquirer.fare_book))?],
-                cards: tongtu_terminal::CardLists::default(),
-            }),
+            Some(acquirer) => Some(acquirer.resolve(path)?),
         };
         let store_url = match self.store.strip_prefix("sqlite:") {
             Some(file) => format!("sqlite:{}", beside(path, file).display()),
@@ -177,6 +181,20 @@ impl NodeFile {
             store_url,
             parent: self.parent,
             clock: self.clock,
+        })
+    }
+}
+
+impl AcquirerFile {
+    fn resolve(&self, path: &Path) -> Result<AcquirerConfig, ConfigError> {
+        let books = std::iter::once(&self.fare_book).chain(&self.later_fare_books);
+        let books = books.map(|book| read_text(&beside(path, book)));
+        let cards = self.cards.as_ref();
+        let cards = cards.map(|cards| CardsFile::load(&beside(path, cards)));
+        Ok(AcquirerConfig {
+            list_key: Arc::new(read_key(&beside(path, &self.list_key))?),
+            fare_books: books.collect::<Result<_, _>>()?,
+            cards: cards.transpose()?.unwrap_or_default(),
         })
     }
 }

@@ -205,6 +205,8 @@ pub fn write_settings(
             acquirer = Some(AcquirerFile {
                 list_key: "lists.key".to_owned(),
                 fare_book: "city.fare".to_owned(),
+                later_fare_books: Vec::new(),
+                cards: None,
             });
         }
         let file = NodeFile {

@@ -1,8 +1,8 @@
 //! Lists of cards: versions, files that lead to the newest, and who has which.
 
 use tongtu_blacklist::{Blacklist, Head, Kind, ListedNumber, Loader, Span};
-use tongtu_services::CoverageView;
-use tongtu_terminal::lists::{CITIES_DUE_S, CityList};
+use tongtu_services::{CoverageView, Node};
+use tongtu_terminal::lists::{CITIES_DUE_S, CityList, Parameters};
 use tongtu_terminal::{Coverage, ListBundle};
 use tongtu_types::{CardNumber, Timestamp};
 
@@ -142,6 +142,18 @@ async fn an_entry_is_listed_alone_or_not_at_all() {
     assert_eq!(refused(nation.card_blacklist_current(0).await), role);
     let none = nation.card_blacklist_change(&[], &[], morning()).await;
     assert_eq!(refused(none), role);
+}
+
+#[tokio::test]
+async fn lists_that_no_terminal_would_take_stop_the_node() {
+    let country = Country::found().await;
+    let mut config = country.node(GUANGZHOU_CODE).config().clone();
+    let acquirer = config.acquirer.as_mut().unwrap();
+    acquirer.cards.parameters = vec![Parameters::DEFAULT; 2];
+    let store = tongtu_sql::Store::open("sqlite::memory:").await;
+    let error = Node::open(config, store.unwrap()).await.unwrap_err();
+    assert_eq!(error.code(), "node.configuration");
+    assert!(error.to_string().contains("parameters entry 1"), "{error}");
 }
 
 fn report(terminal: &Terminal, at: Timestamp, cities: u32, since: Timestamp) -> Coverage {
