@@ -40,7 +40,8 @@ pub use number::{ListedNumber, Span, Tally};
 
 /// Most marks in a full file: a number is one mark, a range two.
 pub const MARKS_MAX: usize = 5_000_000;
-/// Most changes that wait in the overlay; deltas beyond it must wait for compaction.
+/// Most changes in a delta, and most that wait in the overlay; a delta that would go beyond it
+/// makes the loader compact first.
 pub const OVERLAY_MAX: usize = 100_000;
 /// What deltas may make of a full list, in marks; then the issuer must thin it out.
 pub const MARKS_LIMIT: usize = MARKS_MAX + 2 * OVERLAY_MAX;

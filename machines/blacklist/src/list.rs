@@ -124,6 +124,16 @@ impl Blacklist {
         union(kept, self.overlay.added_from(low))
     }
 
+    /// What is listed of a span. It looks no further than the span's end, so that the checks of a
+    /// delta take a time that its length and the list's bound, however much is taken off behind.
+    fn listed_in(&self, span: Span) -> impl Iterator<Item = Span> + '_ {
+        let base = self.base.spans_from(span.low());
+        let base = base.take_while(move |s| s.low() <= span.high());
+        let kept = difference(base, self.overlay.removed_from(span.low()));
+        let all = union(kept, self.overlay.added_from(span.low()));
+        all.map_while(move |s| s.within(span.low(), span.high()))
+    }
+
     /// The list with at most `chunks` chunks of waiting changes worked in: the same list, told
     /// in another way. Meant for the time between taps, as often as [`Blacklist::waiting`] is
     /// not 0.
@@ -149,8 +159,7 @@ impl Blacklist {
         removed: &[Span],
     ) -> Result<Self, BlacklistError> {
         for span in listed {
-            let next = self.all_from(span.low()).next();
-            if next.is_some_and(|next| next.low() <= span.high()) {
+            if self.listed_in(*span).next().is_some() {
                 let number = span.low();
                 return Err(BlacklistError::AlreadyListed { number });
             }
@@ -184,11 +193,11 @@ impl Blacklist {
     /// Whether all of a span is listed.
     fn covers(&self, span: Span) -> bool {
         let mut due = span.low();
-        for next in self.all_from(span.low()) {
+        for next in self.listed_in(span) {
             if next.low() > due {
                 return false;
             }
-            if next.high() >= span.high() {
+            if next.high() == span.high() {
                 return true;
             }
             due = next.high().next().expect("below the span's end");

@@ -262,6 +262,15 @@ impl Body {
                 Ok(filling.finish(head.state.version, head.issued_at))
             }
             Content::Delta { listed, removed } => {
+                let more = listed.len() + removed.len();
+                let roomy;
+                let held = if held.waiting() + more > OVERLAY_MAX {
+                    // Nobody found the time; whoever loads has it, beside the taps.
+                    roomy = held.compacted(usize::MAX);
+                    &roomy
+                } else {
+                    held
+                };
                 held.changed(head.state, head.issued_at, &listed, &removed)
             }
         }

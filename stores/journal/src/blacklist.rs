@@ -160,9 +160,6 @@ impl<M: Medium> BlacklistStore<M> {
                 // One that does not follow may lie between others that do.
                 Err(refused) => restored.refused = Some(refused),
             }
-            if restored.list.waiting() > tongtu_blacklist::OVERLAY_MAX / 2 {
-                restored.list = restored.list.compacted(usize::MAX);
-            }
         }
         Ok(restored)
     }

@@ -28,3 +28,21 @@ fn five_million_scattered_cards_and_a_full_overlay_fit_40_mib() {
     assert_eq!(compacted.waiting(), 0);
     assert!(compacted.memory_bytes() < bytes);
 }
+
+/// A block of neighbours is taken off, and as many are listed right before it: each check looks
+/// at its own numbers only, or this would take minutes.
+#[test]
+fn a_delta_before_a_block_that_was_taken_off_is_checked_in_no_time() {
+    let half = u128::try_from(OVERLAY_MAX / 2).unwrap();
+    let single = |n| Span::single(number(n));
+    let block = 3 * half..4 * half;
+    let list = Blacklist::from_spans(1, T0, block.clone().map(single)).unwrap();
+    let removed: Vec<Change> = block.map(|n| Change::Removed(single(n))).collect();
+    let list = load(&list, &delta(2, list.state(), &removed), 1 << 16).unwrap();
+    let listed: Vec<Change> = (half..2 * half)
+        .map(|n| Change::Listed(single(n)))
+        .collect();
+    let list = load(&list, &delta(3, list.state(), &listed), 1 << 16).unwrap();
+    assert_eq!(list.numbers(), half);
+    assert_eq!(list.compacted(usize::MAX).numbers(), half);
+}
