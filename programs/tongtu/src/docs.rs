@@ -95,6 +95,8 @@ fn formats() -> String {
             let (tag, name, en, zh, form) = (item.tag, item.name, item.en, item.zh, item.form);
             writeln!(page, "| {tag} | `{name}` | {en} | {zh} | {form} |")?;
         }
+        writeln!(page, "\n## Lists of a terminal (终端名单)")?;
+        tables(page, tongtu_terminal::SPECS)?;
         card::sections(page)
     };
     write(&mut page).expect("writing to a String does not fail");
@@ -172,6 +174,7 @@ impl Formats {
         Self {
             records: specs
                 .chain(tongtu_exchange_file::SPECS)
+                .chain(tongtu_terminal::SPECS)
                 .chain(card::specs())
                 .map(record_form)
                 .collect(),

@@ -8,7 +8,7 @@ use tongtu_blacklist::{Blacklist, ListedNumber, Span, changes};
 use crate::fixture::{T0, delta, full, load, number, span, spans};
 
 /// Small, so that everything meets everything.
-const WORLD: u128 = 600;
+const WORLD: u128 = 300;
 
 fn set_of(spans: &[Span]) -> BTreeSet<u128> {
     (0..WORLD)
