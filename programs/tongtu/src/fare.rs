@@ -186,7 +186,13 @@ fn station(
         langs.iter().any(|lang| name.in_lang(*lang) == text)
     };
     let found = by_code.or_else(|| stations.iter().find(|(_, name)| is_named(name)));
-    found.map(|(code, _)| *code).ok_or_else(|| {
+    let found = found.map(|(code, _)| *code).or_else(|| {
+        // A route may have a stop that stands for all that it does not name.
+        let code = text.parse().ok()?;
+        let route = book.route(line)?;
+        route.stop(code).map(|_| code)
+    });
+    found.ok_or_else(|| {
         Failure::usage(both(
             format!("{line} has no station `{text}`"),
             format!("{line} 没有车站 `{text}`"),

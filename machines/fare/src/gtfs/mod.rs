@@ -7,10 +7,11 @@
 //! What is not here: files and archives; the caller hands in bytes.
 //!
 //! How a feed becomes a book: a network becomes a flat line where no rule speaks of areas, else
-//! a route whose stops are in zones: the areas that its rules name, and `*` for all other stops. Its amounts for the default rider without a
-//! medium are the fares; those of other categories, media and timeframes are tables or rules
-//! before them. A pair of areas with several products has the cheapest. Transfers become
-//! `transfer` rules between lines. Ids that are too long for a code get one; the text names both.
+//! a route whose stops are in zones: the areas that its rules name, and `*` for all other stops.
+//! Its amounts for the default rider without a medium are the fares; those of other categories,
+//! media and timeframes are tables or rules before them. A pair of areas with several products has
+//! the cheapest. Transfers become `transfer` rules between lines. Ids that are too long for a code
+//! get one; the text names both.
 
 mod csv;
 mod emit;

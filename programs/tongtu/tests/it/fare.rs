@@ -286,6 +286,17 @@ fn a_feed_becomes_a_book() {
     ];
     let explained = tongtu_in(&folder, &explain, ran.out.as_bytes(), &[]).json();
     assert_eq!(explained["rides"][0]["amount_fen"], 250);
+    // A stop that the feed does not name is one of the others.
+    write("areas.txt", "area_id\na\n");
+    write("stop_areas.txt", "area_id,stop_id\na,s1\n");
+    write(
+        "fare_leg_rules.txt",
+        "from_area_id,fare_product_id\na,x\n,x\n",
+    );
+    let ran = tongtu_in(&folder, &args, b"", &[]);
+    let between = [&explain[..], &["--from", "s1", "--to", "s2"]].concat();
+    let explained = tongtu_in(&folder, &between, ran.out.as_bytes(), &[]).json();
+    assert_eq!(explained["rides"][0]["amount_fen"], 250);
     write(
         "fare_products.txt",
         "fare_product_id,amount,currency\nx,2.50,EUR\n",
