@@ -79,13 +79,6 @@ impl Sheet {
         self.columns.contains_key(column)
     }
 
-    /// Whether the head names a column that is none of these.
-    pub(super) fn has_other_than(&self, columns: &[&str]) -> bool {
-        self.columns
-            .keys()
-            .any(|column| !columns.contains(&column.as_str()))
-    }
-
     pub(super) fn cells(&self) -> impl Iterator<Item = Cells<'_>> {
         self.rows.iter().map(|row| Cells { sheet: self, row })
     }
@@ -113,6 +106,13 @@ impl<'a> Cells<'a> {
         let index = self.sheet.columns.get(column);
         let field = index.and_then(|index| self.row.fields.get(*index));
         field.map_or("", |field| field.as_str())
+    }
+
+    /// Whether something stands in a column that is none of these.
+    pub(super) fn says_more_than(self, columns: &[&str]) -> bool {
+        let names = self.sheet.columns.keys();
+        let mut others = names.filter(|name| !columns.contains(&name.as_str()));
+        others.any(|name| !self.get(name).is_empty())
     }
 
     /// The field if something stands in it.

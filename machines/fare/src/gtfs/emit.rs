@@ -68,9 +68,12 @@ pub(super) fn book(feed: &Feed, head: &Head) -> Result<(String, Vec<Omission>), 
     for file in &feed.others {
         emit.omit(file, None, ("rules of joined legs", "联程合并规则"));
     }
-    for file in &feed.extended {
-        let what = ("columns beyond the specification", "规范之外的列");
-        emit.omit(file, Some(1), what);
+    for (file, line) in &feed.extended {
+        let what = (
+            "a rule with columns beyond the specification",
+            "含规范之外列的规则",
+        );
+        emit.omit(file, Some(*line), what);
     }
     emit.class_records(head);
     let services = emit.services();

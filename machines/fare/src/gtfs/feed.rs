@@ -77,48 +77,32 @@ pub(super) struct Feed {
     pub(super) services: BTreeMap<String, [bool; 7]>,
     /// Files that are there and say what no fare book says.
     pub(super) others: Vec<&'static str>,
-    /// Files with columns that the specification does not have.
-    pub(super) extended: Vec<&'static str>,
+    /// Rules that say something in columns that the specification does not have: file and line.
+    /// What they say may be the contrary of what the rest of the row does.
+    pub(super) extended: Vec<(&'static str, u32)>,
+    /// Groups of legs, those of extended rules too.
+    groups: BTreeSet<String>,
 }
 
-/// The columns of the files that say fares. What is more may change what they mean.
-const COLUMNS: [(&str, &[&str]); 3] = [
-    (
-        "fare_products.txt",
-        &[
-            "fare_product_id",
-            "fare_product_name",
-            "rider_category_id",
-            "fare_media_id",
-            "amount",
-            "currency",
-        ],
-    ),
-    (
-        "fare_leg_rules.txt",
-        &[
-            "leg_group_id",
-            "network_id",
-            "from_area_id",
-            "to_area_id",
-            "from_timeframe_group_id",
-            "to_timeframe_group_id",
-            "fare_product_id",
-            "rule_priority",
-        ],
-    ),
-    (
-        "fare_transfer_rules.txt",
-        &[
-            "from_leg_group_id",
-            "to_leg_group_id",
-            "transfer_count",
-            "duration_limit",
-            "duration_limit_type",
-            "fare_transfer_type",
-            "fare_product_id",
-        ],
-    ),
+const LEG_COLUMNS: &[&str] = &[
+    "leg_group_id",
+    "network_id",
+    "from_area_id",
+    "to_area_id",
+    "from_timeframe_group_id",
+    "to_timeframe_group_id",
+    "fare_product_id",
+    "rule_priority",
+];
+
+const TRANSFER_COLUMNS: &[&str] = &[
+    "from_leg_group_id",
+    "to_leg_group_id",
+    "transfer_count",
+    "duration_limit",
+    "duration_limit_type",
+    "fare_transfer_type",
+    "fare_product_id",
 ];
 
 impl Feed {
@@ -161,21 +145,25 @@ impl Feed {
             services: services(&sheet("calendar.txt")?)?,
             others: Vec::new(),
             extended: Vec::new(),
+            groups: BTreeSet::new(),
         };
-        for (file, columns) in COLUMNS {
-            if sheet(file)?.has_other_than(columns) {
-                feed.extended.push(file);
-            }
-        }
         feed.assign_routes(&routes, &joined)?;
         feed.place_stops(&stops, &sheet("stop_areas.txt")?)?;
         for cells in legs.cells() {
             let rule = feed.leg_rule(cells)?;
-            feed.leg_rules.push(rule);
+            feed.groups.extend(rule.group.clone());
+            match cells.says_more_than(LEG_COLUMNS) {
+                true => feed.extended.push((legs.file, cells.line())),
+                false => feed.leg_rules.push(rule),
+            }
         }
-        for cells in sheet("fare_transfer_rules.txt")?.cells() {
+        let transfers = sheet("fare_transfer_rules.txt")?;
+        for cells in transfers.cells() {
             let rule = feed.transfer_rule(cells)?;
-            feed.transfer_rules.push(rule);
+            match cells.says_more_than(TRANSFER_COLUMNS) {
+                true => feed.extended.push((transfers.file, cells.line())),
+                false => feed.transfer_rules.push(rule),
+            }
         }
         for file in super::NOT_EXPRESSIBLE {
             if files.get(file).is_some_and(|bytes| !bytes.is_empty()) {
@@ -280,11 +268,7 @@ impl Feed {
     fn transfer_rule(&self, cells: Cells<'_>) -> Result<TransferRule, GtfsError> {
         let group = |field| {
             let id = cells.some(field);
-            let mut groups = self
-                .leg_rules
-                .iter()
-                .filter_map(|rule| rule.group.as_deref());
-            match id.is_some_and(|id| !groups.any(|group| group == id)) {
+            match id.is_some_and(|id| !self.groups.contains(id)) {
                 true => Err(cells.unknown(field, "fare_leg_rules.txt")),
                 false => Ok(id.map(ToOwned::to_owned)),
             }

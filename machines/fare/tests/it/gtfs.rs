@@ -335,16 +335,19 @@ fn what_a_book_cannot_say_is_told() {
         "from_network_id,to_network_id\nbus,bus\n",
         &[("fare_leg_join_rules.txt", None, "rules of joined legs")],
     );
-    leaves_out(
-        "fare_products.txt",
-        "fare_product_id,amount,currency,loyalty\nbus,2,CNY,1\nm1,3,CNY,\nm2,5,CNY,\nm2peak,6,CNY,\n\
-         m3,25,CNY,\nab,-0.5,CNY,\nboth,4,CNY,\n",
-        &[(
-            "fare_products.txt",
-            Some(1),
-            "columns beyond the specification",
-        )],
+    let extended = "leg_group_id,network_id,fare_product_id,transfer_only\n\
+         gb,bus,bus,\ngm,metro-network,m1,1\n";
+    let made = imported(&[("fare_leg_rules.txt", extended)]);
+    let omission = &made.omissions[0];
+    assert_eq!(
+        (omission.file, omission.line),
+        ("fare_leg_rules.txt", Some(3))
     );
+    assert_eq!(
+        omission.what.0,
+        "a rule with columns beyond the specification"
+    );
+    assert_eq!(made.book.flat_lines().count(), 1);
     let legs = "leg_group_id,network_id,from_area_id,to_area_id,fare_product_id\n\
          gb,bus,,,bus\ngm,metro-network,core,core,m1\ngx,metro-network,core,ring,m2\n";
     leaves_out(
