@@ -82,6 +82,8 @@ fn formats() -> String {
         for (tag, en, zh) in TAGS {
             writeln!(page, "| {tag:04X} | {en} | {zh} |")?;
         }
+        writeln!(page, "\n## Tap record (刷卡交易记录)")?;
+        tables(page, tongtu_tap_record::SPECS)?;
         writeln!(page, "\n## Exchange files (数据交换文件)")?;
         tables(page, tongtu_exchange_file::SPECS)?;
         writeln!(page, "\n### Tail items of CQ and CL\n")?;
@@ -173,6 +175,7 @@ impl Formats {
         });
         Self {
             records: specs
+                .chain(tongtu_tap_record::SPECS)
                 .chain(tongtu_exchange_file::SPECS)
                 .chain(tongtu_terminal::SPECS)
                 .chain(card::specs())

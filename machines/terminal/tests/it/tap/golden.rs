@@ -4,10 +4,12 @@ use tongtu_crypto::Algorithm;
 use tongtu_purse::field::Amount;
 use tongtu_tap_record::{Mac2State, Recovery, Stage};
 use tongtu_terminal::Light;
-use tongtu_terminal::tap::{CardLink, Lost, Say, TapOutcome, Task, Way};
+use tongtu_terminal::tap::{
+    CardLink, Counter, Lost, MakeUp, Say, TapEnd, TapOutcome, TapPost, Task, Way,
+};
 use tongtu_testkit::tear::Line;
 
-use super::fixture::{Post, Rider, T0, array, bus, gate, hex, profile};
+use super::fixture::{Post, Rider, T0, array, bus, gate, hex, long_line, profile, segmented};
 
 /// The card of the derived chain, its offline sequence at 7.
 fn card_at_seven(algorithm: Algorithm) -> Rider {
@@ -246,4 +248,70 @@ fn a_single_ride_takes_four_commands_and_a_plain_purchase() {
         (Amount::new(200), 0x06)
     );
     assert_eq!(rider.balance(), 2_800);
+}
+
+/// The table of docs/tap.md: commands to the card, requests to the module.
+#[test]
+fn every_flow_takes_as_few_commands_as_the_documents_say() {
+    let rider = || Rider::with(&profile(0x17, Algorithm::Tdes), 3_000);
+    let cost = |end: &TapEnd| (end.exchanges.card, end.exchanges.psam);
+    let later = T0.plus_s(600);
+
+    let TapPost::Single(mut leaves_trip) = bus() else {
+        unreachable!()
+    };
+    leaves_trip.leaves_trip = true;
+    let mut card = rider();
+    assert_eq!(cost(&Post::new(1, bus()).tap(&mut card, T0)), (4, 2));
+    let mut with_trip = Post::new(1, TapPost::Single(leaves_trip));
+    assert_eq!(cost(&with_trip.tap(&mut card, later)), (5, 2));
+
+    let mut card = rider();
+    let mut entry = Post::new(1, gate("0101", Way::Entry));
+    assert_eq!(cost(&entry.tap(&mut card, T0)), (7, 2));
+    assert_eq!(
+        cost(&entry.tap(&mut card, T0.plus_s(10))),
+        (2, 0),
+        "opens once more"
+    );
+    let mut exit = Post::new(2, gate("0105", Way::Exit));
+    assert_eq!(cost(&exit.tap(&mut card, later)), (7, 2));
+
+    let mut card = rider();
+    let mut long = Post::new(1, segmented(1, 7));
+    long.tariff = long_line();
+    let mut long = long.started();
+    assert_eq!(cost(&long.tap(&mut card, T0)), (7, 2));
+    long.terminal.stand_at(segmented(2, 7));
+    assert_eq!(cost(&long.tap(&mut card, later)), (7, 2));
+
+    let mut card = rider();
+    entry.tap(&mut card, T0.plus_s(60));
+    let mut counter = Post::new(
+        3,
+        TapPost::Counter(Counter {
+            network: "METRO".parse().unwrap(),
+            station: "0109".parse().unwrap(),
+            card_line: 1,
+        }),
+    );
+    card.present();
+    let task = Task::MakeUp(MakeUp::CloseRail { amount: None });
+    assert_eq!(cost(&counter.tap_on(&mut card, later, task)), (8, 2));
+
+    let mut card = rider();
+    let serial = card.profile.public.serial.0;
+    let mut listed = Post::new(1, bus()).changed(|_, lists| {
+        lists.blacklist.insert(serial);
+    });
+    assert_eq!(cost(&listed.tap(&mut card, T0)), (3, 1));
+
+    for (restart, expected) in [(false, (3, 1)), (true, (5, 3))] {
+        let (mut card, mut post) = (rider(), Post::new(1, bus()));
+        super::recovery::tear_paid(&mut post, &mut card, T0);
+        if restart {
+            post.restart();
+        }
+        assert_eq!(cost(&post.tap(&mut card, T0.plus_s(9))), expected);
+    }
 }

@@ -2,7 +2,7 @@
 
 mod audit;
 mod card;
-mod fixture;
+pub(crate) mod fixture;
 mod flows;
 mod golden;
 mod group;
