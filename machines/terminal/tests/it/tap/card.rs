@@ -126,6 +126,12 @@ impl Rider {
         self.log.clear();
     }
 
+    /// The same, to be handed on.
+    pub(crate) fn present_again(&mut self) -> &mut Self {
+        self.present();
+        self
+    }
+
     pub(crate) fn raw(&mut self, apdu: &[u8]) -> Vec<u8> {
         let dice = &mut self.dice;
         let mut entropy = |out: &mut [u8]| dice.fill(out);

@@ -8,6 +8,7 @@ mod golden;
 mod group;
 mod hostile;
 mod module;
+mod module_of_ours;
 mod recovery;
 mod refusals;
 mod tears;
