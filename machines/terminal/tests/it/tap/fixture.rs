@@ -179,6 +179,7 @@ impl Post {
     pub(crate) fn records(&self) -> Vec<TapRecord> {
         let replay = self.store.replay();
         replay
+            .filter(|stored| TapRecord::is_one(stored.record))
             .map(|stored| TapRecord::decode_signed(stored.record).unwrap())
             .collect()
     }

@@ -383,3 +383,25 @@ fn arrears_torn_and_paid_are_recovered_with_their_ride() {
     assert!(end.outcome.ride().unwrap().record.arrears.get() > 0);
     audit("arrears", &mut rider, 5_000, &mut [&mut post], T0);
 }
+
+#[test]
+fn one_store_holds_rides_of_cards_and_of_codes_and_each_half_finds_its_own() {
+    use crate::fixture::{Street, T0, bus as code_bus};
+    let mut street = Street::new(code_bus());
+    let code = street.city.rider(1).code_at(T0.plus_s(1));
+    street.ride(&code, T0.plus_s(2));
+    let mut post = Post::new(1, bus());
+    post.store = street.store.clone();
+    let (mut rider, mut post) = (rider(), post.started());
+    post.tap(&mut rider, T0.plus_s(10));
+    tear_paid(&mut post, &mut rider, T0.plus_s(60));
+    post.restart();
+    assert_eq!(post.terminal.open_intents(), 1);
+    street.store = post.store.clone();
+    street.restart();
+    let again = street.scan(&code, T0.plus_s(20));
+    assert!(again.ride().is_none(), "the code is known: {again:?}");
+    let end = post.tap(&mut rider, T0.plus_s(70));
+    assert!(matches!(end.outcome, TapOutcome::Recovered(_)), "{end:?}");
+    audit("side by side", &mut rider, 5_000, &mut [&mut post], T0);
+}
