@@ -22,6 +22,7 @@ use super::recovering::Recovering;
 use super::select::Selecting;
 use super::terminal::CardTerminal;
 use super::{Desk, Input, MakeUp, Turn, bus, ended, make_up, rail, single, unexpected};
+use crate::lists::CardOrigin;
 use crate::{Capacity, StoreError};
 
 /// What the card is in the field for.
@@ -163,7 +164,12 @@ impl Tap {
         if let Err(fault) = terminal.psam.trades_on(self.at.date()) {
             return self.out_of_service(terminal, fault.into());
         }
-        self.held = Some(terminal.held.clone());
+        // Lists, fares and limits are those of this moment until the tap is over.
+        let held = terminal.held.clone();
+        if let Some(parameters) = held.lists.parameters(self.now.china().day) {
+            terminal.profile.rules.follow(parameters);
+        }
+        self.held = Some(held);
         let (machine, ask) = Selecting::begin(terminal.profile.selection);
         self.state = State::Selecting(machine);
         ask
@@ -348,17 +354,20 @@ impl Tap {
             None => (0, tongtu_purse::field::CardKind::UNSTATED),
         };
         let held = self.held().clone();
-        if standing == Standing::Listed && interop == 0 {
-            return self.refuse(terminal, Refusal::NotInteroperable);
-        }
-        if !held.lists.permits(standing, kind) {
-            return self.refuse(terminal, Refusal::KindNotPermitted { kind });
-        }
         let day = self.now.china().day;
+        let public = self.public();
+        let card = CardOrigin {
+            issuer: public.issuer,
+            kind,
+            interop,
+        };
+        let service = terminal.profile.post.service();
+        if let Err(refusal) = held.lists.judge(&card, service, day) {
+            return self.refuse(terminal, refusal);
+        }
         let Some(book) = held.tariff.on(day) else {
             return self.out_of_service(terminal, TapFault::NoFareBook { day });
         };
-        let public = self.public();
         let view = View {
             profile: &terminal.profile,
             psam: &terminal.psam,

@@ -1,6 +1,7 @@
 //! What a tap asks of the lists, and the snapshot that it takes at its beginning.
 //!
-//! The lists themselves, their files and their signatures are elsewhere; here is only the seam.
+//! The lists themselves, their files and their signatures are [`crate::lists`]; here is only the
+//! seam, and [`Held`] behind it.
 //! A tap holds one [`Snapshot`] until it is over, so that no tap sees half of a new list.
 
 use alloc::collections::BTreeSet;
@@ -10,6 +11,11 @@ use core::fmt;
 
 use tongtu_fare::Tariff;
 use tongtu_purse::field::{CardKind, Institution, Serial};
+use tongtu_types::BusinessDay;
+
+use super::outcome::Refusal;
+use crate::Held;
+use crate::lists::{CardOrigin, NotAccepted, Parameters, Service, parameters};
 
 /// How a card's issuer stands with this terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +42,14 @@ pub trait TapLists: fmt::Debug + Send + Sync {
     /// How an issuer stands; none is on no list.
     fn standing(&self, issuer: Institution) -> Option<Standing>;
 
-    /// Whether cards of this kind ride here now.
-    fn permits(&self, standing: Standing, kind: CardKind) -> bool;
+    /// Whether a card rides here on this day, by all that it says of itself.
+    ///
+    /// # Errors
+    /// [`Refusal`], why it does not.
+    fn judge(&self, card: &CardOrigin, service: Service, day: BusinessDay) -> Result<(), Refusal>;
+
+    /// The parameters of a day, where the lists have any.
+    fn parameters(&self, day: BusinessDay) -> Option<&Parameters>;
 
     /// Whether exactly this card is on the blacklist.
     fn is_blacklisted(&self, serial: Serial) -> bool;
@@ -53,6 +65,61 @@ pub struct Snapshot {
     pub lists: Arc<dyn TapLists>,
     /// The fare books.
     pub tariff: Arc<Tariff>,
+}
+
+impl Snapshot {
+    /// The lists and fares that a terminal holds.
+    #[must_use]
+    pub fn of(held: &Arc<Held>) -> Self {
+        Self {
+            lists: Arc::clone(held) as Arc<dyn TapLists>,
+            tariff: Arc::clone(&held.tariff),
+        }
+    }
+}
+
+impl TapLists for Held {
+    fn standing(&self, issuer: Institution) -> Option<Standing> {
+        if issuer.city() == self.home() {
+            return Some(Standing::Local);
+        }
+        self.cards().cities.of(issuer).map(|_| Standing::Listed)
+    }
+
+    fn judge(&self, card: &CardOrigin, service: Service, day: BusinessDay) -> Result<(), Refusal> {
+        let kind = card.kind;
+        let judged = self.cards().cities.judge(self.home(), card);
+        judged.map_err(|reason| match reason {
+            NotAccepted::Issuer { .. } => Refusal::IssuerNotListed,
+            NotAccepted::Kind { kind, .. } => Refusal::KindNotPermitted { kind },
+            NotAccepted::NotInteroperable { .. } => Refusal::NotInteroperable,
+        })?;
+        let parameters = parameters::on(&self.cards().parameters, day);
+        if parameters.permissions.allow(kind, service) {
+            Ok(())
+        } else {
+            Err(Refusal::KindNotPermitted { kind })
+        }
+    }
+
+    fn parameters(&self, day: BusinessDay) -> Option<&Parameters> {
+        Some(parameters::on(&self.cards().parameters, day))
+    }
+
+    fn is_blacklisted(&self, serial: Serial) -> bool {
+        let number = serial.card_number();
+        number.is_some_and(|number| self.card_blacklist().has_card(&number))
+    }
+
+    fn versions(&self) -> Versions {
+        // A record has 32 bits for each; no list comes that often.
+        let short = |version: u64| u32::try_from(version).unwrap_or(u32::MAX);
+        Versions {
+            parameters: short(self.version()),
+            white_list: self.cards().cities.version,
+            blacklist: short(self.card_blacklist().version()),
+        }
+    }
 }
 
 /// Small lists that are written down: of a test bench or a single line.
@@ -80,8 +147,19 @@ impl TapLists for PlainLists {
         }
     }
 
-    fn permits(&self, _: Standing, kind: CardKind) -> bool {
-        !self.barred.contains(&kind)
+    fn judge(&self, card: &CardOrigin, _: Service, _: BusinessDay) -> Result<(), Refusal> {
+        if self.standing(card.issuer) != Some(Standing::Local) && card.interop == 0 {
+            return Err(Refusal::NotInteroperable);
+        }
+        let kind = card.kind;
+        if self.barred.contains(&kind) {
+            return Err(Refusal::KindNotPermitted { kind });
+        }
+        Ok(())
+    }
+
+    fn parameters(&self, _: BusinessDay) -> Option<&Parameters> {
+        None
     }
 
     fn is_blacklisted(&self, serial: Serial) -> bool {

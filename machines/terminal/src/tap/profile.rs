@@ -6,6 +6,7 @@ use tongtu_purse::field::{Amount, City, Direction, Industry, Institution};
 use tongtu_types::{LineCode, StationCode};
 
 use super::select::Selection;
+use crate::lists::{self, Parameters, Service};
 use tongtu_tap_record::Stage;
 
 /// What a terminal is told when it is put up. Its terminal number is its module's.
@@ -109,6 +110,16 @@ pub struct Counter {
 }
 
 impl TapPost {
+    /// What a card is used for here.
+    pub(super) const fn service(&self) -> Service {
+        match self {
+            Self::Single(_) => Service::Bus,
+            Self::Segmented(_) => Service::Segmented,
+            Self::Gate(_) => Service::Rail,
+            Self::Counter(_) => Service::MakeUp,
+        }
+    }
+
     /// Whether a ride recovered in this stage lets the rider go on here.
     #[must_use]
     pub const fn serves(&self, stage: Stage) -> bool {
@@ -245,6 +256,22 @@ pub struct Rules {
     pub ticket: Option<Ticket>,
     /// How blacklisted cards are locked; none only refuses them.
     pub lock: Option<Lock>,
+}
+
+impl Rules {
+    /// Takes over what the acquirer's parameters say of the day.
+    pub(super) fn follow(&mut self, parameters: &Parameters) {
+        self.retap_s = parameters.retap_s.into();
+        self.balance_max = parameters.balance_max;
+        self.balance_hint = parameters.balance_low;
+        self.tries_max = parameters.window_tries;
+        self.grey_after_s = parameters.grey_after_s.into();
+        self.intents_max = parameters.intents_max.into();
+        self.unverified = match parameters.unverified {
+            lists::Unverified::Refuse => Unverified::Refuse,
+            lists::Unverified::Vouch => Unverified::Vouch,
+        };
+    }
 }
 
 impl Default for Rules {

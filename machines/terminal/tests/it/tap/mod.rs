@@ -7,6 +7,7 @@ mod flows;
 mod golden;
 mod group;
 mod hostile;
+mod lists;
 mod module;
 mod module_of_ours;
 mod recovery;
