@@ -105,7 +105,12 @@ fn board(
     old: &BusRecord,
     arrears: Option<Amount>,
 ) -> Result<Plan, NoPlan> {
-    let marked = pricing::dearest(view.book, post.line, post.stop)?;
+    let marked = pricing::dearest(
+        view.book,
+        post.line,
+        post.stop,
+        pricing::way(post.direction),
+    )?;
     let record = view.draft(RecordKind::Composite, Stage::Boarding, place);
     let fare = Fare {
         version: view.book.version(),
@@ -185,7 +190,13 @@ fn alight(
     let boarded_at = [0, 0, 0, 0, 0, 0, 0, bus.on_station];
     let on = pricing::station_of(view.book, post.line, boarded_at)?;
     let fare = match on {
-        Some(on) => pricing::between(view.book, post.line, [on, post.stop], rode_s, view.rider())?,
+        Some(on) => pricing::between(
+            view.book,
+            post.line,
+            [on, post.stop],
+            rode_s,
+            view.rider(place),
+        )?,
         // A stop that the book no longer has: what was marked is the most it can cost.
         None if bus.marked <= view.profile.rules.arrears_max => {
             pricing::as_penalty(bus.marked, view.book.version())
@@ -205,7 +216,12 @@ fn without_records(view: &View<'_>, post: &Segmented, place: &Place) -> Result<P
     if view.profile.rules.no_composite == NoComposite::Refuse {
         return Err(Refusal::NoComposite.into());
     }
-    let dearest = pricing::dearest(view.book, post.line, post.stop)?;
+    let dearest = pricing::dearest(
+        view.book,
+        post.line,
+        post.stop,
+        pricing::way(post.direction),
+    )?;
     let fare = Fare {
         base: dearest,
         version: view.book.version(),

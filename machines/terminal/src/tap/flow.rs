@@ -11,7 +11,7 @@ use tongtu_types::Timestamp;
 use super::ask::{Answer, Ask};
 use super::group::GroupNotice;
 use super::line::{Heard, Line};
-use super::lists::{Snapshot, Standing};
+use super::lists::Snapshot;
 use super::locking::Locking;
 use super::outcome::{Exchanges, Refusal, TapFault, TapOutcome, TapRide};
 use super::paying::{Doubt, Paid, Paying};
@@ -78,7 +78,7 @@ pub(super) enum State {
     },
     Reopening,
     Locking(Locking),
-    Reading(Reading, Standing),
+    Reading(Reading),
     Paying(Box<Paying>),
     Vouching(Box<Paying>, Box<TapRide>),
     Over,
@@ -215,13 +215,13 @@ impl Tap {
                     Turn::Done(Err(fault)) => self.out_of_service(terminal, fault),
                 }
             }
-            State::Reading(machine, standing) => match input {
+            State::Reading(machine) => match input {
                 Input::Reply(reply) => match machine.handle(reply) {
                     Turn::Ask(machine, ask) => {
-                        self.state = State::Reading(machine, standing);
+                        self.state = State::Reading(machine);
                         ask
                     }
-                    Turn::Done(Ok(files)) => self.decide(terminal, &files, standing),
+                    Turn::Done(Ok(files)) => self.decide(terminal, &files),
                     Turn::Done(Err(refusal)) => self.refuse(terminal, refusal),
                 },
                 other => self.unexpected(terminal, &other),
@@ -331,15 +331,15 @@ impl Tap {
             self.state = State::Locking(machine);
             return ask;
         }
-        let Some(standing) = lists.standing(public.issuer) else {
+        if lists.standing(public.issuer).is_none() {
             return self.refuse(terminal, Refusal::IssuerNotListed);
-        };
+        }
         if let Err(refusal) = dates(public, self.at.date()) {
             return self.refuse(terminal, refusal);
         }
         let (machine, ask) =
             Reading::begin(&terminal.profile.post, terminal.profile.rules.transfers);
-        self.state = State::Reading(machine, standing);
+        self.state = State::Reading(machine);
         ask
     }
 
@@ -348,7 +348,7 @@ impl Tap {
     }
 
     /// Everything is read: what the flow of this post makes of it.
-    fn decide(&mut self, terminal: &mut CardTerminal, files: &Files, standing: Standing) -> Ask {
+    fn decide(&mut self, terminal: &mut CardTerminal, files: &Files) -> Ask {
         let (interop, kind) = match files.transit {
             Some((_, interop, kind)) => (interop, kind),
             None => (0, tongtu_purse::field::CardKind::UNSTATED),
@@ -377,7 +377,6 @@ impl Tap {
             at: self.at,
             public: &public,
             files,
-            standing,
         };
         let plan = match (&terminal.profile.post, self.circumstances.task) {
             (TapPost::Counter(post), Task::MakeUp(what)) => make_up::make_up(&view, post, what),

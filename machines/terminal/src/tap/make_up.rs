@@ -106,7 +106,12 @@ fn renew(
             false => Refusal::NothingToMakeUp.into(),
         });
     }
-    let marked = pricing::dearest(view.book, post.network, claimed.unwrap_or(post.station))?;
+    let marked = pricing::dearest(
+        view.book,
+        post.network,
+        claimed.unwrap_or(post.station),
+        None,
+    )?;
     let here = place(post, post.station, Industry::RAIL);
     let mut record = view.draft(RecordKind::MakeUp, Stage::Renewal, &here);
     record.marked = marked;

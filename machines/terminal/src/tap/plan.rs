@@ -18,9 +18,9 @@ use tongtu_purse::layout::{BusRecord, PublicInfo, RailRecord, Trip};
 use tongtu_tap_record::{Mac2State, Magic, RecordKind, Recovery, Stage, TapRecord, Version};
 use tongtu_types::{Fen, LineCode, Timestamp};
 
-use super::lists::{Standing, Versions};
+use super::lists::Versions;
 use super::outcome::{Refusal, TapFault};
-use super::pricing::{Fare, Rider};
+use super::pricing::{self, Fare, Rider};
 use super::profile::TapProfile;
 
 /// Why there is no plan: the card's fault or the terminal's.
@@ -76,7 +76,6 @@ pub(super) struct View<'a> {
     pub(super) at: DateTime,
     pub(super) public: &'a PublicInfo,
     pub(super) files: &'a Files,
-    pub(super) standing: Standing,
 }
 
 /// Where a ride began, for the record of its end or of its arrears.
@@ -108,11 +107,15 @@ impl View<'_> {
             .map_or(CardKind::UNSTATED, |(_, _, kind)| kind)
     }
 
-    pub(super) fn rider(&self) -> Rider<'_> {
+    /// The rider, for a fare at this place.
+    pub(super) fn rider(&self, place: &Place) -> Rider {
+        let issuer = self.public.issuer.city();
         Rider {
             kind: self.kind(),
-            standing: self.standing,
-            last: self.files.trip.as_deref(),
+            home: self.files.transit.map_or(issuer, |(city, ..)| city),
+            at: self.now,
+            direction: pricing::way(place.direction),
+            history: pricing::history(self.files.trip.as_deref(), (place.line, place.card_line)),
         }
     }
 

@@ -3,23 +3,80 @@
 //! Flows say what kind of ride it is; which rules apply to it is the fare book's. A book prices
 //! a bus of segmented fares as a network of its stops.
 
-use tongtu_fare::{FareBook, FareError, Ride};
-use tongtu_purse::field::{Amount, CardKind};
+use tongtu_fare::{
+    Class, Direction, FareBook, FareError, History, Journey, LastRide, Means, Mode, Ride,
+    Rider as Payer,
+};
+use tongtu_purse::field::{self, Amount, CardKind, City, Industry, TripKind};
 use tongtu_purse::layout::Trip;
-use tongtu_types::{Fen, LineCode, StationCode};
+use tongtu_types::{Fen, LineCode, StationCode, Timestamp};
 
-use super::lists::Standing;
 use super::outcome::TapFault;
+use super::terminal::instant;
 
-/// Who rides, as far as a fare depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rider<'a> {
+/// Who rides when and which way, as far as a fare depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rider {
     /// The kind of card.
     pub(super) kind: CardKind,
-    /// Of this city or another.
-    pub(super) standing: Standing,
-    /// The last trip on the card, for transfers.
-    pub(super) last: Option<&'a Trip>,
+    /// The city of the card.
+    pub(super) home: City,
+    /// When it is charged.
+    pub(super) at: Timestamp,
+    /// Which way, on a bus.
+    pub(super) direction: Option<Direction>,
+    /// What the card says of earlier rides.
+    pub(super) history: History,
+}
+
+/// Up or down, where a bus says so.
+pub(super) const fn way(direction: field::Direction) -> Option<Direction> {
+    match direction {
+        field::Direction::UP => Some(Direction::Up),
+        field::Direction::DOWN => Some(Direction::Down),
+        _ => None,
+    }
+}
+
+/// What the newest trip on a card says to the rules of transfers.
+///
+/// UNSPECIFIED: a trip names its line in two bytes of the operator's own; a line that is not
+/// this terminal's own is told apart, not known. How many transfers came before is not on the
+/// card, and neither are sums of a month.
+pub(super) fn history(trip: Option<&Trip>, own: (LineCode, [u8; 2])) -> History {
+    let mut history = History::default();
+    let Some(trip) = trip else {
+        return history;
+    };
+    let mode = match trip.industry {
+        Industry::RAIL => Mode::Metro,
+        Industry::BUS => Mode::Bus,
+        Industry::FERRY => Mode::Ferry,
+        Industry::SUBURBAN => Mode::Rail,
+        _ => return history,
+    };
+    // An entry has not been charged yet; what is no ride changes nothing.
+    if !matches!(trip.kind, TripKind::EXIT | TripKind::SINGLE) {
+        return history;
+    }
+    let line = match trip.line == own.1 {
+        true => Some(own.0),
+        false => LineCode::parse(&tongtu_codec::hex_encode(&trip.line)).ok(),
+    };
+    if let (Some(line), Some(at)) = (line, instant(trip.at)) {
+        history.last = Some(LastRide {
+            line,
+            mode,
+            direction: None,
+            exit: None,
+            begun_at: at,
+            paid_at: at,
+            paid: trip.amount.fen(),
+            chain_begun_at: at,
+            chain: 0,
+        });
+    }
+    history
 }
 
 /// A fare in the parts that a record has.
@@ -52,53 +109,67 @@ fn amount(fare: Fen) -> Result<Amount, TapFault> {
     Amount::from_fen(fare).ok_or(TapFault::Amount { fare })
 }
 
-fn plain(book: &FareBook, ride: &Ride) -> Result<Fare, TapFault> {
+fn charged(book: &FareBook, ride: Ride, rider: Rider) -> Result<Fare, TapFault> {
+    let journey = Journey {
+        direction: rider.direction,
+        ..Journey::new(ride, rider.at)
+    };
+    let payer = Payer {
+        class: Class(rider.kind.0),
+        means: Means::Card,
+        // A card of a city that is none rides as one of this city.
+        home: rider.home.code().unwrap_or(book.city().code),
+        age: None,
+    };
+    let fare = book.charge(&journey, &payer, &rider.history)?.fare;
+    // A minimum or a rounding that adds is a discount below nothing; a record adds it instead.
+    let (discount, added) = if fare.discount < Fen::ZERO {
+        (Fen::ZERO, fare.discount.get().unsigned_abs())
+    } else {
+        (fare.discount, 0)
+    };
+    let added = i64::try_from(added).unwrap_or(i64::MAX);
+    let penalty = Fen::new(fare.penalty.get().saturating_add(added));
     Ok(Fare {
-        base: amount(book.fare(ride)?)?,
-        version: book.version(),
-        ..Fare::default()
+        base: amount(fare.base)?,
+        discount: amount(discount)?,
+        transfer: amount(fare.transfer)?,
+        penalty: amount(penalty)?,
+        version: fare.version,
     })
 }
 
 /// A whole ride for one fare.
-pub(super) fn single(book: &FareBook, line: LineCode, _: Rider<'_>) -> Result<Fare, TapFault> {
-    plain(book, &Ride::Flat { line })
+pub(super) fn single(book: &FareBook, line: LineCode, rider: Rider) -> Result<Fare, TapFault> {
+    charged(book, Ride::Flat { line }, rider)
 }
 
-/// A ride through a network, entry and exit known.
+/// A ride through a network or along a line, both ends known.
 pub(super) fn between(
     book: &FareBook,
     network: LineCode,
     [entry, exit]: [StationCode; 2],
     stayed_s: i64,
-    _: Rider<'_>,
+    rider: Rider,
 ) -> Result<Fare, TapFault> {
     let stayed_s = u32::try_from(stayed_s.max(0)).unwrap_or(u32::MAX);
-    plain(
-        book,
-        &Ride::Distance {
-            network,
-            entry,
-            exit,
-            stayed_s,
-        },
-    )
+    let ride = Ride::Distance {
+        network,
+        entry,
+        exit,
+        stayed_s,
+    };
+    charged(book, ride, rider)
 }
 
-/// The dearest ride that can begin here: what is marked on the card.
+/// The dearest ride that can begin here this way: what is marked on the card.
 pub(super) fn dearest(
     book: &FareBook,
-    network: LineCode,
-    station: StationCode,
+    line: LineCode,
+    stop: StationCode,
+    direction: Option<Direction>,
 ) -> Result<Amount, TapFault> {
-    // That the station is unknown is this terminal's fault, and is said before a card pays.
-    book.fare(&Ride::Distance {
-        network,
-        entry: station,
-        exit: station,
-        stayed_s: 0,
-    })?;
-    amount(book.max_fare(network)?)
+    amount(book.max_fare_from(line, stop, direction)?)
 }
 
 /// A fare of the dearest ride, as a penalty: nothing is known of the ride itself.
@@ -139,10 +210,12 @@ pub(super) fn station_of(
     network: LineCode,
     bytes: [u8; 8],
 ) -> Result<Option<StationCode>, FareError> {
+    let is_it = |code: &StationCode| station_bytes(*code) == bytes;
+    if let Some(route) = book.route(network) {
+        return Ok(route.stops().iter().map(|stop| stop.code).find(is_it));
+    }
     let stations = book.network(network)?.stations().iter();
-    Ok(stations
-        .map(|station| station.code)
-        .find(|code| station_bytes(*code) == bytes))
+    Ok(stations.map(|station| station.code).find(is_it))
 }
 
 #[cfg(test)]

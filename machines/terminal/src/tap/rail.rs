@@ -88,7 +88,7 @@ fn entry(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan
         }
         arrears = rail.marked;
     }
-    let marked = pricing::dearest(view.book, post.network, post.station)?;
+    let marked = pricing::dearest(view.book, post.network, post.station, None)?;
     let place = place(post);
     let fare = Fare {
         version: view.book.version(),
@@ -180,7 +180,7 @@ fn exit(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan>
         _ => match view.profile.rules.no_entry {
             NoEntry::Counter => return Err(Refusal::NotInside.into()),
             NoEntry::ChargeMax => {
-                let dearest = pricing::dearest(view.book, post.network, post.station)?;
+                let dearest = pricing::dearest(view.book, post.network, post.station, None)?;
                 pricing::as_penalty(dearest, view.book.version())
             }
         },
@@ -236,6 +236,6 @@ fn ride_fare(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Fare, No
         post.network,
         ends,
         stayed_s,
-        view.rider(),
+        view.rider(&place(post)),
     )?)
 }

@@ -16,7 +16,7 @@ pub(super) fn ride(view: &View<'_>, post: &Single) -> Result<Plan, NoPlan> {
         direction: Direction(0),
         vehicle: post.vehicle,
     };
-    let fare = pricing::single(view.book, post.line, view.rider())?;
+    let fare = pricing::single(view.book, post.line, view.rider(&place))?;
     let kind = match post.leaves_trip {
         true => RecordKind::Composite,
         false => RecordKind::Purse,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tongtu_crypto::Algorithm;
+use tongtu_fare::{FareBook, Tariff};
 use tongtu_purse::field::{Amount, BusState, Direction, RailState, TripKind};
 use tongtu_purse::layout::{BusRecord, RailRecord, Trip};
 use tongtu_purse::profile::{KeyIndex, Wallet};
@@ -520,4 +521,72 @@ fn a_bus_that_leaves_trips_is_seen_by_the_next_line_that_counts_transfers() {
         rider.instructions().contains(&0xB2),
         "the newest trip is read"
     );
+}
+
+/// Half fare for students, one yuan off within an hour of another bus.
+const BOOK: &str = "fare-book 2\ncity 5810 | 广州 | Guangzhou\nversion 3\neffective 2018-01-01\n\
+    currency CNY\n\nclass ordinary | 普通卡 | Ordinary | 1\n\
+    class student | 学生卡 | Student | 2\n\n\
+    concession student | 学生半价 | Students half fare | class=student | 50%\n\
+    transfer bus | 公交换乘 | Bus transfer | means=card after=bus mode=bus within=3600 | -1.00\n\n\
+    flat B00001 | 1路 | Bus 1 | 2.00\nflat B00002 | 2路 | Bus 2 | 2.00\n";
+
+fn priced(number: u8, line: &str, card_line: u8) -> Post {
+    let TapPost::Single(mut single) = bus() else {
+        unreachable!()
+    };
+    single.line = line.parse().unwrap();
+    single.card_line = [0, card_line];
+    single.leaves_trip = true;
+    let mut post = Post::new(number, TapPost::Single(single));
+    let mut tariff = Tariff::default();
+    tariff
+        .adopt(FareBook::parse(BOOK.as_bytes()).unwrap())
+        .unwrap();
+    post.tariff = std::sync::Arc::new(tariff);
+    post.profile.rules.transfers = true;
+    post.started()
+}
+
+#[test]
+fn te12_a_student_pays_what_the_book_says_and_the_record_shows_the_parts() {
+    let mut student = profile(0x17, Algorithm::Tdes);
+    student.transit.kind = tongtu_purse::field::CardKind::STUDENT;
+    let mut rider = Rider::with(&student, 5_000);
+    let mut post = priced(1, "B00001", 1);
+    let record = post
+        .tap(&mut rider, at(0))
+        .outcome
+        .ride()
+        .unwrap()
+        .record
+        .clone();
+    let parts = (record.base, record.discount, record.amount);
+    assert_eq!(
+        parts,
+        (Amount::new(200), Amount::new(100), Amount::new(100))
+    );
+    assert_eq!(record.fares, 3);
+    audit("student", &mut rider, 5_000, &mut [&mut post], at(60));
+}
+
+#[test]
+fn np04_the_second_bus_within_the_hour_is_cheaper_and_later_it_is_not() {
+    for (minutes, transfer) in [(30, 100), (61, 0)] {
+        let mut rider = rider();
+        let mut first = priced(1, "B00001", 1);
+        let mut second = priced(2, "B00002", 2);
+        first.tap(&mut rider, at(0));
+        let end = second.tap(&mut rider, at(minutes));
+        let record = end.outcome.ride().unwrap().record.clone();
+        assert_eq!(record.transfer, Amount::new(transfer), "{minutes}");
+        assert_eq!(record.amount, Amount::new(200 - transfer));
+        audit(
+            "transfer",
+            &mut rider,
+            5_000,
+            &mut [&mut first, &mut second],
+            at(90),
+        );
+    }
 }
