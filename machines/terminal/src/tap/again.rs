@@ -17,7 +17,7 @@ use super::flow::{State, Tap, Task};
 use super::group::Settlement;
 use super::line::Reply;
 use super::outcome::{Refusal, TapOutcome, TapRide};
-use super::paying::{Paid, Paying};
+use super::paying::{Doubt, Paid, Paying};
 use super::plan::{self, Plan};
 use super::profile::{TapPost, Unverified};
 use super::recovering::{Recovered, Recovering};
@@ -35,14 +35,20 @@ impl Tap {
             self.state = State::Recovering { machine, is_past };
             return ask;
         }
-        let oldest = self.now.plus_s(-terminal.profile.rules.grey_after_s);
-        if let Some(torn) = terminal.board.of_card(serial, oldest) {
-            let is_past = !lets_on(&terminal.profile.post, torn);
-            let (machine, ask) = Recovering::begin(torn.clone().into(), None);
-            self.state = State::Recovering { machine, is_past };
-            return ask;
+        match self.torn_elsewhere(terminal, serial) {
+            Some(ask) => ask,
+            None => self.known(terminal),
         }
-        self.known(terminal)
+    }
+
+    /// What the group's board says of the card is put to the card.
+    fn torn_elsewhere(&mut self, terminal: &CardTerminal, serial: Serial) -> Option<Ask> {
+        let oldest = self.now.plus_s(-terminal.profile.rules.grey_after_s);
+        let torn = terminal.board.of_card(serial, oldest)?;
+        let is_past = !lets_on(&terminal.profile.post, torn);
+        let (machine, ask) = Recovering::begin(torn.clone().into(), None);
+        self.state = State::Recovering { machine, is_past };
+        Some(ask)
     }
 
     pub(super) fn recovered(
@@ -74,8 +80,17 @@ impl Tap {
             }
             Recovered::Unverified { .. } => self.known(terminal),
             Recovered::False => self.refuse(terminal, Refusal::Mac2Wrong),
-            Recovered::InDoubt(doubt) => {
+            Recovered::InDoubt(doubt @ Doubt::Own { .. }) => {
                 self.doubt = Some(doubt);
+                // It may be another terminal's purchase that stands in the way of ours.
+                let serial = self.public().serial;
+                match self.torn_elsewhere(terminal, serial) {
+                    Some(ask) => ask,
+                    None => self.known(terminal),
+                }
+            }
+            Recovered::InDoubt(doubt) => {
+                self.doubt.get_or_insert(doubt);
                 self.known(terminal)
             }
             Recovered::Refused(refusal) => self.refuse(terminal, refusal),

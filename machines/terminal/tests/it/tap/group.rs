@@ -131,6 +131,26 @@ fn a_card_torn_at_the_second_while_vouching_vouches_at_the_first() {
 }
 
 #[test]
+fn a_ride_torn_at_the_other_is_recovered_although_an_old_unpaid_one_is_open_here() {
+    let (mut rider, mut first, mut second) = setting();
+    let torn = tear_unpaid(&mut first, &mut rider, T0);
+    second.note(&torn.notices, T0);
+    let torn = tear_paid(&mut second, &mut rider, T0.plus_s(121));
+    first.note(&torn.notices, T0.plus_s(121));
+    let end = first.tap(&mut rider, T0.plus_s(123));
+    assert!(matches!(end.outcome, TapOutcome::Recovered(_)), "{end:?}");
+    second.note(&end.notices, T0.plus_s(123));
+    assert_eq!(rider.balance(), 4_800);
+    audit(
+        "both open",
+        &mut rider,
+        5_000,
+        &mut [&mut first, &mut second],
+        T0,
+    );
+}
+
+#[test]
 fn a_notice_that_no_card_proves_gives_nobody_a_ride() {
     let (mut rider, mut first, mut second) = setting();
     let torn = tear_paid(&mut first, &mut rider, T0);
