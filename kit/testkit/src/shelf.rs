@@ -171,6 +171,22 @@ impl Shelf {
     }
 
     fn select(&self, session: &mut Session, apdu: &Apdu) -> Option<Answer> {
+        if (apdu.p1, apdu.p2) == (0, 0) {
+            // The master file is the issuer domain; no other file has an id.
+            return match apdu.data[..] {
+                [] | [0x3F, 0x00] => {
+                    let heard = session.heard;
+                    *session = Session {
+                        heard,
+                        ..Session::default()
+                    };
+                    session.selected = Selected::Issuer;
+                    None
+                }
+                [_, _] => Some(Err(0x6A82)),
+                _ => Some(Err(0x6700)),
+            };
+        }
         if apdu.p1 != 4 || !matches!(apdu.p2, 0 | 2) {
             return Some(Err(0x6A86));
         }
