@@ -165,11 +165,8 @@ impl Tap {
             return self.out_of_service(terminal, fault.into());
         }
         // Lists, fares and limits are those of this moment until the tap is over.
-        let held = terminal.held.clone();
-        if let Some(parameters) = held.lists.parameters(self.now.china().day) {
-            terminal.profile.rules.follow(parameters);
-        }
-        self.held = Some(held);
+        terminal.follow(self.now.china().day);
+        self.held = Some(terminal.held.clone());
         let (machine, ask) = Selecting::begin(terminal.profile.selection);
         self.state = State::Selecting(machine);
         ask

@@ -159,6 +159,11 @@ impl GroupBoard {
         self.torn.push_back((now, record));
     }
 
+    /// Keeps the torn cards of these terminals only.
+    pub(super) fn keep(&mut self, is_beside: impl Fn(Terminal) -> bool) {
+        self.torn.retain(|(_, record)| is_beside(record.terminal));
+    }
+
     /// Takes a transaction off; what was there, and when it was pinned.
     pub(super) fn take_off(&mut self, ride: RideKey) -> Option<(Timestamp, Box<TapRecord>)> {
         let mut torn = self.torn.iter();

@@ -1,21 +1,22 @@
 //! What a tap asks of the lists, and the snapshot that it takes at its beginning.
 //!
 //! The lists themselves, their files and their signatures are [`crate::lists`]; here is only the
-//! seam, and [`Held`] behind it.
-//! A tap holds one [`Snapshot`] until it is over, so that no tap sees half of a new list.
+//! seam, and how [`Held`] stands behind it. A tap holds one [`Snapshot`] until it is over, so that
+//! no tap sees half of a new list.
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use tongtu_blacklist::ListedNumber;
 use tongtu_fare::Tariff;
-use tongtu_purse::field::{CardKind, Institution, Serial};
-use tongtu_types::BusinessDay;
+use tongtu_purse::field::{CardKind, Institution, Serial, Terminal};
+use tongtu_types::{BusinessDay, TerminalNumber};
 
 use super::outcome::Refusal;
 use crate::Held;
-use crate::lists::{CardOrigin, NotAccepted, Parameters, Service, parameters};
+use crate::lists::{CardOrigin, NotAccepted, Parameters, Service};
 
 /// How a card's issuer stands with this terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +43,18 @@ pub trait TapLists: fmt::Debug + Send + Sync {
     /// How an issuer stands; none is on no list.
     fn standing(&self, issuer: Institution) -> Option<Standing>;
 
-    /// Whether a card rides here on this day, by all that it says of itself.
+    /// Whether a card may be used so on this day, by all that it says of itself.
     ///
     /// # Errors
-    /// [`Refusal`], why it does not.
+    /// [`Refusal`], why it may not.
     fn judge(&self, card: &CardOrigin, service: Service, day: BusinessDay) -> Result<(), Refusal>;
 
-    /// The parameters of a day, where the lists have any.
+    /// The limits of a day, where the lists have any; without, the terminal's own rules count.
     fn parameters(&self, day: BusinessDay) -> Option<&Parameters>;
+
+    /// Whether another terminal stands in one group with this one, so that they share what they
+    /// know of torn cards.
+    fn are_beside(&self, own: Terminal, other: Terminal) -> bool;
 
     /// Whether exactly this card is on the blacklist.
     fn is_blacklisted(&self, serial: Serial) -> bool;
@@ -72,7 +77,7 @@ impl Snapshot {
     #[must_use]
     pub fn of(held: &Arc<Held>) -> Self {
         Self {
-            lists: Arc::clone(held) as Arc<dyn TapLists>,
+            lists: Arc::<Held>::clone(held),
             tariff: Arc::clone(&held.tariff),
         }
     }
@@ -87,15 +92,15 @@ impl TapLists for Held {
     }
 
     fn judge(&self, card: &CardOrigin, service: Service, day: BusinessDay) -> Result<(), Refusal> {
-        let kind = card.kind;
         let judged = self.cards().cities.judge(self.home(), card);
         judged.map_err(|reason| match reason {
             NotAccepted::Issuer { .. } => Refusal::IssuerNotListed,
             NotAccepted::Kind { kind, .. } => Refusal::KindNotPermitted { kind },
             NotAccepted::NotInteroperable { .. } => Refusal::NotInteroperable,
         })?;
-        let parameters = parameters::on(&self.cards().parameters, day);
-        if parameters.permissions.allow(kind, service) {
+        let kind = card.kind;
+        let parameters = self.parameters(day);
+        if parameters.is_none_or(|set| set.permissions.allow(kind, service)) {
             Ok(())
         } else {
             Err(Refusal::KindNotPermitted { kind })
@@ -103,12 +108,20 @@ impl TapLists for Held {
     }
 
     fn parameters(&self, day: BusinessDay) -> Option<&Parameters> {
-        Some(parameters::on(&self.cards().parameters, day))
+        let mut sets = self.cards().parameters.iter().rev();
+        sets.find(|set| set.from <= day)
+    }
+
+    fn are_beside(&self, own: Terminal, other: Terminal) -> bool {
+        let groups = &self.cards().groups;
+        let group = |terminal| number(terminal).and_then(|number| groups.of(number));
+        group(own).is_some_and(|own| group(other) == Some(own))
     }
 
     fn is_blacklisted(&self, serial: Serial) -> bool {
-        let number = serial.card_number();
-        number.is_some_and(|number| self.card_blacklist().has_card(&number))
+        // What is not digits cannot be listed.
+        let number = ListedNumber::from_bcd(&serial.0);
+        number.is_some_and(|number| self.card_blacklist().contains(number))
     }
 
     fn versions(&self) -> Versions {
@@ -120,6 +133,15 @@ impl TapLists for Held {
             blacklist: short(self.card_blacklist().version()),
         }
     }
+}
+
+/// A module's terminal number as lists have it: 12 digits, if it is such.
+fn number(Terminal(bytes): Terminal) -> Option<TerminalNumber> {
+    let mut digits = [0; 12];
+    for (pair, byte) in digits.chunks_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[b'0' + (byte >> 4), b'0' + (byte & 0x0F)]);
+    }
+    TerminalNumber::parse(core::str::from_utf8(&digits).ok()?).ok()
 }
 
 /// Small lists that are written down: of a test bench or a single line.
@@ -160,6 +182,10 @@ impl TapLists for PlainLists {
 
     fn parameters(&self, _: BusinessDay) -> Option<&Parameters> {
         None
+    }
+
+    fn are_beside(&self, _: Terminal, _: Terminal) -> bool {
+        true
     }
 
     fn is_blacklisted(&self, serial: Serial) -> bool {

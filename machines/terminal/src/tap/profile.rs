@@ -110,7 +110,7 @@ pub struct Counter {
 }
 
 impl TapPost {
-    /// What a card is used for here.
+    /// What a card is used for here, as permissions speak of it.
     pub(super) const fn service(&self) -> Service {
         match self {
             Self::Single(_) => Service::Bus,
@@ -258,19 +258,58 @@ pub struct Rules {
     pub lock: Option<Lock>,
 }
 
+/// The part of the rules that an acquirer's parameters replace for a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    retap_s: i64,
+    balance_max: Amount,
+    balance_hint: Amount,
+    tries_max: u8,
+    grey_after_s: i64,
+    intents_max: usize,
+    unverified: Unverified,
+}
+
+impl From<&Parameters> for Limits {
+    fn from(parameters: &Parameters) -> Self {
+        Self {
+            retap_s: parameters.retap_s.into(),
+            balance_max: parameters.balance_max,
+            balance_hint: parameters.balance_low,
+            tries_max: parameters.window_tries,
+            grey_after_s: parameters.grey_after_s.into(),
+            intents_max: parameters.intents_max.into(),
+            unverified: match parameters.unverified {
+                lists::Unverified::Refuse => Unverified::Refuse,
+                lists::Unverified::Vouch => Unverified::Vouch,
+            },
+        }
+    }
+}
+
 impl Rules {
-    /// Takes over what the acquirer's parameters say of the day.
-    pub(super) fn follow(&mut self, parameters: &Parameters) {
-        self.retap_s = parameters.retap_s.into();
-        self.balance_max = parameters.balance_max;
-        self.balance_hint = parameters.balance_low;
-        self.tries_max = parameters.window_tries;
-        self.grey_after_s = parameters.grey_after_s.into();
-        self.intents_max = parameters.intents_max.into();
-        self.unverified = match parameters.unverified {
-            lists::Unverified::Refuse => Unverified::Refuse,
-            lists::Unverified::Vouch => Unverified::Vouch,
-        };
+    /// The limits that these rules state themselves.
+    pub(super) const fn limits(&self) -> Limits {
+        Limits {
+            retap_s: self.retap_s,
+            balance_max: self.balance_max,
+            balance_hint: self.balance_hint,
+            tries_max: self.tries_max,
+            grey_after_s: self.grey_after_s,
+            intents_max: self.intents_max,
+            unverified: self.unverified,
+        }
+    }
+
+    /// Takes over the limits of a day.
+    pub(super) const fn follow(&mut self, limits: Limits) {
+        self.retap_s = limits.retap_s;
+        self.balance_max = limits.balance_max;
+        self.balance_hint = limits.balance_hint;
+        self.tries_max = limits.tries_max;
+        self.grey_after_s = limits.grey_after_s;
+        self.intents_max = limits.intents_max;
+        self.unverified = limits.unverified;
     }
 }
 

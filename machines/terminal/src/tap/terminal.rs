@@ -9,13 +9,13 @@ use core::fmt;
 
 use tongtu_codec::DecodeError;
 use tongtu_psam::PsamIdentity;
-use tongtu_purse::field::{DateTime, Serial};
+use tongtu_purse::field::{DateTime, Serial, Terminal};
 use tongtu_tap_record::{Mac2State, RecordKind, Recovery, RideKey, SignedError, Stage, TapRecord};
-use tongtu_types::Timestamp;
+use tongtu_types::{BusinessDay, Timestamp};
 
 use super::group::{GroupBoard, GroupNotice, Settlement};
 use super::lists::Snapshot;
-use super::profile::TapProfile;
+use super::profile::{Limits, TapProfile};
 use crate::{RecordStore, Sam, StoreError};
 
 /// Taps that are remembered against repetition; the oldest makes way.
@@ -111,6 +111,8 @@ impl Signer {
 #[derive(Debug, Clone)]
 pub struct CardTerminal {
     pub(super) profile: TapProfile,
+    /// The profile's own, where the lists have none.
+    limits: Limits,
     pub(super) held: Snapshot,
     pub(super) psam: PsamIdentity,
     pub(super) signer: Signer,
@@ -136,6 +138,7 @@ impl CardTerminal {
         store: &dyn RecordStore,
     ) -> Result<Self, TapRecoverError> {
         let mut terminal = Self {
+            limits: profile.rules.limits(),
             profile,
             held,
             psam,
@@ -185,9 +188,20 @@ impl CardTerminal {
         self.profile.post = post;
     }
 
-    /// Takes other lists or fares; the next tap sees them, a tap under way does not.
+    /// Takes other lists or fares; the next tap sees them, a tap under way does not. What is
+    /// known of the torn cards of terminals that are no longer of the group is forgotten.
     pub fn take(&mut self, held: Snapshot) {
         self.held = held;
+        let (lists, own) = (&self.held.lists, self.psam.terminal);
+        self.board.keep(|other| lists.are_beside(own, other));
+    }
+
+    /// The rules follow the parameters of that day: retap interval, balance cap and hint, waits,
+    /// open intents. At the beginning of a tap, so that they do not change within one.
+    pub(super) fn follow(&mut self, day: BusinessDay) {
+        let parameters = self.held.lists.parameters(day);
+        let limits = parameters.map_or(self.limits, Limits::from);
+        self.profile.rules.follow(limits);
     }
 
     /// Takes another module, after the old one went out of service.
@@ -247,7 +261,8 @@ impl CardTerminal {
             .collect()
     }
 
-    /// Takes a notice of another terminal of the group.
+    /// Takes a notice of another terminal of the group. What terminals say that the lists do not
+    /// have in this group is not heard.
     ///
     /// # Errors
     /// [`StoreError`] when an intent that is settled could not be dropped; it stays open.
@@ -260,10 +275,12 @@ impl CardTerminal {
         match notice {
             GroupNotice::Torn { record } => {
                 let own = record.psam == self.psam.serial;
-                if !own && record.recovery == Recovery::Grey {
+                let heard = self.hears(record.terminal);
+                if !own && heard && record.recovery == Recovery::Grey {
                     self.board.pin(record, now);
                 }
             }
+            GroupNotice::Settled { by, .. } if !self.hears(by) => {}
             GroupNotice::Settled { ride, how, .. } => {
                 let pinned = self.board.take_off(ride);
                 let mut open = self.intents.iter();
@@ -288,6 +305,10 @@ impl CardTerminal {
             }
         }
         Ok(())
+    }
+
+    fn hears(&self, other: Terminal) -> bool {
+        self.held.lists.are_beside(self.psam.terminal, other)
     }
 
     /// Whether an intent is too old for its rider to be let through on it.

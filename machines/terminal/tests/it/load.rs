@@ -5,15 +5,18 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tongtu_blacklist::{Change, Issue, ListedNumber, Loader, Span, changes, file};
+use tongtu_crypto::Algorithm;
 use tongtu_fare::Ride;
 use tongtu_purse::field::{CardKind, Institution};
 use tongtu_terminal::lists::{
     AcceptedIssuer, CardKinds, CardOrigin, InteropRule, IssuerPattern, Parameters,
 };
+use tongtu_terminal::tap::Snapshot;
 use tongtu_terminal::{CardLists, Held, ListBook, ListBundle};
 use tongtu_types::CardNumber;
 
 use crate::fixture::{City, MemoryStore, T0, institution};
+use crate::tap::fixture::{Post, Rider, bus, profile};
 
 const VERSIONS: u64 = 40;
 const TAPPERS: usize = 4;
@@ -98,6 +101,25 @@ fn tap(held: &Arc<Held>) {
     }
 }
 
+/// A card of the city rides by bus: everything in its record is of the version that was taken.
+fn ride(held: &Arc<Held>) {
+    let mut post = Post::new(1, bus());
+    post.terminal.take(Snapshot::of(held));
+    let mut rider = Rider::with(&profile(0x17, Algorithm::Tdes), 10_000);
+    let end = post.tap(&mut rider, T0);
+    let record = &end.outcome.ride().unwrap().record;
+    let version = u32::try_from(held.version()).unwrap();
+    let lists = (record.parameters, record.white_list, record.fares);
+    assert_eq!(lists, (version, version, version));
+    assert_eq!(record.amount.get(), version * 100);
+    assert_eq!(u64::from(record.blacklist), held.card_blacklist().version());
+    // The interval of that version, too: it is so many seconds.
+    let again = post.tap(&mut rider, T0.plus_s(i64::from(version)));
+    assert!(again.outcome.ride().is_none(), "{again:?}");
+    let later = post.tap(&mut rider, T0.plus_s(i64::from(version) + 1));
+    assert!(later.outcome.ride().is_some(), "{later:?}");
+}
+
 #[test]
 fn every_tap_sees_lists_of_one_version() {
     let city = City::new();
@@ -120,6 +142,12 @@ fn every_tap_sees_lists_of_one_version() {
                 while !over.load(Ordering::Acquire) {
                     let held = Arc::clone(book.lock().unwrap().held().unwrap());
                     tap(&held);
+                    let is_new = versions
+                        .last()
+                        .is_none_or(|(last, _)| *last != held.version());
+                    if is_new {
+                        ride(&held);
+                    }
                     taps.fetch_add(1, Ordering::Release);
                     versions.push((held.version(), held.card_blacklist().version()));
                 }

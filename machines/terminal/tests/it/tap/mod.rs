@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 mod flows;
 mod golden;
 mod group;
+mod held;
 mod hostile;
 mod lists;
 mod module;
