@@ -177,6 +177,41 @@ record! {
     }
 }
 
+record! {
+    /// Sums and last ride (累计与换乘记录), record 1 of file 0x19 on cards of a city that keeps
+    /// them so.
+    ///
+    /// UNSPECIFIED: the file is the city's own (地方预留) and the nation says nothing of it; every
+    /// city seen has a form of its own, and this one is ours. A counter has the day of the last
+    /// ride that it counted, in days since 1970 in China, from which its period follows; a ride
+    /// is none where `mode` is zero. The check is the low half of the CRC-32 over bytes 0..46.
+    pub struct LocalHistory: 48 {
+        [0..1] id: u8 as Be, Ours, "record id, 01", "记录标识";
+        [1..2] length: u8 as Be, Ours, "bytes that follow, 2E", "记录长度";
+        [2..4] mark: [u8; 2] as Raw, Ours, "whose form it is, TT", "格式标识";
+        [4..5] version: u8 as Be, Ours, "version of the form, 01", "格式版本";
+        [5..7] city: City as Purse, Ours, "city whose rides they are", "城市代码";
+        [7..9] day_1: u16 as Be, Ours, "counter 1: day of its last ride", "累计1日期";
+        [9..12] sum_1: Limit as Purse, Ours, "counter 1: fen, or rides", "累计1";
+        [12..14] day_2: u16 as Be, Ours, "counter 2: day of its last ride", "累计2日期";
+        [14..17] sum_2: Limit as Purse, Ours, "counter 2: fen, or rides", "累计2";
+        [17..19] day_3: u16 as Be, Ours, "counter 3: day of its last ride", "累计3日期";
+        [19..22] sum_3: Limit as Purse, Ours, "counter 3: fen, or rides", "累计3";
+        [22..24] day_4: u16 as Be, Ours, "counter 4: day of its last ride", "累计4日期";
+        [24..27] sum_4: Limit as Purse, Ours, "counter 4: fen, or rides", "累计4";
+        [27..33] line: [u8; 6] as Raw, Ours, "last ride: line or network, letters", "上次线路";
+        [33..34] mode: u8 as Be, Ours,
+            "last ride: mode in the high half, direction in the low", "上次方式与方向";
+        [34..38] paid_at: u32 as Be, Ours, "last ride: paid, Unix seconds", "上次付费时间";
+        [38..40] rode_s: u16 as Be, Ours, "last ride: seconds to the payment", "上次乘车时长";
+        [40..42] chain_s: u16 as Be, Ours,
+            "seconds from the first ride of its transfers to the payment", "换乘链时长";
+        [42..45] paid: Limit as Purse, Ours, "last ride: what was paid", "上次实付";
+        [45..46] chain: u8 as Be, Ours, "transfers of its chain", "换乘次数";
+        [46..48] check: u16 as Be, Ours, "check", "校验码";
+    }
+}
+
 /// The tables of files and records, for the documents.
 pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     PublicInfo::SPEC,
@@ -187,6 +222,7 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     ShanghaiTail::SPEC,
     BusRecord::SPEC,
     Trip::SPEC,
+    LocalHistory::SPEC,
 ];
 
 /// The tables of commands, answers and personalisation, for the documents.
@@ -235,6 +271,73 @@ impl RailRecord {
     }
 }
 
+impl LocalHistory {
+    const ID: u8 = 0x01;
+    const MARK: [u8; 2] = *b"TT";
+    const VERSION: u8 = 1;
+
+    /// A record of a city in which nothing was ridden yet.
+    #[must_use]
+    pub fn blank(city: City) -> Self {
+        Self {
+            id: Self::ID,
+            length: 0x2E,
+            mark: Self::MARK,
+            version: Self::VERSION,
+            city,
+            day_1: 0,
+            sum_1: Limit::ZERO,
+            day_2: 0,
+            sum_2: Limit::ZERO,
+            day_3: 0,
+            sum_3: Limit::ZERO,
+            day_4: 0,
+            sum_4: Limit::ZERO,
+            line: [0; 6],
+            mode: 0,
+            paid_at: 0,
+            rode_s: 0,
+            chain_s: 0,
+            paid: Limit::ZERO,
+            chain: 0,
+            check: 0,
+        }
+    }
+
+    /// Reads record 1 of file 0x19 for a city: what was kept there, or nothing yet where it is
+    /// blank or spoilt. None where it is of another form or another city, and not ours to write.
+    #[must_use]
+    pub fn of_city(city: City, bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::LEN] = bytes.try_into().ok()?;
+        let is_blank = bytes[..2] == [Self::ID, 0x2E] && bytes[2..].iter().all(|b| *b == 0);
+        if is_blank || bytes.iter().all(|byte| *byte == 0) {
+            return Some(Self::blank(city));
+        }
+        let kept = Self::decode(bytes).ok()?;
+        let is_ours = (kept.id, kept.mark, kept.version) == (Self::ID, Self::MARK, Self::VERSION);
+        if !is_ours || kept.city != city {
+            return None;
+        }
+        let holds = kept.check == Self::check_of(bytes);
+        Some(if holds { kept } else { Self::blank(city) })
+    }
+
+    /// The 48 bytes, with their check.
+    #[must_use]
+    pub fn sealed(&self) -> Vec<u8> {
+        let mut bytes = self.encode().expect("every field is as wide as its value");
+        let whole: &[u8; Self::LEN] = bytes[..].try_into().expect("the table is so long");
+        let check = Self::check_of(whole);
+        bytes[Self::LEN - 2..].copy_from_slice(&check.to_be_bytes());
+        bytes
+    }
+
+    fn check_of(bytes: &[u8; Self::LEN]) -> u16 {
+        let [.., high, low] = crc32fast::hash(&bytes[..Self::LEN - 2]).to_be_bytes();
+        u16::from_be_bytes([high, low])
+    }
+}
+
 /// A composite record of either known kind, or the bytes of another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Composite {
@@ -271,5 +374,53 @@ impl Composite {
             Self::Bus(bus) => bus.encode().expect("every field is as wide as its value"),
             Self::Other(bytes) => bytes.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CITY: City = City([0x58, 0x10]);
+
+    proptest! {
+        #[test]
+        fn what_was_sealed_is_read_again_and_a_spoilt_one_begins_anew(
+            sums: [u8; 20],
+            last: [u8; 19],
+            at in 7..LocalHistory::LEN,
+            bit in 0..8u8,
+        ) {
+            let mut bytes = LocalHistory::blank(CITY).encode().expect("as wide");
+            bytes[7..27].copy_from_slice(&sums);
+            bytes[27..46].copy_from_slice(&last);
+            let kept = LocalHistory::decode(&bytes).expect("any content");
+            let mut sealed = kept.sealed();
+            let read = LocalHistory::of_city(CITY, &sealed).expect("ours");
+            prop_assert_eq!(LocalHistory { check: 0, ..read }, kept);
+            sealed[at] ^= 1 << bit;
+            prop_assert_eq!(LocalHistory::of_city(CITY, &sealed), Some(LocalHistory::blank(CITY)));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = LocalHistory::of_city(CITY, &bytes);
+        }
+    }
+
+    #[test]
+    fn a_blank_record_is_free_and_one_of_another_form_or_city_is_not_ours() {
+        let mut blank = [0; 48];
+        assert!(LocalHistory::of_city(CITY, &blank).is_some());
+        blank[..2].copy_from_slice(&[0x01, 0x2E]);
+        assert!(LocalHistory::of_city(CITY, &blank).is_some());
+        let elsewhere = LocalHistory::blank(City([0x10, 0x00])).sealed();
+        assert_eq!(LocalHistory::of_city(CITY, &elsewhere), None);
+        // As the cards of some cities keep year, month and rides.
+        blank[3..8].copy_from_slice(&[0x25, 0x06, 0, 1, 1]);
+        assert_eq!(LocalHistory::of_city(CITY, &blank), None);
+        assert_eq!(LocalHistory::of_city(CITY, &blank[..47]), None);
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn tap(view: &View<'_>, post: &Segmented) -> Result<Plan, NoPlan> {
     if is_this_ride {
         return alight(view, post, &place, bus, rode_s);
     }
-    board(view, post, &place, bus, Some(missed(view, bus)?))
+    board(view, post, &place, bus, Some(missed(view, post, bus)?))
 }
 
 /// Refuses a record that no ride may change.
@@ -73,7 +73,7 @@ pub(super) fn readable(bus: &BusRecord) -> Result<(), NoPlan> {
 /// What a ride without alighting owes.
 ///
 /// UNSPECIFIED: a ride of another city is left to it; the next boarding overwrites it.
-fn missed(view: &View<'_>, bus: &BusRecord) -> Result<Amount, NoPlan> {
+fn missed(view: &View<'_>, post: &Segmented, bus: &BusRecord) -> Result<Amount, NoPlan> {
     let rules = &view.profile.rules;
     if !view.is_connected(bus.on_city) {
         return Ok(Amount::ZERO);
@@ -84,7 +84,35 @@ fn missed(view: &View<'_>, bus: &BusRecord) -> Result<Amount, NoPlan> {
     match rules.open_ride {
         OpenRide::Settle => Ok(bus.marked),
         OpenRide::Counter => Err(Refusal::AlreadyInside.into()),
+        OpenRide::ByBook => never_alighted(view, post, bus),
     }
+}
+
+/// What the book says that a ride costs whose alighting is not known; the marked amount where it
+/// was on another line, whose name in the book is not on the card.
+fn never_alighted(view: &View<'_>, post: &Segmented, bus: &BusRecord) -> Result<Amount, NoPlan> {
+    let is_own_line = bus.on_institution == view.profile.acceptor && bus.on_line == post.card_line;
+    let boarded_at = [0, 0, 0, 0, 0, 0, 0, bus.on_station];
+    let (true, Some(on)) = (
+        is_own_line,
+        pricing::station_of(view.book, post.line, boarded_at)?,
+    ) else {
+        return Ok(bus.marked);
+    };
+    let boarded = instant(bus.on_at).ok_or(BAD)?;
+    let rode_s = view.now.since_s(boarded);
+    let there = Place {
+        industry: Industry::BUS,
+        line: post.line,
+        card_line: bus.on_line,
+        station: boarded_at,
+        direction: bus.direction,
+        vehicle: bus.on_vehicle,
+    };
+    let rider = view.rider(&there);
+    let charge = pricing::without_exit(view.book, post.line, on, rode_s, rider)?;
+    let charge = charge.ok_or(Refusal::AlreadyInside)?;
+    Ok(charge.fare.with_arrears(Amount::ZERO)?)
 }
 
 pub(super) fn origin(bus: &BusRecord) -> Origin {
@@ -189,14 +217,15 @@ fn alight(
 ) -> Result<Plan, NoPlan> {
     let boarded_at = [0, 0, 0, 0, 0, 0, 0, bus.on_station];
     let on = pricing::station_of(view.book, post.line, boarded_at)?;
+    let mut after = None;
     let fare = match on {
-        Some(on) => pricing::between(
-            view.book,
-            post.line,
-            [on, post.stop],
-            rode_s,
-            view.rider(place),
-        )?,
+        Some(on) => {
+            let ends = [on, post.stop];
+            let rider = view.rider(place);
+            let charge = pricing::between(view.book, post.line, ends, rode_s, rider)?;
+            after = Some(charge.after);
+            charge.fare
+        }
         // A stop that the book no longer has: what was marked is the most it can cost.
         None if bus.marked <= view.profile.rules.arrears_max => {
             pricing::as_penalty(bus.marked, view.book.version())
@@ -207,6 +236,7 @@ fn alight(
     let mut plan = Plan::of(record, &fare, Amount::ZERO)?.from(&origin(bus));
     let amount = plan.record.amount;
     plan.updates.bus = Some(alighted(view, place, bus, amount));
+    plan.updates.local = after.and_then(|after| view.remember(&after));
     plan.updates.trip = Some(view.trip(TripKind::EXIT, place, amount));
     Ok(plan)
 }

@@ -334,8 +334,7 @@ impl Tap {
         if let Err(refusal) = dates(public, self.at.date()) {
             return self.refuse(terminal, refusal);
         }
-        let (machine, ask) =
-            Reading::begin(&terminal.profile.post, terminal.profile.rules.transfers);
+        let (machine, ask) = Reading::begin(&terminal.profile);
         self.state = State::Reading(machine);
         ask
     }

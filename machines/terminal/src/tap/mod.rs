@@ -37,6 +37,7 @@ mod bus;
 mod drive;
 mod flow;
 mod group;
+mod history;
 mod line;
 mod lists;
 mod locking;

@@ -14,7 +14,7 @@ use tongtu_purse::field::{
     Amount, Balance, CardKind, City, DateTime, Direction, Industry, Institution, Kind, Limit,
     Terminal8, TripKind,
 };
-use tongtu_purse::layout::{BusRecord, PublicInfo, RailRecord, Trip};
+use tongtu_purse::layout::{BusRecord, LocalHistory, PublicInfo, RailRecord, Trip};
 use tongtu_tap_record::{Mac2State, Magic, RecordKind, Recovery, Stage, TapRecord, Version};
 use tongtu_types::{Fen, LineCode, Timestamp};
 
@@ -61,8 +61,10 @@ pub(super) struct Files {
     pub(super) transit: Option<(City, u16, CardKind)>,
     pub(super) rail: Slot<RailRecord>,
     pub(super) bus: Slot<BusRecord>,
-    /// The newest trip.
+    /// The newest trip that is not the beginning of the ride under way.
     pub(super) trip: Option<Box<Trip>>,
+    /// The city's record of sums and last ride; bad where its form is not ours.
+    pub(super) local: Slot<LocalHistory>,
 }
 
 /// Everything a flow decides from.
@@ -109,14 +111,19 @@ impl View<'_> {
 
     /// The rider, for a fare at this place.
     pub(super) fn rider(&self, place: &Place) -> Rider {
-        let issuer = self.public.issuer.city();
         Rider {
             kind: self.kind(),
-            home: self.files.transit.map_or(issuer, |(city, ..)| city),
+            home: self.home(),
             at: self.now,
             direction: pricing::way(place.direction),
-            history: pricing::history(self.files.trip.as_deref(), (place.line, place.card_line)),
+            history: self.history(place),
         }
+    }
+
+    /// The city of the card.
+    pub(super) fn home(&self) -> City {
+        let issuer = self.public.issuer.city();
+        self.files.transit.map_or(issuer, |(city, ..)| city)
     }
 
     /// A record of this tap, with everything that is known before the card is asked.
@@ -251,6 +258,7 @@ pub(super) fn draft(
 pub(super) struct Updates {
     pub(super) rail: Option<Box<RailRecord>>,
     pub(super) bus: Option<Box<BusRecord>>,
+    pub(super) local: Option<Box<LocalHistory>>,
     pub(super) trip: Option<Box<Trip>>,
 }
 
@@ -280,6 +288,8 @@ impl Updates {
             (Sfi::COMPOSITE, 1, rail.encode().expect(WIDE))
         } else if let Some(bus) = self.bus.take() {
             (Sfi::COMPOSITE, 2, bus.encode().expect(WIDE))
+        } else if let Some(local) = self.local.take() {
+            (Sfi::LOCAL, 1, local.sealed())
         } else {
             let trip = self.trip.take()?;
             (Sfi::TRIPS, 0, trip.encode().expect(WIDE))

@@ -4,17 +4,17 @@
 //! a bus of segmented fares as a network of its stops.
 
 use tongtu_fare::{
-    Class, Direction, FareBook, FareError, History, Journey, LastRide, Means, Mode, Ride,
-    Rider as Payer,
+    Class, Direction, FareBook, FareError, History, Journey, Means, Ride, Rider as Payer,
 };
-use tongtu_purse::field::{self, Amount, CardKind, City, Industry, TripKind};
-use tongtu_purse::layout::Trip;
+use tongtu_purse::field::{self, Amount, CardKind, City};
 use tongtu_types::{Fen, LineCode, StationCode, Timestamp};
 
 use super::outcome::TapFault;
-use super::terminal::instant;
 
 /// Who rides when and which way, as far as a fare depends on it.
+///
+/// The class is the kind of card: a book's classes carry the numbers that cards do, and a kind
+/// that it does not name rides as the ordinary one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rider {
     /// The kind of card.
@@ -36,47 +36,6 @@ pub(super) const fn way(direction: field::Direction) -> Option<Direction> {
         field::Direction::DOWN => Some(Direction::Down),
         _ => None,
     }
-}
-
-/// What the newest trip on a card says to the rules of transfers.
-///
-/// UNSPECIFIED: a trip names its line in two bytes of the operator's own; a line that is not
-/// this terminal's own is told apart, not known. How many transfers came before is not on the
-/// card, and neither are sums of a month.
-pub(super) fn history(trip: Option<&Trip>, own: (LineCode, [u8; 2])) -> History {
-    let mut history = History::default();
-    let Some(trip) = trip else {
-        return history;
-    };
-    let mode = match trip.industry {
-        Industry::RAIL => Mode::Metro,
-        Industry::BUS => Mode::Bus,
-        Industry::FERRY => Mode::Ferry,
-        Industry::SUBURBAN => Mode::Rail,
-        _ => return history,
-    };
-    // An entry has not been charged yet; what is no ride changes nothing.
-    if !matches!(trip.kind, TripKind::EXIT | TripKind::SINGLE) {
-        return history;
-    }
-    let line = match trip.line == own.1 {
-        true => Some(own.0),
-        false => LineCode::parse(&tongtu_codec::hex_encode(&trip.line)).ok(),
-    };
-    if let (Some(line), Some(at)) = (line, instant(trip.at)) {
-        history.last = Some(LastRide {
-            line,
-            mode,
-            direction: None,
-            exit: None,
-            begun_at: at,
-            paid_at: at,
-            paid: trip.amount.fen(),
-            chain_begun_at: at,
-            chain: 0,
-        });
-    }
-    history
 }
 
 /// A fare in the parts that a record has.
@@ -109,7 +68,18 @@ fn amount(fare: Fen) -> Result<Amount, TapFault> {
     Amount::from_fen(fare).ok_or(TapFault::Amount { fare })
 }
 
-fn charged(book: &FareBook, ride: Ride, rider: Rider) -> Result<Fare, TapFault> {
+/// A fare, and what the card's history is with the ride in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) fare: Fare,
+    pub(super) after: History,
+}
+
+/// What the engine charges for a ride; nothing is allocated on the way.
+///
+/// UNSPECIFIED: a record's parts have no sign. What a minimum, a rounding or a transfer adds is
+/// no discount below nothing but a part of what is charged beside the base.
+fn charged(book: &FareBook, ride: Ride, rider: Rider) -> Result<Charge, TapFault> {
     let journey = Journey {
         direction: rider.direction,
         ..Journey::new(ride, rider.at)
@@ -121,26 +91,25 @@ fn charged(book: &FareBook, ride: Ride, rider: Rider) -> Result<Fare, TapFault> 
         home: rider.home.code().unwrap_or(book.city().code),
         age: None,
     };
-    let fare = book.charge(&journey, &payer, &rider.history)?.fare;
-    // A minimum or a rounding that adds is a discount below nothing; a record adds it instead.
-    let (discount, added) = if fare.discount < Fen::ZERO {
-        (Fen::ZERO, fare.discount.get().unsigned_abs())
-    } else {
-        (fare.discount, 0)
-    };
-    let added = i64::try_from(added).unwrap_or(i64::MAX);
-    let penalty = Fen::new(fare.penalty.get().saturating_add(added));
-    Ok(Fare {
-        base: amount(fare.base)?,
-        discount: amount(discount)?,
-        transfer: amount(fare.transfer)?,
-        penalty: amount(penalty)?,
-        version: fare.version,
+    let charged = book.charge(&journey, &payer, &rider.history)?;
+    let fare = charged.fare;
+    let less = |part: Fen| part.max(Fen::ZERO);
+    let more = |part: Fen| part.get().min(0).saturating_neg();
+    let added = more(fare.discount).saturating_add(more(fare.transfer));
+    Ok(Charge {
+        fare: Fare {
+            base: amount(fare.base)?,
+            discount: amount(less(fare.discount))?,
+            transfer: amount(less(fare.transfer))?,
+            penalty: amount(Fen::new(fare.penalty.get().saturating_add(added)))?,
+            version: fare.version,
+        },
+        after: charged.history,
     })
 }
 
 /// A whole ride for one fare.
-pub(super) fn single(book: &FareBook, line: LineCode, rider: Rider) -> Result<Fare, TapFault> {
+pub(super) fn single(book: &FareBook, line: LineCode, rider: Rider) -> Result<Charge, TapFault> {
     charged(book, Ride::Flat { line }, rider)
 }
 
@@ -151,15 +120,54 @@ pub(super) fn between(
     [entry, exit]: [StationCode; 2],
     stayed_s: i64,
     rider: Rider,
-) -> Result<Fare, TapFault> {
-    let stayed_s = u32::try_from(stayed_s.max(0)).unwrap_or(u32::MAX);
+) -> Result<Charge, TapFault> {
     let ride = Ride::Distance {
         network,
         entry,
         exit,
-        stayed_s,
+        stayed_s: seconds(stayed_s),
     };
     charged(book, ride, rider)
+}
+
+/// A ride that came out here and went in nobody knows where, as the book's row for it says; none
+/// where it has none.
+pub(super) fn without_entry(
+    book: &FareBook,
+    line: LineCode,
+    exit: StationCode,
+    rider: Rider,
+) -> Result<Option<Charge>, TapFault> {
+    repaired(charged(book, Ride::MissingEntry { line, exit }, rider))
+}
+
+/// A ride that went in there and never came out, as the book's row for it says; none where it
+/// has none.
+pub(super) fn without_exit(
+    book: &FareBook,
+    line: LineCode,
+    entry: StationCode,
+    stayed_s: i64,
+    rider: Rider,
+) -> Result<Option<Charge>, TapFault> {
+    let ride = Ride::MissingExit {
+        line,
+        entry,
+        stayed_s: seconds(stayed_s),
+    };
+    repaired(charged(book, ride, rider))
+}
+
+fn repaired(charge: Result<Charge, TapFault>) -> Result<Option<Charge>, TapFault> {
+    match charge {
+        Ok(charge) => Ok(Some(charge)),
+        Err(TapFault::Fare(FareError::NoRepair { .. })) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn seconds(stayed_s: i64) -> u32 {
+    u32::try_from(stayed_s.max(0)).unwrap_or(u32::MAX)
 }
 
 /// The dearest ride that can begin here this way: what is marked on the card.

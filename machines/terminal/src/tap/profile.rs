@@ -157,6 +157,9 @@ pub enum Unverified {
 pub enum OpenRide {
     /// The marked amount is recovered with the new ride.
     Settle,
+    /// What the fare book says of a ride without its exit is recovered with the new ride; nothing
+    /// where the back office settles it. The rider sees the counter where the book says nothing.
+    ByBook,
     /// The rider sees the counter.
     Counter,
 }
@@ -168,6 +171,9 @@ pub enum NoEntry {
     Counter,
     /// The network's highest fare is charged.
     ChargeMax,
+    /// What the fare book says of a ride without its entry is charged; nothing where the back
+    /// office settles it. The rider sees the counter where the book says nothing.
+    ByBook,
 }
 
 /// What happens to an exit after too long a stay.
@@ -250,6 +256,9 @@ pub struct Rules {
     /// Whether the newest trip on the card is read, because transfers (换乘) count here; one
     /// command more.
     pub transfers: bool,
+    /// Whether the city's record of sums (累计) and last ride on the card is read and written,
+    /// because months or chains of transfers count here; two commands more.
+    pub history: bool,
     /// What happens to a card without composite records.
     pub no_composite: NoComposite,
     /// The second ticket, where it is taken.
@@ -335,6 +344,7 @@ impl Default for Rules {
             arrears_max: Amount::new(20_000),
             through: Vec::new(),
             transfers: false,
+            history: false,
             no_composite: NoComposite::Refuse,
             ticket: None,
             lock: Some(Lock {

@@ -18,7 +18,7 @@ use tongtu_tap_record::{RecordKind, Stage};
 
 use super::outcome::Refusal;
 use super::plan::{NoPlan, Origin, Place, Plan, Slot, View};
-use super::pricing::{self, Fare, station_bytes};
+use super::pricing::{self, Charge, Fare, station_bytes};
 use super::profile::{Gate, NoEntry, OpenRide, OverStay, Way};
 use super::terminal::instant;
 
@@ -83,10 +83,14 @@ fn entry(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan
         // pays what was marked, as the operator decides; for rides of others, the counter.
         let ours = rail.entry_institution == view.profile.acceptor;
         let believed = rail.marked <= rules.arrears_max;
-        if rules.open_ride == OpenRide::Counter || !ours || !believed {
+        if !ours || !believed {
             return Err(Refusal::AlreadyInside.into());
         }
-        arrears = rail.marked;
+        arrears = match rules.open_ride {
+            OpenRide::Counter => return Err(Refusal::AlreadyInside.into()),
+            OpenRide::Settle => rail.marked,
+            OpenRide::ByBook => never_left(view, post, rail)?,
+        };
     }
     let marked = pricing::dearest(view.book, post.network, post.station, None)?;
     let place = place(post);
@@ -107,6 +111,18 @@ fn entry(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan
     }
     plan.updates.trip = Some(view.trip(TripKind::ENTRY, &place, plan.record.amount));
     Ok(plan)
+}
+
+/// What the book says that a ride costs whose exit is not known.
+fn never_left(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Amount, NoPlan> {
+    let entry = pricing::station_of(view.book, post.network, rail.entry_station)?;
+    let entry = entry.ok_or(Refusal::AlreadyInside)?;
+    let entered = instant(rail.entry_at).ok_or(BAD)?;
+    let stayed_s = view.now.since_s(entered);
+    let rider = view.rider(&place(post));
+    let charge = pricing::without_exit(view.book, post.network, entry, stayed_s, rider)?;
+    let charge = charge.ok_or(Refusal::AlreadyInside)?;
+    Ok(charge.fare.with_arrears(Amount::ZERO)?)
 }
 
 /// The record with an entry here and now.
@@ -171,8 +187,13 @@ pub(super) fn exited(
 
 fn exit(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan> {
     let place = place(post);
+    let mut after = None;
+    let mut remembered = |charge: Charge| {
+        after = Some(charge.after);
+        charge.fare
+    };
     let fare = match rail.state {
-        RailState::ENTERED | RailState::ENTRY_UPDATED => ride_fare(view, post, rail)?,
+        RailState::ENTERED | RailState::ENTRY_UPDATED => remembered(ride_fare(view, post, rail)?),
         RailState::EXIT_UPDATED if was_closed_here(view, &place, rail) => Fare {
             version: view.book.version(),
             ..Fare::default()
@@ -183,6 +204,11 @@ fn exit(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan>
                 let dearest = pricing::dearest(view.book, post.network, post.station, None)?;
                 pricing::as_penalty(dearest, view.book.version())
             }
+            NoEntry::ByBook => {
+                let rider = view.rider(&place);
+                let charge = pricing::without_entry(view.book, post.network, post.station, rider)?;
+                remembered(charge.ok_or(Refusal::NotInside)?)
+            }
         },
     };
     let is_open = matches!(rail.state, RailState::ENTERED | RailState::ENTRY_UPDATED);
@@ -192,10 +218,11 @@ fn exit(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan>
         plan = plan.from(&origin(rail));
     }
     let amount = plan.record.amount;
-    let mut after = exited(view, &place, rail, RailState::EXITED, amount);
+    let mut written = exited(view, &place, rail, RailState::EXITED, amount);
     // A blank record, or one of another make, becomes one of ours.
-    (after.id, after.length, after.valid) = (RAIL_ID, 0x7D, 1);
-    plan.updates.rail = Some(after);
+    (written.id, written.length, written.valid) = (RAIL_ID, 0x7D, 1);
+    plan.updates.rail = Some(written);
+    plan.updates.local = after.and_then(|after| view.remember(&after));
     plan.updates.trip = Some(view.trip(TripKind::EXIT, &place, amount));
     Ok(plan)
 }
@@ -209,7 +236,7 @@ fn was_closed_here(view: &View<'_>, place: &Place, rail: &RailRecord) -> bool {
         && age_s.is_some_and(|age_s| (-rules.skew_s..=rules.closed_s).contains(&age_s))
 }
 
-fn ride_fare(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Fare, NoPlan> {
+fn ride_fare(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Charge, NoPlan> {
     let rules = &view.profile.rules;
     let connected = view.is_connected(rail.entry_city)
         && (rail.entry_institution == view.profile.acceptor

@@ -16,7 +16,8 @@ pub(super) fn ride(view: &View<'_>, post: &Single) -> Result<Plan, NoPlan> {
         direction: Direction(0),
         vehicle: post.vehicle,
     };
-    let fare = pricing::single(view.book, post.line, view.rider(&place))?;
+    let charge = pricing::single(view.book, post.line, view.rider(&place))?;
+    let fare = charge.fare;
     let kind = match post.leaves_trip {
         true => RecordKind::Composite,
         false => RecordKind::Purse,
@@ -25,6 +26,7 @@ pub(super) fn ride(view: &View<'_>, post: &Single) -> Result<Plan, NoPlan> {
     if post.leaves_trip {
         let amount = plan.record.amount;
         plan.updates.trip = Some(view.trip(TripKind::SINGLE, &place, amount));
+        plan.updates.local = view.remember(&charge.after);
     }
     let Some(ticket) = view.profile.rules.ticket else {
         return Ok(plan);

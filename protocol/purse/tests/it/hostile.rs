@@ -7,8 +7,8 @@ use tongtu_purse::command::{COMMANDS, Request, Sfi};
 use tongtu_purse::explain::{explain, meaning, record_lines};
 use tongtu_purse::fci::{Directory, Fci};
 use tongtu_purse::layout::{
-    BusRecord, Composite, HolderInfo, PublicInfo, RailRecord, ShanghaiTail, Transaction,
-    TransitInfo, Trip,
+    BusRecord, Composite, HolderInfo, LocalHistory, PublicInfo, RailRecord, ShanghaiTail,
+    Transaction, TransitInfo, Trip,
 };
 use tongtu_purse::perso::Content;
 
@@ -43,6 +43,7 @@ records! {
     transactions: Transaction;
     rail_records: RailRecord;
     shanghai_tails: ShanghaiTail;
+    local_histories: LocalHistory;
     bus_records: BusRecord;
     trips: Trip;
 }

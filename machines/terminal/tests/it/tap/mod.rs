@@ -2,6 +2,7 @@
 
 mod audit;
 mod card;
+mod fares;
 pub(crate) mod fixture;
 mod flows;
 mod golden;
