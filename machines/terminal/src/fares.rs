@@ -1,6 +1,7 @@
 //! What a scan costs at a post.
 
-use tongtu_fare::{FareBook, FareError, Ride as FareRide};
+use tongtu_fare::{FareBook, FareError, History, Journey, Means, Ride as FareRide, Rider};
+use tongtu_ride_code::RideCode;
 use tongtu_types::{Fen, Timestamp};
 
 use crate::{Notice, OpenEntry, Post};
@@ -15,17 +16,36 @@ pub(crate) struct Charge {
     pub(crate) notice: Option<Notice>,
 }
 
-/// Prices a scan.
+/// Who shows a code, as far as a fare depends on it. What is no code is refused anyway, and costs
+/// whatever it costs a rider of this city.
 ///
+/// UNSPECIFIED: how an account's type (用户账户类型) says of what class its rider is; every code
+/// rides as an ordinary one.
+pub(crate) fn rider(bytes: &[u8], book: &FareBook) -> Rider {
+    let code = RideCode::frame(bytes).ok();
+    let certificate = code.and_then(|code| code.certificate().ok());
+    let home = certificate.map_or(book.city().code, |certificate| certificate.issuer.city());
+    Rider::ordinary(Means::Code, home)
+}
+
+/// Prices a scan by the whole fare engine.
+///
+/// UNSPECIFIED: a terminal does not know what an account rode before; sums and transfers are the
+/// back office's, which has the account's rides.
 /// UNSPECIFIED: an exit without a known entry, or with an entry at a station that the book does
 /// not have. The rider is never trapped: we let out with amount 0 and direction exit, which no
 /// complete ride has, and leave the fare to the back office, which sees all gates' records.
 pub(crate) fn charge(
     post: &Post,
     book: &FareBook,
+    rider: &Rider,
     entry: Option<&OpenEntry>,
     now: Timestamp,
 ) -> Result<Charge, FareError> {
+    let fare = |ride| {
+        let charged = book.charge(&Journey::new(ride, now), rider, &History::default())?;
+        Ok::<_, FareError>(charged.fare.amount)
+    };
     let mut charge = Charge {
         amount: Fen::ZERO,
         fare_version: book.version(),
@@ -33,7 +53,7 @@ pub(crate) fn charge(
         notice: None,
     };
     match *post {
-        Post::Bus { line, .. } => charge.amount = book.fare(&FareRide::Flat { line })?,
+        Post::Bus { line, .. } => charge.amount = fare(FareRide::Flat { line })?,
         Post::Entry { network, station } => {
             book.fare(&stay(network, station, station, 0))?;
             charge.fare_max = Some(book.max_fare(network)?);
@@ -43,8 +63,7 @@ pub(crate) fn charge(
             book.fare(&stay(network, station, station, 0))?;
             let priced = entry.and_then(|entry| {
                 let stayed_s = u32::try_from(now.since_s(entry.at).max(0)).unwrap_or(u32::MAX);
-                book.fare(&stay(network, entry.station, station, stayed_s))
-                    .ok()
+                fare(stay(network, entry.station, station, stayed_s)).ok()
             });
             match priced {
                 Some(amount) => charge.amount = amount,

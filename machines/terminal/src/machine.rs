@@ -14,7 +14,7 @@ use tongtu_ride_code::{
 use tongtu_tap_record::TapRecord;
 use tongtu_types::{InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
-use crate::fares::{Charge, charge};
+use crate::fares::{Charge, charge, rider};
 use crate::held::Held;
 use crate::{
     AlarmThresholds, ClockGuard, ClockRules, Coverage, ListBook, ListError, ListsStatus, Notice,
@@ -399,7 +399,9 @@ impl ScanTerminal {
         let day = terms.day();
         let book = terms.fare_book().ok_or(OutOfService::NoFareBook { day })?;
         let entry = scan.open_entry.as_ref();
-        Ok((now, charge(&self.setup.profile.post, book, entry, now)?))
+        let rider = rider(scan.bytes, book);
+        let charge = charge(&self.setup.profile.post, book, &rider, entry, now)?;
+        Ok((now, charge))
     }
 
     /// Makes, signs and stores the record; only then is the code remembered.

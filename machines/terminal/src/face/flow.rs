@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use tongtu_fare::FareBook;
+use tongtu_fare::{FareBook, Means, Rider};
 use tongtu_purse::field::DateTime;
 use tongtu_tap_record::{FaceProof, RecordKind, Stage, TapRecord};
 use tongtu_types::{CardNumber, Fen, Timestamp};
@@ -537,7 +537,9 @@ impl FaceTerminal {
         let day = now.china().day;
         let fares = sight.fares.ok_or(OutOfService::NoFareBook { day })?;
         let entry = sight.inside.of_account(&account);
-        let charge = charge(&self.setup.profile.post, fares, entry.as_ref(), now)
+        // A gallery is of this city's riders.
+        let payer = Rider::ordinary(Means::Face, fares.city().code);
+        let charge = charge(&self.setup.profile.post, fares, &payer, entry.as_ref(), now)
             .map_err(OutOfService::Fare)?;
         let seq = store.next_seq();
         let made = Made {

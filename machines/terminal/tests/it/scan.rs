@@ -37,6 +37,36 @@ fn a_bus_ride_is_recorded_signed_and_told() {
     assert_eq!(ride.prompt.display(Lang::En), "Welcome\nFare 2.00 yuan");
 }
 
+/// The amount is the engine's for a code of that issuer, not the line's ordinary fare.
+#[test]
+fn a_scan_costs_what_the_rules_for_codes_say() {
+    let book = |rule: &str| {
+        format!(
+            "fare-book 2\ncity 5810 | 广州 | Guangzhou\nversion 7\neffective 2018-01-01\n\
+             currency CNY\n{rule}flat B00001 | 1路 | Bus 1 | 2.00\n"
+        )
+    };
+    for (rule, fen) in [
+        ("means code | 码 | Code | means=code | 90%\n", 180),
+        ("means card | 卡 | Card | means=card | 90%\n", 200),
+        ("means home | 本地 | Local | home=local | 50%\n", 100),
+        ("means away | 异地 | Visitor | home=visitor | 50%\n", 200),
+    ] {
+        let mut street = Street::new(bus());
+        let mut bundle = street.city.bundle(2);
+        bundle.fare_books = vec![book(rule)];
+        street.apply(&bundle).unwrap();
+        let code = street.city.rider(1).code_at(T0);
+        let outcome = street.scan(&code, T0.plus_s(3));
+        let record = &outcome.ride().unwrap().record;
+        assert_eq!(
+            (record.amount, record.fare_version),
+            (Fen::new(fen), 7),
+            "{rule}"
+        );
+    }
+}
+
 #[test]
 fn the_same_code_is_silent_at_first_and_spoken_to_later() {
     let mut street = Street::new(bus());
