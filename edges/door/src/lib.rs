@@ -2,15 +2,17 @@
 //!
 //! A terminal in a process of its own: the sans-io machine, its record file, and an HTTP door
 //! on loopback for the scan head and for whoever triggers uploads. The terminal itself calls
-//! its acquirer's node for lists and uploads.
+//! its acquirer's node for lists, the card blacklist and uploads.
 //!
 //! Not here: decisions (`tongtu-terminal`), the record file (`tongtu-journal`).
 //! Start with [`Door`] and [`serve`]; [`DoorClient`] is the other side.
 
+mod cards;
 mod client;
 mod server;
 mod wire;
 
+pub use cards::CardBlacklistKeeper;
 pub use client::{DoorClient, DoorClientError};
 pub use server::{Door, DoorError, ListsKeeper, serve};
 pub use wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};

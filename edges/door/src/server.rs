@@ -9,17 +9,19 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tongtu_api::ApiError;
+use tongtu_blacklist::BlacklistError;
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_crypto::PublicKey;
 use tongtu_fare::Lang;
 use tongtu_http::Clock;
 use tongtu_http::client::{Client, ClientError};
 use tongtu_terminal::{
-    Backoff, ChainedRecord, ListBundle, ListError, OpenEntry, RecordStore, RecoverError, Scan,
-    ScanOutcome, ScanTerminal, Setup, StoreError, Upload, UploadStep,
+    Backoff, ChainedRecord, Held, ListBundle, ListError, OpenEntry, RecordStore, RecoverError,
+    Scan, ScanOutcome, ScanTerminal, Setup, StoreError, Upload, UploadStep,
 };
 use tongtu_types::{RecordId, StationCode, TerminalNumber, Timestamp};
 
+use crate::cards::CardBlacklistKeeper;
 use crate::wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
 
 /// Why the terminal behind the door does not do what it is asked.
@@ -46,6 +48,9 @@ pub enum DoorError {
     /// The lists offered are not taken.
     #[error(transparent)]
     Refused(#[from] ListError),
+    /// The file of the card blacklist offered is not taken.
+    #[error(transparent)]
+    CardBlacklist(#[from] BlacklistError),
     /// The lists kept for the next start cannot be read or written.
     #[error("lists at rest: {0}")]
     Lists(std::io::Error),
@@ -74,13 +79,15 @@ pub struct Door {
     inside: Mutex<Inside>,
     /// Held by whoever talks to the acquirer, so that one batch is out at a time.
     uplink: tokio::sync::Mutex<()>,
-    acquirer: Client,
+    pub(crate) acquirer: Client,
     lists: Option<Box<dyn ListsKeeper>>,
-    list_key: PublicKey,
+    pub(crate) list_key: PublicKey,
+    /// What keeps the card blacklist, held by whoever fetches it.
+    pub(crate) cards: tokio::sync::Mutex<Option<Box<dyn CardBlacklistKeeper>>>,
 }
 
-struct Inside {
-    terminal: ScanTerminal,
+pub(crate) struct Inside {
+    pub(crate) terminal: ScanTerminal,
     store: Box<dyn RecordStore + Send>,
     upload: Upload,
 }
@@ -132,10 +139,17 @@ impl Door {
             acquirer,
             lists,
             list_key,
+            cards: tokio::sync::Mutex::new(None),
         })
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
+    /// The lists held: what a tap takes at its beginning. None before the first bundle.
+    #[must_use]
+    pub fn held(&self) -> Option<Arc<Held>> {
+        self.inside().terminal.lists().cloned()
+    }
+
+    pub(crate) fn inside(&self) -> MutexGuard<'_, Inside> {
         // A panic under the lock left whole records only: the store sees to that.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -327,6 +341,7 @@ async fn routine(shared: Shared) {
         };
         if round.is_multiple_of(LISTS_EVERY) || shared.0.has_no_lists(now) {
             let _ = shared.0.refresh_lists(now).await;
+            let _ = shared.0.refresh_card_blacklist(now).await;
         }
         let _ = shared.0.upload(now).await;
         round = round.wrapping_add(1);
@@ -343,7 +358,9 @@ impl axum::response::IntoResponse for Answer {
                 (StatusCode::NOT_FOUND, "door.unknown_record")
             }
             DoorError::Acquirer(_) => (StatusCode::BAD_GATEWAY, "door.acquirer"),
-            DoorError::Refused(_) => (StatusCode::BAD_GATEWAY, "door.lists_refused"),
+            DoorError::Refused(_) | DoorError::CardBlacklist(_) => {
+                (StatusCode::BAD_GATEWAY, "door.lists_refused")
+            }
             DoorError::Lists(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.lists"),
             DoorError::Recover(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.recover"),
             DoorError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.store"),
@@ -423,7 +440,9 @@ fn entry(body: EntryBody) -> Result<OpenEntry, DoorError> {
 
 async fn lists(State(shared): State<Shared>, headers: HeaderMap) -> Result<Json<u64>, Answer> {
     let now = time_of(shared.1, &headers)?;
-    Ok(Json(shared.0.refresh_lists(now).await?))
+    let version = shared.0.refresh_lists(now).await?;
+    shared.0.refresh_card_blacklist(now).await?;
+    Ok(Json(version))
 }
 
 async fn upload(

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use tokio::net::TcpListener;
+use tongtu_blacklist::Blacklist;
 use tongtu_config::TerminalFile;
-use tongtu_door::{Door, ListsKeeper};
+use tongtu_crypto::PublicKey;
+use tongtu_door::{CardBlacklistKeeper, Door, ListsKeeper};
 use tongtu_http::client::Client;
-use tongtu_journal::{FileJournal, Limits, ListsFile};
+use tongtu_journal::{FileBlacklist, FileJournal, Limits, ListsFile};
+use tongtu_types::InstitutionCode;
 
 use crate::exit::{Exit, Failure};
 use crate::lang::{Row, both};
@@ -50,12 +53,21 @@ async fn serve(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let number = ready.setup.profile.terminal;
     let acquirer = Client::new(&ready.acquirer_url);
     let lists = Lists(ListsFile::new(&ready.journal.with_extension("lists")));
+    let cards =
+        FileBlacklist::open_at(&ready.journal.with_extension("cards")).map_err(|error| {
+            Failure::fault(both(
+                "the card blacklist cannot be used",
+                "卡黑名单存储不可用",
+            ))
+            .because(error)
+        })?;
     let door = Door::open(
         ready.setup,
         Box::new(journal),
         acquirer,
         Some(Box::new(lists)),
     )
+    .and_then(|door| door.with_card_blacklist(Box::new(Cards(cards))))
     .map_err(|error| {
         Failure::fault(both("the terminal does not start", "终端无法启动")).because(error)
     })?;
@@ -97,5 +109,29 @@ impl ListsKeeper for Lists {
 
     fn keep(&self, bundle: &[u8]) -> std::io::Result<()> {
         self.0.keep(bundle)
+    }
+}
+
+/// The card blacklist beside the journal.
+struct Cards(FileBlacklist);
+
+impl CardBlacklistKeeper for Cards {
+    fn restore(
+        &mut self,
+        list_key: &PublicKey,
+        acquirer: InstitutionCode,
+    ) -> std::io::Result<Blacklist> {
+        Ok(self.0.restore(list_key, acquirer)?.list)
+    }
+
+    fn keep_full(&mut self, file: &[u8]) -> std::io::Result<()> {
+        let len = u64::try_from(file.len()).map_err(std::io::Error::other)?;
+        let mut writer = self.0.begin_full(len)?;
+        writer.push(file)?;
+        writer.commit()
+    }
+
+    fn keep_delta(&mut self, file: &[u8]) -> std::io::Result<()> {
+        self.0.keep_delta(file)
     }
 }

@@ -9,16 +9,20 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tongtu_api::RideRole;
+use tongtu_blacklist::{Blacklist, ListedNumber, Span};
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_config::{MODEL, SOFTWARE, terminal_id};
-use tongtu_door::{Door, DoorClient, DoorClientError, ListsKeeper, ScanBody, serve};
+use tongtu_crypto::PublicKey;
+use tongtu_door::{
+    CardBlacklistKeeper, Door, DoorClient, DoorClientError, ListsKeeper, ScanBody, serve,
+};
 use tongtu_http::Clock;
 use tongtu_http::client::Client;
-use tongtu_journal::{Journal, Limits, SimMedium, Survival};
+use tongtu_journal::{FileBlacklist, Journal, Limits, SimMedium, Survival};
 use tongtu_ride_code::UserCertificate;
 use tongtu_ride_code::record::RideRecord;
 use tongtu_terminal::{Profile, Setup};
-use tongtu_types::{BusinessDay, Fen, Timestamp};
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, Timestamp};
 use tongtu_world::country::{CITIES, NODES, Scale};
 use tongtu_world::hosting::{self, Hosted};
 use tongtu_world::terminals::terminal_post;
@@ -426,4 +430,89 @@ async fn nobody_can_be_told_of_a_record_that_is_not_there() {
         "{message}"
     );
     served.stop().await;
+}
+
+/// The files of the card blacklist in a folder, as the program keeps them.
+struct Cards(FileBlacklist);
+
+impl CardBlacklistKeeper for Cards {
+    fn restore(
+        &mut self,
+        list_key: &PublicKey,
+        acquirer: InstitutionCode,
+    ) -> std::io::Result<Blacklist> {
+        Ok(self.0.restore(list_key, acquirer)?.list)
+    }
+
+    fn keep_full(&mut self, file: &[u8]) -> std::io::Result<()> {
+        let mut writer = self.0.begin_full(u64::try_from(file.len()).unwrap())?;
+        writer.push(file)?;
+        writer.commit()
+    }
+
+    fn keep_delta(&mut self, file: &[u8]) -> std::io::Result<()> {
+        self.0.keep_delta(file)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_card_blacklist_is_fetched_kept_and_reported_and_a_restart_has_it_without_the_acquirer()
+{
+    let bench = Bench::new("cards").await;
+    let medium = SimMedium::new();
+    let keeper = || {
+        let files = FileBlacklist::open_at(&bench.scratch.join("cards")).unwrap();
+        Box::new(Cards(files)) as Box<dyn CardBlacklistKeeper>
+    };
+    let number =
+        |n: u32| ListedNumber::of(&CardNumber::parse(&format!("310410009999{n:07}")).unwrap());
+    let listed = |door: &Door| {
+        let held = door.held().unwrap();
+        let list = held.card_blacklist();
+        assert_eq!(list.waiting(), 0, "compacted between taps");
+        let on = [1, 2, 3].map(|n| list.contains(number(n)));
+        (list.version(), on)
+    };
+    let acquirer = bench.acquirer().at(bench.now);
+    let door = bench.door(&medium, bench.acquirer().clone());
+    let door = door.with_card_blacklist(keeper()).unwrap();
+    door.refresh_lists(bench.now).await.unwrap();
+    assert_eq!(door.refresh_card_blacklist(bench.now).await.unwrap(), 0);
+    let one = [number(1), number(2)].map(Span::single);
+    acquirer.card_blacklist_change(&one, &[]).await.unwrap();
+    assert_eq!(door.refresh_card_blacklist(bench.now).await.unwrap(), 1);
+    assert_eq!(listed(&door), (1, [true, true, false]));
+    // A delta goes on from it.
+    let (more, less) = ([Span::single(number(3))], [Span::single(number(2))]);
+    acquirer.card_blacklist_change(&more, &less).await.unwrap();
+    let later = bench.now.plus_s(600);
+    assert_eq!(door.refresh_card_blacklist(later).await.unwrap(), 2);
+    assert_eq!(door.refresh_card_blacklist(later).await.unwrap(), 2);
+    assert_eq!(listed(&door), (2, [true, false, true]));
+    let view = acquirer.coverage_view().await.unwrap();
+    let reports = view
+        .terminals
+        .iter()
+        .map(|seen| (seen.card_blacklist, seen.reported_at_s));
+    assert!(
+        reports.clone().any(|r| r == (2, Some(later.get()))),
+        "{view:?}"
+    );
+    drop(door);
+    // Nobody answers at this address.
+    let nowhere = Client::new("http://127.0.0.1:9");
+    let medium = medium.reboot(&Survival::Everything);
+    let door = bench.door(&medium, nowhere);
+    let door = door.with_card_blacklist(keeper()).unwrap();
+    assert_eq!(listed(&door), (2, [true, false, true]));
+    assert!(door.refresh_card_blacklist(later).await.is_err());
+    assert_eq!(listed(&door), (2, [true, false, true]));
+    drop(door);
+    // A terminal whose deltas are gone goes on from the full one.
+    std::fs::remove_file(bench.scratch.join("cards.deltas")).unwrap();
+    let door = bench.door(&medium, bench.acquirer().clone());
+    let door = door.with_card_blacklist(keeper()).unwrap();
+    assert_eq!(listed(&door), (1, [true, true, false]));
+    assert_eq!(door.refresh_card_blacklist(later).await.unwrap(), 2);
+    assert_eq!(listed(&door), (2, [true, false, true]));
 }

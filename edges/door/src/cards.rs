@@ -1,0 +1,154 @@
+//! The card blacklist behind the door: fetched, kept, taken.
+//!
+//! Scans and taps never wait for it: a file is checked and worked into the list beside them, and
+//! only the exchange of the list, and each step that compacts it, is under the terminal's lock.
+
+use tongtu_blacklist::{Blacklist, BlacklistError, Kind, Loader};
+use tongtu_crypto::PublicKey;
+use tongtu_types::{InstitutionCode, Timestamp};
+
+use crate::server::{Door, DoorError};
+
+/// Keeps the signed files of the card blacklist, for a start without the acquirer.
+pub trait CardBlacklistKeeper: Send {
+    /// The list of what is kept, every signature checked; version 0 where there is none that
+    /// holds.
+    ///
+    /// # Errors
+    /// The device's.
+    fn restore(
+        &mut self,
+        list_key: &PublicKey,
+        acquirer: InstitutionCode,
+    ) -> std::io::Result<Blacklist>;
+
+    /// Keeps a full file in place of all that is there, whole or not at all.
+    ///
+    /// # Errors
+    /// The device's.
+    fn keep_full(&mut self, file: &[u8]) -> std::io::Result<()>;
+
+    /// Keeps a delta behind what is there; durable when it returns.
+    ///
+    /// # Errors
+    /// The device's.
+    fn keep_delta(&mut self, file: &[u8]) -> std::io::Result<()>;
+}
+
+/// Steps that compact a list at one time; scans and taps go on between them.
+const CHUNKS_AT_ONCE: usize = 4;
+
+impl Door {
+    /// Takes the card blacklist that was kept, and keeps what is fetched from now on.
+    ///
+    /// # Errors
+    /// [`DoorError::Lists`] when it cannot be read.
+    pub fn with_card_blacklist(
+        mut self,
+        mut keeper: Box<dyn CardBlacklistKeeper>,
+    ) -> Result<Self, DoorError> {
+        let acquirer = self.inside().terminal.profile().acquirer;
+        let list = keeper
+            .restore(&self.list_key, acquirer)
+            .map_err(DoorError::Lists)?;
+        if list.version() > 0 {
+            let issued_at = list.issued_at();
+            self.take_card_blacklist(list, issued_at)?;
+        }
+        self.cards = tokio::sync::Mutex::new(Some(keeper));
+        self.compact_card_blacklist();
+        Ok(self)
+    }
+
+    /// Fetches what leads to the acquirer's newest card blacklist, keeps it, takes it, and tells
+    /// the acquirer; the version that is held then. Where a delta does not go on from the list
+    /// held, the full list is fetched.
+    ///
+    /// # Errors
+    /// [`DoorError`] when the acquirer does not answer, its file does not hold, or it cannot be
+    /// kept; the list held stays as it is.
+    pub async fn refresh_card_blacklist(&self, now: Timestamp) -> Result<u64, DoorError> {
+        let mut keeper = self.cards.lock().await;
+        let held = self.card_blacklist_version(now);
+        let acquirer = self.acquirer.at(now);
+        let Some(file) = acquirer.card_blacklist_current(held).await? else {
+            return Ok(held);
+        };
+        let (file, kind, list) = match self.load(file).await {
+            Err(DoorError::CardBlacklist(
+                BlacklistError::OutOfOrder { .. } | BlacklistError::Diverged { .. },
+            )) => match acquirer.card_blacklist_current(0).await? {
+                Some(full) => self.load(full).await?,
+                None => return Ok(held),
+            },
+            loaded => loaded?,
+        };
+        if let Some(keeper) = keeper.as_mut() {
+            // Kept before it is taken: what a terminal took once it can take again.
+            let kept = match kind {
+                Kind::Full => keeper.keep_full(&file),
+                Kind::Delta { .. } => keeper.keep_delta(&file),
+            };
+            kept.map_err(DoorError::Lists)?;
+        }
+        self.take_card_blacklist(list, now)?;
+        self.compact_card_blacklist();
+        // The list is taken, whether the acquirer hears of it now or next time.
+        let _ = self.report_coverage(now).await;
+        Ok(self.card_blacklist_version(now))
+    }
+
+    fn take_card_blacklist(&self, list: Blacklist, now: Timestamp) -> Result<(), DoorError> {
+        let terminal = &mut self.inside().terminal;
+        Ok(terminal.apply_card_blacklist(list, now)?)
+    }
+
+    fn card_blacklist_version(&self, now: Timestamp) -> u64 {
+        self.inside().terminal.lists_status(now).card_blacklist
+    }
+
+    /// Checks a file and works it into the list held, on a thread of its own.
+    async fn load(&self, file: Vec<u8>) -> Result<(Vec<u8>, Kind, Blacklist), DoorError> {
+        let mut loader = self.inside().terminal.card_blacklist_loader();
+        let work = move || {
+            let fed: Result<(), BlacklistError> = loader.feed(&file);
+            fed?;
+            let kind = loader.head().map(|head| head.kind);
+            let list = Loader::finish(loader)?;
+            // A file without a head does not finish.
+            Ok((file, kind.unwrap_or(Kind::Full), list))
+        };
+        let joined = tokio::task::spawn_blocking(work).await;
+        let loaded: Result<_, BlacklistError> =
+            joined.map_err(|error| DoorError::Lists(std::io::Error::other(error)))?;
+        Ok(loaded?)
+    }
+
+    fn compact_card_blacklist(&self) {
+        let mut waiting = usize::MAX;
+        loop {
+            let left = self
+                .inside()
+                .terminal
+                .compact_card_blacklist(CHUNKS_AT_ONCE);
+            // What cannot become less is left to the next list.
+            if left == 0 || left >= waiting {
+                return;
+            }
+            waiting = left;
+        }
+    }
+
+    /// Tells the acquirer which lists this terminal has.
+    async fn report_coverage(&self, now: Timestamp) -> Result<(), DoorError> {
+        let (number, report) = {
+            let terminal = &self.inside().terminal;
+            (terminal.profile().terminal, terminal.coverage_report(now)?)
+        };
+        Ok(self
+            .acquirer
+            .at(now)
+            .coverage_report(number, &report)
+            .await?)
+    }
+}
