@@ -169,6 +169,20 @@ closed! {
 }
 
 closed! {
+    /// What the terminal found of an e-cash's signature over the tap (fDDA).
+    CashCheck, "a check from 00 to 03" {
+        /// It was not seen whole: the card left too early.
+        None = 0x00, "not verified", "未验证";
+        /// Certificates and signature by RSA hold.
+        Rsa = 0x01, "RSA holds", "RSA 验证通过";
+        /// Certificates and signature by SM2 hold.
+        Sm2 = 0x02, "SM2 holds", "SM2 验证通过";
+        /// They do not hold: the fare is not counted as good.
+        Failed = 0x03, "wrong", "验证失败";
+    }
+}
+
+closed! {
     /// Whether something was so.
     YesNo, "00 or 01" {
         /// It was not.
@@ -277,5 +291,6 @@ mod tests {
         check(Stage::ALL, Stage::byte, Stage::of);
         check(Mac2State::ALL, Mac2State::byte, Mac2State::of);
         check(Recovery::ALL, Recovery::byte, Recovery::of);
+        check(CashCheck::ALL, CashCheck::byte, CashCheck::of);
     }
 }

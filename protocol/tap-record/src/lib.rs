@@ -12,15 +12,17 @@
 
 extern crate alloc;
 
+mod cash;
 mod code;
 mod face;
 mod record;
 mod signed;
 
-pub use code::{Mac2State, Magic, RecordKind, Recovery, Stage, Tap, Version, YesNo};
+pub use cash::{CashFault, CashProof, Told};
+pub use code::{CashCheck, Mac2State, Magic, RecordKind, Recovery, Stage, Tap, Version, YesNo};
 pub use face::FaceProof;
 pub use record::{ModuleKey, RecordFault, RideKey, TapRecord};
 pub use signed::{SIGNED_LEN, SignedError};
 
 /// The tables, for the documents.
-pub const SPECS: &[tongtu_codec::RecordSpec] = &[TapRecord::SPEC, FaceProof::SPEC];
+pub const SPECS: &[tongtu_codec::RecordSpec] = &[TapRecord::SPEC, CashProof::SPEC, FaceProof::SPEC];

@@ -44,6 +44,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("protocol/tap-record", "protocol/apdu"),
     ("protocol/tap-record", "protocol/purse"),
     ("protocol/tap-record", "protocol/psam"),
+    ("protocol/tap-record", "protocol/ecash"),
     ("protocol/nfc-code", "protocol/types"),
     ("protocol/nfc-code", "protocol/codec"),
     ("protocol/nfc-code", "protocol/crypto"),

@@ -1,5 +1,6 @@
 //! The record of a card's ride: any content there and back, hostile bytes, published codes.
 
+mod cash;
 mod signed;
 
 use proptest::collection::vec;
