@@ -181,7 +181,7 @@ impl Tap {
                 seq: recent.seq,
                 record: (*recent.record).clone(),
             };
-            terminal.reopened(public.serial);
+            terminal.reopened(public.serial, false);
             return self.end(terminal, TapOutcome::Reopened(ride.into()));
         }
         self.fresh(terminal, &public)

@@ -9,6 +9,7 @@ use tongtu_tap_record::{RecordKind, Recovery};
 use tongtu_types::Timestamp;
 
 use super::ask::{Answer, Ask};
+use super::cash::{CashEnd, Cashing};
 use super::group::GroupNotice;
 use super::line::{Heard, Line};
 use super::lists::Snapshot;
@@ -19,7 +20,7 @@ use super::plan::{self, Files, NoPlan, View};
 use super::profile::TapPost;
 use super::reading::Reading;
 use super::recovering::Recovering;
-use super::select::Selecting;
+use super::select::{Selected, Selecting};
 use super::terminal::CardTerminal;
 use super::{Desk, Input, MakeUp, Turn, bus, ended, make_up, rail, single, unexpected};
 use crate::lists::CardOrigin;
@@ -80,6 +81,7 @@ pub(super) enum State {
     Locking(Locking),
     Reading(Reading),
     Paying(Box<Paying>),
+    Cash(Box<Cashing>, Selecting),
     Vouching(Box<Paying>, Box<TapRide>),
     Over,
 }
@@ -167,7 +169,7 @@ impl Tap {
         // Lists, fares and limits are those of this moment until the tap is over.
         terminal.follow(self.now.china().day);
         self.held = Some(terminal.held.clone());
-        let (machine, ask) = Selecting::begin(terminal.profile.selection);
+        let (machine, ask) = Selecting::begin(terminal.profile.selection, terminal.cash.is_some());
         self.state = State::Selecting(machine);
         ask
     }
@@ -175,14 +177,10 @@ impl Tap {
     fn step(&mut self, terminal: &mut CardTerminal, input: Input) -> Ask {
         match core::mem::replace(&mut self.state, State::Over) {
             State::Selecting(machine) => match input {
-                Input::Reply(reply) => match machine.handle(reply) {
-                    Turn::Ask(machine, ask) => {
-                        self.state = State::Selecting(machine);
-                        ask
-                    }
-                    Turn::Done(Ok(public)) => self.selected(terminal, public),
-                    Turn::Done(Err(refusal)) => self.refuse(terminal, refusal),
-                },
+                Input::Reply(reply) => {
+                    let turn = machine.handle(reply);
+                    self.selecting(terminal, turn)
+                }
                 other => self.unexpected(terminal, &other),
             },
             State::Recovering { machine, is_past } => {
@@ -233,6 +231,11 @@ impl Tap {
                     Turn::Done(paid) => self.paid(terminal, paid),
                 }
             }
+            State::Cash(machine, others) => {
+                let mut desk = self.desk(terminal);
+                let turn = machine.handle(&mut desk, input);
+                self.cashing(terminal, turn, others)
+            }
             State::Vouching(machine, ride) => {
                 let mut desk = self.desk(terminal);
                 match machine.handle(&mut desk, input) {
@@ -245,6 +248,65 @@ impl Tap {
             }
             State::Begin | State::Over => self.unexpected(terminal, &input),
         }
+    }
+
+    fn selecting(
+        &mut self,
+        terminal: &mut CardTerminal,
+        turn: Turn<Selecting, Result<Selected, Refusal>>,
+    ) -> Ask {
+        match turn {
+            Turn::Ask(machine, ask) => {
+                self.state = State::Selecting(machine);
+                ask
+            }
+            Turn::Done(Ok(Selected::Purse(public))) => self.selected(terminal, public),
+            Turn::Done(Ok(Selected::Cash(fci, others))) => {
+                let (held, circumstances) = (self.held().clone(), self.circumstances);
+                let mut desk = self.desk(terminal);
+                let turn = Cashing::begin(fci, held, circumstances, &mut desk);
+                self.cashing(terminal, turn, others)
+            }
+            Turn::Done(Err(refusal)) => self.refuse(terminal, refusal),
+        }
+    }
+
+    fn cashing(
+        &mut self,
+        terminal: &mut CardTerminal,
+        turn: Turn<Cashing, CashEnd>,
+        others: Selecting,
+    ) -> Ask {
+        let ride = |seq, record: Box<_>| {
+            let record = *record;
+            TapRide { seq, record }.into()
+        };
+        let outcome = match turn {
+            Turn::Ask(machine, ask) => {
+                self.state = State::Cash(machine.into(), others);
+                return ask;
+            }
+            Turn::Done(CashEnd::Elsewhere(refusal)) => {
+                let turn = others.go_on(refusal);
+                return self.selecting(terminal, turn);
+            }
+            Turn::Done(CashEnd::Refused(refusal)) => return self.refuse(terminal, refusal),
+            Turn::Done(CashEnd::Fault(fault)) => return self.out_of_service(terminal, fault),
+            Turn::Done(CashEnd::Accepted { seq, record }) => {
+                TapOutcome::Accepted(ride(seq, record))
+            }
+            Turn::Done(CashEnd::Recovered { seq, record }) => {
+                TapOutcome::Recovered(ride(seq, record))
+            }
+            Turn::Done(CashEnd::Reopened { seq, record }) => {
+                TapOutcome::Reopened(ride(seq, record))
+            }
+            Turn::Done(CashEnd::Torn(intent)) => TapOutcome::Torn {
+                in_doubt: intent.is_some(),
+                tries: intent.map_or(1, |id| terminal.torn_again(id)),
+            },
+        };
+        self.end(terminal, outcome)
     }
 
     pub(super) const fn desk<'a>(&'a mut self, terminal: &'a mut CardTerminal) -> Desk<'a> {

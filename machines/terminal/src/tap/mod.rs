@@ -12,9 +12,9 @@
 //! ([`Ask`]) and hears ([`Answer`]), how it ends ([`TapEnd`]), and what terminals of one group
 //! tell each other ([`GroupNotice`]). Each machine and each flow has a file: selection, reading,
 //! paying, recovery and locking are machines; single ride, rail, bus and make-up decide a plan
-//! which the paying machine carries out.
+//! which the paying machine carries out, or for an e-cash ([`Cash`]) the machine in `cash/`.
 //! What is not here: readers, modules, files, clocks; lists and their signatures
-//! ([`TapLists`] is the seam), fares (`tongtu-fare`), the e-cash.
+//! ([`TapLists`] is the seam), fares (`tongtu-fare`).
 //! Start with [`Tap::handle`] and `paying.rs`.
 //!
 //! Order of durable things: intent, DEBIT to the card, record, beep. Nothing is told before it
@@ -34,6 +34,7 @@ use crate::StoreError;
 mod again;
 mod ask;
 mod bus;
+mod cash;
 mod drive;
 mod flow;
 mod group;
@@ -56,6 +57,10 @@ mod single;
 mod terminal;
 
 pub use ask::{Answer, Ask, Lost};
+pub use cash::{
+    AuthorityError, AuthorityKey, AuthorityTable, Cash, CashRules, RecordKeys, RecordUpdate,
+    Unpredictable,
+};
 pub use drive::{CardLink, drive};
 pub use flow::{Circumstances, Tap, Task};
 pub use group::{BOARD_MAX, GroupNotice, Settlement};

@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use tongtu_apdu::StatusWord;
+use tongtu_apdu::tlv::Tag;
+use tongtu_ecash::oda::OdaError;
 use tongtu_fare::FareError;
 use tongtu_psam::PsamFault;
 use tongtu_purse::command::Sfi;
-use tongtu_purse::field::CardKind;
+use tongtu_purse::field::{Amount, CardKind};
 use tongtu_tap_record::TapRecord;
 use tongtu_types::{BusinessDay, Fen, Timestamp};
 
@@ -42,7 +44,8 @@ pub struct Exchanges {
 /// What became of a tap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TapOutcome {
-    /// A ride, or a part of one; its record is stored and its MAC2 verified.
+    /// A ride, or a part of one; its record is stored and its MAC2 verified, or an e-cash's
+    /// signature.
     Accepted(Box<TapRide>),
     /// A ride that was torn before is complete now. Nothing was charged again.
     Recovered(Box<TapRide>),
@@ -150,6 +153,25 @@ pub enum Refusal {
     NoKey,
     /// There is nothing to make up for.
     NothingToMakeUp,
+    /// The fare is above what one contactless tap pays here.
+    OverLimit {
+        /// The limit.
+        limit: Amount,
+    },
+    /// There is nothing to pay, and an e-cash cannot be asked to pay nothing.
+    NothingToPay,
+    /// The e-cash declined (AAC).
+    Declined,
+    /// The e-cash wants its issuer, a signature or a PIN, and nobody is here to ask.
+    OnlineWanted,
+    /// An element of the e-cash is missing, twice there, of a wrong form, or contradicts
+    /// another.
+    CashData {
+        /// The element, or the template around it.
+        tag: Tag,
+    },
+    /// The e-cash's certificates or signature do not hold, or its authority is not known.
+    NotAuthentic(OdaError),
     /// The card refused a command otherwise.
     Card {
         /// The command.

@@ -281,6 +281,11 @@ impl Updates {
         }
     }
 
+    /// Whether a composite record is written.
+    pub(super) const fn has_record(&self) -> bool {
+        self.rail.is_some() || self.bus.is_some()
+    }
+
     /// The next record for the card's cache.
     pub(super) fn next(&mut self) -> Option<UpdateCache> {
         const WIDE: &str = "every field is as wide as its value";

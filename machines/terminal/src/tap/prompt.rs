@@ -228,11 +228,16 @@ const fn said(refusal: &Refusal) -> Say {
         | Refusal::NotInteroperable
         | Refusal::KindNotPermitted { .. }
         | Refusal::NoComposite
-        | Refusal::NoKey => Say::NotAccepted,
+        | Refusal::NoKey
+        | Refusal::OverLimit { .. }
+        | Refusal::NothingToPay
+        | Refusal::Declined
+        | Refusal::OnlineWanted
+        | Refusal::NotAuthentic(_) => Say::NotAccepted,
         Refusal::NotStarted => Say::NotStarted,
         Refusal::Expired => Say::Expired,
         Refusal::ReTap => Say::AlreadyTapped,
-        Refusal::Damaged | Refusal::BadFile { .. } => Say::Damaged,
+        Refusal::Damaged | Refusal::BadFile { .. } | Refusal::CashData { .. } => Say::Damaged,
         Refusal::Insufficient { .. } => Say::Insufficient,
         Refusal::AlreadyInside => Say::NotEnded,
         Refusal::NotInside => Say::NoEntry,

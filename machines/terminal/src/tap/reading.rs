@@ -171,7 +171,7 @@ impl Reading {
 }
 
 /// Whether a record has this id, or none and nothing else either.
-fn is_ours(data: &[u8], id: [u8; 2]) -> bool {
+pub(super) fn is_ours(data: &[u8], id: [u8; 2]) -> bool {
     data.starts_with(&id) || data.iter().all(|byte| *byte == 0)
 }
 

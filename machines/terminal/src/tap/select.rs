@@ -4,10 +4,12 @@
 //! An application is what its FCI says and never what its AID says: some cities install an
 //! e-purse under the e-cash's AID.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, PPSE, Select};
 use tongtu_apdu::{CardCommand as _, Le, StatusWord};
+use tongtu_ecash::Fci as CashFci;
 use tongtu_purse::command::{ReadBinary, Sfi};
 use tongtu_purse::fci::{Application, Directory, Fci};
 use tongtu_purse::layout::PublicInfo;
@@ -25,7 +27,7 @@ pub const CITY_UNION: Aid = Aid::new(&[0xA0, 0x00, 0x00, 0x00, 0x03, 0x86, 0x98,
 pub enum Medium {
     /// The e-purse (电子钱包).
     Purse,
-    /// The e-cash (电子现金). Recognised; its flow is not here yet, so it is refused by name.
+    /// The e-cash (电子现金).
     Cash,
 }
 
@@ -52,6 +54,15 @@ impl Default for Selection {
 /// The most applications that are tried; a directory that lists more is not believed.
 const TRIES_MAX: usize = 8;
 
+/// An application that the terminal goes on with.
+#[derive(Debug)]
+pub(super) enum Selected {
+    /// An e-purse, with its public data.
+    Purse(PublicInfo),
+    /// An e-cash, and what is still to be tried where it is not taken.
+    Cash(Box<CashFci>, Selecting),
+}
+
 /// Waits for an answer to SELECT, or for file 0x15 where the FCI has none.
 #[derive(Debug)]
 pub(super) struct Selecting {
@@ -61,6 +72,7 @@ pub(super) struct Selecting {
     /// The reason that counts when nothing better comes.
     seen: Refusal,
     first: Medium,
+    serves_cash: bool,
 }
 
 #[derive(Debug)]
@@ -71,7 +83,7 @@ enum Step {
 }
 
 impl Selecting {
-    pub(super) fn begin(selection: Selection) -> (Self, super::Ask) {
+    pub(super) fn begin(selection: Selection, serves_cash: bool) -> (Self, super::Ask) {
         let mut queue = [CITY_UNION, E_CASH, E_PURSE].to_vec();
         if selection.first == Medium::Cash {
             queue.swap(1, 2);
@@ -81,6 +93,7 @@ impl Selecting {
             queue,
             seen: Refusal::NoTransitCard,
             first: selection.first,
+            serves_cash,
         };
         let aid = match selection.directory {
             true => PPSE,
@@ -94,7 +107,7 @@ impl Selecting {
     }
 
     /// Takes the answer. Done: the e-purse's public data, or why there is none.
-    pub(super) fn handle(mut self, reply: Reply) -> Turn<Self, Result<PublicInfo, Refusal>> {
+    pub(super) fn handle(mut self, reply: Reply) -> Turn<Self, Result<Selected, Refusal>> {
         let (sw, data) = match reply {
             Reply::Ok(data) => (StatusWord::OK, data),
             Reply::Status(sw, data) => (sw, data),
@@ -113,7 +126,7 @@ impl Selecting {
                 self.next()
             }
             Step::Public if sw.is_ok() => match PublicInfo::decode(&data) {
-                Ok(public) => Turn::Done(Ok(public)),
+                Ok(public) => Turn::Done(Ok(Selected::Purse(public))),
                 Err(_) => Turn::Done(Err(Refusal::BadFile { sfi: Sfi::PUBLIC })),
             },
             Step::Public => Turn::Done(Err(Refusal::Card {
@@ -129,7 +142,7 @@ impl Selecting {
         aid: Aid,
         sw: StatusWord,
         data: &[u8],
-    ) -> Turn<Self, Result<PublicInfo, Refusal>> {
+    ) -> Turn<Self, Result<Selected, Refusal>> {
         match sw {
             StatusWord::OK => {}
             // CONFLICT: an application that is blocked for good answers 9303 on some cards and
@@ -156,11 +169,14 @@ impl Selecting {
         let fci = Fci::parse(data).ok();
         let public = fci.as_ref().and_then(Fci::public_info);
         match (public, fci.map(|fci| fci.application())) {
-            (Some(public), _) => Turn::Done(Ok(public)),
+            (Some(public), _) => Turn::Done(Ok(Selected::Purse(public))),
             (None, Some(Application::Cash)) => {
-                // The seam of the e-cash: named, and whatever else the card has is tried.
+                // Where it is not taken it is named, and whatever else the card has is tried.
                 self.seen = Refusal::CashNotServed;
-                self.next()
+                match CashFci::parse(data) {
+                    Ok(fci) if self.serves_cash => Turn::Done(Ok(Selected::Cash(fci.into(), self))),
+                    _ => self.next(),
+                }
             }
             (None, application)
                 if application == Some(Application::Purse)
@@ -178,7 +194,13 @@ impl Selecting {
         }
     }
 
-    fn next(mut self) -> Turn<Self, Result<PublicInfo, Refusal>> {
+    /// Goes on after an application that was not taken, for this reason if nothing better comes.
+    pub(super) fn go_on(mut self, seen: Refusal) -> Turn<Self, Result<Selected, Refusal>> {
+        self.seen = seen;
+        self.next()
+    }
+
+    fn next(mut self) -> Turn<Self, Result<Selected, Refusal>> {
         match self.queue.pop() {
             Some(aid) => {
                 self.step = Step::Name(aid);

@@ -7,15 +7,27 @@ use super::plan::{NoPlan, Place, Plan, View};
 use super::pricing::{self, Fare};
 use super::profile::Single;
 
-pub(super) fn ride(view: &View<'_>, post: &Single) -> Result<Plan, NoPlan> {
-    let place = Place {
+const fn place(post: &Single) -> Place {
+    Place {
         industry: post.industry,
         line: post.line,
         card_line: post.card_line,
         station: post.stop,
         direction: Direction(0),
         vehicle: post.vehicle,
-    };
+    }
+}
+
+/// A whole ride that an e-cash pays; it leaves no trip, and has no second ticket.
+pub(super) fn cash(view: &View<'_>, post: &Single) -> Result<Plan, NoPlan> {
+    let place = place(post);
+    let charge = pricing::single(view.book, post.line, view.rider(&place))?;
+    let record = view.draft(RecordKind::Cash, Stage::Single, &place);
+    Ok(Plan::of(record, &charge.fare, Amount::ZERO)?)
+}
+
+pub(super) fn ride(view: &View<'_>, post: &Single) -> Result<Plan, NoPlan> {
+    let place = place(post);
     let charge = pricing::single(view.book, post.line, view.rider(&place))?;
     let fare = charge.fare;
     let kind = match post.leaves_trip {

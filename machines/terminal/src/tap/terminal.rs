@@ -10,9 +10,12 @@ use core::fmt;
 use tongtu_codec::DecodeError;
 use tongtu_psam::PsamIdentity;
 use tongtu_purse::field::{DateTime, Serial, Terminal};
-use tongtu_tap_record::{Mac2State, RecordKind, Recovery, RideKey, SignedError, Stage, TapRecord};
+use tongtu_tap_record::{
+    CashCheck, Mac2State, RecordKind, Recovery, RideKey, SignedError, Stage, TapRecord,
+};
 use tongtu_types::{BusinessDay, Timestamp};
 
+use super::cash::Cash;
 use super::group::{GroupBoard, GroupNotice, Settlement};
 use super::lists::Snapshot;
 use super::profile::{Limits, TapProfile};
@@ -20,6 +23,8 @@ use crate::{RecordStore, Sam, StoreError};
 
 /// Taps that are remembered against repetition; the oldest makes way.
 const RECENT_MAX: usize = 32;
+/// Numbers of e-cashes that are remembered; as many as rides and intents together.
+const NUMBERS_MAX: usize = 64;
 
 /// Why a terminal does not begin from what its store holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +83,19 @@ pub(super) struct Recent {
     pub(super) reopened: bool,
 }
 
+impl Recent {
+    /// Whether an e-cash paid: one card may have both, under one number.
+    fn is_cash(&self) -> bool {
+        self.record.kind == RecordKind::Cash
+    }
+
+    /// Whether an e-cash's signature was verified.
+    pub(super) fn is_vouched(&self) -> bool {
+        let check = self.record.cash().map(|proof| proof.check);
+        matches!(check, Ok(CashCheck::Rsa | CashCheck::Sm2))
+    }
+}
+
 /// What signs a terminal's records; shared by the terminal's copies.
 #[derive(Clone)]
 pub(super) struct Signer(Arc<dyn Sam>);
@@ -119,6 +137,10 @@ pub struct CardTerminal {
     pub(super) board: GroupBoard,
     pub(super) intents: Vec<OpenIntent>,
     pub(super) unvouched: VecDeque<Unvouched>,
+    /// The e-cash, where it is taken.
+    pub(super) cash: Option<Cash>,
+    /// Card numbers (PAN) of e-cashes, with the number in their FCI.
+    numbers: VecDeque<(Serial, Serial)>,
     recent: VecDeque<Recent>,
     last_at: Option<Timestamp>,
     next_intent: u64,
@@ -146,6 +168,8 @@ impl CardTerminal {
             board: GroupBoard::default(),
             intents: Vec::new(),
             unvouched: VecDeque::new(),
+            cash: None,
+            numbers: VecDeque::new(),
             recent: VecDeque::new(),
             last_at: None,
             next_intent: 1,
@@ -209,6 +233,11 @@ impl CardTerminal {
         self.psam = psam;
     }
 
+    /// Takes the e-cash from now on; give it a fresh seed after every start.
+    pub fn serve_cash(&mut self, cash: Cash) {
+        self.cash = Some(cash);
+    }
+
     /// How many intents are open.
     #[must_use]
     pub const fn open_intents(&self) -> usize {
@@ -253,8 +282,10 @@ impl CardTerminal {
     /// What the others should know after a restart.
     #[must_use]
     pub fn torn(&self) -> Vec<GroupNotice> {
+        // An e-cash is recovered where it was torn only: see `cash/again.rs`.
         let intents = self.intents.iter();
         intents
+            .filter(|open| open.record.kind != RecordKind::Cash)
             .map(|open| GroupNotice::Torn {
                 record: open.record.clone(),
             })
@@ -321,7 +352,31 @@ impl CardTerminal {
     pub(super) fn intent_of(&self, serial: Serial) -> Option<&OpenIntent> {
         self.intents
             .iter()
-            .find(|open| open.record.serial == serial)
+            .find(|open| open.record.serial == serial && open.record.kind != RecordKind::Cash)
+    }
+
+    /// The intent of an e-cash.
+    pub(super) fn cash_intent_of(&self, serial: Serial) -> Option<&OpenIntent> {
+        self.intents
+            .iter()
+            .find(|open| open.record.serial == serial && open.record.kind == RecordKind::Cash)
+    }
+
+    /// Remembers which number an e-cash has in its FCI; the oldest makes way.
+    pub(super) fn remember_number(&mut self, card: Serial, number: Serial) {
+        self.numbers.retain(|(known, _)| *known != card);
+        if self.numbers.len() == NUMBERS_MAX {
+            self.numbers.pop_front();
+        }
+        self.numbers.push_back((card, number));
+    }
+
+    /// The number in the FCI of an e-cash, if it was seen.
+    pub(super) fn number_of(&self, card: Serial) -> Option<Serial> {
+        let mut numbers = self.numbers.iter();
+        numbers
+            .find(|(known, _)| *known == card)
+            .map(|(_, number)| *number)
     }
 
     /// The intent that makes way when there is no room for one more.
@@ -370,6 +425,20 @@ impl CardTerminal {
         let serial = record.serial;
         match (record.kind, record.recovery, record.mac2) {
             (RecordKind::Lock, ..) => {}
+            (RecordKind::Cash, Recovery::Grey, _) => {}
+            (RecordKind::Cash, ..) => {
+                let recent = Recent {
+                    seq,
+                    latest: record.clone(),
+                    record,
+                    at,
+                    told,
+                    reopened: false,
+                };
+                if recent.is_vouched() {
+                    self.push_recent(recent);
+                }
+            }
             (_, Recovery::Vouch, Mac2State::Verified) => {
                 let vouched = self
                     .unvouched
@@ -432,9 +501,21 @@ impl CardTerminal {
         })
     }
 
+    /// An e-cash has paid and was not let on: it is not charged again while the staff sees it.
+    pub(super) fn hold_back(&mut self, seq: u64, record: Box<TapRecord>, at: Timestamp) {
+        self.push_recent(Recent {
+            seq,
+            latest: record.clone(),
+            record,
+            at,
+            told: false,
+            reopened: false,
+        });
+    }
+
     fn push_recent(&mut self, recent: Recent) {
-        let serial = recent.record.serial;
-        self.recent.retain(|r| r.record.serial != serial);
+        let of = (recent.record.serial, recent.is_cash());
+        self.recent.retain(|r| (r.record.serial, r.is_cash()) != of);
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
@@ -442,11 +523,24 @@ impl CardTerminal {
     }
 
     pub(super) fn recent_of(&self, serial: Serial) -> Option<&Recent> {
-        self.recent.iter().find(|r| r.record.serial == serial)
+        self.recents()
+            .find(|r| r.record.serial == serial && !r.is_cash())
     }
 
-    pub(super) fn reopened(&mut self, serial: Serial) {
-        if let Some(recent) = self.recent.iter_mut().find(|r| r.record.serial == serial) {
+    /// The last ride of an e-cash.
+    pub(super) fn cash_recent(&self, serial: Serial) -> Option<&Recent> {
+        self.recents()
+            .find(|r| r.record.serial == serial && r.is_cash())
+    }
+
+    /// The last rides, oldest first.
+    pub(super) fn recents(&self) -> impl Iterator<Item = &Recent> {
+        self.recent.iter()
+    }
+
+    pub(super) fn reopened(&mut self, serial: Serial, is_cash: bool) {
+        let mut recent = self.recent.iter_mut();
+        if let Some(recent) = recent.find(|r| r.record.serial == serial && r.is_cash() == is_cash) {
             recent.reopened = true;
         }
     }

@@ -32,7 +32,7 @@ impl Dice {
         }
     }
 
-    fn fill(&mut self, out: &mut [u8]) {
+    pub(crate) fn fill(&mut self, out: &mut [u8]) {
         if let (Some(laid), 4) = (self.laid, out.len()) {
             out.copy_from_slice(&laid);
             self.laid = None;

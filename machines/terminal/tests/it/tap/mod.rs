@@ -2,6 +2,7 @@
 
 mod audit;
 mod card;
+mod cash;
 mod fares;
 pub(crate) mod fixture;
 mod flows;
