@@ -163,6 +163,16 @@ pub(crate) fn rider_with(algorithm: Algorithm, change: impl FnOnce(&mut Profile)
     Rider::of(applications, &profile(0x17, Algorithm::Tdes), 0)
 }
 
+/// A card of somebody else.
+pub(crate) fn other_rider(algorithm: Algorithm) -> Rider {
+    rider_with(algorithm, |profile| {
+        profile.number = "6217000000000000020".parse().unwrap();
+        if let Some(transport) = &mut profile.transport {
+            transport.number = "3104990000000000020".parse().unwrap();
+        }
+    })
+}
+
 /// What the card has, and what it has paid: counter and amount of its log, oldest first.
 pub(crate) fn seen(rider: &mut Rider) -> (i64, Vec<(u16, i64)>) {
     rider.present();
@@ -205,12 +215,11 @@ pub(crate) fn audit(
         post.post.close(now.plus_s(100_000)).unwrap();
         assert_eq!(post.post.terminal.open_intents(), 0, "{what}: open");
         for record in post.post.records() {
-            if record.kind == RecordKind::Lock {
+            if record.kind == RecordKind::Lock || record.serial != pan() {
                 continue;
             }
             assert_eq!(record.check(), Ok(()), "{what}");
             assert_eq!(record.cryptogram_holds(&key), Ok(true), "{what}: TC");
-            assert_eq!(record.serial, pan(), "{what}");
             let is_paid = paid.iter().any(|(atc, _)| *atc == record.sequence);
             if record.recovery == Recovery::Grey && !is_paid {
                 // The issuer: the card's log has no such payment.

@@ -6,3 +6,4 @@ mod flows;
 mod hostile;
 mod refusals;
 mod tears;
+mod walk;

@@ -12,7 +12,7 @@ use tongtu_terminal::tap::{
 use tongtu_testkit::tear::Line;
 use tongtu_types::Timestamp;
 
-use super::fixture::{CashPost, audit, is_earned, rider, rider_with, seen};
+use super::fixture::{CashPost, audit, is_earned, other_rider, rider, seen};
 use crate::tap::card::{Liar, Rider};
 use crate::tap::fixture::{T0, bus, gate};
 
@@ -156,13 +156,7 @@ fn torn_and_back_after_a_restart_or_another_rider_pays_once() {
                 if restart {
                     post.restart();
                 } else {
-                    let mut other = rider_with(flow.algorithm, |profile| {
-                        let number = "6217000000000000020".parse().unwrap();
-                        profile.number = number;
-                        if let Some(transport) = &mut profile.transport {
-                            transport.number = "3104990000000000020".parse().unwrap();
-                        }
-                    });
+                    let mut other = other_rider(flow.algorithm);
                     other.present();
                     let mut aside = post.clone();
                     let end = aside.tap_on(&mut other, then().plus_s(2));
@@ -435,6 +429,23 @@ fn an_odd_answer_to_the_last_record_is_asked_for_again() {
             assert_eq!(end.outcome.ride().is_some(), goes_on, "{end:?}");
             assert_eq!(flow.rides(&mut rider), 1);
             flow.audit("odd", &mut rider, &mut [&mut post]);
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_every_question_of_the_recovery_and_back_pays_once() {
+    for flow in flows() {
+        let (whole, _) = flow.bytes();
+        for done in [false, true] {
+            for stop in 0.. {
+                let (mut rider, mut post, _) = flow.torn_after(whole - 1);
+                if !cut(&mut rider, &mut post, stop, done) {
+                    break;
+                }
+                let what = format!("cut at question {stop} of the recovery, done {done}");
+                flow.comes_back(&what, &mut rider, &mut post, 10);
+            }
         }
     }
 }
