@@ -17,15 +17,20 @@ fn accepted(end: &tongtu_terminal::tap::TapEnd) -> &tongtu_tap_record::TapRecord
     }
 }
 
-/// What the card was told by GET PROCESSING OPTIONS in the last tap.
-pub(crate) fn told(rider: &Rider) -> Vec<Values> {
-    let list = Dol::new([
+/// What the test card asks for.
+pub(crate) fn list() -> Dol {
+    Dol::new([
         (tag::TTQ, 4),
         (tag::AMOUNT, 6),
         (tag::UNPREDICTABLE, 4),
         (tag::CURRENCY, 2),
         (tag::COMPOSITE, 1),
-    ]);
+    ])
+}
+
+/// What the card was told by GET PROCESSING OPTIONS in the last tap.
+pub(crate) fn told(rider: &Rider) -> Vec<Values> {
+    let list = list();
     let log = rider.log.iter();
     let options = log.filter(|(command, _)| command[1] == 0xA8);
     options

@@ -6,8 +6,10 @@
 
 use proptest::prelude::*;
 use tongtu_crypto::Algorithm;
+use tongtu_ecash::{Afl, GpoAnswer, oda, test_card};
 
 use super::fixture::{CashPost, is_earned, is_signed, rider};
+use super::flows::list;
 use crate::tap::card::Liar;
 use crate::tap::fixture::{T0, bus, gate};
 use tongtu_terminal::tap::{TapOutcome, Way};
@@ -73,28 +75,71 @@ proptest! {
                 count += 1;
                 said
             };
+            let mut heard = Vec::new();
             let mut gone = Gone {
+                heard: &mut heard,
                 left: tear.unwrap_or(usize::MAX),
                 liar: Liar { rider: &mut rider, lie: Box::new(&mut lie) },
             };
             let end = post.tap_on(&mut gone, T0.plus_s(30 * i64::try_from(tap).unwrap()));
             drop(gone);
             prop_assert!(is_signed(&post, &end.outcome), "{:?}", end);
+            let is_new = matches!(
+                end.outcome,
+                TapOutcome::Accepted(_) | TapOutcome::Recovered(_)
+            );
+            prop_assert!(!is_new || is_genuine(&heard), "{:?}", end);
             prop_assert!(is_spoilt || is_earned(&post, algorithm, &end.outcome), "{:?}", end);
             prop_assert!(!matches!(end.outcome, TapOutcome::OutOfService(_)), "{:?}", end);
         }
     }
 }
 
+/// Whether what a terminal heard in a tap is signed by a card of the test authorities: the
+/// library's verdict on the bytes, not the machine's on itself.
+fn is_genuine(heard: &[(Vec<u8>, Vec<u8>)]) -> bool {
+    let data = |answer: &[u8]| answer[..answer.len().saturating_sub(2)].to_vec();
+    let Some(at) = heard.iter().rposition(|(command, _)| command[1] == 0xA8) else {
+        return false;
+    };
+    let (command, answer) = &heard[at];
+    let terminal = list().split(&command[7..command.len() - 1]).unwrap();
+    let Ok(answer) = GpoAnswer::parse(&data(answer)) else {
+        return false;
+    };
+    let mut reading = oda::Reading::begin(&answer);
+    for (sfi, number, is_signed) in answer.afl.iter().flat_map(Afl::records) {
+        let read = [0x00, 0xB2, number, sfi << 3 | 4];
+        let record = heard[at..]
+            .iter()
+            .rfind(|(command, _)| command[..4] == read);
+        if let Some((_, record)) = record
+            && reading.add(sfi, &data(record), is_signed).is_err()
+        {
+            return false;
+        }
+    }
+    let evidence = oda::Evidence {
+        card: &reading.card,
+        static_data: &reading.static_data(),
+        terminal: &terminal,
+    };
+    oda::verify(&test_card::authorities(), evidence, T0).is_ok()
+}
+
 /// A card that leaves after so many commands.
 struct Gone<'a> {
     left: usize,
+    /// Commands and what the terminal heard.
+    heard: &'a mut Vec<(Vec<u8>, Vec<u8>)>,
     liar: Liar<'a>,
 }
 
 impl tongtu_terminal::tap::CardLink for Gone<'_> {
     fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, tongtu_terminal::tap::Lost> {
         self.left = self.left.checked_sub(1).ok_or(tongtu_terminal::tap::Lost)?;
-        self.liar.transmit(apdu)
+        let answer = self.liar.transmit(apdu)?;
+        self.heard.push((apdu.to_vec(), answer.clone()));
+        Ok(answer)
     }
 }
