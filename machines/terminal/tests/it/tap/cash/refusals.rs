@@ -206,7 +206,7 @@ fn scripted(
 }
 
 /// The template with some of its objects changed.
-fn edited(answer: &[u8], change: impl Fn(&mut Vec<(tlv::Tag, Vec<u8>)>)) -> Vec<u8> {
+pub(crate) fn edited(answer: &[u8], change: impl Fn(&mut Vec<(tlv::Tag, Vec<u8>)>)) -> Vec<u8> {
     let (data, sw) = answer.split_at(answer.len() - 2);
     let outer = tlv::read(data).unwrap().0;
     let objects = tlv::objects(outer.value).map(Result::unwrap);

@@ -2,6 +2,7 @@
 //! way of coming back. What must hold is [`super::fixture::audit`]'s.
 
 use tongtu_crypto::Algorithm;
+use tongtu_ecash::tag;
 use tongtu_psam::Psam as _;
 use tongtu_tap_record::{CashCheck, Recovery};
 use tongtu_terminal::RecordStore as _;
@@ -13,6 +14,7 @@ use tongtu_testkit::tear::Line;
 use tongtu_types::Timestamp;
 
 use super::fixture::{CashPost, audit, is_earned, other_rider, rider, seen};
+use super::refusals::edited;
 use crate::tap::card::{Liar, Rider};
 use crate::tap::fixture::{T0, bus, gate};
 
@@ -447,5 +449,36 @@ fn a_power_cut_at_every_question_of_the_recovery_and_back_pays_once() {
                 flow.comes_back(&what, &mut rider, &mut post, 10);
             }
         }
+    }
+}
+
+#[test]
+fn a_card_that_does_not_sign_its_recovery_is_recorded_and_not_let_on() {
+    for flow in flows() {
+        let (whole, _) = flow.bytes();
+        let (mut rider, mut post, _) = flow.torn_after(whole - 1);
+        rider.present();
+        let mut liar = Liar {
+            rider: &mut rider,
+            lie: Box::new(|command, answer| {
+                if command[1] != 0xA8 {
+                    return answer;
+                }
+                edited(&answer, |objects| {
+                    let signed = objects.iter_mut();
+                    for (_, value) in signed.filter(|(tag, _)| *tag == tag::SIGNED_DYNAMIC) {
+                        value[40] ^= 1;
+                    }
+                })
+            }),
+        };
+        let end = post.tap_on(&mut liar, then().plus_s(5));
+        drop(liar);
+        assert_eq!(end.outcome, TapOutcome::Refused(Refusal::Unverified));
+        let records = post.post.records();
+        assert_eq!(records[0].recovery, Recovery::Here);
+        assert_eq!(records[0].cash().unwrap().check, CashCheck::None);
+        assert_eq!(flow.rides(&mut rider), 1, "{}", flow.name);
+        flow.audit("unsigned", &mut rider, &mut [&mut post]);
     }
 }
