@@ -1,9 +1,10 @@
 //! `cargo xtask test`: everything this repository checks, cheapest first.
 //!
 //! Here: the list of steps, which of them to run, and the table at the end. Not here: what a step
-//! needs from the machine ([`tools`], [`packages`], [`postgres`]) and how two folders are compared ([`repeat`]).
+//! needs from the machine ([`bare`], [`tools`], [`packages`], [`postgres`]) and how two folders are compared ([`repeat`]).
 //! Start at [`STEPS`].
 
+mod bare;
 mod packages;
 mod postgres;
 mod repeat;
@@ -40,11 +41,11 @@ table. Without arguments it runs all of them.
 
 On Debian-like systems, as root or with a sudo that asks no password, missing foreign programs (zbar,
 ZXing, zint, OpenSSL, PostgreSQL, pcscd and its tools, Python, Node) are installed with apt-get, and
-the packages of kit/foreign with pip and npm into the target folder; --no-install prevents both. A test
-that needs a card service starts a private one. PostgreSQL is
-started privately for the run, in a temporary folder on a free loopback port, and stopped with it: a
-server that the machine runs already is never touched. A server named in TONGTU_TEST_POSTGRES is used
-instead if you have one for tests.
+the packages of kit/foreign with pip and npm into the target folder; where rustup is, it adds the
+target of the step `bare`. --no-install prevents all three. A test that needs a card service starts a
+private one. PostgreSQL is started privately for the run, in a temporary folder on a free loopback
+port, and stopped with it: a server that the machine runs already is never touched. A server named in
+TONGTU_TEST_POSTGRES is used instead if you have one for tests.
 ";
 
 /// How a step ended.
@@ -80,6 +81,12 @@ const STEPS: &[Step] = &[
         what: "no warning in any target",
         needs: &[],
         run: run_clippy,
+    },
+    Step {
+        name: "bare",
+        what: "protocol and machines build for a processor without a system",
+        needs: &[],
+        run: run_bare,
     },
     Step {
         name: "tools",
@@ -315,6 +322,14 @@ fn missing_component(name: &str) -> Outcome {
     Outcome::NotRun(format!(
         "{name} is not installed (rustup component add {name})"
     ))
+}
+
+fn run_bare(round: &mut Round<'_>) -> Result<Outcome> {
+    if let Some(why) = bare::provide(round.repo, round.install)? {
+        return Ok(Outcome::NotRun(why));
+    }
+    must(&mut bare::check(round.repo)?)?;
+    Ok(Outcome::Passed)
 }
 
 fn run_tools(round: &mut Round<'_>) -> Result<Outcome> {
