@@ -69,6 +69,7 @@ const PIECES_MAX: usize = 8;
 /// It keeps the terminal sequence whose MAC2 is awaited and the last that it saw: a module whose
 /// sequence does not rise is not used. After a lost answer the module is reset and must be the
 /// same one before it is asked again.
+#[derive(Clone)]
 pub struct ApduPsam<W> {
     wire: W,
     identity: PsamIdentity,

@@ -375,15 +375,22 @@ impl ScanTerminal {
         if !seqs.is_empty() {
             store.acknowledge(seqs)?;
         }
+        match self.needed_from() {
+            Some(oldest) => store.release(oldest),
+            None => Ok(()),
+        }
+    }
+
+    /// The oldest record that a restart needs against replay, if any; what is older may be
+    /// released once it is acknowledged. A terminal whose store also holds taps asks
+    /// [`crate::tap::CardTerminal::needed_from`] too and releases below the lower of both.
+    pub fn needed_from(&mut self) -> Option<u64> {
         // The horizon follows the newest record, so that one stays: it knows the time.
         let horizon = self.horizon();
         while self.retained.front().is_some_and(|(_, at)| *at < horizon) {
             self.retained.pop_front();
         }
-        match self.retained.front() {
-            Some((oldest, _)) => store.release(*oldest),
-            None => Ok(()),
-        }
+        self.retained.front().map(|(seq, _)| *seq)
     }
 
     /// Whether the terminal can serve, and what this scan costs if it can.

@@ -244,6 +244,22 @@ impl CardTerminal {
         self.intents.len()
     }
 
+    /// The oldest record that a restart needs: of a card that may come back to the gate, tap
+    /// twice or still owes its vouching. What is older may be released once it is acknowledged;
+    /// with none, everything may.
+    #[must_use]
+    pub fn needed_from(&self) -> Option<u64> {
+        let rules = &self.profile.rules;
+        let kept_s = rules.retap_s.max(rules.reopen_s).max(rules.grey_after_s);
+        let last = self.last_at.unwrap_or_default();
+        let is_needed = |at: Timestamp| last.since_s(at) <= kept_s;
+        let recent = self.recent.iter().map(|r| (r.seq, r.at));
+        let unvouched = self.unvouched.iter().map(|u| (u.seq, u.since));
+        let needed = recent.chain(unvouched).filter(|(_, at)| is_needed(*at));
+        // Number 0 is a record that another terminal of the group has.
+        needed.map(|(seq, _)| seq).filter(|seq| *seq != 0).min()
+    }
+
     /// Notes that the rider was told of a ride; call it after the beep.
     ///
     /// # Errors

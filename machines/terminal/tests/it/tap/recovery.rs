@@ -405,3 +405,20 @@ fn one_store_holds_rides_of_cards_and_of_codes_and_each_half_finds_its_own() {
     assert!(matches!(end.outcome, TapOutcome::Recovered(_)), "{end:?}");
     audit("side by side", &mut rider, 5_000, &mut [&mut post], T0);
 }
+
+#[test]
+fn a_record_is_needed_while_its_card_may_come_back_by_it() {
+    let mut post = Post::new(1, bus());
+    assert_eq!(post.terminal.needed_from(), None, "nothing was ever tapped");
+    let mut riders = [0x17, 0x18, 0x19].map(|n| Rider::with(&profile(n, Algorithm::Tdes), 5_000));
+    post.tap(&mut riders[0], T0);
+    post.tap(&mut riders[1], T0.plus_s(100));
+    assert_eq!(post.terminal.needed_from(), Some(1));
+    post.tap(&mut riders[2], T0.plus_s(121));
+    assert_eq!(
+        post.terminal.needed_from(),
+        Some(2),
+        "120 s are over for the first"
+    );
+    assert_eq!(post.started().terminal.needed_from(), Some(2));
+}
