@@ -5,8 +5,8 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::Usage;
 use crate::repo::{Repo, clean, describe};
+use crate::{Usage, header};
 
 pub(crate) const SUMMARY: &str = "write the pages that are made from the record tables";
 
@@ -14,7 +14,7 @@ pub(crate) const HELP: &str = "
 usage: cargo xtask docs [--check]
 
 Builds tongtu and writes docs/formats.md from the record tables that its codecs read too, so that the
-page and the code cannot disagree.
+page and the code cannot disagree. The C header of the terminal is made too, from edges/ffi/src.
 
   --check   write nothing; fail and name the first line that differs
 ";
@@ -28,18 +28,25 @@ pub(crate) fn run(repo: &Repo, args: Vec<String>) -> Result<ExitCode> {
         ["--check"] => true,
         _ => return Err(Usage(format!("unexpected arguments `{}`", args.join(" "))).into()),
     };
+    // First what needs no build.
+    settle(repo, check, header::HEADER, &header::fresh(repo)?)?;
     let program = repo.build_tongtu()?;
     for (page, request) in PAGES {
-        let fresh = ask(&program, request)?;
-        if check {
-            compare(repo, page, &fresh)?;
-            println!("{page} is up to date");
-        } else {
-            fs::write(repo.path(page), &fresh).with_context(|| format!("cannot write {page}"))?;
-            println!("{page} written, {} lines", fresh.lines().count());
-        }
+        settle(repo, check, page, &ask(&program, request)?)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a page, or makes sure that it is there as it should be.
+fn settle(repo: &Repo, check: bool, page: &str, fresh: &str) -> Result<()> {
+    if check {
+        compare(repo, page, fresh)?;
+        println!("{page} is up to date");
+    } else {
+        fs::write(repo.path(page), fresh).with_context(|| format!("cannot write {page}"))?;
+        println!("{page} written, {} lines", fresh.lines().count());
+    }
+    Ok(())
 }
 
 fn ask(program: &std::path::Path, request: &[&str]) -> Result<String> {

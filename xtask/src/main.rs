@@ -15,6 +15,7 @@ mod ci;
 mod crash;
 mod demo;
 mod docs;
+mod header;
 mod hooks;
 mod repo;
 mod test;

@@ -61,6 +61,12 @@ const TOOLS: &[Tool] = &[
         why: "runs the store's suite beside SQLite",
     },
     Tool {
+        name: "cc",
+        sign: Sign::Program(&["cc"]),
+        packages: &["gcc", "libc6-dev"],
+        why: "builds the validator in C",
+    },
+    Tool {
         name: "pcscd",
         sign: Sign::Program(&["pcscd"]),
         packages: &["pcscd"],

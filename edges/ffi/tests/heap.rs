@@ -1,0 +1,235 @@
+//! No heap growth after start-up: what a tap takes from the heap it gives back, and it takes little.
+//!
+//! A binary of its own, because the counter is the allocator of everything in the process.
+#![expect(
+    unsafe_code,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used,
+    reason = "an allocator is unsafe to implement; this one only counts and hands on"
+)]
+
+#[expect(
+    dead_code,
+    reason = "shared with the other tests, which use more of it"
+)]
+#[path = "it/fixture.rs"]
+mod fixture;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use tongtu_ffi::api::{
+    tt_ack, tt_close, tt_pending, tt_scan, tt_tap_begin, tt_tap_end, tt_tap_next, tt_told,
+};
+use tongtu_ffi::code::{TT_ERR_NONE, TT_OK};
+use tongtu_ffi::types::{TT_ACCEPTED, TT_ASK_DONE, TT_HEARD, TT_RECORD_MAX, TT_REFUSED};
+
+use fixture::{Flash, Rider, T0, asked, blank_ask, blank_scan_end, blank_tap_end, open};
+
+/// Counts what this thread takes and gives back while it is told to.
+struct Counting;
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Count {
+    is_on: bool,
+    live: isize,
+    peak: isize,
+    times: usize,
+}
+
+thread_local! {
+    static COUNT: Cell<Count> = const { Cell::new(Count { is_on: false, live: 0, peak: 0, times: 0 }) };
+}
+
+fn count(taken: isize, times: usize) {
+    let _ = COUNT.try_with(|cell| {
+        let mut count = cell.get();
+        if count.is_on {
+            count.live += taken;
+            count.peak = count.peak.max(count.live);
+            count.times += times;
+            cell.set(count);
+        }
+    });
+}
+
+fn signed(size: usize) -> isize {
+    isize::try_from(size).unwrap_or(isize::MAX)
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(signed(layout.size()), 1);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(-signed(layout.size()), 0);
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Old and new may be there at once.
+        count(signed(size), 1);
+        count(-signed(layout.size()), 0);
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// What the library takes while something runs, on top of what it has.
+#[derive(Default, Debug, Clone, Copy)]
+struct Meter {
+    live: isize,
+    peak: isize,
+    times: usize,
+}
+
+impl Meter {
+    /// Runs a call of ours, counted; everything around it is the world's.
+    fn call<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        let start = Count {
+            is_on: true,
+            live: self.live,
+            peak: self.peak,
+            times: self.times,
+        };
+        COUNT.set(start);
+        let value = run();
+        let Count {
+            live, peak, times, ..
+        } = COUNT.replace(Count::default());
+        (self.live, self.peak, self.times) = (live, peak, times);
+        value
+    }
+
+    /// Forgets peak and number, keeps what is live.
+    fn reset(&mut self) {
+        (self.peak, self.times) = (self.live, 0);
+    }
+}
+
+fn tap(meter: &mut Meter, terminal: u64, rider: &mut Rider, now: i64) -> u32 {
+    rider.present();
+    let mut ask = blank_ask();
+    let mut code = meter.call(|| unsafe { tt_tap_begin(terminal, now, &mut ask) });
+    while code == TT_OK && ask.kind != TT_ASK_DONE {
+        let answer = rider.transmit(asked(&ask)).unwrap();
+        code = meter.call(|| unsafe {
+            tt_tap_next(terminal, TT_HEARD, answer.as_ptr(), answer.len(), &mut ask)
+        });
+    }
+    assert_eq!(code, TT_OK);
+    let mut end = blank_tap_end();
+    meter.call(|| unsafe { tt_tap_end(terminal, &mut end) });
+    if end.seq != 0 {
+        assert_eq!(meter.call(|| tt_told(terminal, end.seq)), TT_OK);
+    }
+    end.outcome
+}
+
+/// Everything that waits goes to an acquirer who has it all at once.
+fn upload(meter: &mut Meter, terminal: u64) {
+    let (mut seq, mut len, mut seqs) = (0, 0, Vec::new());
+    let mut record = vec![0; TT_RECORD_MAX];
+    loop {
+        let code = meter.call(|| unsafe {
+            tt_pending(
+                terminal,
+                seq,
+                &mut seq,
+                record.as_mut_ptr(),
+                record.len(),
+                &mut len,
+            )
+        });
+        if code == TT_ERR_NONE {
+            break;
+        }
+        assert_eq!(code, TT_OK);
+        seqs.push(seq);
+    }
+    let code = meter.call(|| unsafe { tt_ack(terminal, seqs.as_ptr(), seqs.len()) });
+    assert_eq!(code, TT_OK);
+}
+
+/// Bytes beyond what is live that one tap may take at its worst.
+const TAP_PEAK_MAX: isize = 8 * 1024;
+/// Bytes that one record may keep until the acquirer has it.
+const WAITING_MAX: isize = 1024;
+/// How often one tap may ask the heap.
+const TAP_TIMES_MAX: usize = 200;
+/// Taps before and while it is measured; uploads come after each so many.
+const WARM: usize = 400;
+const MEASURED: usize = 1_000;
+const UPLOAD: usize = 10;
+
+#[test]
+fn taps_leave_the_heap_as_it_was() {
+    let mut flash = Flash::with_room(4 << 20);
+    let terminal = open(&mut flash, |setup| setup.dead_bytes_max = 256 * 1024);
+    let mut riders: Vec<Rider> = (0..40).map(|n| Rider::with(n, 90_000)).collect();
+    let mut meter = Meter::default();
+    let (mut worst_peak, mut worst_times, mut worst_record) = (0, 0, 0);
+    let mut marks = Vec::new();
+    for number in 0..WARM + MEASURED {
+        let now = T0 + i64::try_from(number).unwrap() * 20;
+        let rider = &mut riders[number % 40];
+        if number % 500 == 499 {
+            rider.load(1_000);
+        }
+        meter.reset();
+        let live = meter.live;
+        let outcome = tap(&mut meter, terminal, rider, now);
+        assert!(matches!(outcome, TT_ACCEPTED | TT_REFUSED), "{outcome}");
+        if number >= WARM {
+            worst_peak = worst_peak.max(meter.peak - live);
+            worst_times = worst_times.max(meter.times);
+        }
+        if number % UPLOAD == UPLOAD - 1 {
+            let waiting = meter.live;
+            upload(&mut meter, terminal);
+            if number >= WARM {
+                let records = isize::try_from(UPLOAD).unwrap();
+                worst_record = worst_record.max((waiting - meter.live) / records);
+                marks.push(meter.live);
+            }
+        }
+    }
+    println!(
+        "live after each upload: {} to {} bytes; a tap at its worst: {worst_peak} bytes, \
+         {worst_times} allocations; a record that waits: {worst_record} bytes",
+        marks.iter().min().unwrap(),
+        marks.iter().max().unwrap()
+    );
+    let (half, rest) = marks.split_at(marks.len() / 2);
+    assert!(rest.iter().max() <= half.iter().max(), "grows: {marks:?}");
+    assert!(worst_peak <= TAP_PEAK_MAX, "{worst_peak}");
+    assert!(worst_times <= TAP_TIMES_MAX, "{worst_times}");
+    assert!(worst_record <= WAITING_MAX, "{worst_record}");
+    tt_close(terminal);
+}
+
+#[test]
+fn refused_codes_leave_the_heap_as_it_was() {
+    let mut flash = Flash::with_room(1 << 20);
+    let terminal = open(&mut flash, |_| {});
+    let code = fixture::code(1, T0);
+    let mut meter = Meter::default();
+    let mut marks = Vec::new();
+    for number in 0..60 {
+        let mut end = blank_scan_end();
+        let now = T0 + 10 + number;
+        let done =
+            meter.call(|| unsafe { tt_scan(terminal, now, code.as_ptr(), code.len(), &mut end) });
+        assert_eq!(done, TT_OK);
+        marks.push(meter.live);
+    }
+    assert!(
+        marks[30..].iter().max() <= marks[10..30].iter().max(),
+        "{marks:?}"
+    );
+    tt_close(terminal);
+}
