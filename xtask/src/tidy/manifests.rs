@@ -180,9 +180,12 @@ fn line_of(text: &str, section: &str, key: &str) -> usize {
 /// Checks that folders and packages are named alike, and that members are used through the root.
 pub(super) fn check(repo: &Repo, members: &[Member]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
+    let root = parse(&read(repo, "Cargo.toml")?, "Cargo.toml")?;
     for member in members {
         findings.extend(check_name(member));
         findings.extend(check_edges(member, members));
+        let table = parse(&read(repo, &member.manifest)?, &member.manifest)?;
+        findings.extend(check_lints(member, &table, &root));
         if must_be_no_std(&member.folder) {
             let file = format!("{}/src/lib.rs", member.folder);
             let text = read(repo, &file)?;
@@ -190,6 +193,41 @@ pub(super) fn check(repo: &Repo, members: &[Member]) -> Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// The one crate that may allow unsafe code, and so cannot take the workspace's lints as they are.
+const UNSAFE: &str = "edges/ffi";
+
+/// Checks that a crate has the workspace's lints; the one with unsafe code, all but that.
+fn check_lints(member: &Member, table: &Table, root: &Table) -> Option<Finding> {
+    let own = table.get("lints");
+    if own.is_some_and(|own| flag(own, "workspace")) {
+        return None;
+    }
+    let said = |remedy| {
+        let what = "lints other than the workspace's";
+        Some(Finding::new(&member.manifest, 0, what, remedy))
+    };
+    if member.folder != UNSAFE {
+        return said("write `workspace = true` under [lints]");
+    }
+    let workspace = root.get("workspace").and_then(|table| table.get("lints"))?;
+    for tool in ["rust", "clippy"] {
+        let wanted = workspace.get(tool).and_then(Value::as_table)?;
+        for (lint, level) in wanted {
+            let level = match lint.as_str() {
+                "unsafe_code" => Some("deny"),
+                _ => level.as_str(),
+            };
+            let found = own
+                .and_then(|own| own.get(tool))
+                .and_then(|table| table.get(lint));
+            if found.and_then(Value::as_str) != level {
+                return said("copy the workspace's, but `unsafe_code` is \"deny\"");
+            }
+        }
+    }
+    None
 }
 
 fn check_name(member: &Member) -> Option<Finding> {
@@ -268,6 +306,33 @@ kinds = { path = "protocol/types", package = "tongtu-types" }
     fn read_one(folder: &str, text: &str) -> Member {
         let root = parse(ROOT, "Cargo.toml").expect("a good root");
         member(folder, &format!("{folder}/Cargo.toml"), text, &root).expect("a good manifest")
+    }
+
+    #[test]
+    fn lints_are_the_workspaces_and_one_crate_may_have_unsafe_code() {
+        let root = parse(
+            "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n\
+             [workspace.lints.clippy]\nuse_self = \"warn\"\n",
+            "Cargo.toml",
+        )
+        .expect("a good root");
+        let head = "[package]\nname = \"x\"\n";
+        let own = "[lints.rust]\nunsafe_code = \"deny\"\nmissing_docs = \"warn\"\n\
+                   [lints.clippy]\nuse_self = \"warn\"\n";
+        let looser = own.replace("use_self = \"warn\"", "use_self = \"allow\"");
+        for (folder, lints, good) in [
+            ("protocol/codec", "[lints]\nworkspace = true\n", true),
+            ("protocol/codec", "", false),
+            ("protocol/codec", own, false),
+            ("edges/ffi", own, true),
+            ("edges/ffi", looser.as_str(), false),
+            ("edges/ffi", "", false),
+        ] {
+            let text = format!("{head}{lints}");
+            let table = parse(&text, "Cargo.toml").expect("good TOML");
+            let found = check_lints(&read_one(folder, &text), &table, &root);
+            assert_eq!(found.is_none(), good, "{folder}: {lints}");
+        }
     }
 
     #[test]
