@@ -233,3 +233,33 @@ fn refused_codes_leave_the_heap_as_it_was() {
     );
     tt_close(terminal);
 }
+
+#[test]
+fn rides_by_code_leave_the_heap_as_it_was() {
+    let mut flash = Flash::with_room(4 << 20);
+    let terminal = open(&mut flash, |setup| setup.dead_bytes_max = 64 * 1024);
+    let mut meter = Meter::default();
+    let mut marks = Vec::new();
+    // A code is remembered for some 20 minutes; these are three hours. Twenty riders, because
+    // the keys of up to 4096 are kept.
+    for number in 0..180 {
+        let now = T0 + i64::from(number) * 60;
+        let code = fixture::code(number % 20, now);
+        let mut end = blank_scan_end();
+        let done =
+            meter.call(|| unsafe { tt_scan(terminal, now, code.as_ptr(), code.len(), &mut end) });
+        assert_eq!((done, end.outcome), (TT_OK, TT_ACCEPTED));
+        assert_eq!(meter.call(|| tt_told(terminal, end.seq)), TT_OK);
+        if number % 10 == 9 {
+            upload(&mut meter, terminal);
+            marks.push(meter.live);
+        }
+    }
+    println!("live after each upload of rides by code: {marks:?}");
+    let (before, after) = marks.split_at(marks.len() / 2);
+    assert!(
+        after.iter().max() <= before.iter().max(),
+        "grows: {marks:?}"
+    );
+    tt_close(terminal);
+}
