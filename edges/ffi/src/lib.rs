@@ -19,7 +19,6 @@ pub mod api;
 pub mod code;
 mod fault;
 mod hooks;
-mod lists;
 mod module;
 mod raw;
 mod setup;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tongtu_card::RamMemory;
-use tongtu_fare::{Lang, Tariff};
+use tongtu_fare::Lang;
 use tongtu_journal::{Journal, JournalError};
 use tongtu_psam::PsamIdentity;
 use tongtu_purse::field::Direction;
@@ -25,7 +25,6 @@ use crate::code::{
 };
 use crate::fault::Fault;
 use crate::hooks::Device;
-use crate::lists::DayLists;
 use crate::module::{Module, Step, Want};
 use crate::setup::Parts;
 
@@ -80,7 +79,6 @@ pub struct Terminal {
     cards: Option<CardTerminal>,
     profile: TapProfile,
     sam: Arc<dyn Sam>,
-    tariff: Arc<Tariff>,
     store: Journal<Device>,
     module: Module,
     talk: Talk,
@@ -131,7 +129,6 @@ impl Terminal {
             cards: None,
             profile: parts.tap,
             sam: parts.sam,
-            tariff: Arc::default(),
             store,
             module,
             talk: Talk::None,
@@ -153,7 +150,7 @@ impl Terminal {
         let lists = Arc::new(tongtu_terminal::tap::PlainLists::default());
         let held = Snapshot {
             lists,
-            tariff: Arc::clone(&self.tariff),
+            tariff: Arc::default(),
         };
         let sam = Arc::clone(&self.sam);
         let cards = CardTerminal::recover(self.profile.clone(), held, identity, sam, &self.store);
@@ -232,11 +229,7 @@ impl Terminal {
         let Some(cards) = &mut self.cards else {
             return Err(out_of_order("the PSAM was not opened yet"));
         };
-        let day = now.unwrap_or_default();
-        cards.take(Snapshot {
-            lists: Arc::new(DayLists::new(held, day, &cards.profile().post)),
-            tariff: Arc::clone(&self.tariff),
-        });
+        cards.take(Snapshot::of(held));
         let tap = Tap::begin(Circumstances {
             now,
             capacity: self.store.capacity(),
@@ -397,11 +390,7 @@ impl Terminal {
     /// Takes a list bundle.
     pub(crate) fn apply_lists(&mut self, bundle: &[u8], now: Timestamp) -> Result<(), Fault> {
         let applied = self.scans.apply_lists(bundle, now, &mut self.store);
-        applied.map_err(|error| Fault::of(TT_ERR_LISTS)(&error))?;
-        if let Some(held) = self.scans.lists() {
-            self.tariff = Arc::new(held.tariff().clone());
-        }
-        Ok(())
+        applied.map_err(|error| Fault::of(TT_ERR_LISTS)(&error))
     }
 
     /// There are no newer lists.
