@@ -11,7 +11,7 @@ pub(crate) mod load;
 mod management;
 pub(crate) mod pay;
 pub(crate) mod perso;
-mod place;
+pub(crate) mod place;
 pub(crate) mod read;
 mod replay;
 mod script;

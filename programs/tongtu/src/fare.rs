@@ -126,7 +126,7 @@ fn city(text: &str) -> Result<CityCode, String> {
 }
 
 /// Reads a book: a file, `-`, or the name of one that comes with the program.
-fn book(argument: &str) -> Result<FareBook, Failure> {
+pub(crate) fn book(argument: &str) -> Result<FareBook, Failure> {
     let path = Path::new(argument);
     let known = BOOKS.iter().find(|(name, _)| *name == argument);
     let text = match known.filter(|_| !path.exists()) {

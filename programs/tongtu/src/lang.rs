@@ -119,6 +119,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::demo::HELP,
     crate::serve::HELP,
     crate::terminal::HELP,
+    crate::terminal::tap::HELP,
     crate::crash::HELP,
     crate::bench::HELP,
     crate::docs::HELP,

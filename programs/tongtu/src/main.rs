@@ -101,7 +101,7 @@ enum Command {
     Fare(fare::Command),
     /// Run a node, or the whole test country
     Serve(serve::Args),
-    /// Run a scan terminal
+    /// Run a scan terminal, or tap a card
     Terminal(terminal::Args),
     /// Kill nodes and terminals at random points of a day, and audit
     Crash(crash::Args),

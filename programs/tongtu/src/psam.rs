@@ -3,7 +3,7 @@
 //! Common to the verbs: the soft module in a file ([`file`]). What a module does is in the crates
 //! below.
 
-mod file;
+pub(crate) mod file;
 pub(crate) mod serve;
 pub(crate) mod show;
 

@@ -1,6 +1,11 @@
-//! `tongtu terminal`: a scan terminal in a process of its own.
+//! `tongtu terminal`: a scan terminal in a process of its own, and a terminal for cards ([`tap`]).
 
-use std::path::PathBuf;
+pub(crate) mod tap;
+mod tapped;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
 
 use tokio::net::TcpListener;
 use tongtu_blacklist::Blacklist;
@@ -19,32 +24,56 @@ use crate::runtime;
 pub(crate) const HELP: &[Row] = &[
     (
         "terminal",
-        "运行一台扫码终端：本机扫码入口、断电安全的记录存储、上传",
+        "运行一台扫码终端：本机扫码入口、断电安全的记录存储、上传；或刷一次卡",
     ),
     ("terminal/config", "终端的 terminal.toml"),
     (
         "terminal#examples",
         "示例：
-  tongtu terminal terminal-100000000001/terminal.toml",
+  tongtu terminal terminal-100000000001/terminal.toml
+  tongtu terminal tap --state rider.card         刷一次卡",
     ),
 ];
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  tongtu terminal terminal-100000000001/terminal.toml")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
+  tongtu terminal terminal-100000000001/terminal.toml
+  tongtu terminal tap --state rider.card         one tap of a card"
+)]
 pub(crate) struct Args {
     /// The terminal's terminal.toml
-    #[arg(value_name = "FILE")]
-    config: PathBuf,
+    #[arg(value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tap a card at a test terminal: pay, record, say what it cost and why
+    Tap(Box<tap::Args>),
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
-    runtime::log_to_stderr();
-    runtime::run(serve(args, report))
+    match (&args.command, &args.config) {
+        (Some(Command::Tap(args)), _) => tap::run(args, report),
+        (None, Some(config)) => {
+            runtime::log_to_stderr();
+            runtime::run(serve(config, report))
+        }
+        (None, None) => Err(Failure::usage(both(
+            "a terminal.toml is missing",
+            "缺少 terminal.toml",
+        ))),
+    }
 }
 
-async fn serve(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
-    let ready = TerminalFile::load(&args.config).map_err(|error| {
+async fn serve(config: &Path, report: &mut Report) -> Result<Exit, Failure> {
+    let ready = TerminalFile::load(config).map_err(|error| {
         Failure::usage(both("the terminal's settings do not hold", "终端配置有误")).because(error)
     })?;
     let journal = FileJournal::open(&ready.journal, Limits::default()).map_err(|error| {

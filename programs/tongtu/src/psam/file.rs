@@ -17,7 +17,7 @@ const PROFILE: &str = "psam";
 const SIZE: usize = 16 * 1024;
 
 /// Makes a module in a new file.
-pub(super) fn make(path: &Path, profile: &PsamProfile) -> Result<(), Failure> {
+pub(crate) fn make(path: &Path, profile: &PsamProfile) -> Result<(), Failure> {
     let unmade = |cause: String| {
         Failure::fault(both("the PSAM cannot be made", "无法制作该 PSAM")).because(cause)
     };
@@ -43,6 +43,12 @@ pub(super) fn open(path: &Path) -> Result<VirtualModule<CardFile>, Failure> {
     let randomness =
         Box::new(|out: &mut [u8]| getrandom::fill(out).map_err(|error| error.to_string()));
     VirtualModule::new(file, randomness).map_err(|error| no_module(path, &error))
+}
+
+/// The module in a file, under power in this very process, as a terminal has it in its slot.
+pub(crate) fn power_up(path: &Path) -> Result<SoftPsam<CardFile>, Failure> {
+    let file = CardFile::open(path).map_err(|error| unusable(&error))?;
+    SoftPsam::power_up(file).map_err(|error| no_module(path, &error.into()))
 }
 
 fn no_module(path: &Path, error: &VirtualModuleError) -> Failure {

@@ -112,9 +112,11 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
 
 /// Two modules must not have one serial number, so one that nobody numbered gets a random one.
 fn number(args: &Args) -> Result<u16, Failure> {
-    if let Some(number) = args.number {
-        return Ok(number);
-    }
+    args.number.map_or_else(random_number, Ok)
+}
+
+/// A number at random.
+pub(crate) fn random_number() -> Result<u16, Failure> {
     let mut bytes = [0; 2];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::fault(both("no randomness", "系统没有随机数")).because(error))?;

@@ -69,7 +69,8 @@ impl Card {
     }
 }
 
-fn insert(service: &mut CardService, args: &[String]) -> Leashed {
+/// Starts a card's process and waits until its card is in the reader.
+pub(crate) fn insert(service: &mut CardService, args: &[String]) -> Leashed {
     let log = fs::File::create(service.folder().join("serve.log")).unwrap();
     let mut command = service.command(env!("CARGO_BIN_EXE_tongtu"));
     command

@@ -23,4 +23,5 @@ mod pages;
 mod psam;
 mod run;
 mod serve;
+mod terminal_tap;
 mod vectors;
