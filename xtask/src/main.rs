@@ -16,6 +16,7 @@ mod crash;
 mod demo;
 mod docs;
 mod header;
+mod fuzz;
 mod hooks;
 mod repo;
 mod test;
@@ -72,6 +73,12 @@ const VERBS: &[Verb] = &[
         summary: crash::SUMMARY,
         help: crash::HELP,
         run: crash::run,
+    },
+    Verb {
+        name: "fuzz",
+        summary: fuzz::SUMMARY,
+        help: fuzz::HELP,
+        run: fuzz::run,
     },
     Verb {
         name: "bench",

@@ -6,6 +6,7 @@ mod cash;
 mod fares;
 pub(crate) mod fixture;
 mod flows;
+mod fuzz;
 mod golden;
 mod group;
 mod held;
