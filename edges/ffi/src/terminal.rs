@@ -10,8 +10,8 @@ use tongtu_psam::PsamIdentity;
 use tongtu_purse::field::Direction;
 use tongtu_sam::{Lost, PsamProfile, SoftPsam};
 use tongtu_terminal::tap::{
-    Answer, Ask, CardTerminal, Circumstances, GroupNotice, Lost as CardLost, Snapshot, Tap, TapEnd,
-    TapPost, TapProfile, Task,
+    Answer, Ask, CardTerminal, Circumstances, GroupNotice, Lost as CardLost, PlainLists, Snapshot,
+    Tap, TapEnd, TapPost, TapProfile, Task,
 };
 use tongtu_terminal::{
     AlarmThresholds, ListsStatus, Outlook, Prompt, RecordStore, Sam, Scan, ScanOutcome,
@@ -147,11 +147,11 @@ impl Terminal {
             cards.take_psam(identity);
             return Ok(());
         }
-        let lists = Arc::new(tongtu_terminal::tap::PlainLists::default());
-        let held = Snapshot {
-            lists,
+        let nothing = || Snapshot {
+            lists: Arc::new(PlainLists::default()),
             tariff: Arc::default(),
         };
+        let held = self.scans.lists().map_or_else(nothing, Snapshot::of);
         let sam = Arc::clone(&self.sam);
         let cards = CardTerminal::recover(self.profile.clone(), held, identity, sam, &self.store);
         let cards = cards.map_err(|error| Fault::of(TT_ERR_RECOVER)(&error))?;
@@ -390,7 +390,13 @@ impl Terminal {
     /// Takes a list bundle.
     pub(crate) fn apply_lists(&mut self, bundle: &[u8], now: Timestamp) -> Result<(), Fault> {
         let applied = self.scans.apply_lists(bundle, now, &mut self.store);
-        applied.map_err(|error| Fault::of(TT_ERR_LISTS)(&error))
+        applied.map_err(|error| Fault::of(TT_ERR_LISTS)(&error))?;
+        // Not only at the next tap: notices of the group are judged by them too. A tap under way
+        // keeps its own.
+        if let (Some(cards), Some(held)) = (&mut self.cards, self.scans.lists()) {
+            cards.take(Snapshot::of(held));
+        }
+        Ok(())
     }
 
     /// There are no newer lists.
