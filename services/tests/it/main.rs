@@ -11,4 +11,5 @@ mod judged;
 mod list;
 mod rerun;
 mod settled;
+mod torn;
 mod upload;
