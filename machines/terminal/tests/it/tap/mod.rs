@@ -1,6 +1,7 @@
 //! Taps of cards, with the real card in the field.
 
 mod audit;
+mod budget;
 mod card;
 mod cash;
 mod fares;
