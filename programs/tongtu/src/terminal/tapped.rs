@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 use tongtu_codec::hex_encode;
-use tongtu_fare::{FareBook, Quote, Ride};
+use tongtu_fare::{Class, FareBook, History, Journey, Means, Quote, Ride, Rider};
 use tongtu_journal::FileJournal;
 use tongtu_purse::field::DateTime;
 use tongtu_tap_record::{Mac2State, Stage, TapRecord};
 use tongtu_terminal::tap::{Exchanges, TapOutcome, TapPrompt};
 use tongtu_terminal::{Light, RecordStore as _};
-use tongtu_types::{BusinessDay, Fen, StationCode};
+use tongtu_types::{BusinessDay, Fen, StationCode, Timestamp};
 
 use crate::exit::Failure;
 use crate::lang::{Both, both};
@@ -304,7 +304,15 @@ fn quote_of(book: &FareBook, record: &TapRecord) -> Option<Quote> {
         }
         _ => return None,
     };
-    let quote = book.quote(&ride).ok()?;
+    let journey = Journey::new(ride, Timestamp::new(seconds(record.at)?));
+    let payer = Rider {
+        class: Class(record.card_kind.0),
+        means: Means::Card,
+        home: record.card_city.code().unwrap_or(book.city().code),
+        age: None,
+    };
+    // The test terminal keeps no history on the card.
+    let quote = book.explain(&journey, &payer, &History::default()).ok()?;
     (quote.amount == record.amount.fen()).then_some(quote)
 }
 
@@ -317,11 +325,11 @@ fn station_of(book: &FareBook, record: &TapRecord, bytes: [u8; 8]) -> Option<Sta
     codes.find(|code| code.as_str().trim_start_matches('0') == wanted)
 }
 
-/// A date and time as seconds, for differences.
+/// A date and time in China as Unix seconds.
 fn seconds(at: DateTime) -> Option<i64> {
     let day: BusinessDay = at.date().day()?;
     let [h, m, s] = at
         .time()
         .map(|bcd| i64::from(bcd >> 4) * 10 + i64::from(bcd & 0x0F));
-    Some(day.days() * 86_400 + (h * 60 + m) * 60 + s)
+    Some(day.start_in_china().get() + (h * 60 + m) * 60 + s)
 }

@@ -62,16 +62,16 @@ fn a_bus_and_a_metro_ride_pay_what_the_fare_book_says_with_both_algorithms() {
         let bus = tap(&folder, MORNING, &[]);
         assert_eq!(bus.code, 0, "{}{}", bus.out, bus.err);
         let bus = bus.json();
-        assert_eq!(last(&bus), ("accepted", Some(200), Some(4800)));
-        assert_eq!(bus["taps"][0]["why"]["amount_fen"], 200);
+        assert_eq!(last(&bus), ("accepted", Some(100), Some(4900)));
+        assert_eq!(bus["taps"][0]["why"]["amount_fen"], 100);
         let entry = tap(&folder, MORNING, &["--post", "entry", "--station", "0101"]);
         assert_eq!(entry.code, 0, "{}{}", entry.out, entry.err);
-        assert_eq!(last(&entry.json()), ("accepted", None, Some(4800)));
+        assert_eq!(last(&entry.json()), ("accepted", None, Some(4900)));
         let exit = ["--post", "exit", "--station", "0123"];
         let exit = tap(&folder, "2026-03-02T08:50:00+08:00", &exit);
         assert_eq!(exit.code, 0, "{}{}", exit.out, exit.err);
         let exit = exit.json();
-        assert_eq!(last(&exit), ("accepted", Some(600), Some(4200)));
+        assert_eq!(last(&exit), ("accepted", Some(600), Some(4300)));
         let why = exit["taps"][0]["why"]["en"].as_str().unwrap();
         assert!(why.starts_with("Pingguoyuan to Sihui East"), "{why}");
         assert_eq!(records(&exit), [("exit", "plain", "verified")]);
@@ -88,7 +88,7 @@ fn a_card_pulled_away_too_early_is_recovered_and_pays_once() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let answer = ran.json();
     assert_eq!(answer["taps"][0]["outcome"], "torn_in_doubt");
-    assert_eq!(last(&answer), ("recovered", Some(200), Some(4800)));
+    assert_eq!(last(&answer), ("recovered", Some(100), Some(4900)));
     assert_eq!(
         records(&answer),
         [("single ride", "recovered here", "verified")]
@@ -108,8 +108,8 @@ fn a_clock_behind_the_records_serves_no_card() {
 fn a_terminal_says_in_both_languages_what_became_of_a_tap() {
     let folder = loaded("tap-words", "default");
     for (lang, first) in [
-        ("en", "Welcome\nFare 2.00 yuan\nBalance 48.00 yuan\n"),
-        ("zh", "乘车成功\n金额 2.00 元\n余额 46.00 元\n"),
+        ("en", "Welcome\nFare 1.00 yuan\nBalance 49.00 yuan\n"),
+        ("zh", "乘车成功\n金额 1.00 元\n余额 48.00 元\n"),
     ] {
         let args = ["--lang", lang, "terminal", "tap", "--state", "a.card"];
         let ran = tongtu(&folder, &[&args[..], &["--store", lang]].concat());
@@ -252,13 +252,13 @@ mod reader {
     fn rides_through_pcscd_pay_and_a_blacklisted_card_is_locked_there() {
         let Some(field) = Field::loaded() else { return };
         let (code, bus) = field.tap("bus", &[]);
-        assert_eq!((code, last(&bus)), (0, ("accepted", Some(200), Some(4800))));
+        assert_eq!((code, last(&bus)), (0, ("accepted", Some(100), Some(4900))));
         let (code, entry) = field.tap("entry", &["--station", "0101"]);
-        assert_eq!((code, last(&entry)), (0, ("accepted", None, Some(4800))));
+        assert_eq!((code, last(&entry)), (0, ("accepted", None, Some(4900))));
         let (code, exit) = field.tap("exit", &["--station", "0123"]);
         assert_eq!(
             (code, last(&exit)),
-            (0, ("accepted", Some(600), Some(4200)))
+            (0, ("accepted", Some(600), Some(4300)))
         );
         let (code, locked) = field.tap_at("second", "bus", &["--blacklist", NUMBER]);
         assert_eq!((code, last(&locked).0), (1, "refused"));
@@ -286,7 +286,7 @@ mod reader {
         let (code, back) = field.tap("bus", &[]);
         assert_eq!(
             (code, last(&back)),
-            (0, ("recovered", Some(200), Some(4800)))
+            (0, ("recovered", Some(100), Some(4900)))
         );
         assert_eq!(
             records(&back),
