@@ -13,6 +13,9 @@ use tongtu_types::{CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, T
 use crate::proof::ProofNumber;
 use crate::stored;
 
+/// How many sequence numbers a record id tells apart.
+const RECORD_SEQUENCES: u64 = 100_000;
+
 /// A tap record that was read, as far as routing and counting need it.
 pub(crate) struct Tap {
     pub(crate) record: TapRecord,
@@ -48,6 +51,12 @@ impl Tap {
         // A lock has no number of a module; a card is locked once in a second.
         let sequence = match record.kind {
             RecordKind::Lock => u64::from(u32::from_be_bytes(tail(&record.serial.0))),
+            // Recovered for another terminal: the number is that of the other's module. In one
+            // vehicle the modules count alike, and what this terminal's own module gave in the
+            // same second, so that the card vouches for itself, must not have the same id.
+            _ if record.terminal != record.recorder => {
+                u64::from(record.terminal_sequence) + RECORD_SEQUENCES / 2
+            }
             _ => u64::from(record.terminal_sequence),
         };
         Ok(Self {

@@ -436,6 +436,35 @@ async fn a_ride_that_another_terminal_recovered_is_one_ride() {
 }
 
 #[tokio::test]
+async fn what_is_recovered_for_another_terminal_is_not_taken_for_what_vouches_for_it() {
+    let country = Country::found().await;
+    let front = country.terminal(BEIJING_CODE, 1).await;
+    let rear = country.terminal(BEIJING_CODE, 2).await;
+    let t = morning();
+    let mut card = Card::issued(&country, BEIJING_CODE, 1).await;
+    let later = t.plus_s(20);
+    let recovered = TapRecord {
+        recovery: Recovery::Elsewhere,
+        mac2: Mac2State::Unverified,
+        recorder: card.asked(&rear, t, 200).terminal,
+        recorded_at: DateTime::of(later),
+        ..card.pay(&front, t, 200)
+    };
+    // The rear module counts as the front one does.
+    let vouched = TapRecord {
+        recovery: Recovery::Vouch,
+        stage: Stage::None,
+        terminal_sequence: recovered.terminal_sequence,
+        ..card.pay(&rear, later, 0)
+    };
+    let records = [signed(&recovered, &rear), signed(&vouched, &rear)];
+    let node = country.node(BEIJING_CODE);
+    let outcomes = node.records_upload(rear.number, &records, later).await;
+    let kinds: Vec<UploadKind> = outcomes.unwrap().into_iter().map(|o| o.kind).collect();
+    assert_eq!(kinds, [UploadKind::Stored, UploadKind::Stored]);
+}
+
+#[tokio::test]
 async fn a_ride_by_face_is_paid_by_the_account() {
     let country = Country::found().await;
     let rider = country.rider(GUANGZHOU_CODE, 1).await;
