@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tongtu_ride_code::record::Direction;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
 
+use crate::cards::{self, TapLog};
 use crate::country::{CITIES, Country, NODES, Place};
 use crate::log::{LoggedRecord, Observed, RideState, ScanLog};
 
@@ -48,6 +49,19 @@ impl Audit {
     }
 }
 
+/// What an acquirer is to get of an issuer, by the auditor's own reckoning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The settlement day.
+    pub settled_on: BusinessDay,
+    /// Who gets it, an index into the nodes.
+    pub acquirer: usize,
+    /// Whose rider paid, an index into the nodes.
+    pub issuer: usize,
+    /// How much.
+    pub amount: Fen,
+}
+
 /// What the auditor expects to become of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -71,6 +85,7 @@ pub enum Strictness {
 pub fn audit(
     country: &Country,
     logs: &[ScanLog],
+    taps: &[TapLog],
     observed: &Observed,
     strictness: Strictness,
 ) -> Audit {
@@ -90,8 +105,28 @@ pub fn audit(
     audit
         .findings
         .push(balances(country, &records, &fates, observed));
-    audit.findings.push(positions(&records, &fates, observed));
+    let cards = cards::audit::claims(country, taps);
+    let claims: Vec<Claim> = records
+        .iter()
+        .zip(&fates)
+        .filter(|(_, fate)| **fate == Fate::Settled)
+        .map(|(record, _)| Claim {
+            settled_on: record.settled_on,
+            acquirer: record.acquirer,
+            issuer: record.issuer,
+            amount: record.amount,
+        })
+        .chain(cards.iter().cloned())
+        .collect();
+    audit
+        .findings
+        .extend(cards::audit::findings(country, taps, observed));
+    audit.findings.push(positions(&claims, observed));
     audit.findings.push(zero_sums(observed));
+    for claim in &cards {
+        audit.settled += 1;
+        audit.paid = audit.paid.checked_add(claim.amount).unwrap_or(audit.paid);
+    }
     for (record, fate) in records.iter().zip(&fates) {
         match fate {
             Fate::Settled => {
@@ -164,10 +199,10 @@ fn fares(country: &Country, logs: &[ScanLog]) -> Finding {
 }
 
 /// The auditor's own map: all distances by relaxation, without cleverness.
-struct Metres(BTreeMap<(String, String), u32>);
+pub(crate) struct Metres(BTreeMap<(String, String), u32>);
 
 impl Metres {
-    fn of(country: &Country, city: usize) -> Self {
+    pub(crate) fn of(country: &Country, city: usize) -> Self {
         let book = &country.city(city).book;
         let Some(network) = book.networks().next() else {
             return Self(BTreeMap::new());
@@ -204,8 +239,14 @@ impl Metres {
         Self(metres)
     }
 
+    /// The dearest of all rides.
+    pub(crate) fn dearest(&self, city: usize) -> Option<Fen> {
+        let fares = self.0.keys().map(|(from, to)| self.fare(city, from, to));
+        fares.flatten().max()
+    }
+
     /// The published ladders, written out once more: Beijing since 2014, Guangzhou.
-    fn fare(&self, city: usize, from: &str, to: &str) -> Option<Fen> {
+    pub(crate) fn fare(&self, city: usize, from: &str, to: &str) -> Option<Fen> {
         let metres = *self.0.get(&(from.to_owned(), to.to_owned()))?;
         let beyond = |start: u32, step: u32| i64::from(metres.saturating_sub(start).div_ceil(step));
         let yuan = if city == CITIES[0] {
@@ -395,7 +436,7 @@ fn fee_parts(amount: i64) -> (i64, i64, i64) {
 }
 
 /// Who must receive what, to the tenth of a millionth of a fen, at the hub that clears.
-fn positions(records: &[LoggedRecord], fates: &[Fate], observed: &Observed) -> Finding {
+fn positions(claims: &[Claim], observed: &Observed) -> Finding {
     // Only the nation clears rides between two cities; a member there is the city itself or
     // the province above it.
     let member_at_nation = |city: usize| -> InstitutionCode {
@@ -410,18 +451,15 @@ fn positions(records: &[LoggedRecord], fates: &[Fate], observed: &Observed) -> F
     };
     let mut exact: BTreeMap<(BusinessDay, InstitutionCode), i64> = BTreeMap::new();
     let mut hub_fee: BTreeMap<BusinessDay, i64> = BTreeMap::new();
-    for (record, fate) in records.iter().zip(fates) {
-        if *fate != Fate::Settled || record.acquirer == record.issuer {
-            continue;
-        }
-        let (fee, acquirer_share, issuer_share) = fee_parts(record.amount.get());
-        let amount = record.amount.get() * 10_000_000;
-        let day = record.settled_on;
+    for claim in claims.iter().filter(|c| c.acquirer != c.issuer) {
+        let (fee, acquirer_share, issuer_share) = fee_parts(claim.amount.get());
+        let amount = claim.amount.get() * 10_000_000;
+        let day = claim.settled_on;
         *exact
-            .entry((day, member_at_nation(record.acquirer)))
+            .entry((day, member_at_nation(claim.acquirer)))
             .or_default() += amount - fee + acquirer_share;
         *exact
-            .entry((day, member_at_nation(record.issuer)))
+            .entry((day, member_at_nation(claim.issuer)))
             .or_default() -= amount - issuer_share;
         *hub_fee.entry(day).or_default() += fee - acquirer_share - issuer_share;
     }

@@ -15,6 +15,7 @@ use tongtu_types::{
     VehicleCode,
 };
 
+use crate::cards::{CardPost, Cardholder, people, posts};
 use crate::seed::Seed;
 
 /// CA index of the world's root.
@@ -23,6 +24,12 @@ pub const CA_INDEX: u8 = 0x02;
 pub const LIMIT: Fen = Fen::new(2000);
 /// Fare of the line that is above it.
 pub const AIRPORT_FARE: Fen = Fen::new(2500);
+/// Line code of the bus of segmented fares, whose stops are a network of the fare book.
+pub const SUBURB: &str = "SUBURB";
+/// Its stops, counted from 1.
+pub const SUBURB_STOPS: u8 = 4;
+/// Metres from each of its stops to the next; a ride of so many costs one yuan.
+pub const SUBURB_STOP_M: u32 = 4000;
 /// Line code of the line above the limit.
 pub const AIRPORT_LINE: &str = "B00009";
 /// Seconds a code is good for.
@@ -169,8 +176,12 @@ pub struct Country {
     pub stranger: IssuerCertificate,
     /// Every terminal.
     pub posts: Vec<Post>,
-    /// Every rider.
+    /// Every rider with a code.
     pub riders: Vec<Rider>,
+    /// Every terminal for cards.
+    pub card_posts: Vec<CardPost>,
+    /// Every rider with a card.
+    pub cardholders: Vec<Cardholder>,
 }
 
 /// The metro network's line code in every fare book of the country.
@@ -197,7 +208,7 @@ impl Country {
             .into_iter()
             .zip(books)
             .map(|(node, book)| {
-                let book_text = with_airport_line(book);
+                let book_text = with_suburb_line(&with_airport_line(book));
                 let book = FareBook::parse(book_text.as_bytes())
                     .expect("the shipped book and one more flat line");
                 let serial = u8::try_from(node).expect("four nodes");
@@ -216,14 +227,20 @@ impl Country {
             .flat_map(|city| posts_of(city, seed, scale))
             .collect();
         let riders = riders_of(seed, scale.riders, first_day);
-        Self {
+        let mut country = Self {
             seed,
             root,
             cities,
             stranger,
             posts,
             riders,
+            card_posts: Vec::new(),
+            cardholders: people::cardholders(seed, scale.cards, first_day),
+        };
+        if scale.cards > 0 {
+            country.card_posts = posts::card_posts(&country);
         }
+        country
     }
 
     /// The roots that terminals and nodes trust.
@@ -291,11 +308,32 @@ fn with_airport_line(book: &str) -> String {
     }
 }
 
+/// Adds the bus of segmented fares: a yuan for each stop.
+fn with_suburb_line(book: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!(
+        "{book}\nnetwork {SUBURB} | 示范郊区巴士 | Demo suburb bus\nstay 14400 | max-fare\n\
+         ladder {SUBURB_STOP_M} | 1.00\nstep inf | {SUBURB_STOP_M}\n\n\
+         line 9 | 9路 | Bus 9\n"
+    );
+    let mut links = String::new();
+    for stop in 1..=SUBURB_STOPS {
+        writeln!(text, "station {stop:02} | 第{stop}站 | Stop {stop}").expect("a String");
+        if stop > 1 {
+            let before = stop - 1;
+            writeln!(links, "link {before:02} | {stop:02} | {SUBURB_STOP_M}").expect("a String");
+        }
+    }
+    text + &links
+}
+
 /// How large the country is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scale {
-    /// Riders, both cities together.
+    /// Riders with codes, both cities together.
     pub riders: usize,
+    /// Riders with cards, both cities together.
+    pub cards: usize,
     /// Metro stations with gates in each city, at least two.
     pub stations: usize,
     /// Buses on each of a city's two ordinary lines, at least one.
@@ -303,21 +341,24 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The demo's: some hundred riders, ten stations and three buses a line in each city.
+    /// The demo's: some hundred riders, half of them with cards, ten stations and three buses a
+    /// line in each city.
     #[must_use]
     pub const fn demo(riders: usize) -> Self {
         Self {
-            riders,
+            riders: riders - riders / 2,
+            cards: riders / 2,
             stations: 10,
             buses: 3,
         }
     }
 
-    /// Small enough that every terminal can be a process of its own.
+    /// Small enough that every terminal can be a process of its own; all riders have codes.
     #[must_use]
     pub const fn village(riders: usize) -> Self {
         Self {
             riders,
+            cards: 0,
             stations: 2,
             buses: 1,
         }

@@ -4,7 +4,7 @@
 //! processes may lose one of them at any moment; a [`Caretaker`] brings it back, and the same
 //! question is asked again: every call here may be repeated without harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tongtu_api::{RideRole, RideState as ApiRideState, UploadKind};
 use tongtu_http::client::{Client, ClientError};
@@ -14,6 +14,7 @@ use tongtu_terminal::OpenEntry;
 use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, Timestamp};
 
 use crate::WorldError;
+use crate::cards::{CardSide, ObservedCardRide, PlannedTap, TapLog};
 use crate::codes::Phone;
 use crate::country::{CITIES, Country, NODES, Place};
 use crate::log::{
@@ -72,6 +73,7 @@ pub struct Drive<'a, C> {
     /// Who is inside which city's metro.
     inside: BTreeMap<(usize, CardNumber), OpenEntry>,
     issuers: BTreeMap<InstitutionCode, usize>,
+    cards: Option<CardSide<'a>>,
     /// Every scan so far.
     pub logs: Vec<ScanLog>,
 }
@@ -105,8 +107,22 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             phones,
             inside: BTreeMap::new(),
             issuers,
+            cards: None,
             logs: Vec::new(),
         }
+    }
+
+    /// The same with riders who have cards. Their terminals are in this process.
+    #[must_use]
+    pub fn with_cards(mut self, cards: CardSide<'a>) -> Self {
+        self.cards = Some(cards);
+        self
+    }
+
+    /// Every tap of a card so far.
+    #[must_use]
+    pub fn taps(&self) -> &[TapLog] {
+        self.cards.as_ref().map_or(&[], |cards| &cards.logs)
     }
 
     /// Registers terminals, opens accounts and pays in, before the first day.
@@ -145,6 +161,9 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             .map_err(WorldError::http("recharging", at))?;
             tick();
         }
+        if let Some(cards) = &mut self.cards {
+            cards.prepare(at, tick).await?;
+        }
         Ok(())
     }
 
@@ -160,7 +179,12 @@ impl<'a, C: Caretaker> Drive<'a, C> {
     ) -> Result<(), WorldError> {
         self.renew_certificates(day.at(5 * 3600)).await?;
         self.suspend(day).await?;
+        if let Some(cards) = &mut self.cards {
+            let is_first = cards.logs.is_empty();
+            cards.refill(is_first, day.at(5 * 3600 + 1800)).await?;
+        }
         self.refresh_lists(day.at(6 * 3600)).await?;
+        let mut taps = &day.taps[..];
         let mut uploads = [10, 14, 18, 23]
             .into_iter()
             .map(|h| day.at(h * 3600))
@@ -168,22 +192,48 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         for scan in &day.scans {
             while let Some(at) = uploads.next_if(|at| *at <= scan.at) {
                 self.upload(day, late_from_yesterday, at).await?;
+                self.cards_until(&mut taps, at, tick).await?;
             }
             self.scan(day, *scan).await?;
             tick();
         }
         for at in uploads {
             self.upload(day, late_from_yesterday, at).await?;
+            self.cards_until(&mut taps, at, tick).await?;
         }
         Ok(())
     }
 
-    /// Uploads what the late posts of `day` still hold, on the following day.
+    /// What cards did up to this moment, and their terminals' upload. Codes and cards meet at
+    /// the nodes only, so it does not matter that the one comes after the other.
+    async fn cards_until(
+        &mut self,
+        taps: &mut &[PlannedTap],
+        at: Timestamp,
+        tick: &mut dyn FnMut(),
+    ) -> Result<(), WorldError> {
+        let Some(cards) = &mut self.cards else {
+            return Ok(());
+        };
+        let (now, later) = taps.split_at(taps.partition_point(|tap| tap.at <= at));
+        *taps = later;
+        cards.tap(now, tick).await?;
+        cards.upload(at).await
+    }
+
+    /// On the day after the last: riders whose last tap nobody knows of ride once more, and the
+    /// late posts of `day` upload what they still hold.
     ///
     /// # Errors
     /// [`WorldError`] when a node or a terminal does not answer as it should.
-    pub async fn catch_up(&mut self, day: &PlannedDay) -> Result<(), WorldError> {
+    pub async fn catch_up(
+        &mut self,
+        day: &PlannedDay,
+        mut homecoming: &[PlannedTap],
+        tick: &mut dyn FnMut(),
+    ) -> Result<(), WorldError> {
         let at = day.at(24 * 3600 + 10 * 3600);
+        self.cards_until(&mut homecoming, at, tick).await?;
         for post in &day.late_posts {
             self.upload_post(*post, at).await?;
         }
@@ -539,6 +589,8 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         at: Timestamp,
     ) -> Result<Observed, WorldError> {
         let mut observed = Observed::default();
+        let holders = self.country.cardholders.iter();
+        let numbers: BTreeSet<CardNumber> = holders.map(|holder| holder.number).collect();
         for city in CITIES {
             let client = self.clients[city].at(at);
             let http = || WorldError::http("asking for rides", at);
@@ -547,11 +599,15 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             })
             .await
             .map_err(http())?;
+            let (taps, rides) = apart(rides, &numbers)?;
             let rides = rides.iter().map(observed_ride).collect::<Result<_, _>>()?;
             observed.rides.insert(city, rides);
+            observed.card_rides.insert(city, taps);
             let debits = insist(&mut self.caretaker, || client.rides_view(RideRole::Issuer))
                 .await
                 .map_err(http())?;
+            let (taps, debits) = apart(debits, &numbers)?;
+            observed.card_debits.insert(city, taps);
             let debits = debits
                 .iter()
                 .filter(|r| r.debited)
@@ -574,6 +630,9 @@ impl<'a, C: Caretaker> Drive<'a, C> {
                 .await
                 .map_err(WorldError::http("asking for a balance", at))?;
             observed.balances.push(Fen::new(view.balance_fen));
+        }
+        if let Some(cards) = &mut self.cards {
+            observed.cards = cards.observe(at).await?;
         }
         for (node, client) in self.clients.iter().enumerate() {
             let client = client.at(at);
@@ -621,6 +680,30 @@ fn observed_ride(ride: &tongtu_api::RideView) -> Result<ObservedRide, WorldError
         result: ride.result,
         amount: Fen::new(ride.amount_fen),
     })
+}
+
+/// Rides of cards, and all others.
+fn apart(
+    rides: Vec<tongtu_api::RideView>,
+    cards: &BTreeSet<CardNumber>,
+) -> Result<(Vec<ObservedCardRide>, Vec<tongtu_api::RideView>), WorldError> {
+    let (mut taps, mut others) = (Vec::new(), Vec::new());
+    for ride in rides {
+        let card = CardNumber::parse(&ride.account).map_err(malformed)?;
+        if cards.contains(&card) {
+            let seen = observed_ride(&ride)?;
+            taps.push(ObservedCardRide {
+                record: seen.record,
+                card,
+                state: seen.state,
+                result: seen.result,
+                amount: seen.amount,
+            });
+        } else {
+            others.push(ride);
+        }
+    }
+    Ok((taps, others))
 }
 
 fn observed_day(

@@ -1,9 +1,9 @@
 //! A small country in one process: riders, terminals, nodes, faults, and the auditor.
 //!
 //! ```text
-//! Seed ─► Country ─► plan ─► Days ── scans ──► terminals ── uploads ──► nodes (HTTP)
-//!                      │                                                    │
-//!                      └──────────────► audit ◄──── what the nodes show ────┘
+//! Seed ─► Country ─► plan ─► Days ── scans, taps ──► terminals ── uploads ──► nodes (HTTP)
+//!                      │                                                          │
+//!                      └─────────────────► audit ◄──── what cards and nodes show ─┘
 //! ```
 //!
 //! Everything is drawn from one seed and happens in one order, so the same seed gives the
@@ -14,9 +14,11 @@
 //! Start with [`Country::found`], [`plan::plan`] and [`drive::Drive`].
 
 pub mod audit;
+pub mod cards;
 pub mod codes;
 pub mod country;
 pub mod drive;
+pub mod hardware;
 pub mod hosting;
 pub mod log;
 pub mod plan;
@@ -96,6 +98,14 @@ pub enum WorldError {
 }
 
 impl WorldError {
+    pub(crate) fn terminal(what: &str, at: Timestamp, error: impl std::fmt::Display) -> Self {
+        Self::Terminal {
+            what: what.to_owned(),
+            at,
+            message: error.to_string(),
+        }
+    }
+
     pub(crate) const fn port(source: std::io::Error) -> Self {
         Self::Port(source)
     }

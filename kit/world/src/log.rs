@@ -6,6 +6,7 @@ use tongtu_ride_code::Verdict;
 use tongtu_ride_code::record::Direction;
 use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, Timestamp};
 
+use crate::cards::{ObservedCard, ObservedCardRide};
 use crate::plan::PlannedScan;
 
 /// One scan and what the terminal said to it.
@@ -105,6 +106,12 @@ pub struct Observed {
     pub debits: BTreeMap<usize, Vec<(RecordId, CardNumber, Fen)>>,
     /// Balance of each rider, in the riders' order.
     pub balances: Vec<Fen>,
+    /// Rides by card, by acquirer (an index into the nodes).
+    pub card_rides: BTreeMap<usize, Vec<ObservedCardRide>>,
+    /// Rides by card as their issuers have them (an index into the nodes).
+    pub card_debits: BTreeMap<usize, Vec<ObservedCardRide>>,
+    /// Each card, in the cardholders' order.
+    pub cards: Vec<ObservedCard>,
     /// Every node's settled days.
     pub days: Vec<ObservedDay>,
     /// Every balance of each node's ledger, in 10^-7 fen.

@@ -6,6 +6,8 @@
 use tongtu_ride_code::Verdict;
 use tongtu_types::{BusinessDay, Timestamp};
 
+use crate::cards::PlannedTap;
+use crate::cards::plan::plan_taps;
 use crate::country::{CITIES, Country, Place};
 use crate::seed::Dice;
 
@@ -132,6 +134,8 @@ pub struct PlannedDay {
     pub day: BusinessDay,
     /// Its scans in order of time.
     pub scans: Vec<PlannedScan>,
+    /// What cards do, in order of time.
+    pub taps: Vec<PlannedTap>,
     /// Posts that upload only after the cut-off.
     pub late_posts: Vec<usize>,
     /// Posts whose acknowledgement is lost once, so that they upload twice.
@@ -258,6 +262,7 @@ fn plan_day(country: &Country, day: BusinessDay, n: i64, late_yesterday: &[usize
     PlannedDay {
         day,
         scans,
+        taps: plan_taps(country, day, n),
         late_posts,
         double_posts,
         tampered_posts,

@@ -38,6 +38,11 @@ impl Seed {
 pub struct Dice(ChaCha8Rng);
 
 impl Dice {
+    /// Fills all of `out`.
+    pub fn fill(&mut self, out: &mut [u8]) {
+        self.0.fill_bytes(out);
+    }
+
     /// A number in `0..n`; zero for an empty range.
     pub fn below(&mut self, n: u64) -> u64 {
         // The bias of a remainder is far below anything that a demo could show.

@@ -111,7 +111,10 @@ async fn one_round(args: &Args, round: u32) -> Result<Round, Failure> {
     drive.prepare(day, &mut || {}).await.map_err(fault)?;
     drive.live(&days[0], &[], &mut || {}).await.map_err(fault)?;
     drive.settle(day, &mut || {}).await.map_err(fault)?;
-    drive.catch_up(&days[0]).await.map_err(fault)?;
+    drive
+        .catch_up(&days[0], &[], &mut || {})
+        .await
+        .map_err(fault)?;
     drive.settle(day.next(), &mut || {}).await.map_err(fault)?;
     drive.caretaker().pacify().await;
     let after = day.next().next().start_in_china().plus_s(8 * 3600);
@@ -119,7 +122,13 @@ async fn one_round(args: &Args, round: u32) -> Result<Round, Failure> {
         .observe(&[day, day.next()], after)
         .await
         .map_err(fault)?;
-    let verdict = audit(&country, &drive.logs, &observed, Strictness::AfterCrashes);
+    let verdict = audit(
+        &country,
+        &drive.logs,
+        drive.taps(),
+        &observed,
+        Strictness::AfterCrashes,
+    );
     let differences = verdict
         .findings
         .iter()

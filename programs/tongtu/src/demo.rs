@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use tongtu_types::BusinessDay;
 use tongtu_world::audit::{Strictness, audit};
+use tongtu_world::cards::CardSide;
+use tongtu_world::cards::plan::plan_homecoming;
 use tongtu_world::country::{NODES, Scale};
 use tongtu_world::drive::{Drive, Peace};
 use tongtu_world::plan::plan;
@@ -95,7 +97,8 @@ async fn live(
     let bars = screen::Bars::new(report, country, &days);
     let hosted = hosting::host(country, nodes).await.map_err(fault)?;
     let terminals = Terminals::local(country, &hosted.clients).map_err(fault)?;
-    let mut drive = Drive::new(country, &hosted.clients, terminals, Peace);
+    let cards = CardSide::new(country, &hosted.clients).map_err(fault)?;
+    let mut drive = Drive::new(country, &hosted.clients, terminals, Peace).with_cards(cards);
 
     drive
         .prepare(first_day(), &mut bars.ticker(screen::Part::Prepare))
@@ -119,8 +122,13 @@ async fn live(
     }
     if let Some(last) = days.last() {
         // What lay in a terminal over the last cut-off is settled one day later.
-        drive.catch_up(last).await.map_err(fault)?;
         let extra = last.day.next();
+        let taps = days.iter().map(|day| &day.taps[..]);
+        let homecoming = plan_homecoming(country, taps, extra);
+        drive
+            .catch_up(last, &homecoming, &mut bars.ticker(screen::Part::Scans))
+            .await
+            .map_err(fault)?;
         drive
             .settle(extra, &mut bars.ticker(screen::Part::Settle))
             .await
@@ -130,7 +138,13 @@ async fn live(
     let last_day = settled.last().copied().unwrap_or_else(first_day);
     let after = last_day.next().start_in_china().plus_s(8 * 3600);
     let observed = drive.observe(&settled, after).await.map_err(fault)?;
-    let verdict = audit(country, &drive.logs, &observed, Strictness::AsPlanned);
+    let verdict = audit(
+        country,
+        &drive.logs,
+        drive.taps(),
+        &observed,
+        Strictness::AsPlanned,
+    );
 
     let mut exchange = Vec::new();
     for (index, client) in hosted.clients.iter().enumerate() {
@@ -142,6 +156,7 @@ async fn live(
         country,
         days: &days,
         logs: &drive.logs,
+        taps: drive.taps(),
         observed: &observed,
         audit: &verdict,
         files: &exchange,

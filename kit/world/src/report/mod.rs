@@ -2,6 +2,7 @@
 //!
 //! Tables are data first ([`Table`]); the terminal and the page draw the same ones.
 
+mod cards;
 mod chart;
 mod html;
 
@@ -14,6 +15,7 @@ use tongtu_ride_code::record::Direction;
 use tongtu_types::{Fen, FenE7, LineCode};
 
 use crate::audit::Audit;
+use crate::cards::TapLog;
 use crate::country::{CITIES, Country, NETWORK, NODES, Place, STRANGER};
 use crate::log::{Observed, RideState, ScanLog};
 use crate::plan::PlannedDay;
@@ -30,6 +32,8 @@ pub struct Story<'a> {
     pub days: &'a [PlannedDay],
     /// Every scan.
     pub logs: &'a [ScanLog],
+    /// Every tap of a card.
+    pub taps: &'a [TapLog],
     /// What the nodes showed.
     pub observed: &'a Observed,
     /// What the auditor found.
@@ -114,10 +118,10 @@ impl Story<'_> {
     #[must_use]
     pub fn flows(&self, lang: Lang) -> Table {
         let mut totals: BTreeMap<(usize, usize), (usize, i64)> = BTreeMap::new();
-        for record in self.settled() {
-            let total = totals.entry((record.issuer, record.acquirer)).or_default();
+        for (_, issuer, acquirer, amount) in self.paid() {
+            let total = totals.entry((issuer, acquirer)).or_default();
             total.0 += 1;
-            total.1 += record.amount.get();
+            total.1 += amount.get();
         }
         let rows = totals
             .into_iter()
@@ -148,8 +152,8 @@ impl Story<'_> {
     #[must_use]
     pub fn fees(&self, lang: Lang) -> Table {
         let (mut fee, mut acquirer, mut issuer) = (0i64, 0i64, 0i64);
-        for record in self.settled().filter(|r| r.issuer != r.acquirer) {
-            let one = record.amount.get() * 35_000;
+        for (_, _, _, amount) in self.paid().filter(|(_, from, to, _)| from != to) {
+            let one = amount.get() * 35_000;
             fee += one;
             acquirer += one / 2;
             issuer += one * 3 / 10;
@@ -370,15 +374,25 @@ impl Story<'_> {
     /// The few numbers that a page begins with.
     #[must_use]
     pub fn headline(&self, lang: Lang) -> Vec<(String, String)> {
-        let accepted = self
-            .logs
-            .iter()
-            .filter(|l| l.verdict == Verdict::Accepted)
-            .count();
-        let refused = self.logs.len() - accepted;
+        let scans = self.logs.iter().map(|l| l.verdict == Verdict::Accepted);
+        let spoken = self.taps.iter().filter(|l| l.shown.is_some());
+        let (accepted, refused): (Vec<bool>, Vec<bool>) = scans
+            .chain(spoken.map(|l| l.went_on))
+            .partition(|accepted| *accepted);
+        let (accepted, refused) = (accepted.len(), refused.len());
         let figures = [
-            ("riders", "乘客", self.country.riders.len().to_string()),
+            (
+                "riders with codes",
+                "用码乘客",
+                self.country.riders.len().to_string(),
+            ),
+            (
+                "riders with cards",
+                "用卡乘客",
+                self.country.cardholders.len().to_string(),
+            ),
             ("scans", "扫码", self.logs.len().to_string()),
+            ("taps", "刷卡", self.taps.len().to_string()),
             ("accepted", "受理", accepted.to_string()),
             ("refused", "拒绝", refused.to_string()),
             ("rides settled", "结算笔数", self.audit.settled.to_string()),
@@ -483,6 +497,9 @@ impl Story<'_> {
                 .flat_map(|f| f.differences.iter().map(|d| format!("{}: {d}", f.en)))
                 .collect::<Vec<_>>(),
             "tables": [
+                table(self.media(en)),
+                table(self.mishaps(en)),
+                table(self.words(en)),
                 table(self.positions(en)),
                 table(self.flows(en)),
                 table(self.fees(en)),

@@ -1,6 +1,8 @@
 //! The country lives a day in this process; and the auditor is shown false books.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod cards;
+
 use std::path::PathBuf;
 
 use tongtu_types::{BusinessDay, Fen, FenE7};
@@ -40,6 +42,7 @@ impl Lived {
         audit(
             &self.country,
             &self.logs,
+            &[],
             &self.observed,
             Strictness::AsPlanned,
         )
@@ -52,7 +55,12 @@ fn first_day() -> BusinessDay {
 
 async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
     let scratch = Scratch::new(name);
-    let country = Country::found(Seed(seed), Scale::demo(riders), first_day());
+    let scale = Scale {
+        riders,
+        cards: 0,
+        ..Scale::demo(0)
+    };
+    let country = Country::found(Seed(seed), scale, first_day());
     let days = plan(&country, first_day(), days);
     let hosted = hosting::host(&country, &scratch.0).await.unwrap();
     let terminals = Terminals::local(&country, &hosted.clients).unwrap();
@@ -67,7 +75,7 @@ async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
         late = &day.late_posts;
     }
     let last = days.last().unwrap();
-    drive.catch_up(last).await.unwrap();
+    drive.catch_up(last, &[], &mut || {}).await.unwrap();
     drive.settle(last.day.next(), &mut || {}).await.unwrap();
     settled.push(last.day.next());
     let after = last.day.next().next().start_in_china().plus_s(8 * 3600);

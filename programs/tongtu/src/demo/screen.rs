@@ -17,7 +17,7 @@ use crate::report::Report;
 pub(super) enum Part {
     /// Terminals registered, accounts opened.
     Prepare,
-    /// Scans.
+    /// Scans and taps.
     Scans,
     /// Steps of the settlement timetable.
     Settle,
@@ -47,14 +47,14 @@ impl Bars {
             bar.set_prefix(both(en, zh).of(report.lang()).to_owned());
             bar
         };
-        let scans = days.iter().map(|d| d.scans.len()).sum();
+        let scans = days.iter().map(|d| d.scans.len() + d.taps.len()).sum();
         Self {
             prepare: bar(
-                country.posts.len() + country.riders.len(),
+                country.posts.len() + country.riders.len() + country.cardholders.len(),
                 "set-up     ",
                 "开户与布设",
             ),
-            scans: bar(scans, "scans      ", "扫码乘车  "),
+            scans: bar(scans, "rides      ", "扫码刷卡  "),
             settle: bar((days.len() + 1) * SETTLE_STEPS, "settlement ", "清分结算  "),
         }
     }
@@ -96,6 +96,8 @@ pub(super) fn tell(story: &Story<'_>, report: &mut Report) -> Result<(), Failure
     for table in [
         story.verdicts(lang),
         story.refusals(lang),
+        story.mishaps(lang),
+        story.media(lang),
         story.flows(lang),
         story.fees(lang),
         story.positions(lang),

@@ -1,0 +1,327 @@
+//! Moves cards through their days: taps in order of time, uploads, loads told to the issuers.
+
+use tongtu_api::UploadKind;
+use tongtu_http::client::Client;
+use tongtu_terminal::tap::{GroupNotice, MakeUp, Snapshot, TapEnd, Task};
+use tongtu_types::{Fen, Timestamp};
+
+use super::log::{ObservedCard, ObservedMirror, TapLog};
+use super::people::Flaw;
+use super::plan::{Act, PlannedTap};
+use super::posts::{Machine, snapshot};
+use super::wallet::{Tear, Wallet};
+use crate::WorldError;
+use crate::country::{CITIES, Country};
+
+/// Below this a rider loads before the day begins.
+const LOW: Fen = Fen::new(5000);
+/// What a rider loads then.
+const REFILL: Fen = Fen::new(10_000);
+
+/// Cards and their terminals in motion.
+#[derive(Debug)]
+pub struct CardSide<'a> {
+    country: &'a Country,
+    clients: &'a [Client],
+    wallets: Vec<Wallet>,
+    machines: Vec<Machine>,
+    /// What was on each card when it was last asked.
+    balances: Vec<Fen>,
+    loaded: Vec<Fen>,
+    loads: usize,
+    uploads: usize,
+    /// Every tap so far.
+    pub logs: Vec<TapLog>,
+}
+
+impl<'a> CardSide<'a> {
+    /// Personalises cards and switches terminals on.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when a terminal does not start.
+    pub fn new(country: &'a Country, clients: &'a [Client]) -> Result<Self, WorldError> {
+        let holders = country.cardholders.iter().enumerate();
+        let wallets: Vec<Wallet> = holders
+            .map(|(index, holder)| holder.card(country.seed, index))
+            .collect();
+        let mut held: Vec<(usize, Snapshot)> = Vec::new();
+        for city in CITIES {
+            held.push((city, snapshot(country, city)?));
+        }
+        let mut machines = Vec::new();
+        for post in &country.card_posts {
+            let of_city = held.iter().find(|(city, _)| *city == post.city);
+            let (_, held) = of_city.expect("a post stands in a city");
+            machines.push(Machine::start(country, post.clone(), held.clone())?);
+        }
+        Ok(Self {
+            country,
+            clients,
+            balances: vec![Fen::ZERO; wallets.len()],
+            loaded: vec![Fen::ZERO; wallets.len()],
+            wallets,
+            machines,
+            loads: 0,
+            uploads: 0,
+            logs: Vec::new(),
+        })
+    }
+
+    /// Registers terminals, issues cards and puts money on them.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a node does not answer as it should.
+    pub async fn prepare(
+        &mut self,
+        at: Timestamp,
+        tick: &mut dyn FnMut(),
+    ) -> Result<(), WorldError> {
+        for post in self.country.card_posts.iter().filter(|p| p.is_extra) {
+            let key = self.country.terminal_key(post.number);
+            self.clients[post.city]
+                .at(at)
+                .terminal_register(post.number, post.serial, key.public())
+                .await
+                .map_err(WorldError::http("registering a card terminal", at))?;
+        }
+        for (index, holder) in self.country.cardholders.iter().enumerate() {
+            if holder.flaw.is_issued() {
+                self.clients[holder.home]
+                    .at(at)
+                    .card_issue(holder.number)
+                    .await
+                    .map_err(WorldError::http("issuing a card", at))?;
+            }
+            self.load(index, holder.loaded, at).await?;
+            tick();
+        }
+        Ok(())
+    }
+
+    async fn load(&mut self, index: usize, fen: Fen, at: Timestamp) -> Result<(), WorldError> {
+        let holder = &self.country.cardholders[index];
+        if !self.wallets[index].load(fen, at) {
+            return Err(unexpected("loading a card", "a refusal", "money on it"));
+        }
+        self.balances[index] = sum(self.balances[index], fen);
+        self.loaded[index] = sum(self.loaded[index], fen);
+        self.loads += 1;
+        if holder.flaw.is_issued() {
+            let id = format!("load-{}-{}", holder.home, self.loads);
+            self.clients[holder.home]
+                .at(at)
+                .card_load(holder.number, &id, fen)
+                .await
+                .map_err(WorldError::http("noting a load", at))?;
+        }
+        Ok(())
+    }
+
+    /// Riders with little on their cards load before the day's first ride; on the first day
+    /// some do not.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a card or a node does not answer as it should.
+    pub async fn refill(&mut self, is_first: bool, at: Timestamp) -> Result<(), WorldError> {
+        for (index, holder) in self.country.cardholders.iter().enumerate() {
+            let rides = holder.flaw == Flaw::Sound || (holder.flaw == Flaw::Poor && !is_first);
+            if rides && self.balances[index] < LOW {
+                self.load(index, REFILL, at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What happens at terminals up to this moment; the taps are in order of time.
+    ///
+    /// # Errors
+    /// [`WorldError`] when something does not answer as it should.
+    pub async fn tap(
+        &mut self,
+        taps: &[PlannedTap],
+        tick: &mut dyn FnMut(),
+    ) -> Result<(), WorldError> {
+        for tap in taps {
+            let log = match tap.act {
+                Act::Load(fen) => {
+                    self.load(tap.holder, fen, tap.at).await?;
+                    TapLog {
+                        load: fen,
+                        ..Self::blank(tap)
+                    }
+                }
+                Act::TwoCards => {
+                    let device = &mut self.machines[tap.post].device;
+                    let shown = device.show_collision(tap.at);
+                    TapLog {
+                        shown: Some(shown),
+                        ..Self::blank(tap)
+                    }
+                }
+                Act::Tap(tear) => self.at_terminal(tap, tear, Task::Ride)?,
+                Act::CloseRail => {
+                    let task = Task::MakeUp(MakeUp::CloseRail { amount: None });
+                    self.at_terminal(tap, Tear::Never, task)?
+                }
+            };
+            self.logs.push(log);
+            tick();
+        }
+        Ok(())
+    }
+
+    const fn blank(tap: &PlannedTap) -> TapLog {
+        TapLog {
+            tap: *tap,
+            say: None,
+            shown: None,
+            went_on: false,
+            debit: Fen::ZERO,
+            load: Fen::ZERO,
+            parts: None,
+        }
+    }
+
+    fn at_terminal(
+        &mut self,
+        tap: &PlannedTap,
+        tear: Tear,
+        task: Task,
+    ) -> Result<TapLog, WorldError> {
+        let card = &mut self.wallets[tap.holder];
+        card.present(tear);
+        let machine = &mut self.machines[tap.post];
+        machine.stand_at(tap.stop);
+        let end = machine.tap(card, task, tap.at)?;
+        let shown = machine.device.show(&end.prompt, tap.at);
+        let went_on = end.outcome.ride().is_some() && machine.device.pass();
+        let parts = end.stored.last().and_then(|seq| machine.record(*seq));
+        let parts = parts.filter(|record| record.amount.get() > 0);
+        let parts = parts.map(|record| {
+            [
+                record.base.fen(),
+                sum(record.discount.fen(), record.transfer.fen()),
+                sum(record.penalty.fen(), record.arrears.fen()),
+            ]
+        });
+        if !tap.is_cut_off {
+            self.tell_the_others(tap, &end)?;
+        }
+        let before = self.balances[tap.holder];
+        // A locked card tells nothing any more, and pays nothing.
+        let after = self.wallets[tap.holder].balance().unwrap_or(before);
+        self.balances[tap.holder] = after;
+        let debit = before
+            .checked_sub(after)
+            .map_err(|_| unexpected("reading a balance", "an overflow", "a balance"))?;
+        Ok(TapLog {
+            say: Some(end.prompt.say),
+            shown: Some(shown),
+            went_on,
+            debit,
+            parts,
+            ..Self::blank(tap)
+        })
+    }
+
+    /// What one terminal of a vehicle says to the others.
+    fn tell_the_others(&mut self, tap: &PlannedTap, end: &TapEnd) -> Result<(), WorldError> {
+        if end.notices.is_empty() {
+            return Ok(());
+        }
+        let notices: Vec<Vec<u8>> = end.notices.iter().map(GroupNotice::encode).collect();
+        let here = &self.country.card_posts[tap.post];
+        for (index, machine) in self.machines.iter_mut().enumerate() {
+            if index != tap.post && machine.post.is_beside(here) {
+                for notice in &notices {
+                    machine.note(notice, tap.at)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every terminal closes what nobody came back for and uploads what waits; every fifth loses
+    /// the acknowledgement and uploads once more.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a journal or a node does not do what it should.
+    pub async fn upload(&mut self, at: Timestamp) -> Result<(), WorldError> {
+        for machine in &mut self.machines {
+            machine.close_stale(at)?;
+            let waiting = machine.waiting();
+            if waiting.is_empty() {
+                continue;
+            }
+            let (seqs, records): (Vec<u64>, Vec<Vec<u8>>) = waiting.into_iter().unzip();
+            let client = self.clients[machine.post.city].at(at);
+            self.uploads += 1;
+            let is_twice = self.uploads.is_multiple_of(5);
+            for again in 0..=usize::from(is_twice) {
+                let outcomes = client
+                    .records_upload(machine.post.number, &records)
+                    .await
+                    .map_err(WorldError::http("uploading taps", at))?;
+                let is_right = |kind: &UploadKind| match again {
+                    0 => *kind == UploadKind::Stored,
+                    _ => *kind == UploadKind::Duplicate,
+                };
+                if let Some(other) = outcomes.iter().find(|o| !is_right(&o.kind)) {
+                    let found = format!("{:?} at {}", other.kind, machine.post.number);
+                    let expected = if again == 0 { "stored" } else { "duplicate" };
+                    return Err(unexpected("an uploaded tap", &found, expected));
+                }
+            }
+            machine.acknowledge(&seqs, at)?;
+        }
+        Ok(())
+    }
+
+    /// Asks every card and its issuer what is on it.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a node does not answer as it should.
+    pub async fn observe(&mut self, at: Timestamp) -> Result<Vec<ObservedCard>, WorldError> {
+        let mut observed = Vec::new();
+        for (index, holder) in self.country.cardholders.iter().enumerate() {
+            let by_card = self.wallets[index].balance();
+            let mut issuer = None;
+            if holder.flaw.is_issued() {
+                let view = self.clients[holder.home]
+                    .at(at)
+                    .card_view(holder.number)
+                    .await
+                    .map_err(WorldError::http("asking for a card", at))?;
+                issuer = Some(ObservedMirror {
+                    mirror: Fen::new(view.mirror_fen),
+                    refund_due: Fen::new(view.refund_due_fen),
+                    short: Fen::new(view.short_fen),
+                });
+            }
+            observed.push(ObservedCard {
+                balance: by_card.unwrap_or(self.balances[index]),
+                loaded: self.loaded[index],
+                issuer,
+            });
+        }
+        Ok(observed)
+    }
+
+    /// How many riders passed the devices.
+    #[must_use]
+    pub fn passages(&self) -> u64 {
+        self.machines.iter().map(|m| m.device.passages()).sum()
+    }
+}
+
+fn sum(a: Fen, b: Fen) -> Fen {
+    a.checked_add(b).expect("what cards hold is small")
+}
+
+fn unexpected(what: &str, found: &str, expected: &str) -> WorldError {
+    WorldError::Unexpected {
+        what: what.to_owned(),
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    }
+}

@@ -1,0 +1,147 @@
+//! Who rides by card, and what is wrong with some cards.
+
+use tongtu_codec::hex_decode;
+use tongtu_crypto::Algorithm;
+use tongtu_purse::field::{City, Date, Institution, Serial};
+use tongtu_purse::profile::{Profile, test_keys};
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode};
+
+use super::wallet::Wallet;
+use crate::country::{CITIES, NODES, STRANGER};
+use crate::seed::Seed;
+
+/// What is wrong with a card from the first day on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flaw {
+    /// Nothing.
+    Sound,
+    /// Less on it than a bus ride costs.
+    Poor,
+    /// On the blacklist.
+    Blacklisted,
+    /// Past its last day.
+    Expired,
+    /// Before its first day.
+    NotStarted,
+    /// Of an issuer that is on no list.
+    Stranger,
+    /// Made by somebody who has no issuer's keys.
+    Forged,
+}
+
+impl Flaw {
+    /// The flaws that are dealt, in order.
+    const DEALT: [Self; 6] = [
+        Self::Poor,
+        Self::Blacklisted,
+        Self::Expired,
+        Self::NotStarted,
+        Self::Stranger,
+        Self::Forged,
+    ];
+
+    /// Whether the issuer has ever heard of the card.
+    #[must_use]
+    pub const fn is_issued(self) -> bool {
+        !matches!(self, Self::Stranger | Self::Forged)
+    }
+}
+
+/// A rider with a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cardholder {
+    /// Index into [`NODES`]: the city that issued the card, or that it claims.
+    pub home: usize,
+    /// The card number.
+    pub number: CardNumber,
+    /// Which keys it has.
+    pub algorithm: Algorithm,
+    /// What was put on it beforehand.
+    pub loaded: Fen,
+    /// What is wrong with it.
+    pub flaw: Flaw,
+}
+
+/// One card in so many has a flaw.
+const FLAW_EVERY: usize = 10;
+/// On a card that cannot pay a bus.
+const POOR: Fen = Fen::new(150);
+
+/// Deals so many cards, one city after the other.
+#[must_use]
+pub fn cardholders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Cardholder> {
+    let mut dice = seed.dice("cards");
+    (0..count)
+        .map(|i| {
+            let home = CITIES[i % CITIES.len()];
+            let region = NODES[home].institution().city();
+            // Invented numbers: 311, the city, a day that nobody was born on, a serial.
+            let day = first_day.days().rem_euclid(100_000);
+            let digits = format!("311{region}00{day:05}{i:05}");
+            let flaw = match i % FLAW_EVERY {
+                4 | 9 if i % (2 * FLAW_EVERY) >= FLAW_EVERY => Flaw::Sound,
+                9 => Flaw::DEALT[(i / FLAW_EVERY / 2) % 3],
+                4 => Flaw::DEALT[3 + (i / FLAW_EVERY / 2) % 3],
+                _ => Flaw::Sound,
+            };
+            let purse = Fen::new(dice.between(6, 18) * 1000);
+            Cardholder {
+                home,
+                number: CardNumber::parse(&digits).expect("nineteen digits"),
+                algorithm: match (flaw, i / 2 % 2) {
+                    // A lock names the set of its key before the card does; terminals here name
+                    // the older one.
+                    (Flaw::Blacklisted, _) | (_, 0) => Algorithm::Tdes,
+                    _ => Algorithm::Sm4,
+                },
+                loaded: if flaw == Flaw::Poor { POOR } else { purse },
+                flaw,
+            }
+        })
+        .collect()
+}
+
+/// An institution's eight digits as cards carry them.
+#[must_use]
+pub fn institution(code: InstitutionCode) -> Institution {
+    let mut bytes = [0xFF; 8];
+    let digits = hex_decode(code.as_str()).expect("eight digits");
+    bytes[..4].copy_from_slice(&digits);
+    Institution(bytes)
+}
+
+impl Cardholder {
+    /// The issuer that the card names.
+    #[must_use]
+    pub fn issuer(&self) -> Institution {
+        match self.flaw {
+            Flaw::Stranger => institution(InstitutionCode::parse(STRANGER).expect("eight digits")),
+            _ => institution(NODES[self.home].institution()),
+        }
+    }
+
+    /// The card as it leaves its issuer, empty.
+    #[must_use]
+    pub fn card(&self, seed: Seed, index: usize) -> Wallet {
+        let mut profile = Profile::test_with(self.algorithm);
+        let issuer = self.issuer();
+        profile.public.issuer = issuer;
+        (profile.transit.province, profile.transit.city) = (issuer.city(), issuer.city());
+        profile.transit.interop = 1;
+        match self.flaw {
+            Flaw::Expired => profile.public.expires = Date([0x20, 0x25, 0x12, 0x31]),
+            Flaw::NotStarted => profile.public.starts = Date([0x20, 0x30, 0x01, 0x01]),
+            _ => {}
+        }
+        let masters = [Algorithm::Tdes, Algorithm::Sm4].map(test_keys);
+        let profile = profile.for_card(Serial::of(&self.number), &masters);
+        let chance = seed.dice(&format!("card {index}"));
+        Wallet::personalise(profile, chance, self.flaw == Flaw::Forged)
+    }
+
+    /// The city on the card.
+    #[must_use]
+    pub fn city(&self) -> City {
+        self.issuer().city()
+    }
+}

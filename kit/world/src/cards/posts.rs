@@ -1,0 +1,388 @@
+//! Terminals for cards: the tap machine, its PSAM, its journal, and the device around it.
+
+use std::sync::Arc;
+
+use tongtu_card::RamMemory;
+use tongtu_codec::hex_decode;
+use tongtu_fare::Tariff;
+use tongtu_journal::{Journal, Limits, SimMedium};
+use tongtu_psam::PsamSerial;
+use tongtu_purse::field::{Direction, Industry, Serial, Terminal};
+use tongtu_sam::{PsamProfile, SoftPsam};
+use tongtu_tap_record::TapRecord;
+use tongtu_terminal::RecordStore as _;
+use tongtu_terminal::tap::{
+    CardTerminal, Circumstances, Counter, Gate, GroupNotice, OpenRide, PlainLists, Rules,
+    Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Versions, Way,
+    drive,
+};
+use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp};
+
+use super::people::{Flaw, institution};
+use super::wallet::Wallet;
+use crate::WorldError;
+use crate::country::{CITIES, Country, NETWORK, NODES, Place, SUBURB, SUBURB_STOPS};
+use crate::hardware::{Device, DeviceKind};
+
+/// Where a terminal for cards stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardPlace {
+    /// In a bus of one fare.
+    Bus {
+        /// Its line.
+        line: LineCode,
+        /// The bus, counted through its city: its terminals are a group.
+        bus: usize,
+        /// At its rear door.
+        is_rear: bool,
+    },
+    /// In a bus of segmented fares.
+    Suburb,
+    /// A gate.
+    Gate {
+        /// The station.
+        station: StationCode,
+        /// Which way.
+        way: Way,
+    },
+    /// A hand-held terminal at a metro counter.
+    HandHeld {
+        /// The station.
+        station: StationCode,
+    },
+}
+
+/// What is known of such a terminal before it is switched on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardPost {
+    /// Index into [`NODES`].
+    pub city: usize,
+    /// Its number; that of the terminal for codes where both are in one housing.
+    pub number: TerminalNumber,
+    /// Serial of its certificate.
+    pub serial: [u8; 4],
+    /// Where it stands.
+    pub place: CardPlace,
+    /// Whether it has its number to itself and must be registered.
+    pub is_extra: bool,
+}
+
+/// Numbers of terminals for cards alone begin here in each city.
+const EXTRA_FROM: usize = 60_001;
+
+/// Every terminal for cards: in each housing of the country's, and some more.
+#[must_use]
+pub fn card_posts(country: &Country) -> Vec<CardPost> {
+    let mut posts = Vec::new();
+    for city in CITIES {
+        let mut extras = Vec::new();
+        let mut bus = 0;
+        for post in country.posts.iter().filter(|post| post.city == city) {
+            let place = match &post.place {
+                Place::Bus { line, .. } => {
+                    bus += 1;
+                    extras.push(CardPlace::Bus {
+                        line: *line,
+                        bus,
+                        is_rear: true,
+                    });
+                    CardPlace::Bus {
+                        line: *line,
+                        bus,
+                        is_rear: false,
+                    }
+                }
+                Place::Entry { station } => CardPlace::Gate {
+                    station: *station,
+                    way: Way::Entry,
+                },
+                Place::Exit { station } => {
+                    extras.push(CardPlace::HandHeld { station: *station });
+                    CardPlace::Gate {
+                        station: *station,
+                        way: Way::Exit,
+                    }
+                }
+            };
+            posts.push(CardPost {
+                city,
+                number: post.number,
+                serial: post.serial,
+                place,
+                is_extra: false,
+            });
+        }
+        extras.push(CardPlace::Suburb);
+        let region = NODES[city].institution().city();
+        posts.extend(extras.into_iter().zip(EXTRA_FROM..).map(|(place, n)| {
+            let number = format!("{region}{n:08}");
+            let serial = u32::try_from(n).expect("some dozen terminals");
+            CardPost {
+                city,
+                number: TerminalNumber::parse(&number).expect("twelve digits"),
+                serial: serial.to_be_bytes(),
+                place,
+                is_extra: true,
+            }
+        }));
+    }
+    posts
+}
+
+impl CardPost {
+    /// Whether two terminals are in one vehicle.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        match (self.place, other.place) {
+            (CardPlace::Bus { bus: a, .. }, CardPlace::Bus { bus: b, .. }) => {
+                self.city == other.city && a == b
+            }
+            _ => false,
+        }
+    }
+
+    fn device(&self) -> DeviceKind {
+        match self.place {
+            CardPlace::Bus { .. } | CardPlace::Suburb => DeviceKind::Validator,
+            CardPlace::Gate { .. } => DeviceKind::Gate,
+            CardPlace::HandHeld { .. } => DeviceKind::HandHeld,
+        }
+    }
+
+    /// What the post is to the tap machine; a segmented bus stands at one of its stops.
+    fn tap_post(&self, stop: u8) -> TapPost {
+        let network = LineCode::parse(NETWORK).expect("a line code");
+        match self.place {
+            CardPlace::Bus { line, bus, .. } => {
+                let mut vehicle = *b"BUS 0000";
+                let digits = format!("{:04}", bus % 10_000);
+                vehicle[4..].copy_from_slice(digits.as_bytes());
+                TapPost::Single(Single {
+                    industry: Industry::BUS,
+                    line,
+                    card_line: [0, 1],
+                    stop: [0; 8],
+                    vehicle,
+                    leaves_trip: false,
+                })
+            }
+            CardPlace::Suburb => TapPost::Segmented(Segmented {
+                line: LineCode::parse(SUBURB).expect("a line code"),
+                card_line: [0, 9],
+                stop: StationCode::parse(&format!("{stop:02}")).expect("a station code"),
+                card_stop: stop,
+                direction: Direction::UP,
+                vehicle: *b"SUBURB 1",
+            }),
+            CardPlace::Gate { station, way } => TapPost::Gate(Gate {
+                network,
+                station,
+                card_line: 1,
+                way,
+            }),
+            CardPlace::HandHeld { station } => TapPost::Counter(Counter {
+                network,
+                station,
+                card_line: 1,
+            }),
+        }
+    }
+}
+
+/// A terminal that is switched on.
+pub struct Machine {
+    /// Which it is.
+    pub post: CardPost,
+    /// The device around it.
+    pub device: Device,
+    terminal: CardTerminal,
+    psam: SoftPsam<RamMemory>,
+    journal: Journal<SimMedium>,
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Machine({})", self.post.number)
+    }
+}
+
+/// Room for a module's keys and counters.
+const MODULE_BYTES: usize = 16 * 1024;
+
+impl Machine {
+    /// Switches a terminal on.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when module, journal or terminal do not start.
+    pub fn start(country: &Country, post: CardPost, held: Snapshot) -> Result<Self, WorldError> {
+        let failed = |message: String| {
+            WorldError::terminal("starting a card terminal", Timestamp::default(), message)
+        };
+        let acceptor = institution(NODES[post.city].institution());
+        let digits = hex_decode(post.number.as_str()).expect("twelve digits");
+        let number = Terminal(digits.try_into().expect("twelve digits are six bytes"));
+        let mut module = PsamProfile::test();
+        module.identity.terminal = number;
+        let mut serial = [0x54; 10];
+        serial[4..].copy_from_slice(&number.0);
+        module.identity.serial = PsamSerial(serial);
+        (module.identity.issuer, module.identity.receiver) = (acceptor, acceptor);
+        let psam = SoftPsam::manufacture(RamMemory::new(MODULE_BYTES), &module)
+            .map_err(|e| failed(e.to_string()))?;
+        let journal = Journal::recover(SimMedium::new(), Limits::default())
+            .map_err(|e| failed(e.to_string()))?;
+        let profile = TapProfile {
+            acceptor,
+            city: acceptor.city(),
+            operator: [0; 2],
+            software: *b"0.1_260301",
+            post: post.tap_post(1),
+            selection: Selection::default(),
+            rules: rules_of(&post),
+        };
+        let sam = Arc::new(country.terminal_key(post.number));
+        let terminal = CardTerminal::recover(profile, held, module.identity, sam, &journal)
+            .map_err(|e| failed(e.to_string()))?;
+        Ok(Self {
+            device: Device::new(post.device()),
+            post,
+            terminal,
+            psam,
+            journal,
+        })
+    }
+
+    /// The bus has come to a stop.
+    pub fn stand_at(&mut self, stop: u8) {
+        self.terminal.stand_at(self.post.tap_post(stop));
+    }
+
+    /// One tap; the rider is told.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when the journal does not note that.
+    pub fn tap(
+        &mut self,
+        card: &mut Wallet,
+        task: Task,
+        now: Timestamp,
+    ) -> Result<TapEnd, WorldError> {
+        let circumstances = Circumstances {
+            now: Some(now),
+            capacity: self.journal.capacity(),
+            task,
+        };
+        let (psam, journal) = (&mut self.psam, &mut self.journal);
+        let end = drive(&mut self.terminal, circumstances, card, psam, journal);
+        if let Some(ride) = end.outcome.ride() {
+            self.terminal
+                .told(ride.seq, &mut self.journal)
+                .map_err(|e| WorldError::terminal("noting a beep", now, e))?;
+        }
+        Ok(end)
+    }
+
+    /// Hears what another terminal of the vehicle says.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when the notice is none, or the journal fails.
+    pub fn note(&mut self, notice: &[u8], now: Timestamp) -> Result<(), WorldError> {
+        let notice = GroupNotice::decode(notice)
+            .map_err(|e| WorldError::terminal("reading a notice", now, e))?;
+        self.terminal
+            .note(notice, now, &mut self.journal)
+            .map_err(|e| WorldError::terminal("noting a notice", now, e))
+    }
+
+    /// Makes grey records of what nobody came back for.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when the journal fails.
+    pub fn close_stale(&mut self, now: Timestamp) -> Result<(), WorldError> {
+        self.terminal
+            .close_stale(now, &mut self.journal)
+            .map(|_| ())
+            .map_err(|e| WorldError::terminal("closing intents", now, e))
+    }
+
+    /// The records that the acquirer does not have yet, with their numbers.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<(u64, Vec<u8>)> {
+        let stored = self.journal.replay().filter(|stored| !stored.acknowledged);
+        stored
+            .map(|stored| (stored.seq, stored.record.to_vec()))
+            .collect()
+    }
+
+    /// A record that was stored.
+    #[must_use]
+    pub fn record(&self, seq: u64) -> Option<TapRecord> {
+        let stored = self.journal.replay().find(|stored| stored.seq == seq)?;
+        TapRecord::decode_signed(stored.record).ok()
+    }
+
+    /// The acquirer has these.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when the journal fails.
+    pub fn acknowledge(&mut self, seqs: &[u64], now: Timestamp) -> Result<(), WorldError> {
+        self.journal
+            .acknowledge(seqs)
+            .map_err(|e| WorldError::terminal("acknowledging", now, e))
+    }
+}
+
+/// The rules of a post: cities differ in what becomes of a ride that was never ended.
+fn rules_of(post: &CardPost) -> Rules {
+    let open_ride = match post.place {
+        // Beijing's riders see the counter; Guangzhou's pay the highest fare with the next ride.
+        CardPlace::Gate { .. } if post.city == CITIES[0] => OpenRide::Counter,
+        _ => OpenRide::Settle,
+    };
+    Rules {
+        open_ride,
+        ..Rules::default()
+    }
+}
+
+/// Lists and fares of a city.
+///
+/// # Errors
+/// [`WorldError::Terminal`] when the city's fare book is not taken.
+pub fn snapshot(country: &Country, city: usize) -> Result<Snapshot, WorldError> {
+    let head = |node: usize| {
+        let [a, b, c, d, ..] = institution(NODES[node].institution()).0;
+        [a, b, c, d]
+    };
+    let others = CITIES.iter().filter(|other| **other != city);
+    let blacklisted = country
+        .cardholders
+        .iter()
+        .filter(|holder| holder.flaw == Flaw::Blacklisted)
+        .map(|holder| Serial::of(&holder.number).0);
+    let lists = PlainLists {
+        local: vec![head(city)],
+        listed: others.map(|other| head(*other)).collect(),
+        barred: Vec::new(),
+        blacklist: blacklisted.collect(),
+        versions: Versions {
+            parameters: 1,
+            white_list: 1,
+            blacklist: 1,
+        },
+    };
+    let mut tariff = Tariff::default();
+    tariff
+        .adopt(country.city(city).book.clone())
+        .map_err(|e| WorldError::terminal("taking a fare book", Timestamp::default(), e))?;
+    Ok(Snapshot {
+        lists: Arc::new(lists),
+        tariff: Arc::new(tariff),
+    })
+}
+
+/// A stop of the segmented bus exists.
+#[must_use]
+pub const fn is_stop(stop: u8) -> bool {
+    stop >= 1 && stop <= SUBURB_STOPS
+}

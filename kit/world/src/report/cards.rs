@@ -1,0 +1,325 @@
+//! What riders with cards came to: media, mishaps, words, fares, refunds.
+
+use std::collections::BTreeMap;
+
+use tongtu_fare::{Lang, Ride};
+use tongtu_types::{Fen, LineCode, StationCode};
+
+use super::{Story, Table, node_name, say};
+use crate::cards::{Act, CardPlace, Due, Mishap, TapLog};
+use crate::country::{NETWORK, SUBURB};
+use crate::hardware::Both;
+use crate::log::RideState;
+
+/// Rides explained for each city.
+const EXPLAINED: usize = 4;
+
+impl Story<'_> {
+    /// By what riders paid, at home and away.
+    #[must_use]
+    pub fn media(&self, lang: Lang) -> Table {
+        let mut totals: BTreeMap<(bool, bool), (usize, i64)> = BTreeMap::new();
+        for (is_card, issuer, acquirer, amount) in self.paid() {
+            let total = totals.entry((is_card, issuer != acquirer)).or_default();
+            total.0 += 1;
+            total.1 += amount.get();
+        }
+        let rows = totals
+            .into_iter()
+            .map(|((is_card, is_away), (count, fen))| {
+                let medium = if is_card {
+                    say(lang, "card", "实体卡")
+                } else {
+                    say(lang, "ride code", "乘车码")
+                };
+                let place = if is_away {
+                    say(lang, "in the other city", "异地")
+                } else {
+                    say(lang, "at home", "本地")
+                };
+                let riders = if is_card {
+                    self.country.cardholders.len()
+                } else {
+                    self.country.riders.len()
+                };
+                let sum = Fen::new(fen).to_string();
+                vec![medium, place, riders.to_string(), count.to_string(), sum]
+            })
+            .collect();
+        Table {
+            title: say(lang, "Cards and codes", "卡与码"),
+            header: [
+                ("medium", "介质"),
+                ("where", "地点"),
+                ("riders", "乘客"),
+                ("paid rides", "付费笔数"),
+                ("fares ¥", "票款 ¥"),
+            ]
+            .map(|(en, zh)| say(lang, en, zh))
+            .to_vec(),
+            rows,
+        }
+    }
+
+    /// What went wrong with cards, and what became of it.
+    #[must_use]
+    pub fn mishaps(&self, lang: Lang) -> Table {
+        let mut of: BTreeMap<Mishap, Vec<&TapLog>> = BTreeMap::new();
+        for log in self.taps {
+            of.entry(log.tap.mishap).or_default().push(log);
+        }
+        let rows = of
+            .into_iter()
+            .map(|(mishap, logs)| {
+                let (en, zh) = mishap.name();
+                let sum = |wanted: &dyn Fn(&TapLog) -> bool| {
+                    let fen = logs.iter().filter(|log| wanted(log));
+                    Fen::new(fen.map(|log| log.debit.get()).sum()).to_string()
+                };
+                let mut riders: Vec<_> = logs
+                    .iter()
+                    .map(|log| (log.tap.holder, log.tap.at.china().day))
+                    .collect();
+                riders.dedup();
+                riders.sort_unstable();
+                riders.dedup();
+                vec![
+                    say(lang, en, zh),
+                    riders.len().to_string(),
+                    first_words(&logs, lang),
+                    fate(mishap, lang),
+                    sum(&|_| true),
+                    sum(&|log| log.tap.is_refunded),
+                ]
+            })
+            .collect();
+        Table {
+            title: say(
+                lang,
+                "Rides by card, and what became of mishaps",
+                "刷卡乘车与异常的处置",
+            ),
+            header: [
+                ("what happened", "情形"),
+                ("cards", "卡数"),
+                ("the rider heard", "乘客听到"),
+                ("what became of it", "处置"),
+                ("paid ¥", "扣款 ¥"),
+                ("owed back ¥", "应退 ¥"),
+            ]
+            .map(|(en, zh)| say(lang, en, zh))
+            .to_vec(),
+            rows,
+        }
+    }
+
+    /// What devices said, with the lamp and the barrier.
+    #[must_use]
+    pub fn words(&self, lang: Lang) -> Table {
+        let mut counts: BTreeMap<(String, Both), (usize, String)> = BTreeMap::new();
+        for log in self.taps {
+            let Some(shown) = &log.shown else { continue };
+            let light = match shown.light {
+                tongtu_terminal::Light::Green => say(lang, "green", "绿"),
+                tongtu_terminal::Light::Amber => say(lang, "amber", "黄"),
+                tongtu_terminal::Light::Red => say(lang, "red", "红"),
+            };
+            let display = in_lang(&shown.display, lang).replace('\n', " · ");
+            let count = counts
+                .entry((light, shown.voice.clone()))
+                .or_insert((0, display));
+            count.0 += 1;
+        }
+        let rows = counts
+            .into_iter()
+            .map(|((light, voice), (count, display))| {
+                vec![
+                    light,
+                    in_lang(&voice, lang).to_owned(),
+                    count.to_string(),
+                    display,
+                ]
+            })
+            .collect();
+        Table {
+            title: say(lang, "What card readers said", "读卡设备的提示"),
+            header: [
+                ("lamp", "指示灯"),
+                ("voice", "语音"),
+                ("times", "次数"),
+                ("the display, first time", "显示（首例）"),
+            ]
+            .map(|(en, zh)| say(lang, en, zh))
+            .to_vec(),
+            rows,
+        }
+    }
+
+    /// Why some cards paid what they paid.
+    #[must_use]
+    pub fn card_fares(&self, lang: Lang) -> Table {
+        let mut rows = Vec::new();
+        for city in crate::country::CITIES {
+            let mut kinds: BTreeMap<u8, usize> = BTreeMap::new();
+            for log in self.taps {
+                let post = &self.country.card_posts[log.tap.post];
+                if post.city != city || log.debit.get() <= 0 || log.tap.mishap != Mishap::Honest {
+                    continue;
+                }
+                let (kind, ride) = match (log.tap.due, post.place) {
+                    (Due::Bus, CardPlace::Bus { line, .. }) => (0, Ride::Flat { line }),
+                    (Due::Metro { from, to }, _) => (1, between(NETWORK, from, to)),
+                    (Due::Suburb { from, to }, _) => {
+                        let stop = |n: u8| StationCode::parse(&format!("{n:02}"));
+                        let (Ok(from), Ok(to)) = (stop(from), stop(to)) else {
+                            continue;
+                        };
+                        (2, between(SUBURB, from, to))
+                    }
+                    _ => continue,
+                };
+                let shown = kinds.entry(kind).or_default();
+                if *shown >= EXPLAINED / 2 {
+                    continue;
+                }
+                let Ok(quote) = self.country.city(city).book.quote(&ride) else {
+                    continue;
+                };
+                *shown += 1;
+                let holder = &self.country.cardholders[log.tap.holder];
+                rows.push(vec![
+                    node_name(lang, city),
+                    node_name(lang, holder.home),
+                    log.debit.to_string(),
+                    quote.explain(lang),
+                ]);
+            }
+        }
+        Table {
+            title: say(lang, "Fares of cards explained", "刷卡票价说明"),
+            header: [
+                ("city", "城市"),
+                ("card of", "发卡地"),
+                ("paid ¥", "扣款 ¥"),
+                ("why", "缘由"),
+            ]
+            .map(|(en, zh)| say(lang, en, zh))
+            .to_vec(),
+            rows,
+        }
+    }
+
+    /// Every settled ride that was paid: by card or by code, issuer, acquirer, amount.
+    pub(super) fn paid(&self) -> impl Iterator<Item = (bool, usize, usize, Fen)> + '_ {
+        let homes: BTreeMap<_, _> = self
+            .country
+            .cardholders
+            .iter()
+            .map(|holder| (holder.number, holder.home))
+            .collect();
+        let codes = self
+            .settled()
+            .map(|record| (false, record.issuer, record.acquirer, record.amount));
+        let cards = self
+            .observed
+            .card_rides
+            .iter()
+            .flat_map(|(acquirer, rides)| rides.iter().map(move |ride| (*acquirer, ride)))
+            .filter(|(_, ride)| ride.state == RideState::Settled && !ride.amount.is_zero())
+            .filter_map(move |(acquirer, ride)| {
+                let home = homes.get(&ride.card)?;
+                Some((true, *home, acquirer, ride.amount))
+            });
+        codes.chain(cards)
+    }
+}
+
+fn between(network: &str, entry: StationCode, exit: StationCode) -> Ride {
+    Ride::Distance {
+        network: LineCode::parse(network).expect("a line code"),
+        entry,
+        exit,
+        stayed_s: 0,
+    }
+}
+
+fn in_lang(both: &Both, lang: Lang) -> &str {
+    match lang {
+        Lang::En => &both.en,
+        Lang::Zh => &both.zh,
+    }
+}
+
+/// What the first rider of these heard, in order.
+fn first_words(logs: &[&TapLog], lang: Lang) -> String {
+    let Some(first) = logs.first() else {
+        return String::new();
+    };
+    if first.tap.mishap == Mishap::Honest {
+        return "—".to_owned();
+    }
+    let day = first.tap.at.china().day;
+    let words: Vec<String> = logs
+        .iter()
+        .filter(|log| log.tap.holder == first.tap.holder && log.tap.at.china().day == day)
+        .map(|log| match (&log.shown, log.tap.act) {
+            (Some(shown), _) => in_lang(&shown.voice, lang).to_owned(),
+            (None, Act::Load(fen)) => {
+                let loaded = say(lang, "(loads", "（充值");
+                format!("{loaded} {fen})")
+            }
+            (None, _) => "—".to_owned(),
+        })
+        .collect();
+    words.join(" → ")
+}
+
+/// What becomes of a mishap by rule.
+fn fate(mishap: Mishap, lang: Lang) -> String {
+    use crate::cards::Flaw;
+    let (en, zh) = match mishap {
+        Mishap::Honest | Mishap::Card(Flaw::Sound) => ("settled", "清算"),
+        Mishap::TornUnpaidBack => ("charged at the second tap", "重刷时扣款"),
+        Mishap::TornPaidBack | Mishap::TornExit => (
+            "completed by the card's proof, not charged again",
+            "凭卡内证明补全，不再扣款",
+        ),
+        Mishap::TornPaidBeside => (
+            "completed by the other validator; the card vouched for itself",
+            "由另一机补全，卡片自证",
+        ),
+        Mishap::TornPaidBesideCut => (
+            "charged twice; the grey record is refunded",
+            "扣款两次，灰记录应退",
+        ),
+        Mishap::TornPaidGone => (
+            "grey until the card's next ride, then claimed",
+            "灰记录待下次刷卡后确认",
+        ),
+        Mishap::TornUnpaidGone => (
+            "grey until the card's next ride, then dropped",
+            "灰记录待下次刷卡后撤销",
+        ),
+        Mishap::MissedExit => (
+            "the dearest ride, at the counter or with the next entry",
+            "按最高票价，服务台补登或下次进站补扣",
+        ),
+        Mishap::MissedAlight => (
+            "the marked fare, with the next boarding",
+            "下次上车补扣标注金额",
+        ),
+        Mishap::OverStay => ("the dearest ride", "按最高票价"),
+        Mishap::DoubleTap => ("the second tap costs nothing", "第二次不扣款"),
+        Mishap::TwoCards => ("no card was asked; one was, then", "未读卡，改刷一张"),
+        Mishap::Card(Flaw::Poor) => ("refused, loaded, rode", "拒绝，充值后乘车"),
+        Mishap::Card(Flaw::Blacklisted) => ("locked by the terminal", "终端锁卡"),
+        Mishap::Card(Flaw::Expired | Flaw::NotStarted | Flaw::Stranger) => {
+            ("refused, nothing recorded", "拒绝，无记录")
+        }
+        Mishap::Card(Flaw::Forged) => (
+            "MAC2 wrong: refused here and at clearing",
+            "MAC2 错误：拒绝，清分拒付",
+        ),
+    };
+    say(lang, en, zh)
+}
