@@ -167,14 +167,20 @@ pub fn plan(country: &Country, first_day: BusinessDay, days: u32) -> Vec<Planned
     let mut planned: Vec<PlannedDay> = Vec::new();
     for n in 0..i64::from(days) {
         let day = BusinessDay::from_days(first_day.days() + n);
-        let late_yesterday = planned.last().map_or(&[][..], |d| &d.late_posts);
-        let next = plan_day(country, day, n, late_yesterday);
+        let next = plan_day(country, day, n, planned.last());
         planned.push(next);
     }
     planned
 }
 
-fn plan_day(country: &Country, day: BusinessDay, n: i64, late_yesterday: &[usize]) -> PlannedDay {
+fn plan_day(
+    country: &Country,
+    day: BusinessDay,
+    n: i64,
+    yesterday: Option<&PlannedDay>,
+) -> PlannedDay {
+    let late_yesterday = yesterday.map_or(&[][..], |d| &d.late_posts);
+    let taps_yesterday = yesterday.map_or(&[][..], |d| &d.taps);
     let mut dice = country.seed.dice(&format!("day {n}"));
     let posts = Posts::of(country);
     let offset = usize::try_from(n).unwrap_or(0);
@@ -262,7 +268,7 @@ fn plan_day(country: &Country, day: BusinessDay, n: i64, late_yesterday: &[usize
     PlannedDay {
         day,
         scans,
-        taps: plan_taps(country, day, n),
+        taps: plan_taps(country, taps_yesterday, day, n),
         late_posts,
         double_posts,
         tampered_posts,

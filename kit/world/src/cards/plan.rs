@@ -3,6 +3,8 @@
 //! Each tap carries what its rider must hear and what the card must pay, in words of the plan:
 //! the auditor turns them into money by its own table of fares.
 
+use std::collections::BTreeMap;
+
 use tongtu_terminal::tap::{Say, Way};
 use tongtu_types::{BusinessDay, Fen, StationCode, Timestamp};
 
@@ -243,9 +245,22 @@ impl Posts {
     }
 }
 
-/// Plans what cards do on one day.
+/// Plans what cards do on one day, after what they did the day before.
 #[must_use]
-pub fn plan_taps(country: &Country, day: BusinessDay, n: i64) -> Vec<PlannedTap> {
+pub fn plan_taps(
+    country: &Country,
+    yesterday: &[PlannedTap],
+    day: BusinessDay,
+    n: i64,
+) -> Vec<PlannedTap> {
+    // An acquirer tells by the card's next number that it sees whether a torn card paid. A number
+    // that was not used here and then used in another city misleads it, which only the card's
+    // issuer could tell; riders who walked off unpaid stay in the city for another day.
+    let staying: BTreeMap<usize, usize> = yesterday
+        .iter()
+        .filter(|tap| tap.is_grey && tap.act == Act::Tap(Tear::BeforeDebit))
+        .map(|tap| (tap.holder, country.card_posts[tap.post].city))
+        .collect();
     let mut dice = country.seed.dice(&format!("taps {n}"));
     let posts = Posts::of(country);
     let offset = usize::try_from(n).unwrap_or(0);
@@ -256,6 +271,7 @@ pub fn plan_taps(country: &Country, day: BusinessDay, n: i64) -> Vec<PlannedTap>
         } else {
             holder.home
         };
+        let city = staying.get(&index).copied().unwrap_or(city);
         let mut rider = Rider {
             taps: &mut taps,
             posts: &posts,
@@ -285,7 +301,6 @@ pub fn plan_homecoming<'a>(
     days: impl Iterator<Item = &'a [PlannedTap]>,
     day: BusinessDay,
 ) -> Vec<PlannedTap> {
-    use std::collections::BTreeMap;
     let mut open: BTreeMap<(usize, usize), bool> = BTreeMap::new();
     for tap in days.flatten() {
         let city = country.card_posts[tap.post].city;
