@@ -76,7 +76,6 @@ pub struct Device {
     kind: DeviceKind,
     barrier: Option<Barrier>,
     passages: u64,
-    shown: u64,
 }
 
 impl Device {
@@ -91,7 +90,6 @@ impl Device {
             kind,
             barrier,
             passages: 0,
-            shown: 0,
         }
     }
 
@@ -126,7 +124,6 @@ impl Device {
     }
 
     fn sound(&mut self, light: Light, voice: Both, display: Both, at: Timestamp) -> Shown {
-        self.shown += 1;
         let beeps = match light {
             Light::Green => 1,
             Light::Amber => 2,
@@ -164,12 +161,6 @@ impl Device {
     #[must_use]
     pub const fn passages(&self) -> u64 {
         self.passages
-    }
-
-    /// How often it said something.
-    #[must_use]
-    pub const fn shown(&self) -> u64 {
-        self.shown
     }
 }
 

@@ -10,7 +10,7 @@ use tongtu_types::{BusinessDay, CardNumber, Fen, RecordId};
 
 use super::log::{ObservedCardRide, TapLog};
 use super::people::Flaw;
-use super::plan::{Act, Due, Mishap};
+use super::plan::{Act, Due};
 use crate::audit::{Claim, Finding, Metres};
 use crate::country::{CITIES, Country};
 use crate::log::{Observed, RideState};
@@ -251,12 +251,4 @@ fn balances(country: &Country, taps: &[TapLog], observed: &Observed) -> Finding 
         compared: country.cardholders.len(),
         differences,
     }
-}
-
-/// Rides of a mishap, and how many of its debits are owed back.
-#[must_use]
-pub fn refunds(taps: &[TapLog], mishap: Mishap) -> usize {
-    taps.iter()
-        .filter(|log| log.tap.mishap == mishap && log.tap.is_refunded)
-        .count()
 }

@@ -178,7 +178,6 @@ impl<'a> CardSide<'a> {
             went_on: false,
             debit: Fen::ZERO,
             load: Fen::ZERO,
-            parts: None,
         }
     }
 
@@ -195,15 +194,6 @@ impl<'a> CardSide<'a> {
         let end = machine.tap(card, task, tap.at)?;
         let shown = machine.device.show(&end.prompt, tap.at);
         let went_on = end.outcome.ride().is_some() && machine.device.pass();
-        let parts = end.stored.last().and_then(|seq| machine.record(*seq));
-        let parts = parts.filter(|record| record.amount.get() > 0);
-        let parts = parts.map(|record| {
-            [
-                record.base.fen(),
-                sum(record.discount.fen(), record.transfer.fen()),
-                sum(record.penalty.fen(), record.arrears.fen()),
-            ]
-        });
         if !tap.is_cut_off {
             self.tell_the_others(tap, &end)?;
         }
@@ -219,7 +209,6 @@ impl<'a> CardSide<'a> {
             shown: Some(shown),
             went_on,
             debit,
-            parts,
             ..Self::blank(tap)
         })
     }
@@ -305,12 +294,6 @@ impl<'a> CardSide<'a> {
             });
         }
         Ok(observed)
-    }
-
-    /// How many riders passed the devices.
-    #[must_use]
-    pub fn passages(&self) -> u64 {
-        self.machines.iter().map(|m| m.device.passages()).sum()
     }
 }
 

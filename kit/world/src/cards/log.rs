@@ -22,8 +22,6 @@ pub struct TapLog {
     pub debit: Fen,
     /// What came onto it.
     pub load: Fen,
-    /// Fare parts of the record it left, if it left one: base, discounts, additions.
-    pub parts: Option<[Fen; 3]>,
 }
 
 /// A card's ride as a node shows it.

@@ -2,7 +2,7 @@
 
 use tongtu_codec::hex_decode;
 use tongtu_crypto::Algorithm;
-use tongtu_purse::field::{City, Date, Institution, Serial};
+use tongtu_purse::field::{Date, Institution, Serial};
 use tongtu_purse::profile::{Profile, test_keys};
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode};
 
@@ -137,11 +137,5 @@ impl Cardholder {
         let profile = profile.for_card(Serial::of(&self.number), &masters);
         let chance = seed.dice(&format!("card {index}"));
         Wallet::personalise(profile, chance, self.flaw == Flaw::Forged)
-    }
-
-    /// The city on the card.
-    #[must_use]
-    pub fn city(&self) -> City {
-        self.issuer().city()
     }
 }

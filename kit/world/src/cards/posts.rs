@@ -9,7 +9,6 @@ use tongtu_journal::{Journal, Limits, SimMedium};
 use tongtu_psam::PsamSerial;
 use tongtu_purse::field::{Direction, Industry, Serial, Terminal};
 use tongtu_sam::{PsamProfile, SoftPsam};
-use tongtu_tap_record::TapRecord;
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
     CardTerminal, Circumstances, Counter, Gate, GroupNotice, OpenRide, PlainLists, Rules,
@@ -21,7 +20,7 @@ use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp};
 use super::people::{Flaw, institution};
 use super::wallet::Wallet;
 use crate::WorldError;
-use crate::country::{CITIES, Country, NETWORK, NODES, Place, SUBURB, SUBURB_STOPS};
+use crate::country::{CITIES, Country, NETWORK, NODES, Place, SUBURB};
 use crate::hardware::{Device, DeviceKind};
 
 /// Where a terminal for cards stands.
@@ -141,7 +140,9 @@ impl CardPost {
         }
     }
 
-    fn device(&self) -> DeviceKind {
+    /// What stands around it.
+    #[must_use]
+    pub const fn device(&self) -> DeviceKind {
         match self.place {
             CardPlace::Bus { .. } | CardPlace::Suburb => DeviceKind::Validator,
             CardPlace::Gate { .. } => DeviceKind::Gate,
@@ -314,13 +315,6 @@ impl Machine {
             .collect()
     }
 
-    /// A record that was stored.
-    #[must_use]
-    pub fn record(&self, seq: u64) -> Option<TapRecord> {
-        let stored = self.journal.replay().find(|stored| stored.seq == seq)?;
-        TapRecord::decode_signed(stored.record).ok()
-    }
-
     /// The acquirer has these.
     ///
     /// # Errors
@@ -379,10 +373,4 @@ pub fn snapshot(country: &Country, city: usize) -> Result<Snapshot, WorldError> 
         lists: Arc::new(lists),
         tariff: Arc::new(tariff),
     })
-}
-
-/// A stop of the segmented bus exists.
-#[must_use]
-pub const fn is_stop(stop: u8) -> bool {
-    stop >= 1 && stop <= SUBURB_STOPS
 }

@@ -7,12 +7,12 @@ use tongtu_types::{Fen, LineCode, StationCode};
 
 use super::{Story, Table, node_name, say};
 use crate::cards::{Act, CardPlace, Due, Mishap, TapLog};
-use crate::country::{NETWORK, SUBURB};
+use crate::country::{NETWORK, NODES, SUBURB};
 use crate::hardware::Both;
 use crate::log::RideState;
 
-/// Rides explained for each city.
-const EXPLAINED: usize = 4;
+/// Rides explained of each kind in each city.
+const EXPLAINED: usize = 2;
 
 impl Story<'_> {
     /// By what riders paid, at home and away.
@@ -179,7 +179,7 @@ impl Story<'_> {
                     _ => continue,
                 };
                 let shown = kinds.entry(kind).or_default();
-                if *shown >= EXPLAINED / 2 {
+                if *shown >= EXPLAINED {
                     continue;
                 }
                 let Ok(quote) = self.country.city(city).book.quote(&ride) else {
@@ -207,6 +207,35 @@ impl Story<'_> {
             .to_vec(),
             rows,
         }
+    }
+
+    /// What the devices around card readers did, one JSON object a line, in order of time.
+    #[must_use]
+    pub fn events(&self) -> String {
+        let mut out = String::new();
+        for log in self.taps {
+            let Some(shown) = &log.shown else { continue };
+            let post = &self.country.card_posts[log.tap.post];
+            let holder = &self.country.cardholders[log.tap.holder];
+            let event = serde_json::json!({
+                "at": shown.at.to_string(),
+                "city": NODES[post.city].en,
+                "terminal": post.number.as_str(),
+                "device": post.device().name().0,
+                "card": holder.number.to_string(),
+                "mishap": log.tap.mishap.name().0,
+                "light": format!("{:?}", shown.light),
+                "beeps": shown.beeps,
+                "voice": { "zh": shown.voice.zh, "en": shown.voice.en },
+                "display": { "zh": shown.display.zh, "en": shown.display.en },
+                "barrier": shown.barrier.map(|barrier| format!("{barrier:?}")),
+                "went_on": log.went_on,
+                "paid_fen": log.debit.get(),
+            });
+            out += &event.to_string();
+            out.push('\n');
+        }
+        out
     }
 
     /// Every settled ride that was paid: by card or by code, issuer, acquirer, amount.

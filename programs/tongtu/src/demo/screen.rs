@@ -120,7 +120,7 @@ pub(super) fn where_it_is(out: &Path, report: &mut Report) -> Result<(), Failure
     let shown = out.display();
     let page = report.lang().pick(("report.en.html", "report.zh.html"));
     report.say(&both(
-        format!("Written to {shown}: {page}, qr/, exchange/, summary.json"),
-        format!("已写入 {shown}：{page}、qr/、exchange/、summary.json"),
+        format!("Written to {shown}: {page}, qr/, exchange/, taps.jsonl, summary.json"),
+        format!("已写入 {shown}：{page}、qr/、exchange/、taps.jsonl、summary.json"),
     ))
 }
