@@ -470,7 +470,8 @@ impl Rider<'_> {
         };
         let left = i64::from(SUBURB_STOPS - from);
         let stops = self.dice.between(1, left);
-        let at = (slot + stops) * STOP_S + self.dice.between(0, 120);
+        // Never so soon after boarding that it looks like the same tap again.
+        let at = (slot + stops) * STOP_S + self.dice.between(30, 150);
         let to = from + u8::try_from(stops).expect("a few stops");
         let (act, due) = (Act::Tap(Tear::Never), Due::Suburb { from, to });
         self.put(Timestamp::new(at), post, act, Say::Alighted, due)
