@@ -1,8 +1,10 @@
 //! Grey records (灰记录): what became of a card whose answer was lost.
 //!
 //! A card gives each transaction the next sequence number, and keeps the number when nothing was
-//! taken. So the card's next record tells: the same number again means that no money moved, a
-//! higher one that it did. Until then a grey record waits, and is part of no day.
+//! taken. So the card's next dialogue tells: the same number again means that no money moved; the
+//! very next number, with a balance that is less by the amount, that it did. Anything else may be
+//! the work of another acquirer's terminal, or of a load, and proves nothing. Until then a grey
+//! record waits, and is part of no day; another grey record of the card is a witness too.
 //!
 //! UNSPECIFIED: what a grey record is settled on is nowhere said. A rider who was charged again by
 //! another terminal of the same vehicle or station within the window has paid for one ride twice:
@@ -59,18 +61,19 @@ impl Node {
         day: BusinessDay,
         now: Timestamp,
     ) -> Result<(), ServiceError> {
-        let waiting = tx.greys(true).await?;
+        let all = tx.greys(false).await?;
         let mut rides = Vec::new();
         let mut of_card: BTreeMap<String, Vec<RideRow>> = BTreeMap::new();
-        for grey in waiting {
+        for grey in all.iter().filter(|grey| grey.ended.is_none()) {
             if !of_card.contains_key(&grey.account) {
                 let rows = tx.rides_of_account(&grey.account).await?;
                 of_card.insert(grey.account.clone(), rows);
             }
-            let Some((tap, fate)) = fate(&grey, &of_card[&grey.account])? else {
+            let others = all.iter().filter(|other| other.account == grey.account);
+            let Some((tap, fate)) = fate(grey, &of_card[&grey.account], others)? else {
                 let waited_s = now.since_s(Timestamp::new(grey.arrived_at));
                 if waited_s > WAIT_S {
-                    let message = format!("nothing was heard of the card of {}", grey.record);
+                    let message = format!("nothing that proves the fate of {} came", grey.record);
                     let about = grey.record.as_str();
                     alarm(tx, "acquiring.grey_unresolved", about, message, now).await?;
                 }
@@ -116,24 +119,28 @@ impl Node {
     }
 }
 
-/// What the card's other records say; nothing yet where they are all older.
-fn fate(grey: &GreyRow, rows: &[RideRow]) -> Result<Option<(Tap, Fate)>, ServiceError> {
-    let fault = || ServiceError::Stored {
-        what: "grey record",
+/// What the card's other records say; nothing where they prove nothing.
+fn fate<'a>(
+    grey: &GreyRow,
+    rows: &[RideRow],
+    greys: impl Iterator<Item = &'a GreyRow>,
+) -> Result<Option<(Tap, Fate)>, ServiceError> {
+    let tap = tap_of(grey)?;
+    let taken = tap.record.before.fen().checked_sub(tap.record.amount.fen());
+    // Whether a dialogue began with the next number, and the balance that is left then.
+    let proves = |record: &TapRecord| {
+        tap.record.sequence.checked_add(1) == Some(record.sequence)
+            && Ok(record.before.fen()) == taken
     };
-    let id = stored::record(&grey.record)?;
-    let tap = Tap::read(&grey.body, id.acquirer(), id.terminal()).map_err(|_| fault())?;
-    let sequence = tap.record.sequence;
-    let mut later = Vec::new();
+    let (mut proved, mut again) = (false, false);
     for row in rows {
-        let ProofNumber::Purse(number) = ProofNumber::of(row.generated_at) else {
-            continue;
-        };
         let record = row.body.as_deref().map(TapRecord::decode_signed);
-        let Some(Ok(record)) = record else {
+        let (ProofNumber::Purse(number), Some(Ok(record))) =
+            (ProofNumber::of(row.generated_at), record)
+        else {
             continue;
         };
-        if number == sequence {
+        if number == tap.record.sequence {
             let fate = if same_transaction(tap.record.module_key(), &record) {
                 Fate::Recorded
             } else {
@@ -141,22 +148,31 @@ fn fate(grey: &GreyRow, rows: &[RideRow]) -> Result<Option<(Tap, Fate)>, Service
             };
             return Ok(Some((tap, fate)));
         }
-        if number > sequence {
-            later.push((row, record));
-        }
-    }
-    if later.is_empty() {
-        return Ok(None);
-    }
-    let again = later.iter().any(|(row, record)| {
+        proved |= proves(&record);
         let waited_s = row.scanned_at - tap.at.get();
-        (0..=SECOND_TRY_S).contains(&waited_s)
+        again |= number > tap.record.sequence
+            && (0..=SECOND_TRY_S).contains(&waited_s)
             && row.direction == stored::direction_number(tap.direction())
             && row.direction != stored::direction_number(Direction::Entry)
-            && same_place(&tap.record, record)
-    });
+            && same_place(&tap.record, &record);
+    }
+    for other in greys.filter(|other| other.record != grey.record) {
+        let other = tap_of(other)?;
+        if other.record.sequence == tap.record.sequence && other.at > tap.at {
+            return Ok(Some((tap, Fate::NotTaken)));
+        }
+        proved |= proves(&other.record);
+    }
     let fate = if again { Fate::Refunded } else { Fate::Claimed };
-    Ok(Some((tap, fate)))
+    Ok(proved.then_some((tap, fate)))
+}
+
+fn tap_of(grey: &GreyRow) -> Result<Tap, ServiceError> {
+    let id = stored::record(&grey.record)?;
+    let tap = Tap::read(&grey.body, id.acquirer(), id.terminal());
+    tap.map_err(|_| ServiceError::Stored {
+        what: "grey record",
+    })
 }
 
 /// Whether a record is of the very transaction, made by the same module under the same number.

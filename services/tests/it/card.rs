@@ -376,6 +376,51 @@ async fn a_grey_record_waits_for_the_cards_next_number() {
 }
 
 #[tokio::test]
+async fn what_the_card_did_elsewhere_meanwhile_is_not_claimed() {
+    let country = Country::found().await;
+    let north = country.terminal(BEIJING_CODE, 1).await;
+    let t = morning();
+    // Torn away unpaid; the number and other money went to a terminal that nobody here knows of.
+    let mut card = Card::issued(&country, BEIJING_CODE, 1).await;
+    let grey = card.torn(&north, t, 200);
+    card.fen -= 300;
+    card.sequence += 1;
+    let records = [
+        signed(&grey, &north),
+        signed(&card.pay(&north, t.plus_s(900), 100), &north),
+    ];
+    country.upload(&north, &records, t.plus_s(1000)).await;
+    country.close(day()).await;
+    country.settle(day()).await;
+    let ends = ends(&country, BEIJING_CODE).await;
+    assert_eq!(ends, [(RideState::Settled, 0)], "the second ride alone");
+    assert_eq!(card.view(&country).await.mirror, Fen::new(4900));
+}
+
+#[tokio::test]
+async fn of_two_torn_tries_with_one_number_the_last_may_have_paid() {
+    let country = Country::found().await;
+    let north = country.terminal(BEIJING_CODE, 1).await;
+    let t = morning();
+    let mut card = Card::issued(&country, BEIJING_CODE, 1).await;
+    let first = card.torn(&north, t, 200);
+    let second = card.torn(&north, t.plus_s(600), 300);
+    card.fen -= 300;
+    card.sequence += 1;
+    // The witness is torn away as well.
+    let third = card.torn(&north, t.plus_s(1200), 100);
+    let records = [first, second, third].map(|record| signed(&record, &north));
+    country.upload(&north, &records, t.plus_s(2000)).await;
+    country.close(day()).await;
+    country.settle(day()).await;
+    country.audit().await;
+    let rides = country.acquired(BEIJING_CODE).await;
+    let amounts: Vec<i64> = rides.iter().map(|ride| ride.amount.get()).collect();
+    assert_eq!(amounts, [300], "the third waits");
+    assert_eq!(card.view(&country).await.mirror, Fen::new(4700));
+}
+
+#[tokio::test]
 async fn a_rider_who_was_charged_twice_for_one_ride_is_owed_one() {
     for city in [BEIJING_CODE, GUANGZHOU_CODE] {
         let country = Country::found().await;
