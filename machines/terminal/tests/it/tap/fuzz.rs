@@ -3,8 +3,9 @@
 //! Three kinds: answers of chance, honest answers mutated on the way, and answers built as a card
 //! would build them (FCI by TLV, files by their layouts) with wrong parts. Each goes to a terminal
 //! in a state of its own: fresh, with a torn card, with one that owes its vouching, before an exit.
-//! What must hold: no panic; no ride without a MAC2 that the module itself verified; whatever was
-//! stored is read again after a restart.
+//! What must hold: no panic; no ride of a purse without a MAC2 that the module itself verified, none
+//! of an e-cash without a signature over what the terminal heard; whatever was stored is read again
+//! after a restart.
 //!
 //! `TONGTU_TAPS` and `TONGTU_SEED` set how many and which; `cargo xtask fuzz taps` runs a million.
 
@@ -17,7 +18,7 @@ use tongtu_crypto::Algorithm;
 use tongtu_psam::{Psam, PsamAnswer, PsamFault, PsamIdentity, PsamRequest};
 use tongtu_purse::field::Amount;
 use tongtu_purse::proof::Code;
-use tongtu_tap_record::{Mac2State, Recovery, Stage};
+use tongtu_tap_record::{CashCheck, Mac2State, RecordKind, Recovery, Stage};
 use tongtu_terminal::tap::{
     CardLink, Counter, Lost, MakeUp, OpenRide, TapEnd, TapOutcome, TapPost, Task, Ticket, Way,
     drive,
@@ -25,6 +26,8 @@ use tongtu_terminal::tap::{
 use tongtu_testkit::tear::Line;
 use tongtu_types::Timestamp;
 
+use super::cash::fixture::{CashPost, rider as cash_rider};
+use super::cash::hostile::is_genuine;
 use super::fixture::{Post, Rider, T0, TestPsam, audit, bus, gate, long_line, profile, segmented};
 
 /// Dialogues in the committed test; a few seconds without optimisation.
@@ -204,7 +207,27 @@ fn scenes() -> Vec<Scene> {
         });
         scene("blacklisted", rider, post)
     };
+    let cash = |algorithm, place| {
+        let post = CashPost::new(1, place).post;
+        scene("e-cash", cash_rider(algorithm), post)
+    };
+    let cash_exit = |algorithm| {
+        let mut rider = cash_rider(algorithm);
+        CashPost::new(7, gate("0101", Way::Entry)).tap(&mut rider, T0);
+        let post = CashPost::new(1, gate("0116", Way::Exit)).post;
+        scene("e-cash, exit", rider, post)
+    };
     vec![
+        cash(Algorithm::Tdes, bus()),
+        cash(Algorithm::Sm4, bus()),
+        cash(Algorithm::Sm4, gate("0101", Way::Entry)),
+        cash_exit(Algorithm::Tdes),
+        torn(
+            cash(Algorithm::Sm4, bus()),
+            "e-cash, torn at its last answer",
+            1,
+            false,
+        ),
         single(),
         with_trip(),
         entry(Algorithm::Tdes),
@@ -253,6 +276,8 @@ struct Hostile<'a> {
     honest: usize,
     way: Kind,
     before: Vec<u8>,
+    /// Commands, and what the terminal heard.
+    heard: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -264,6 +289,14 @@ enum Kind {
 
 impl CardLink for Hostile<'_> {
     fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, Lost> {
+        let answer = self.says(apdu)?;
+        self.heard.push((apdu.to_vec(), answer.clone()));
+        Ok(answer)
+    }
+}
+
+impl Hostile<'_> {
+    fn says(&mut self, apdu: &[u8]) -> Result<Vec<u8>, Lost> {
         if self.way == Kind::Random {
             if self.chance.one_in(16) {
                 return Err(Lost);
@@ -290,9 +323,7 @@ impl CardLink for Hostile<'_> {
         self.before = honest;
         Ok(answer)
     }
-}
 
-impl Hostile<'_> {
     fn mutated(&mut self, mut answer: Vec<u8>) -> Vec<u8> {
         for _ in 0..=self.chance.below(3) {
             let len = answer.len();
@@ -340,7 +371,7 @@ impl Hostile<'_> {
         let mut answer = match apdu.get(1) {
             Some(0xA4) => self.fci(0),
             // Files and initialisations: as long as they should be, a part of them anything.
-            Some(0xB0 | 0xB2 | 0x50) if data > 0 => {
+            Some(0xA8 | 0xB0 | 0xB2 | 0x50) if data > 0 => {
                 let mut file = honest[..data].to_vec();
                 let at = self.chance.below(data);
                 let len = 1 + self.chance.below(8.min(data - at));
@@ -460,6 +491,7 @@ fn dialogue(scenes: &[Scene], seed: u64, number: u64, counts: &mut Counts) {
             honest,
             way,
             before: vec![0x90, 0x00],
+            heard: Vec::new(),
         };
         let now = scene.at.plus_s(7 * i64::try_from(tap).unwrap());
         let circumstances = post.circumstances(now, scene.task);
@@ -475,8 +507,9 @@ fn dialogue(scenes: &[Scene], seed: u64, number: u64, counts: &mut Counts) {
             &mut post.store,
         );
         verified = witness.verified;
+        let heard = std::mem::take(&mut card.heard);
         *counts.entry((way, name(&end.outcome))).or_default() += 1;
-        if let Err(fault) = paid_for(&post, &end, &verified, way) {
+        if let Err(fault) = paid_for(&post, &end, &verified, &heard, way) {
             panic!(
                 "seed {seed}, dialogue {number}, {}: {fault}: {end:?}",
                 scene.name
@@ -494,11 +527,13 @@ fn dialogue(scenes: &[Scene], seed: u64, number: u64, counts: &mut Counts) {
 }
 
 /// Whether a ride that was let on rests on a MAC2 that the module verified in these taps: its
-/// own, or that of a vouching afterwards.
+/// own, or that of a vouching afterwards. An e-cash's rests on a signature that the library, asked
+/// again, finds over what was heard.
 fn paid_for(
     post: &Post,
     end: &TapEnd,
     verified: &[(u32, Code)],
+    heard: &[(Vec<u8>, Vec<u8>)],
     way: Kind,
 ) -> Result<(), &'static str> {
     let Some(ride) = end.outcome.ride() else {
@@ -514,6 +549,14 @@ fn paid_for(
     };
     if !records.contains(&ride.record) {
         return Err("a ride without its record");
+    }
+    if ride.record.kind == RecordKind::Cash {
+        let check = ride.record.cash().map(|proof| proof.check);
+        let is_new = !matches!(end.outcome, TapOutcome::Reopened(_));
+        return match check {
+            Ok(CashCheck::Rsa | CashCheck::Sm2) if !is_new || is_genuine(heard) => Ok(()),
+            _ => Err("an e-cash's ride without a signature that holds"),
+        };
     }
     let vouched = records.iter().any(|record| {
         let same = record.serial == ride.record.serial && record.recovery == Recovery::Vouch;

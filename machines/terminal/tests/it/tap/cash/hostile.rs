@@ -98,7 +98,7 @@ proptest! {
 
 /// Whether what a terminal heard in a tap is signed by a card of the test authorities: the
 /// library's verdict on the bytes, not the machine's on itself.
-fn is_genuine(heard: &[(Vec<u8>, Vec<u8>)]) -> bool {
+pub(crate) fn is_genuine(heard: &[(Vec<u8>, Vec<u8>)]) -> bool {
     let data = |answer: &[u8]| answer[..answer.len().saturating_sub(2)].to_vec();
     let Some(at) = heard.iter().rposition(|(command, _)| command[1] == 0xA8) else {
         return false;

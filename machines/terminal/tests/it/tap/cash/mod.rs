@@ -1,9 +1,9 @@
 //! The e-cash at the terminal, with the real card in the field.
 
 mod dual;
-mod fixture;
+pub(crate) mod fixture;
 mod flows;
-mod hostile;
+pub(crate) mod hostile;
 mod refusals;
 mod tears;
 mod walk;
