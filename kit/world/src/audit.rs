@@ -245,6 +245,13 @@ impl Metres {
         fares.flatten().max()
     }
 
+    pub(crate) fn dearest_from(&self, city: usize, station: &str) -> Option<Fen> {
+        let begun = self.0.keys().filter(|(from, _)| from == station);
+        begun
+            .filter_map(|(from, to)| self.fare(city, from, to))
+            .max()
+    }
+
     /// The published ladders, written out once more: Beijing since 2014, Guangzhou.
     pub(crate) fn fare(&self, city: usize, from: &str, to: &str) -> Option<Fen> {
         let metres = *self.0.get(&(from.to_owned(), to.to_owned()))?;

@@ -12,7 +12,7 @@ use super::log::{ObservedCardRide, TapLog};
 use super::people::Flaw;
 use super::plan::{Act, Due};
 use crate::audit::{Claim, Finding, Metres};
-use crate::country::{CITIES, Country};
+use crate::country::{CITIES, Country, SUBURB_STOPS};
 use crate::log::{Observed, RideState};
 
 /// Everything that must be true of cards.
@@ -98,12 +98,15 @@ fn fares(country: &Country, taps: &[TapLog]) -> Finding {
         let yuan = |yuan: u8| Some(Fen::new(i64::from(yuan) * 100));
         let due = match log.tap.due {
             Due::Nothing => Some(Fen::ZERO),
+            // Cards pay half on Beijing's buses.
+            Due::Bus if city == CITIES[0] => Some(Fen::new(100)),
             Due::Bus => Some(Fen::new(200)),
             Due::Metro { from, to } => metros[&city].fare(city, from.as_str(), to.as_str()),
             Due::MetroMax => metros[&city].dearest(city),
             // Four kilometres from stop to stop, a yuan for each four.
             Due::Suburb { from, to } => yuan(to - from),
-            Due::SuburbMax => yuan(3),
+            Due::MetroFrom { from } => metros[&city].dearest_from(city, from.as_str()),
+            Due::SuburbFrom { from } => yuan((from - 1).max(SUBURB_STOPS - from)),
         };
         if due != Some(log.debit) {
             let (at, mishap, debit) = (log.tap.at, log.tap.mishap, log.debit);

@@ -125,7 +125,11 @@ impl<'a> CardSide<'a> {
     pub async fn refill(&mut self, is_first: bool, at: Timestamp) -> Result<(), WorldError> {
         for (index, holder) in self.country.cardholders.iter().enumerate() {
             let rides = holder.flaw == Flaw::Sound || (holder.flaw == Flaw::Poor && !is_first);
-            if rides && self.balances[index] < LOW {
+            // A load between a torn ride and the next would hide whether the card paid: nobody
+            // could claim the ride then, and the auditor wants every debit claimed.
+            let last = self.logs.iter().rev().find(|log| log.tap.holder == index);
+            let is_torn = last.is_some_and(|log| log.tap.is_grey);
+            if rides && !is_torn && self.balances[index] < LOW {
                 self.load(index, REFILL, at).await?;
             }
         }

@@ -65,7 +65,7 @@ pub struct Cardholder {
 /// One card in so many has a flaw.
 const FLAW_EVERY: usize = 10;
 /// On a card that cannot pay a bus.
-const POOR: Fen = Fen::new(150);
+const POOR: Fen = Fen::new(50);
 
 /// Deals so many cards, one city after the other.
 #[must_use]

@@ -127,8 +127,13 @@ pub enum Due {
         /// Where it ended.
         to: StationCode,
     },
-    /// The dearest ride of the metro.
+    /// The dearest ride of the metro: who stayed too long pays it.
     MetroMax,
+    /// The dearest ride from a station: where the rider got out is not known.
+    MetroFrom {
+        /// Where it began.
+        from: StationCode,
+    },
     /// A ride between two stops of the segmented bus.
     Suburb {
         /// Where it began.
@@ -136,8 +141,11 @@ pub enum Due {
         /// Where it ended.
         to: u8,
     },
-    /// The dearest ride of the segmented bus.
-    SuburbMax,
+    /// The dearest ride of the segmented bus from a stop.
+    SuburbFrom {
+        /// Where it began.
+        from: u8,
+    },
 }
 
 /// What a rider does.
@@ -253,12 +261,12 @@ pub fn plan_taps(
     day: BusinessDay,
     n: i64,
 ) -> Vec<PlannedTap> {
-    // An acquirer tells by the card's next number that it sees whether a torn card paid. A number
-    // that was not used here and then used in another city misleads it, which only the card's
-    // issuer could tell; riders who walked off unpaid stay in the city for another day.
+    // An acquirer claims a torn ride only when the card's very next dialogue proves it. Where the
+    // card was in another city first nothing is proved, and only its issuer could tell; riders
+    // who walked off torn stay in the city for another day.
     let staying: BTreeMap<usize, usize> = yesterday
         .iter()
-        .filter(|tap| tap.is_grey && tap.act == Act::Tap(Tear::BeforeDebit))
+        .filter(|tap| tap.is_grey)
         .map(|tap| (tap.holder, country.card_posts[tap.post].city))
         .collect();
     let mut dice = country.seed.dice(&format!("taps {n}"));
@@ -485,8 +493,10 @@ impl Rider<'_> {
     }
 
     fn missed_alight(&mut self, at: Timestamp, again: Timestamp) {
-        self.board(at, Due::Nothing);
-        if let Some(boarded) = self.board(again, Due::SuburbMax) {
+        let Some((_, from)) = self.board(at, Due::Nothing) else {
+            return;
+        };
+        if let Some(boarded) = self.board(again, Due::SuburbFrom { from }) {
             self.alight(boarded);
         }
     }
@@ -552,17 +562,18 @@ impl Rider<'_> {
 
     /// In, out without a tap, and in again somewhere else.
     fn missed_exit(&mut self, at: Timestamp) {
-        let [(_, [first, ..]), (from, [entry, _, counter])] = self.two_stations();
+        let [(missed, [first, ..]), (from, [entry, _, counter])] = self.two_stations();
+        let due = Due::MetroFrom { from: missed };
         self.tap(at, first, Say::Enter, Due::Nothing);
         let mut again = at.plus_s(4200);
         if self.city == CITIES[0] {
             self.tap(again, entry, Say::NotEnded, Due::Nothing);
             let closed = again.plus_s(120);
-            self.put(closed, counter, Act::CloseRail, Say::MadeUp, Due::MetroMax);
+            self.put(closed, counter, Act::CloseRail, Say::MadeUp, due);
             again = again.plus_s(200);
             self.tap(again, entry, Say::Enter, Due::Nothing);
         } else {
-            self.tap(again, entry, Say::Enter, Due::MetroMax);
+            self.tap(again, entry, Say::Enter, due);
         }
         let stations = &self.posts.stations[self.city];
         let ends: Vec<_> = stations.iter().filter(|s| s.0 != from).collect();
