@@ -352,6 +352,10 @@ impl Both {
     }
 
     fn say(&mut self, (header, data): &Order) -> u16 {
+        // What does not fit under the channel's padding and MAC cannot be said at all.
+        if data.len() > 239 {
+            return 0x6700;
+        }
         self.said.push(format!("{} {}", shown(header), shown(data)));
         let before = self.channel.kept();
         let (mut answer, sw) = self.channel.whole(*header, data);
