@@ -2,7 +2,7 @@
 
 use tongtu_codec::hex_encode;
 use tongtu_crypto::{Algorithm, BlockKey, PublicKey};
-use tongtu_purse::field::{DateTime, Industry, Institution, Serial};
+use tongtu_purse::field::{Industry, Institution, Serial};
 use tongtu_purse::keys::{KeySet, KeyUse};
 use tongtu_purse::proof::card_key;
 use tongtu_ride_code::record::{CATEGORY_BUS, CATEGORY_METRO, Direction};
@@ -45,8 +45,11 @@ impl Tap {
         let card = card.ok_or("application serial number is not digits")?;
         let issuer = institution(record.issuer);
         let issuer = issuer.ok_or_else(|| format!("issuer {} is not digits", record.issuer))?;
-        let at = instant(record.at).ok_or_else(|| format!("time {} is none", record.at))?;
-        let made = instant(record.recorded_at);
+        let at = record
+            .at
+            .instant()
+            .ok_or_else(|| format!("time {} is none", record.at))?;
+        let made = record.recorded_at.instant();
         let made = made.ok_or_else(|| format!("time {} is none", record.recorded_at))?;
         // A lock has no number of a module; a card is locked once in a second.
         let sequence = match record.kind {
@@ -190,18 +193,6 @@ pub(crate) fn tac_key(
 /// The institution in the first four bytes, in its role as issuer.
 pub(crate) fn institution(of: Institution) -> Option<InstitutionCode> {
     InstitutionCode::parse(&hex_encode(&of.0[..4])).ok()
-}
-
-/// The instant of a date and time in China.
-pub(crate) fn instant(at: DateTime) -> Option<Timestamp> {
-    let day = at.date().day()?;
-    let two = |bcd: u8| {
-        let (tens, ones) = (bcd >> 4, bcd & 0x0F);
-        (tens <= 9 && ones <= 9).then(|| i64::from(tens) * 10 + i64::from(ones))
-    };
-    let [h, m, s] = at.time();
-    let (h, m, s) = (two(h)?, two(m)?, two(s)?);
-    (h < 24 && m < 60 && s < 60).then(|| day.start_in_china().plus_s(h * 3600 + m * 60 + s))
 }
 
 fn tail(bytes: &[u8; 10]) -> [u8; 4] {

@@ -245,6 +245,22 @@ impl DateTime {
         let [.., h, m, s] = self.0;
         [h, m, s]
     }
+
+    /// The instant that it means in China, if there is such a date and time.
+    #[must_use]
+    pub fn instant(self) -> Option<Timestamp> {
+        let day = self.date().day()?;
+        let mut seconds = 0;
+        for (part, below) in self.time().into_iter().zip([24, 60, 60]) {
+            let (high, low) = (i64::from(part >> 4), i64::from(part & 0x0F));
+            let value = high * 10 + low;
+            if high > 9 || low > 9 || value >= below {
+                return None;
+            }
+            seconds = seconds * 60 + value;
+        }
+        Some(day.start_in_china().plus_s(seconds))
+    }
 }
 
 impl fmt::Display for Date {
@@ -420,6 +436,17 @@ mod tests {
         fn dates_print_and_never_panic(bytes: [u8; 7]) {
             let _ = (DateTime(bytes).to_string(), DateTime(bytes).date().to_string());
         }
+
+        #[test]
+        fn an_instant_is_that_of_its_date_and_time(unix_s in 0..4_000_000_000i64) {
+            let at = Timestamp::new(unix_s);
+            prop_assert_eq!(DateTime::of(at).instant(), Some(at));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: [u8; 7]) {
+            let _ = DateTime(bytes).instant();
+        }
     }
 
     #[test]
@@ -437,6 +464,12 @@ mod tests {
         assert_eq!(at.to_string(), "2026-01-01 16:00:00");
         assert_eq!(DateTime([0; 7]).to_string(), "-");
         assert_eq!(Date([0x20, 0x25, 0x02, 0x30]).to_string(), "20250230");
+    }
+
+    #[test]
+    fn an_hour_of_25_is_no_instant() {
+        let at = DateTime([0x20, 0x26, 0x01, 0x01, 0x25, 0x00, 0x00]);
+        assert_eq!(at.instant(), None);
     }
 
     #[test]

@@ -297,7 +297,7 @@ impl FaceTerminal {
             else {
                 continue;
             };
-            let Some(at) = instant(record.recorded_at) else {
+            let Some(at) = record.recorded_at.instant() else {
                 continue;
             };
             terminal.last_recorded_at = terminal.last_recorded_at.max(Some(at));
@@ -586,7 +586,7 @@ impl FaceTerminal {
         let window_s = self.setup.policy.resume_s;
         let mut of_rider = self.untold.iter().filter(|(_, untold)| {
             let proof = FaceProof::decode(&untold.record.own);
-            let at = instant(untold.record.recorded_at);
+            let at = untold.record.recorded_at.instant();
             proof.is_ok_and(|proof| proof.handle == handle.0)
                 && at.is_some_and(|at| now.since_s(at) <= window_s)
         });
@@ -628,15 +628,4 @@ fn in_force(gallery: Option<&Gallery>, now: Timestamp) -> Result<&Gallery, FaceR
     gallery
         .filter(|gallery| now < gallery.valid_until)
         .ok_or(FaceRefusal::NoGallery)
-}
-
-/// The instant of a date and time in China.
-fn instant(at: DateTime) -> Option<Timestamp> {
-    let day = at.date().day()?;
-    let two = |bcd: u8| i64::from(bcd >> 4) * 10 + i64::from(bcd & 0x0F);
-    let [h, m, s] = at.time();
-    Some(
-        day.start_in_china()
-            .plus_s(two(h) * 3600 + two(m) * 60 + two(s)),
-    )
 }

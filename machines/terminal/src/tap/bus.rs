@@ -18,7 +18,6 @@ use super::outcome::Refusal;
 use super::plan::{NoPlan, Origin, Place, Plan, Slot, View};
 use super::pricing::{self, Fare};
 use super::profile::{NoComposite, OpenRide, Segmented};
-use super::terminal::instant;
 
 const BAD: Refusal = Refusal::BadFile {
     sfi: Sfi::COMPOSITE,
@@ -42,7 +41,7 @@ pub(super) fn tap(view: &View<'_>, post: &Segmented) -> Result<Plan, NoPlan> {
     if bus.state != BusState::ON_BOARD {
         return board(view, post, &place, bus, None);
     }
-    let boarded = instant(bus.on_at).ok_or(BAD)?;
+    let boarded = bus.on_at.instant().ok_or(BAD)?;
     let rode_s = view.now.since_s(boarded);
     let rules = &view.profile.rules;
     if rode_s < -rules.skew_s {
@@ -99,7 +98,7 @@ fn never_alighted(view: &View<'_>, post: &Segmented, bus: &BusRecord) -> Result<
     ) else {
         return Ok(bus.marked);
     };
-    let boarded = instant(bus.on_at).ok_or(BAD)?;
+    let boarded = bus.on_at.instant().ok_or(BAD)?;
     let rode_s = view.now.since_s(boarded);
     let there = Place {
         industry: Industry::BUS,

@@ -20,7 +20,6 @@ use tongtu_purse::layout::{LocalHistory, Trip};
 use tongtu_types::{BusinessDay, Fen, LineCode, Timestamp};
 
 use super::plan::{Place, Slot, View};
-use super::terminal::instant;
 
 impl View<'_> {
     /// What the card says of earlier rides.
@@ -75,7 +74,7 @@ impl View<'_> {
             true => place.line,
             false => other_line(trip.line)?,
         };
-        let at = instant(trip.at)?;
+        let at = trip.at.instant()?;
         Some(LastRide {
             line,
             mode,

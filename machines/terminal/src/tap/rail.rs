@@ -20,7 +20,6 @@ use super::outcome::Refusal;
 use super::plan::{NoPlan, Origin, Place, Plan, Slot, View};
 use super::pricing::{self, Charge, Fare, station_bytes};
 use super::profile::{Gate, NoEntry, OpenRide, OverStay, Way};
-use super::terminal::instant;
 
 const BAD: Refusal = Refusal::BadFile {
     sfi: Sfi::COMPOSITE,
@@ -117,7 +116,7 @@ fn entry(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan
 fn never_left(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Amount, NoPlan> {
     let entry = pricing::station_of(view.book, post.network, rail.entry_station)?;
     let entry = entry.ok_or(Refusal::AlreadyInside)?;
-    let entered = instant(rail.entry_at).ok_or(BAD)?;
+    let entered = rail.entry_at.instant().ok_or(BAD)?;
     let stayed_s = view.now.since_s(entered);
     let rider = view.rider(&place(post));
     let charge = pricing::without_exit(view.book, post.network, entry, stayed_s, rider)?;
@@ -229,7 +228,7 @@ fn exit(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan>
 
 /// A ride closed at a counter of this station a moment ago is let out for nothing, once.
 fn was_closed_here(view: &View<'_>, place: &Place, rail: &RailRecord) -> bool {
-    let age_s = instant(rail.exit_at).map(|at| view.now.since_s(at));
+    let age_s = rail.exit_at.instant().map(|at| view.now.since_s(at));
     let rules = &view.profile.rules;
     rail.exit_institution == view.profile.acceptor
         && rail.exit_station == place.station
@@ -244,7 +243,7 @@ fn ride_fare(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Charge, 
     if !connected {
         return Err(Refusal::NotConnected.into());
     }
-    let stayed_s = match instant(rail.entry_at) {
+    let stayed_s = match rail.entry_at.instant() {
         Some(entered) => view.now.since_s(entered),
         None => return Err(BAD.into()),
     };

@@ -9,7 +9,7 @@ use core::fmt;
 
 use tongtu_codec::DecodeError;
 use tongtu_psam::PsamIdentity;
-use tongtu_purse::field::{DateTime, Serial, Terminal};
+use tongtu_purse::field::{Serial, Terminal};
 use tongtu_tap_record::{
     CashCheck, Mac2State, RecordKind, Recovery, RideKey, SignedError, Stage, TapRecord,
 };
@@ -188,7 +188,7 @@ impl CardTerminal {
             let record = TapRecord::decode(bytes)
                 .map_err(|source| TapRecoverError::Intent { id, source })?;
             // A time that is none makes the intent old: it becomes grey, and nothing is lost.
-            let since = instant(record.recorded_at).unwrap_or_default();
+            let since = record.recorded_at.instant().unwrap_or_default();
             terminal.saw(since);
             terminal.next_intent = terminal.next_intent.max(id.saturating_add(1));
             terminal.intents.push(OpenIntent {
@@ -436,7 +436,7 @@ impl CardTerminal {
 
     /// A record is durable: what the next taps should know of it.
     pub(super) fn learn(&mut self, seq: u64, record: Box<TapRecord>, told: bool) {
-        let at = instant(record.recorded_at).unwrap_or_default();
+        let at = record.recorded_at.instant().unwrap_or_default();
         self.saw(at);
         let serial = record.serial;
         match (record.kind, record.recovery, record.mac2) {
@@ -577,46 +577,5 @@ impl CardTerminal {
             by: self.psam.terminal,
             how,
         }
-    }
-}
-
-/// The instant of a date and time in China, if there is such.
-pub(super) fn instant(at: DateTime) -> Option<Timestamp> {
-    let day = at.date().day()?;
-    let mut seconds = 0;
-    for (part, below) in at.time().into_iter().zip([24, 60, 60]) {
-        let (high, low) = (i64::from(part >> 4), i64::from(part & 0x0F));
-        let value = high * 10 + low;
-        if high > 9 || low > 9 || value >= below {
-            return None;
-        }
-        seconds = seconds * 60 + value;
-    }
-    Some(day.start_in_china().plus_s(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn an_instant_is_that_of_its_date_and_time(unix_s in 0..4_000_000_000i64) {
-            let at = Timestamp::new(unix_s);
-            prop_assert_eq!(instant(DateTime::of(at)), Some(at));
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes: [u8; 7]) {
-            let _ = instant(DateTime(bytes));
-        }
-    }
-
-    #[test]
-    fn an_hour_of_25_is_no_instant() {
-        let at = DateTime([0x20, 0x26, 0x01, 0x01, 0x25, 0x00, 0x00]);
-        assert_eq!(instant(at), None);
     }
 }

@@ -4,11 +4,10 @@ use serde::Serialize;
 use tongtu_codec::hex_encode;
 use tongtu_fare::{Class, FareBook, History, Journey, Means, Quote, Ride, Rider};
 use tongtu_journal::FileJournal;
-use tongtu_purse::field::DateTime;
 use tongtu_tap_record::{Mac2State, Stage, TapRecord};
 use tongtu_terminal::tap::{Exchanges, TapOutcome, TapPrompt};
 use tongtu_terminal::{Light, RecordStore as _};
-use tongtu_types::{BusinessDay, Fen, StationCode, Timestamp};
+use tongtu_types::{Fen, StationCode};
 
 use crate::exit::Failure;
 use crate::lang::{Both, both};
@@ -294,7 +293,7 @@ fn quote_of(book: &FareBook, record: &TapRecord) -> Option<Quote> {
         Stage::Single => Ride::Flat { line: record.line },
         Stage::Exit => {
             let station = |bytes: [u8; 8]| station_of(book, record, bytes);
-            let stayed_s = seconds(record.at)? - seconds(record.origin_at)?;
+            let stayed_s = record.at.instant()?.since_s(record.origin_at.instant()?);
             Ride::Distance {
                 network: record.line,
                 entry: station(record.origin_station)?,
@@ -304,7 +303,7 @@ fn quote_of(book: &FareBook, record: &TapRecord) -> Option<Quote> {
         }
         _ => return None,
     };
-    let journey = Journey::new(ride, Timestamp::new(seconds(record.at)?));
+    let journey = Journey::new(ride, record.at.instant()?);
     let payer = Rider {
         class: Class(record.card_kind.0),
         means: Means::Card,
@@ -323,13 +322,4 @@ fn station_of(book: &FareBook, record: &TapRecord, bytes: [u8; 8]) -> Option<Sta
     let network = book.network(record.line).ok()?;
     let mut codes = network.stations().iter().map(|station| station.code);
     codes.find(|code| code.as_str().trim_start_matches('0') == wanted)
-}
-
-/// A date and time in China as Unix seconds.
-fn seconds(at: DateTime) -> Option<i64> {
-    let day: BusinessDay = at.date().day()?;
-    let [h, m, s] = at
-        .time()
-        .map(|bcd| i64::from(bcd >> 4) * 10 + i64::from(bcd & 0x0F));
-    Some(day.start_in_china().get() + (h * 60 + m) * 60 + s)
 }
