@@ -1,6 +1,5 @@
 //! Tap records as rides: what an acquirer reads out of them.
 
-use tongtu_codec::hex_encode;
 use tongtu_crypto::{Algorithm, BlockKey, PublicKey};
 use tongtu_purse::field::{Industry, Institution, Serial};
 use tongtu_purse::keys::{KeySet, KeyUse};
@@ -34,7 +33,7 @@ impl Tap {
     ) -> Result<Self, String> {
         let record = TapRecord::decode_signed(bytes).map_err(|error| error.to_string())?;
         record.check().map_err(|error| error.to_string())?;
-        let named = institution(record.acceptor);
+        let named = record.acceptor.code();
         if named.map(|code| code.as_acquirer()) != Some(acquirer) {
             let found = record.acceptor;
             return Err(format!(
@@ -43,7 +42,7 @@ impl Tap {
         }
         let card = record.serial.card_number();
         let card = card.ok_or("application serial number is not digits")?;
-        let issuer = institution(record.issuer);
+        let issuer = record.issuer.code();
         let issuer = issuer.ok_or_else(|| format!("issuer {} is not digits", record.issuer))?;
         let at = record
             .at
@@ -188,11 +187,6 @@ pub(crate) fn tac_key(
     let set = masters.iter().find(|set| set.algorithm() == algorithm)?;
     let master = set.key(KeyUse::Tac, 1)?;
     Some(card_key(&master, issuer, serial))
-}
-
-/// The institution in the first four bytes, in its role as issuer.
-pub(crate) fn institution(of: Institution) -> Option<InstitutionCode> {
-    InstitutionCode::parse(&hex_encode(&of.0[..4])).ok()
 }
 
 fn tail(bytes: &[u8; 10]) -> [u8; 4] {

@@ -9,7 +9,7 @@ use alloc::string::String;
 use core::fmt;
 
 use tongtu_codec::hex_encode;
-use tongtu_types::{CardNumber, CityCode, Fen, Timestamp};
+use tongtu_types::{CardNumber, CityCode, Fen, InstitutionCode, Timestamp};
 
 mod code;
 mod encoding;
@@ -351,6 +351,19 @@ impl Terminal8 {
 }
 
 impl Institution {
+    /// The institution of eight digits, as cards carry it: `FFFFFFFF` behind them.
+    #[must_use]
+    pub fn of(code: InstitutionCode) -> Self {
+        let [a, b, c, d] = pack(code.as_str());
+        Self([a, b, c, d, 0xFF, 0xFF, 0xFF, 0xFF])
+    }
+
+    /// Its eight digits, the first four bytes, if they are digits.
+    #[must_use]
+    pub fn code(self) -> Option<InstitutionCode> {
+        InstitutionCode::parse(&digits(&self.0[..4])?).ok()
+    }
+
     /// The city, bytes 2 and 3.
     #[must_use]
     pub const fn city(self) -> City {
@@ -470,6 +483,15 @@ mod tests {
     fn an_hour_of_25_is_no_instant() {
         let at = DateTime([0x20, 0x26, 0x01, 0x01, 0x25, 0x00, 0x00]);
         assert_eq!(at.instant(), None);
+    }
+
+    #[test]
+    fn an_institution_is_its_eight_digits_and_filling() {
+        let code = InstitutionCode::parse("01021000").expect("eight digits");
+        let institution = Institution::of(code);
+        assert_eq!(institution.to_string(), "01021000FFFFFFFF");
+        assert_eq!(institution.code(), Some(code));
+        assert_eq!(Institution([0xFF; 8]).code(), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tongtu_services::{CardView, RideRole, RideState, UploadKind};
 use tongtu_tap_record::{
     FaceProof, Mac2State, Magic, RecordKind, Recovery, Stage, TapRecord, Version,
 };
-use tongtu_types::{CardNumber, Fen, LineCode, Timestamp};
+use tongtu_types::{CardNumber, Fen, InstitutionCode, LineCode, Timestamp};
 
 use crate::country::{
     BEIJING_CODE, Country, GUANGZHOU_CODE, NATION, PROVINCE, Terminal, code, day, morning, night,
@@ -152,9 +152,7 @@ impl Card {
 }
 
 fn institution(city: &str) -> Institution {
-    let mut bytes = [0xFF; 8];
-    bytes[..4].copy_from_slice(&hex_decode(city).unwrap());
-    Institution(bytes)
+    Institution::of(InstitutionCode::parse(city).unwrap())
 }
 
 fn balance(fen: u32) -> Balance {

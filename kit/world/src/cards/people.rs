@@ -1,6 +1,5 @@
 //! Who rides by card, and what is wrong with some cards.
 
-use tongtu_codec::hex_decode;
 use tongtu_crypto::Algorithm;
 use tongtu_purse::field::{Date, Institution, Serial};
 use tongtu_purse::profile::{Profile, test_keys};
@@ -101,22 +100,15 @@ pub fn cardholders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Card
         .collect()
 }
 
-/// An institution's eight digits as cards carry them.
-#[must_use]
-pub fn institution(code: InstitutionCode) -> Institution {
-    let mut bytes = [0xFF; 8];
-    let digits = hex_decode(code.as_str()).expect("eight digits");
-    bytes[..4].copy_from_slice(&digits);
-    Institution(bytes)
-}
-
 impl Cardholder {
     /// The issuer that the card names.
     #[must_use]
     pub fn issuer(&self) -> Institution {
         match self.flaw {
-            Flaw::Stranger => institution(InstitutionCode::parse(STRANGER).expect("eight digits")),
-            _ => institution(NODES[self.home].institution()),
+            Flaw::Stranger => {
+                Institution::of(InstitutionCode::parse(STRANGER).expect("eight digits"))
+            }
+            _ => Institution::of(NODES[self.home].institution()),
         }
     }
 

@@ -7,7 +7,7 @@ use tongtu_codec::hex_decode;
 use tongtu_fare::Tariff;
 use tongtu_journal::{Journal, Limits, SimMedium};
 use tongtu_psam::PsamSerial;
-use tongtu_purse::field::{Direction, Industry, Serial, Terminal};
+use tongtu_purse::field::{Direction, Industry, Institution, Serial, Terminal};
 use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
@@ -17,7 +17,7 @@ use tongtu_terminal::tap::{
 };
 use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp};
 
-use super::people::{Flaw, institution};
+use super::people::Flaw;
 use super::wallet::Wallet;
 use crate::WorldError;
 use crate::country::{CITIES, Country, NETWORK, NODES, Place, SUBURB};
@@ -219,7 +219,7 @@ impl Machine {
         let failed = |message: String| {
             WorldError::terminal("starting a card terminal", Timestamp::default(), message)
         };
-        let acceptor = institution(NODES[post.city].institution());
+        let acceptor = Institution::of(NODES[post.city].institution());
         let digits = hex_decode(post.number.as_str()).expect("twelve digits");
         let number = Terminal(digits.try_into().expect("twelve digits are six bytes"));
         let mut module = PsamProfile::test();
@@ -345,7 +345,7 @@ fn rules_of(post: &CardPost) -> Rules {
 /// [`WorldError::Terminal`] when the city's fare book is not taken.
 pub fn snapshot(country: &Country, city: usize) -> Result<Snapshot, WorldError> {
     let head = |node: usize| {
-        let [a, b, c, d, ..] = institution(NODES[node].institution()).0;
+        let [a, b, c, d, ..] = Institution::of(NODES[node].institution()).0;
         [a, b, c, d]
     };
     let others = CITIES.iter().filter(|other| **other != city);

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use tongtu_apdu::StatusWord;
-use tongtu_codec::{Cn, Encoding as _, hex_decode};
+use tongtu_codec::hex_decode;
 use tongtu_psam::PsamSerial;
 use tongtu_purse::field::{
     Amount, Balance, CardKind, City, DateTime, Direction as BusDirection, Industry, Institution,
@@ -13,7 +13,7 @@ use tongtu_ride_code::record::Direction;
 use tongtu_tap_record::{
     FaceProof, Mac2State, Magic, RecordKind, Recovery, Stage, TapRecord, Version,
 };
-use tongtu_types::{InstitutionCode, Timestamp};
+use tongtu_types::Timestamp;
 
 use super::flow::Recognised;
 use super::{Candidate, EngineId, Enrolled, Ranking};
@@ -67,7 +67,7 @@ impl Made<'_> {
         let entry = self
             .entry
             .filter(|_| stage == Stage::Exit && self.charge.notice != Some(Notice::NoEntry));
-        let acceptor = institution(profile.acquirer);
+        let acceptor = Institution::of(profile.acquirer);
         let terminal = hex_decode(profile.terminal.as_str()).ok();
         let terminal = terminal.and_then(|bytes| bytes.try_into().ok());
         let terminal = Terminal(terminal.expect("twelve digits are six bytes"));
@@ -89,8 +89,8 @@ impl Made<'_> {
             recorder: terminal,
             recorded_at: at,
             serial: Serial::of(&self.rider.account),
-            issuer: institution(self.rider.issuer),
-            card_city: institution(self.rider.issuer).city(),
+            issuer: Institution::of(self.rider.issuer),
+            card_city: Institution::of(self.rider.issuer).city(),
             interop: 0,
             card_kind: CardKind::ORDINARY,
             sequence: 0,
@@ -134,13 +134,6 @@ impl Made<'_> {
             own,
         })
     }
-}
-
-/// An institution's eight digits in the four bytes that cards have for operator and city.
-fn institution(code: InstitutionCode) -> Institution {
-    let mut out = [0xFF; 8];
-    Cn::encode(&code, &mut out[..4]).expect("eight digits fill four bytes");
-    Institution(out)
 }
 
 /// Characters from the left, zeros behind them.

@@ -14,7 +14,6 @@
 mod card;
 mod post;
 
-use tongtu_codec::hex_decode;
 use tongtu_crypto::Algorithm;
 use tongtu_journal::Survival;
 use tongtu_purse::field::Institution;
@@ -22,7 +21,7 @@ use tongtu_services::RideState;
 use tongtu_tap_record::{Recovery, TapRecord};
 use tongtu_terminal::tap::{TapEnd, Way};
 use tongtu_testkit::tear::{Cut, Half, Line, cuts};
-use tongtu_types::{BusinessDay, CardNumber, Fen, Timestamp};
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, Timestamp};
 
 use crate::country::{BEIJING_CODE, Country, day, morning};
 use card::{LOADED, Rider};
@@ -33,9 +32,7 @@ const APART_S: i64 = 50;
 const IN_A_DAY: usize = 900;
 
 fn institution(city: &str) -> Institution {
-    let mut bytes = [0xFF; 8];
-    bytes[..4].copy_from_slice(&hex_decode(city).unwrap());
-    Institution(bytes)
+    Institution::of(InstitutionCode::parse(city).unwrap())
 }
 
 fn loaded_at() -> Timestamp {
