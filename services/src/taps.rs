@@ -81,14 +81,20 @@ impl Tap {
     }
 
     /// What the acquirer claims: the whole amount, unless MAC2 was wrong and it cannot count.
+    // UNSPECIFIED: what a ride on the second ticket (第二票种) is worth to whoever carried it. Its
+    // amount is a number of rides, not of fen, and leaves the purse as it was.
     pub(crate) fn amount(&self) -> Fen {
-        self.record.amount.fen()
+        match self.record.kind {
+            RecordKind::Ticket => Fen::ZERO,
+            _ => self.record.amount.fen(),
+        }
     }
 
     /// Single, entry or exit, as clearing tells rides apart. Money that is taken at an entry, for
     /// an earlier ride, is settled like an exit's; what moves none is kept as evidence.
     pub(crate) fn direction(&self) -> Direction {
         match self.record.stage {
+            _ if self.record.kind == RecordKind::Ticket => Direction::Entry,
             Stage::Single => Direction::Single,
             Stage::Exit | Stage::Alighting => Direction::Exit,
             _ if self.record.amount.get() > 0 => Direction::Exit,

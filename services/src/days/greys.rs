@@ -180,9 +180,10 @@ fn same_transaction(key: Option<ModuleKey>, record: &TapRecord) -> bool {
     key.is_some() && record.module_key() == key
 }
 
-/// Whether two records are of one vehicle, or of one station and stage.
+/// Whether two records are of one stage in one vehicle or station. Who boards and pays what an
+/// earlier ride owes, and alights a moment later, has paid for two things.
 fn same_place(a: &TapRecord, b: &TapRecord) -> bool {
     let vehicle = a.vehicle != [0; 8] && a.vehicle == b.vehicle;
-    let station = a.vehicle == [0; 8] && a.station == b.station && a.stage == b.stage;
-    a.line == b.line && (vehicle || station)
+    let station = a.vehicle == [0; 8] && a.station == b.station;
+    a.line == b.line && a.stage == b.stage && (vehicle || station)
 }
