@@ -203,10 +203,10 @@ impl Country {
         }
     }
 
-    /// Carries what a node has for its parent.
-    pub(crate) async fn carry_up(&self, text: &str) {
+    /// Carries what a node has for its parent, in the night after a day.
+    async fn carry_up(&self, text: &str, day: BusinessDay) {
         let node = self.node(text);
-        let now = night(day());
+        let now = night(day);
         for (parent, name, bytes) in node.outbox_waiting().await.unwrap() {
             let parent = self.node(parent.as_str());
             parent
@@ -219,8 +219,12 @@ impl Country {
 
     /// Carries what a node has for a child; gives the names, in order.
     pub(crate) async fn carry_down(&self, from: &str, to: &str) -> Vec<FileName> {
+        self.carry_down_after(from, to, day()).await
+    }
+
+    async fn carry_down_after(&self, from: &str, to: &str, day: BusinessDay) -> Vec<FileName> {
         let (parent, child) = (self.node(from), self.node(to));
-        let now = night(day());
+        let now = night(day);
         let mut names = Vec::new();
         for file in parent.files_waiting(code(to)).await.unwrap() {
             let bytes = parent.file_read(code(to), &file.name).await.unwrap();
@@ -241,18 +245,18 @@ impl Country {
     pub(crate) async fn close(&self, day: BusinessDay) {
         for text in UPWARDS {
             self.node(text).day_close(day, night(day)).await.unwrap();
-            self.carry_up(text).await;
+            self.carry_up(text, day).await;
         }
     }
 
     /// Settles a closed day everywhere, from the nation downwards.
     pub(crate) async fn settle(&self, day: BusinessDay) {
         self.settle_at(NATION, day).await;
-        self.carry_down(NATION, PROVINCE).await;
-        self.carry_down(NATION, BEIJING_CODE).await;
+        self.carry_down_after(NATION, PROVINCE, day).await;
+        self.carry_down_after(NATION, BEIJING_CODE, day).await;
         self.settle_at(PROVINCE, day).await;
-        self.carry_down(PROVINCE, GUANGZHOU_CODE).await;
-        self.carry_down(PROVINCE, SHENZHEN_CODE).await;
+        self.carry_down_after(PROVINCE, GUANGZHOU_CODE, day).await;
+        self.carry_down_after(PROVINCE, SHENZHEN_CODE, day).await;
         for city in CITIES {
             self.settle_at(city, day).await;
         }

@@ -6,7 +6,8 @@ use tongtu_card::factory::{Blueprint, Preinstalled};
 use tongtu_card::{Card, Env, Interface, Memory, Torn};
 use tongtu_crypto::Algorithm;
 use tongtu_purse::command::{
-    BalanceKind, CreditForLoad, GetBalance, InitLoad, LoadInit, ReadRecord, RecordBy, Sfi,
+    BalanceKind, CreditForLoad, GetBalance, InitLoad, InitPurchase, LoadInit, ReadRecord, RecordBy,
+    Sfi,
 };
 use tongtu_purse::field::{Amount, DateTime, Kind, Serial, Terminal};
 use tongtu_purse::keys::KeyUse;
@@ -17,6 +18,7 @@ use tongtu_terminal::tap::{CardLink, Lost};
 use tongtu_testkit::tear::{Chip, Exchange, Line};
 use tongtu_types::{CardNumber, Fen};
 
+use super::flow::{Flow, TICKET_KEY};
 use super::{institution, loaded_at};
 
 /// What every rider has at the beginning.
@@ -42,6 +44,7 @@ impl Memory for Cells {
 
 pub(super) struct Rider {
     pub(super) number: CardNumber,
+    pub(super) algorithm: Algorithm,
     pub(super) chip: Chip,
     card: Card<Cells>,
     pub(super) line: Line,
@@ -52,8 +55,9 @@ pub(super) struct Rider {
 }
 
 impl Rider {
-    pub(super) fn new(number: CardNumber, algorithm: Algorithm, city: &str) -> Self {
+    pub(super) fn new(number: CardNumber, algorithm: Algorithm, city: &str, flow: Flow) -> Self {
         let mut profile = Profile::test_with(algorithm);
+        flow.equip(&mut profile);
         profile.public.issuer = institution(city);
         profile.transit.city = institution(city).city();
         let masters = [test_keys(Algorithm::Tdes), test_keys(Algorithm::Sm4)];
@@ -68,6 +72,7 @@ impl Rider {
         let card = Card::manufacture(Cells(chip.clone()), &blueprint, &mut entropy).unwrap();
         let mut rider = Self {
             number,
+            algorithm,
             chip,
             card,
             line: Line::breaking_after(usize::MAX),
@@ -125,6 +130,24 @@ impl Rider {
         let at = DateTime::of(loaded_at());
         let mac2 = init.deal().load_mac2(&session, at);
         self.call(&CreditForLoad { at, mac2 }).unwrap();
+    }
+
+    /// Whether the card says that it is locked.
+    pub(super) fn is_locked(&mut self) -> bool {
+        self.present();
+        let aid = self.profile.aid;
+        self.call(&Select::by_name(aid.as_bytes())).is_none()
+    }
+
+    /// What is left of the second ticket.
+    pub(super) fn tickets(&mut self) -> Fen {
+        self.select();
+        let init = InitPurchase {
+            key: TICKET_KEY,
+            amount: Amount::new(1),
+            terminal: Terminal([0x31; 6]),
+        };
+        self.call(&init).unwrap().balance.fen()
     }
 
     pub(super) fn balance(&mut self) -> Fen {

@@ -1,25 +1,30 @@
 //! A terminal with a soft module and a journal on a device whose power can fail.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tongtu_card::RamMemory;
-use tongtu_crypto::SecretKey;
+use tongtu_crypto::{Algorithm, SecretKey};
 use tongtu_fare::{BEIJING, FareBook, Tariff};
 use tongtu_journal::{Journal, Limits, SimMedium, Survival};
 use tongtu_psam::Psam as _;
-use tongtu_purse::field::{Industry, Terminal as Number};
+use tongtu_purse::field::{Industry, Serial, Terminal as Number};
 use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_tap_record::TapRecord;
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
-    Answer, Ask, CardLink as _, CardTerminal, Circumstances, Gate, GroupNotice, PlainLists, Rules,
-    Selection, Single, Snapshot, Tap, TapEnd, TapPost, TapProfile, Task, Versions, Way,
+    Answer, Ask, CardLink as _, CardTerminal, Circumstances, Gate, GroupNotice, Lock, PlainLists,
+    Rules, Selection, Single, Snapshot, Tap, TapEnd, TapPost, TapProfile, Task, Versions, Way,
 };
-use tongtu_types::Timestamp;
+use tongtu_types::{CardNumber, Timestamp};
 
 use super::card::Rider;
+use super::flow::LONG_BOOK;
 use super::institution;
 use crate::country::{BEIJING_CODE, Country, Terminal};
+
+/// Where a terminal stands, and its rules.
+pub(super) type Place = (TapPost, Rules);
 
 pub(super) struct Post {
     who: Terminal,
@@ -29,6 +34,8 @@ pub(super) struct Post {
     pub(super) medium: SimMedium,
     store: Journal<SimMedium>,
     sent: usize,
+    tariff: Arc<Tariff>,
+    blacklist: BTreeSet<[u8; 10]>,
 }
 
 pub(super) fn bus() -> TapPost {
@@ -51,12 +58,23 @@ pub(super) fn gate(station: &str, way: Way) -> TapPost {
     })
 }
 
-fn snapshot() -> Snapshot {
+/// The fares of a city; a bus of segmented fares has its own book.
+fn tariff(post: &TapPost) -> Arc<Tariff> {
+    let book = match post {
+        TapPost::Segmented(_) => LONG_BOOK,
+        _ => BEIJING,
+    };
     let mut tariff = Tariff::default();
-    let book = FareBook::parse(BEIJING.as_bytes()).unwrap();
+    let book = FareBook::parse(book.as_bytes()).unwrap();
     tariff.adopt(book).unwrap();
+    Arc::new(tariff)
+}
+
+fn snapshot(tariff: &Arc<Tariff>, blacklist: &BTreeSet<[u8; 10]>) -> Snapshot {
     let lists = PlainLists {
         local: vec![[0x01, 0x34, 0x10, 0x00]],
+        listed: vec![[0x01, 0x34, 0x58, 0x10]],
+        blacklist: blacklist.clone(),
         versions: Versions {
             parameters: 1,
             white_list: 1,
@@ -66,23 +84,24 @@ fn snapshot() -> Snapshot {
     };
     Snapshot {
         lists: Arc::new(lists),
-        tariff: Arc::new(tariff),
+        tariff: tariff.clone(),
     }
 }
 
 fn start(
     who: &Terminal,
     profile: &TapProfile,
+    held: Snapshot,
     psam: &SoftPsam<RamMemory>,
     store: &Journal<SimMedium>,
 ) -> CardTerminal {
     let key = SecretKey::from_bytes(&who.key.danger_to_bytes()).unwrap();
     let sam = Arc::new(key);
-    CardTerminal::recover(profile.clone(), snapshot(), *psam.identity(), sam, store).unwrap()
+    CardTerminal::recover(profile.clone(), held, *psam.identity(), sam, store).unwrap()
 }
 
 impl Post {
-    pub(super) async fn new(country: &Country, number: u32, post: TapPost) -> Self {
+    pub(super) async fn new(country: &Country, number: u32, (post, rules): Place) -> Self {
         let who = country.terminal(BEIJING_CODE, number).await;
         let mut made = PsamProfile::test().numbered(u16::try_from(number).unwrap());
         let digits = tongtu_codec::hex_decode(who.number.as_str()).unwrap();
@@ -95,19 +114,48 @@ impl Post {
             software: *b"0.1_260101",
             post,
             selection: Selection::default(),
-            rules: Rules::default(),
+            rules,
         };
         let medium = SimMedium::new();
         let store = Journal::recover(medium.clone(), Limits::default()).unwrap();
+        let (tariff, blacklist) = (tariff(&post), BTreeSet::new());
+        let held = snapshot(&tariff, &blacklist);
         Self {
-            terminal: start(&who, &profile, &psam, &store),
+            terminal: start(&who, &profile, held, &psam, &store),
             who,
             profile,
             psam,
             medium,
             store,
             sent: 0,
+            tariff,
+            blacklist,
         }
+    }
+
+    /// The vehicle goes on, and what is written on its terminals with it.
+    pub(super) fn stand_at(&mut self, post: TapPost) {
+        self.profile.post = post;
+        self.terminal.stand_at(post);
+    }
+
+    /// One card more on the blacklist; locked with a MAC of this algorithm.
+    pub(super) fn blacklist(&mut self, card: CardNumber, algorithm: Algorithm) {
+        self.blacklist.insert(Serial::of(&card).0);
+        self.profile.rules.lock = Some(Lock {
+            permanently: true,
+            algorithm: match algorithm {
+                Algorithm::Tdes => 0x00,
+                Algorithm::Sm4 => 0x04,
+            },
+        });
+        self.begin();
+    }
+
+    /// The terminal begins with what is on its device.
+    fn begin(&mut self) {
+        let held = snapshot(&self.tariff, &self.blacklist);
+        self.terminal = start(&self.who, &self.profile, held, &self.psam, &self.store);
     }
 
     /// The power comes back, or goes and comes back: what is left is on the device.
@@ -115,15 +163,15 @@ impl Post {
         self.medium = self.medium.reboot(survival);
         self.store = Journal::recover(self.medium.clone(), Limits::default()).unwrap();
         self.psam.reset();
-        self.terminal = start(&self.who, &self.profile, &self.psam, &self.store);
+        self.begin();
     }
 
     /// A tap, unless the power fails in it.
-    pub(super) fn tap(&mut self, rider: &mut Rider, now: Timestamp) -> Option<TapEnd> {
+    pub(super) fn tap(&mut self, rider: &mut Rider, task: Task, now: Timestamp) -> Option<TapEnd> {
         let circumstances = Circumstances {
             now: Some(now),
             capacity: self.store.capacity(),
-            task: Task::Ride,
+            task,
         };
         let mut tap = Tap::begin(circumstances);
         let mut answer = Answer::Begin;
