@@ -44,6 +44,7 @@ mod lists;
 mod locking;
 mod make_up;
 mod outcome;
+mod pace;
 mod paying;
 mod plan;
 mod pricing;
@@ -67,6 +68,7 @@ pub use group::{BOARD_MAX, GroupNotice, Settlement};
 pub use lists::{PlainLists, Snapshot, Standing, TapLists, Versions};
 pub use make_up::MakeUp;
 pub use outcome::{Exchanges, Refusal, TapEnd, TapFault, TapOutcome, TapRide};
+pub use pace::Pace;
 pub use profile::{
     Counter, Gate, Lock, NoComposite, NoEntry, OpenRide, OverStay, Rules, Segmented, Single,
     TapPost, TapProfile, Ticket, Unverified, Way,

@@ -17,4 +17,5 @@ mod module;
 mod module_of_ours;
 mod recovery;
 mod refusals;
+pub(crate) mod replay;
 mod tears;
