@@ -1,5 +1,5 @@
 //! `tongtu bench`: how fast codes are verified, records parsed, cards pay, rides are charged and
-//! cleared; on one core.
+//! cleared, and what a tap of a card costs its terminal; on one core.
 //!
 //! Every figure is the median of several runs in this very process, with the machine named.
 //! Nothing is compared with other runs: figures from two machines, or from a busy and an idle
@@ -9,6 +9,7 @@ mod cards;
 mod clearing;
 mod codes;
 mod fares;
+mod taps;
 
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::runtime;
 pub(crate) const HELP: &[Row] = &[
     (
         "bench",
-        "测速：核验乘车码、解析乘车记录、卡片消费、计费、端到端清分（单核）",
+        "测速：核验乘车码、解析乘车记录、卡片消费、刷卡、计费、端到端清分（单核）",
     ),
     ("bench/runs", "每项重复次数，取中位数"),
     ("bench/rides", "端到端清分的乘车笔数"),
@@ -64,6 +65,7 @@ struct Answer {
     machine: String,
     cores: usize,
     figures: Vec<Figure>,
+    taps: Vec<taps::Figure>,
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
@@ -77,6 +79,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         machine: machine(),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         figures,
+        taps: taps::measure(args.runs, taps::LISTED),
     };
     if report.json() {
         report.value(&answer)?;
@@ -102,6 +105,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         ]
     });
     report.table(&header, rows)?;
+    taps::table(&answer.taps, report)?;
     Ok(Exit::Done)
 }
 

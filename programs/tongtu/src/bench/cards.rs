@@ -25,7 +25,7 @@ const TERMINAL: Terminal = Terminal([0x10, 0x00, 0x00, 0x00, 0x00, 0x01]);
 const AT: DateTime = DateTime([0x20, 0x26, 0x03, 0x02, 0x08, 0x00, 0x00]);
 
 /// A card in memory, and the terminal before it.
-struct Counter {
+pub(super) struct Counter {
     card: Card<RamMemory>,
     profile: Profile,
     /// Not random: a measurement needs no secrets, and the same bytes each time.
@@ -34,7 +34,7 @@ struct Counter {
 }
 
 impl Counter {
-    fn new(profile: factory::Profile) -> Self {
+    pub(super) fn new(profile: factory::Profile) -> Self {
         let mut next = 0_u8;
         let memory = RamMemory::default();
         let mut entropy = |out: &mut [u8]| fill(&mut next, out);
@@ -51,18 +51,26 @@ impl Counter {
         counter
     }
 
-    fn ask<C: CardCommand>(&mut self, command: &C) -> C::Answer {
-        let apdu = command.to_command().encode().expect("short");
+    /// The card leaves the field and comes back.
+    pub(super) fn present(&mut self) {
+        self.card.reset();
+    }
+
+    /// A command and its answer, as bytes.
+    pub(super) fn transmit(&mut self, apdu: &[u8]) -> Vec<u8> {
         let next = &mut self.next;
         let mut entropy = |out: &mut [u8]| fill(next, out);
         let mut env = Env {
             entropy: &mut entropy,
             interface: Interface::Contactless,
         };
-        let answer = self
-            .card
-            .transmit(&mut env, &apdu)
-            .expect("memory does not tear");
+        let answer = self.card.transmit(&mut env, apdu);
+        answer.expect("memory does not tear")
+    }
+
+    fn ask<C: CardCommand>(&mut self, command: &C) -> C::Answer {
+        let apdu = command.to_command().encode().expect("short");
+        let answer = self.transmit(&apdu);
         let response = Response::parse(&answer).expect("a card answers a status word");
         assert!(
             response.sw.is_ok(),
