@@ -1,4 +1,4 @@
-//! Taps on several threads while lists come in: every tap sees the lists of one version.
+//! Taps and scans on several threads while lists come in: each sees the lists of one version.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,14 +8,15 @@ use tongtu_blacklist::{Change, Issue, ListedNumber, Loader, Span, changes, file}
 use tongtu_crypto::Algorithm;
 use tongtu_fare::Ride;
 use tongtu_purse::field::{CardKind, Institution};
+use tongtu_ride_code::Verdict;
 use tongtu_terminal::lists::{
     AcceptedIssuer, CardKinds, CardOrigin, InteropRule, IssuerPattern, Parameters,
 };
 use tongtu_terminal::tap::Snapshot;
-use tongtu_terminal::{CardLists, Held, ListBook, ListBundle};
+use tongtu_terminal::{CardLists, Held, ListBook, ListBundle, ScanOutcome};
 use tongtu_types::CardNumber;
 
-use crate::fixture::{City, MemoryStore, T0, institution};
+use crate::fixture::{City, MemoryStore, Street, T0, institution};
 use crate::tap::fixture::{Post, Rider, bus, profile};
 
 const VERSIONS: u64 = 40;
@@ -205,4 +206,78 @@ fn every_tap_sees_lists_of_one_version() {
             "{bundle} beside {list}"
         );
     }
+}
+
+/// Even bundles accept the riders' issuer, odd ones nobody; the fare is the version in yuan.
+fn bundle_for_codes(city: &City, version: u64) -> ListBundle {
+    let mut bundle = city.bundle(version);
+    if version % 2 == 1 {
+        bundle.issuers.clear();
+    }
+    bundle.fare_books = vec![format!(
+        "fare-book 1\ncity 5810 | 广州 | Guangzhou\nversion {version}\n\
+         effective 2018-01-01\ncurrency CNY\nflat B00001 | 1路 | Bus 1 | {version}.00\n"
+    )];
+    bundle
+}
+
+#[test]
+fn every_scan_of_a_code_sees_lists_of_one_version() {
+    const LAST: u64 = 20;
+    let street = Street::new(crate::fixture::bus());
+    let riders: Vec<_> = (0..TAPPERS)
+        .map(|n| street.city.rider(u8::try_from(n).unwrap() + 1))
+        .collect();
+    let (street, over) = (Mutex::new(street), AtomicBool::new(false));
+    let count = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let scanners: Vec<_> = riders
+            .iter()
+            .map(|rider| {
+                scope.spawn(|| {
+                    let mut seen = Vec::new();
+                    while !over.load(Ordering::Acquire) {
+                        let mut street = street.lock().unwrap();
+                        // The terminal's clock: no scan is before another one.
+                        let scans = i64::try_from(count.load(Ordering::Acquire)).unwrap();
+                        let now = T0.plus_s(10 * scans);
+                        let code = rider.code_at(now);
+                        let outcome = street.ride(&code, now.plus_s(1));
+                        let version = street.terminal.lists_status(now).version.unwrap();
+                        count.fetch_add(1, Ordering::Release);
+                        drop(street);
+                        match (&outcome, version) {
+                            // The first bundle of every street.
+                            (_, 1) => {}
+                            (ScanOutcome::Accepted(ride), _) if version % 2 == 0 => {
+                                assert_eq!(u64::from(ride.record.fare_version), version);
+                                let yuan = i64::try_from(version).unwrap();
+                                assert_eq!(ride.record.amount.get(), yuan * 100);
+                            }
+                            (ScanOutcome::Refused(refusal), _) if version % 2 == 1 => {
+                                assert_eq!(refusal.verdict, Verdict::IssuerNotAccepted);
+                            }
+                            _ => panic!("{outcome:?} by lists {version}"),
+                        }
+                        seen.push(version);
+                    }
+                    assert!(seen.is_sorted(), "versions only rise: {seen:?}");
+                })
+            })
+            .collect();
+        for version in 2..=LAST {
+            let mut street = street.lock().unwrap();
+            let bundle = bundle_for_codes(&street.city, version);
+            street.apply(&bundle).unwrap();
+            drop(street);
+            // Scans by these lists, of riders whose certificates the terminal knows.
+            let until = count.load(Ordering::Acquire) + 8;
+            while count.load(Ordering::Acquire) < until
+                && !scanners.iter().any(|scanner| scanner.is_finished())
+            {
+                thread::yield_now();
+            }
+        }
+        over.store(true, Ordering::Release);
+    });
 }

@@ -119,8 +119,18 @@ impl City {
         }
     }
 
+    /// The first lists, signed.
+    pub(crate) fn bundle(&self) -> &[u8] {
+        &self.bundle
+    }
+
     /// A terminal as it starts: from its store, then with its lists.
     pub(crate) fn start(&self, store: &mut dyn RecordStore) -> ScanTerminal {
+        self.start_with(store, &self.bundle)
+    }
+
+    /// The same with these lists.
+    pub(crate) fn start_with(&self, store: &mut dyn RecordStore, bundle: &[u8]) -> ScanTerminal {
         let profile = Profile {
             acquirer: institution("11345810"),
             terminal: TerminalNumber::parse("581000000007").unwrap(),
@@ -141,7 +151,7 @@ impl City {
         };
         let mut terminal = ScanTerminal::recover(setup, store).unwrap();
         // A power cut may fall in here too; then the scans say R20.
-        let _ = terminal.apply_lists(&self.bundle, T0, store);
+        let _ = terminal.apply_lists(bundle, T0, store);
         terminal
     }
 }

@@ -10,5 +10,6 @@ mod model;
 mod plain;
 mod room;
 mod street;
+mod switch;
 mod tear;
 mod twin;
