@@ -5,7 +5,7 @@
 //! which `repr(C)` and the compilers know. Start with [`fresh`].
 //!
 //! A general generator (cbindgen) would bring a parser for all of Rust into our dependencies for
-//! three files of our own; this one is short and refuses what it does not know.
+//! a few files of our own; this one is short and refuses what it does not know.
 
 use std::fs;
 
@@ -17,11 +17,23 @@ use crate::repo::Repo;
 pub(crate) const HEADER: &str = "edges/ffi/include/tongtu_terminal.h";
 
 /// What it is made from, in its order.
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 12] = [
     "edges/ffi/src/code.rs",
     "edges/ffi/src/types.rs",
-    "edges/ffi/src/api.rs",
+    RULES,
+    "edges/ffi/src/api/about.rs",
+    "edges/ffi/src/api/opening.rs",
+    "edges/ffi/src/api/tap.rs",
+    "edges/ffi/src/api/scan.rs",
+    "edges/ffi/src/api/prompt.rs",
+    "edges/ffi/src/api/lists.rs",
+    "edges/ffi/src/api/upload.rs",
+    "edges/ffi/src/api/group.rs",
+    "edges/ffi/src/api/status.rs",
 ];
+
+/// Where the rules stand that all functions follow.
+const RULES: &str = "edges/ffi/src/api/mod.rs";
 
 /// The header as it should be.
 pub(crate) fn fresh(repo: &Repo) -> Result<String> {
@@ -32,7 +44,7 @@ pub(crate) fn fresh(repo: &Repo) -> Result<String> {
             .with_context(|| format!("cannot read {source}"))?;
         let part = translate(&text).with_context(|| format!("{source} cannot be put into C"))?;
         body += &part;
-        if source.ends_with("api.rs") {
+        if source == RULES {
             let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
             rules = lines.skip(2).map(|line| format!(" *{line}\n")).collect();
         }

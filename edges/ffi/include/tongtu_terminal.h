@@ -389,6 +389,11 @@ int32_t tt_open(const tt_setup_t *setup, uint64_t *terminal);
  * durable is, and the ride is recovered when the card comes back. Errors: HANDLE, BUSY. */
 int32_t tt_close(uint64_t terminal);
 
+/* A bus of segmented fares came to a stop: its station in the fare book, its number and the
+ * direction on cards (0xAB up, 0xBA down). Errors: HANDLE, BUSY, NULL, VALUE, STATE (a dialogue is
+ * under way, or another post). */
+int32_t tt_next_stop(uint64_t terminal, const char *stop, uint8_t card_stop, uint8_t direction_code);
+
 /* Begins to read who the PSAM in the slot is. Writes what is asked first; go on with
  * tt_psam_next until TT_ASK_DONE. Also after the PSAM was changed. Errors: HANDLE, BUSY, NULL,
  * SIZE, STATE (a dialogue is under way, or the PSAM is a soft one). */
@@ -448,11 +453,6 @@ int32_t tt_apply_lists(uint64_t terminal, int64_t now, const uint8_t *bundle, si
 
 /* The acquirer said that there are no newer lists. Errors: HANDLE, BUSY, VALUE (no time). */
 int32_t tt_confirm_lists(uint64_t terminal, int64_t now);
-
-/* A bus of segmented fares came to a stop: its station in the fare book, its number and the
- * direction on cards (0xAB up, 0xBA down). Errors: HANDLE, BUSY, NULL, VALUE, STATE (a dialogue is
- * under way, or another post). */
-int32_t tt_next_stop(uint64_t terminal, const char *stop, uint8_t card_stop, uint8_t direction_code);
 
 /* Turns torn rides whose cards did not come back in time into grey records (灰记录), and writes how
  * many. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,

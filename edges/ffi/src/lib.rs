@@ -13,7 +13,7 @@
 //! What is not here: any decision about a ride; that is `tongtu-terminal`'s.
 //! Start with [`Terminal`], then [`api`].
 //!
-//! Unsafe code is in `raw.rs`, `hooks.rs` and `api.rs` only.
+//! Unsafe code is in `raw.rs`, `hooks.rs` and `api/` only.
 
 pub mod api;
 pub mod code;

@@ -1,0 +1,46 @@
+//! How a terminal stands.
+
+use tongtu_terminal::Fill;
+use tongtu_types::Timestamp;
+
+use super::{count, known_time};
+use crate::fault::guarded;
+use crate::raw::{Out, Sized32};
+use crate::table;
+use crate::types::{TT_NO_TIME, TtStatus};
+
+// SAFETY: `repr(C)`, `struct_size` first; numbers only.
+unsafe impl Sized32 for TtStatus {}
+
+/// Writes how the terminal stands. Errors: HANDLE, BUSY, NULL, SIZE, VALUE (no time).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tt_status(terminal: u64, now: i64, status: *mut TtStatus) -> i32 {
+    guarded(|| {
+        let now = known_time(now)?;
+        // SAFETY: as the header demands.
+        let out = unsafe { Out::sized(status, "status") }?;
+        table::with(terminal, |terminal| {
+            let lists = terminal.lists_status(now);
+            let (outlook, capacity) = (terminal.outlook(), terminal.store().capacity());
+            out.put(TtStatus {
+                struct_size: count(size_of::<TtStatus>()),
+                cards: u32::from(terminal.serves_cards()),
+                lists_version: lists.version.unwrap_or(0),
+                lists_issued_at: lists.issued_at.map_or(TT_NO_TIME, Timestamp::get),
+                lists_overdue: u32::from(lists.overdue),
+                blacklist_stale: u32::from(lists.blacklist_stale),
+                held: capacity.held,
+                waiting: capacity.waiting,
+                intents: capacity.intents,
+                room: outlook.records,
+                fill: match outlook.fill {
+                    Fill::Fine => 0,
+                    Fill::Low => 1,
+                    Fill::Urgent => 2,
+                    Fill::Full => 3,
+                },
+            });
+            Ok(())
+        })
+    })
+}
