@@ -120,7 +120,12 @@ impl ScanTerminal {
         };
         for stored in store.replay() {
             if TapRecord::is_one(stored.record) {
-                // A card's ride, kept beside the codes' by the other half of the terminal.
+                // A ride of a card or by face, kept beside the codes' by the other halves of the
+                // terminal. They read it; here it says how late it is.
+                let record = TapRecord::decode_signed(stored.record).ok();
+                if let Some(at) = record.and_then(|record| record.recorded_at.instant()) {
+                    terminal.recorded(at);
+                }
                 continue;
             }
             let fault = |source| RecoverError::Record {
@@ -148,8 +153,7 @@ impl ScanTerminal {
             // A completing code outlives its record's own, so the record is needed for longer.
             let needed_at = completing.as_ref().map_or(at, |c| c.generated_at().max(at));
             terminal.retained.push_back((stored.seq, needed_at));
-            terminal.clock.recorded(at);
-            terminal.pace.noted(at);
+            terminal.recorded(at);
             if let Some(completing) = completing {
                 terminal.recent.remember_code(&completing, needed_at);
             }
@@ -266,6 +270,13 @@ impl ScanTerminal {
     /// [`ListError::Encode`], which no report gives that can be made.
     pub fn coverage_report(&self, now: Timestamp) -> Result<Vec<u8>, ListError> {
         self.coverage(now).sign(&*self.setup.sam)
+    }
+
+    /// Notes that another half of the terminal, for cards or faces, stored a record of this time:
+    /// clock and outlook go by all records, whoever made them.
+    pub fn recorded(&mut self, at: Timestamp) {
+        self.clock.recorded(at);
+        self.pace.noted(at);
     }
 
     /// How long the store has room at this terminal's pace.
@@ -448,8 +459,7 @@ impl ScanTerminal {
         let stored = store.append(&raw)?;
         debug_assert_eq!(stored, seq, "the store gave the number it had promised");
         self.retained.push_back((stored, now));
-        self.clock.recorded(now);
-        self.pace.noted(now);
+        self.recorded(now);
         self.recent.forget_before(self.horizon());
         self.remember(accepted, now);
         let limit_fen = i64::from(accepted.user.limit_fen);

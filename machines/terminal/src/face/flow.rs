@@ -1,7 +1,7 @@
 //! The flow: from what the camera saw to a stored ride.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use tongtu_fare::{FareBook, Means, Rider};
@@ -273,6 +273,8 @@ pub struct FaceTerminal {
     /// When each rider passed last; only those within the interval.
     passed: BTreeMap<Handle, Timestamp>,
     untold: BTreeMap<u64, Untold>,
+    /// Records that a restart may need, oldest first.
+    retained: VecDeque<(u64, Timestamp)>,
     last_recorded_at: Option<Timestamp>,
 }
 
@@ -287,6 +289,7 @@ impl FaceTerminal {
             waiting: None,
             passed: BTreeMap::new(),
             untold: BTreeMap::new(),
+            retained: VecDeque::new(),
             last_recorded_at: None,
         };
         for stored in store.replay() {
@@ -301,6 +304,7 @@ impl FaceTerminal {
                 continue;
             };
             terminal.last_recorded_at = terminal.last_recorded_at.max(Some(at));
+            terminal.retained.push_back((stored.seq, at));
             if stored.told {
                 terminal.passed.insert(Handle(proof.handle), at);
             } else {
@@ -352,6 +356,28 @@ impl FaceTerminal {
         self.waiting = None;
         let gone = self.gallery.as_mut().map(|held| held.withdraw(handles));
         gone.unwrap_or_default()
+    }
+
+    /// Forgets riders whose consent has ended; says how many there were.
+    pub fn forget_ended(&mut self, now: Timestamp) -> usize {
+        let gone = self.gallery.as_mut().map(|held| held.forget_ended(now));
+        gone.unwrap_or_default()
+    }
+
+    /// The oldest record that a restart needs: of a rider who passed a moment ago, or was not
+    /// told. What is older may be released once it is acknowledged; with none, everything may.
+    pub fn needed_from(&mut self) -> Option<u64> {
+        let policy = &self.setup.policy;
+        let kept_s = policy.interval_s.max(policy.resume_s);
+        let last = self.last_recorded_at.unwrap_or_default();
+        while self
+            .retained
+            .front()
+            .is_some_and(|(_, at)| last.since_s(*at) > kept_s)
+        {
+            self.retained.pop_front();
+        }
+        self.retained.front().map(|(seq, _)| *seq)
     }
 
     /// Judges what the camera saw, and stores the ride of whoever is recognised.
@@ -558,6 +584,7 @@ impl FaceTerminal {
             .map_err(|error| OutOfService::Face(Box::new(error)))?;
         let stored = store.append(&raw).map_err(OutOfService::Store)?;
         self.remember(handle, now);
+        self.retained.push_back((stored, now));
         self.last_recorded_at = self.last_recorded_at.max(Some(now));
         let prompt = self.pass(&record);
         Ok(FaceRide {

@@ -435,6 +435,29 @@ fn a_list_is_taken_whole_newer_and_genuine_or_not_at_all() {
 }
 
 #[test]
+fn records_are_needed_until_no_rider_can_come_back_on_them() {
+    let mut gate = Gate::new(bus());
+    assert_eq!(gate.terminal.needed_from(), None);
+    let first = ride(gate.face(&ONE, T0)).seq;
+    ride(gate.face(&TWO, T0.plus_s(60)));
+    assert_eq!(gate.terminal.needed_from(), Some(first));
+    gate.restart();
+    assert_eq!(gate.terminal.needed_from(), Some(first));
+    // The window of a ride that was not told is 120 seconds.
+    let third = ride(gate.face(&ONE, T0.plus_s(200))).seq;
+    assert_eq!(gate.terminal.needed_from(), Some(third));
+}
+
+#[test]
+fn riders_whose_consent_has_ended_are_forgotten() {
+    let mut gate = Gate::new(bus());
+    let ends = T0.plus_s(90 * 86_400);
+    assert_eq!(gate.terminal.forget_ended(ends.plus_s(-1)), 0);
+    assert_eq!(gate.terminal.forget_ended(ends), 2);
+    assert!(gate.terminal.gallery().unwrap().riders().is_empty());
+}
+
+#[test]
 fn prompts_are_short_and_in_two_languages() {
     let mut gate = Gate::new(bus());
     let prompt = ride(gate.face(&ONE, T0)).prompt;
