@@ -17,16 +17,25 @@ use crate::repo::Repo;
 pub(crate) const HEADER: &str = "edges/ffi/include/tongtu_terminal.h";
 
 /// What it is made from, in its order.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 21] = [
     "edges/ffi/src/code.rs",
+    "edges/ffi/src/types/rules.rs",
     "edges/ffi/src/types.rs",
+    "edges/ffi/src/types/cash.rs",
+    "edges/ffi/src/types/face.rs",
+    "edges/ffi/src/types/lists.rs",
+    "edges/ffi/src/types/clock.rs",
+    "edges/ffi/src/types/upload.rs",
     RULES,
     "edges/ffi/src/api/about.rs",
     "edges/ffi/src/api/opening.rs",
     "edges/ffi/src/api/tap.rs",
+    "edges/ffi/src/api/cash.rs",
     "edges/ffi/src/api/scan.rs",
+    "edges/ffi/src/api/face.rs",
     "edges/ffi/src/api/prompt.rs",
     "edges/ffi/src/api/lists.rs",
+    "edges/ffi/src/api/clock.rs",
     "edges/ffi/src/api/upload.rs",
     "edges/ffi/src/api/group.rs",
     "edges/ffi/src/api/status.rs",
@@ -284,6 +293,18 @@ mod tests {
             committed == fresh,
             "run `cargo xtask docs` and commit {HEADER}"
         );
+    }
+
+    #[test]
+    fn no_file_of_the_types_and_functions_is_left_out() {
+        let repo = Repo::find().expect("tests run in a checkout");
+        for folder in ["edges/ffi/src/api", "edges/ffi/src/types"] {
+            for entry in fs::read_dir(repo.path(folder)).expect("a folder") {
+                let name = entry.expect("an entry").file_name();
+                let path = format!("{folder}/{}", name.to_string_lossy());
+                assert!(SOURCES.contains(&&*path), "{path} is not in the header");
+            }
+        }
     }
 
     #[test]

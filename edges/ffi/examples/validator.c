@@ -187,7 +187,7 @@ static void tap(uint64_t terminal, int64_t now, int by_pcsc)
         size_t len = sizeof answer;
         uint32_t heard = by_pcsc ? pcsc_send(ask.data, ask.len, answer, &len)
                                  : stdio_send(ask.data, ask.len, answer, &len);
-        must(tt_tap_next(terminal, heard, answer, heard == TT_HEARD ? len : 0, &ask), "tap");
+        must(tt_next(terminal, heard, answer, heard == TT_HEARD ? len : 0, &ask), "tap");
     }
     clock_gettime(CLOCK_MONOTONIC, &to);
     must(tt_tap_end(terminal, &end), "end of the tap");

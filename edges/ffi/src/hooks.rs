@@ -1,4 +1,5 @@
-//! The maker's hooks: what signs records, and the device of the journal.
+//! The maker's hooks: what signs records, the devices of journal and blacklist; in files of their own
+//! the matcher of faces and the keys of e-cash records.
 #![expect(unsafe_code, reason = "hooks are function pointers of C")]
 
 use core::ffi::c_void;
@@ -8,8 +9,15 @@ use tongtu_crypto::{SecretKey, Signature};
 use tongtu_journal::{FileMedium, Medium, ReplaceError};
 use tongtu_terminal::Sam;
 
-use crate::fault::NotSigned;
+use crate::code::TT_ERR_STORE;
+use crate::fault::{Fault, NotSigned};
 use crate::types::{TT_REPLACE_OLD, TtMedium, TtSigner};
+
+mod matcher;
+mod records;
+
+pub(crate) use matcher::Matcher;
+pub(crate) use records::HookKeys;
 
 /// A pointer that only the maker's hooks look at.
 #[derive(Clone, Copy)]
@@ -142,6 +150,17 @@ impl Medium for HookMedium {
         Ok(size)
     }
 
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        let there = self.len()?.saturating_sub(at);
+        let len = usize::try_from(there).unwrap_or(usize::MAX).min(out.len());
+        if len > 0 {
+            // SAFETY: it may be called; the buffer is ours and at least as long as is said.
+            let code = unsafe { (self.hooks.read)(self.user.0, at, out.as_mut_ptr(), len) };
+            done("read", code)?;
+        }
+        Ok(len)
+    }
+
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         // SAFETY: it may be called; the bytes are ours for as long as it runs.
         let code = unsafe { (self.hooks.append)(self.user.0, bytes.as_ptr(), bytes.len()) };
@@ -178,6 +197,13 @@ impl Medium for Device {
         }
     }
 
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read_at(at, out),
+            Self::Hooks(hooks) => hooks.read_at(at, out),
+        }
+    }
+
     fn len(&self) -> io::Result<u64> {
         match self {
             Self::File(file) => file.len(),
@@ -210,6 +236,58 @@ impl Medium for Device {
         match self {
             Self::File(file) => file.replace(bytes),
             Self::Hooks(hooks) => hooks.replace(bytes),
+        }
+    }
+}
+
+type Read = unsafe extern "C" fn(*mut c_void, u64, *mut u8, usize) -> i32;
+
+/// A file that is read once, during one call.
+pub(crate) enum Source<'a> {
+    Bytes(&'a [u8]),
+    Hook(HookSource),
+}
+
+pub(crate) struct HookSource {
+    user: User,
+    read: Read,
+    len: u64,
+}
+
+impl HookSource {
+    /// The maker's hook.
+    ///
+    /// # Safety
+    /// It may be called, with its `user`, until the call of C returns.
+    pub(crate) const unsafe fn new(user: *mut c_void, read: Read, len: u64) -> Self {
+        let user = User(user);
+        Self { user, read, len }
+    }
+}
+
+impl Source<'_> {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => u64::try_from(bytes.len()).expect("a length in memory"),
+            Self::Hook(hook) => hook.len,
+        }
+    }
+
+    /// Fills `out` with what lies from `at` on; the caller asks for no more than there is.
+    pub(crate) fn read(&self, at: u64, out: &mut [u8]) -> Result<(), Fault> {
+        match self {
+            Self::Bytes(bytes) => {
+                let from = usize::try_from(at).unwrap_or(usize::MAX);
+                let there = bytes.get(from..).and_then(|rest| rest.get(..out.len()));
+                let there = there.ok_or_else(|| Fault::new(TT_ERR_STORE, "source: cut short"))?;
+                out.copy_from_slice(there);
+                Ok(())
+            }
+            Self::Hook(hook) => {
+                // SAFETY: it may be called; the buffer is ours and as long as is said.
+                let code = unsafe { (hook.read)(hook.user.0, at, out.as_mut_ptr(), out.len()) };
+                done("read", code).map_err(|error| Fault::of(TT_ERR_STORE)(&error))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use tongtu_crypto::{PublicKey, SecretKey};
 use tongtu_journal::{FileMedium, Limits};
 use tongtu_purse::field::{City, Direction, Industry, Institution};
 use tongtu_ride_code::Policy;
-use tongtu_terminal::tap::{Gate, Rules, Segmented, Selection, Single, TapPost, TapProfile, Way};
+use tongtu_terminal::tap::{Counter, Gate, Segmented, Single, TapPost, TapProfile, Way};
 use tongtu_terminal::{Post, Profile, Sam, Setup};
 use tongtu_types::{InstitutionCode, LineCode, StationCode, TerminalNumber, VehicleCode};
 use zeroize::Zeroizing;
@@ -15,7 +15,14 @@ use zeroize::Zeroizing;
 use crate::code::{TT_ERR_NULL, TT_ERR_STORE, TT_ERR_VALUE};
 use crate::fault::Fault;
 use crate::hooks::{Device, HookMedium, Signer};
-use crate::types::{TT_POST_BUS, TT_POST_ENTRY, TT_POST_EXIT, TT_POST_SEGMENTED, TtPost, TtSetup};
+use crate::types::{
+    TT_POST_BUS, TT_POST_COUNTER, TT_POST_ENTRY, TT_POST_EXIT, TT_POST_SEGMENTED, TtPost, TtSetup,
+};
+
+mod rules;
+
+use rules::ByRules;
+pub(crate) use rules::{GivenRules, usual};
 
 /// A setup with its texts; pointers are gone.
 pub(crate) struct Given<'a> {
@@ -30,6 +37,7 @@ pub(crate) struct Given<'a> {
     pub(crate) test_key: Option<Zeroizing<[u8; 32]>>,
     pub(crate) journal: Option<&'a str>,
     pub(crate) medium: Option<HookMedium>,
+    pub(crate) rules: Option<GivenRules<'a>>,
 }
 
 /// A post with its texts.
@@ -49,16 +57,19 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
 }
 
-fn wrong(setting: &str, what: impl std::fmt::Display) -> Fault {
+pub(crate) fn wrong(setting: &str, what: impl std::fmt::Display) -> Fault {
     Fault::new(TT_ERR_VALUE, format!("{setting}: {what}"))
 }
 
-fn there<'a>(setting: &str, text: Option<&'a str>) -> Result<&'a str, Fault> {
+pub(crate) fn there<'a>(setting: &str, text: Option<&'a str>) -> Result<&'a str, Fault> {
     text.ok_or_else(|| Fault::new(TT_ERR_NULL, setting))
 }
 
 /// A text of so many printable characters.
-fn printable<const N: usize>(setting: &str, text: Option<&str>) -> Result<[u8; N], Fault> {
+pub(crate) fn printable<const N: usize>(
+    setting: &str,
+    text: Option<&str>,
+) -> Result<[u8; N], Fault> {
     let text = there(setting, text)?;
     let bytes = <[u8; N]>::try_from(text.as_bytes());
     let is_good = |bytes: &[u8; N]| bytes.iter().all(|b| (0x20..0x7F).contains(b));
@@ -72,9 +83,9 @@ fn line(text: Option<&str>) -> Result<LineCode, Fault> {
 }
 
 /// A station or stop.
-pub(crate) fn station(text: Option<&str>) -> Result<StationCode, Fault> {
-    let text = there("post.station", text)?;
-    StationCode::parse(text).map_err(|error| wrong("post.station", error))
+pub(crate) fn station(setting: &str, text: Option<&str>) -> Result<StationCode, Fault> {
+    let text = there(setting, text)?;
+    StationCode::parse(text).map_err(|error| wrong(setting, error))
 }
 
 fn vehicle(text: Option<&str>) -> Result<VehicleCode, Fault> {
@@ -92,7 +103,7 @@ pub(crate) fn direction(byte: u8) -> Result<Direction, Fault> {
 }
 
 impl GivenPost<'_> {
-    fn read(&self) -> Result<(Post, TapPost), Fault> {
+    fn read(&self, leaves_trip: bool) -> Result<(Post, TapPost), Fault> {
         let plain = self.plain;
         let line = line(self.line)?;
         Ok(match plain.kind {
@@ -107,7 +118,7 @@ impl GivenPost<'_> {
                     card_line: plain.card_line,
                     stop: plain.card_place,
                     vehicle: plain.card_vehicle,
-                    leaves_trip: false,
+                    leaves_trip,
                 }),
             ),
             TT_POST_SEGMENTED => (
@@ -118,14 +129,25 @@ impl GivenPost<'_> {
                 TapPost::Segmented(Segmented {
                     line,
                     card_line: plain.card_line,
-                    stop: station(self.station)?,
+                    stop: station("post.station", self.station)?,
                     card_stop: plain.card_stop,
                     direction: direction(plain.direction)?,
                     vehicle: plain.card_vehicle,
                 }),
             ),
+            TT_POST_COUNTER => {
+                let (network, station) = (line, station("post.station", self.station)?);
+                let [card_line, _] = plain.card_line;
+                let counter = Counter {
+                    network,
+                    station,
+                    card_line,
+                };
+                // No code is scanned there and no face looked at, so what it would mean says nothing.
+                (Post::Exit { network, station }, TapPost::Counter(counter))
+            }
             TT_POST_ENTRY | TT_POST_EXIT => {
-                let (network, station) = (line, station(self.station)?);
+                let (network, station) = (line, station("post.station", self.station)?);
                 let [card_line, _] = plain.card_line;
                 let gate = |way| {
                     TapPost::Gate(Gate {
@@ -141,7 +163,7 @@ impl GivenPost<'_> {
                     (Post::Exit { network, station }, gate(Way::Exit))
                 }
             }
-            kind => return Err(wrong("post.kind", format!("{kind}, expected 1 to 4"))),
+            kind => return Err(wrong("post.kind", format!("{kind}, expected 1 to 5"))),
         })
     }
 }
@@ -154,7 +176,13 @@ impl Given<'_> {
         let terminal = there("terminal", self.terminal)?;
         let terminal = TerminalNumber::parse(terminal).map_err(|e| wrong("terminal", e))?;
         let software = printable("software", self.software)?;
-        let (post, tap_post) = self.post.read()?;
+        let given = self.rules.as_ref().map(GivenRules::read).transpose()?;
+        let ByRules {
+            rules,
+            selection,
+            leaves_trip,
+        } = given.unwrap_or_default();
+        let (post, tap_post) = self.post.read(leaves_trip)?;
         let list_key = PublicKey::from_compressed(&plain.list_key);
         let list_key = list_key.map_err(|error| wrong("list_key", error))?;
         let signer = match (self.hook, self.test_key) {
@@ -200,8 +228,8 @@ impl Given<'_> {
                 operator: plain.operator_code,
                 software,
                 post: tap_post,
-                selection: Selection::default(),
-                rules: Rules::default(),
+                selection,
+                rules,
             },
             sam,
             device,

@@ -76,6 +76,29 @@ pub(crate) fn with(
     }
 }
 
+/// Does something long with a part that was taken out of a terminal, which serves on meanwhile, and
+/// puts back what came of it; for that it waits until nobody else is at the terminal.
+pub(crate) fn aside<T, U>(
+    handle: u64,
+    take: impl FnOnce(&mut Terminal) -> Result<T, Fault>,
+    work: impl FnOnce(T) -> U,
+    put: impl FnOnce(&mut Terminal, U) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut taken = None;
+    with(handle, |terminal| {
+        taken = Some(take(terminal)?);
+        Ok(())
+    })?;
+    // As long as it is held here, nobody takes it away.
+    let found = table(|places| place(places, handle).and_then(|place| place.terminal.clone()));
+    let found = found.ok_or_else(|| no_such(handle))?;
+    let made = work(taken.expect("taken a moment ago"));
+    match found.lock() {
+        Ok(mut terminal) => put(&mut terminal, made),
+        Err(_) => Err(Fault::new(TT_ERR_BROKEN, format!("{handle:016X}"))),
+    }
+}
+
 fn busy(handle: u64) -> Fault {
     Fault::new(TT_ERR_BUSY, format!("{handle:016X}"))
 }

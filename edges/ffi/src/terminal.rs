@@ -1,23 +1,29 @@
-//! One terminal: both halves, its store, its module, and the dialogue under way. Plain safe Rust.
+//! One terminal: its parts for cards, codes and faces, its store, its module, and the dialogue under
+//! way. Plain safe Rust.
+//!
+//! Here: how it is put up, and the dialogues of cards and codes. Each other topic has a file.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tongtu_card::RamMemory;
-use tongtu_fare::Lang;
-use tongtu_journal::{Journal, JournalError};
+use tongtu_crypto::PublicKey;
+use tongtu_journal::{Journal, JournalError, ListsFile};
 use tongtu_psam::PsamIdentity;
-use tongtu_purse::field::Direction;
+use tongtu_purse::field::Direction as BusDirection;
+use tongtu_ride_code::Policy;
+use tongtu_ride_code::record::Direction;
 use tongtu_sam::{Lost, PsamProfile, SoftPsam};
+use tongtu_terminal::face::Look;
 use tongtu_terminal::tap::{
-    Answer, Ask, CardTerminal, Circumstances, GroupNotice, Lost as CardLost, PlainLists, Snapshot,
-    Tap, TapEnd, TapPost, TapProfile, Task,
+    Answer, Ask, AuthorityTable, CardTerminal, Circumstances, Lost as CardLost, MakeUp, PlainLists,
+    Snapshot, Tap, TapEnd, TapPost, TapProfile, Task,
 };
 use tongtu_terminal::{
-    AlarmThresholds, ListsStatus, Outlook, Prompt, RecordStore, Sam, Scan, ScanOutcome,
-    ScanTerminal,
+    BATCH_MAX, Backoff, OpenEntry, Profile, RecordStore as _, Sam, Scan, ScanOutcome, ScanTerminal,
+    Upload,
 };
-use tongtu_types::{StationCode, Timestamp};
+use tongtu_types::{CardNumber, InstitutionCode, StationCode, Timestamp};
 
 use crate::code::{
     TT_ERR_LISTS, TT_ERR_NONE, TT_ERR_PSAM, TT_ERR_RECOVER, TT_ERR_STATE, TT_ERR_STORE,
@@ -27,6 +33,23 @@ use crate::fault::Fault;
 use crate::hooks::Device;
 use crate::module::{Module, Step, Want};
 use crate::setup::Parts;
+
+mod cash;
+mod faces;
+mod inside;
+mod lists;
+mod prompts;
+mod status;
+mod upload;
+
+pub(crate) use cash::Till;
+pub(crate) use faces::FaceParts;
+use faces::Faces;
+use inside::{Inside, Passage};
+use lists::Shelf;
+pub(crate) use lists::{Kept, fetch, restore};
+pub(crate) use prompts::look_prompt;
+use upload::Batch;
 
 /// Bytes that a soft PSAM's memory has.
 const PSAM_BYTES: usize = 8 * 1024;
@@ -71,28 +94,42 @@ enum Last {
     None,
     Tap(Box<TapEnd>),
     Scan(Box<ScanOutcome>),
+    Look(Box<Look>),
 }
+
+/// A terminal's store.
+type Store = Journal<Device>;
 
 /// A terminal as C holds it.
 pub struct Terminal {
     scans: ScanTerminal,
     cards: Option<CardTerminal>,
+    faces: Option<Box<Faces>>,
+    till: Option<Till>,
+    authorities: Arc<AuthorityTable>,
     profile: TapProfile,
+    own: Profile,
+    policy: Policy,
+    acquirer: InstitutionCode,
+    list_key: PublicKey,
     sam: Arc<dyn Sam>,
-    store: Journal<Device>,
+    store: Store,
+    lists: Option<ListsFile>,
+    blacklist: Shelf,
     module: Module,
     talk: Talk,
     last: Last,
-    notices: VecDeque<GroupNotice>,
+    /// The time of the tap under way.
+    tap_at: Option<Timestamp>,
+    inside: Inside,
+    upload: Upload,
+    batch: Batch,
+    /// What is to be told to the group, as it travels.
+    notices: VecDeque<Vec<u8>>,
 }
 
 fn out_of_order(found: &str) -> Fault {
     Fault::new(TT_ERR_STATE, found)
-}
-
-fn scan_prompt(outcome: &ScanOutcome) -> Result<&Prompt, Fault> {
-    let prompt = outcome.prompt();
-    prompt.ok_or_else(|| Fault::new(TT_ERR_NONE, "the terminal stays silent"))
 }
 
 impl Terminal {
@@ -104,6 +141,8 @@ impl Terminal {
             };
             Fault::of(code)(&error)
         })?;
+        let (own, policy) = (parts.setup.profile.clone(), parts.setup.policy);
+        let list_key = parts.setup.list_key.clone();
         let scans = ScanTerminal::recover(parts.setup, &store);
         let scans = scans.map_err(|error| Fault::of(TT_ERR_RECOVER)(&error))?;
         let soft = |profile: PsamProfile, first_sequence| {
@@ -127,12 +166,25 @@ impl Terminal {
         let mut terminal = Self {
             scans,
             cards: None,
+            faces: None,
+            till: None,
+            authorities: Arc::default(),
             profile: parts.tap,
+            acquirer: own.acquirer,
+            upload: Upload::new(own.terminal, BATCH_MAX, Backoff::default()),
+            own,
+            policy,
+            list_key,
             sam: parts.sam,
             store,
+            lists: None,
+            blacklist: Shelf::None,
             module,
             talk: Talk::None,
             last: Last::None,
+            tap_at: None,
+            inside: Inside::default(),
+            batch: Batch::default(),
             notices: VecDeque::with_capacity(NOTICES_MAX),
         };
         if let Some(identity) = identity {
@@ -156,17 +208,11 @@ impl Terminal {
         let cards = CardTerminal::recover(self.profile.clone(), held, identity, sam, &self.store);
         let cards = cards.map_err(|error| Fault::of(TT_ERR_RECOVER)(&error))?;
         for notice in cards.torn() {
-            self.tell_group(notice);
+            self.tell_group(&notice);
         }
         self.cards = Some(cards);
+        self.serve_till();
         Ok(())
-    }
-
-    fn tell_group(&mut self, notice: GroupNotice) {
-        if self.notices.len() == NOTICES_MAX {
-            self.notices.pop_front();
-        }
-        self.notices.push_back(notice);
     }
 
     fn idle(&self) -> Result<(), Fault> {
@@ -210,17 +256,36 @@ impl Terminal {
         }
     }
 
-    /// Goes on with what the module in the slot answered.
-    pub(crate) fn psam_next(&mut self, heard: Result<Vec<u8>, Lost>) -> Result<Outward, Fault> {
-        let (Talk::Opening, Module::Slot(slot)) = (&self.talk, &mut self.module) else {
-            return Err(out_of_order("no PSAM is being opened"));
-        };
-        let step = slot.opened(heard);
-        self.opening(step)
+    /// Whether this is a counter: no codes, no faces.
+    const fn is_counter(&self) -> bool {
+        matches!(self.profile.post, TapPost::Counter(_))
+    }
+
+    fn not_at_counter(&self) -> Result<(), Fault> {
+        if self.is_counter() {
+            return Err(out_of_order("a counter serves cards alone"));
+        }
+        Ok(())
     }
 
     /// A card is in the field.
     pub(crate) fn tap_begin(&mut self, now: Option<Timestamp>) -> Result<Outward, Fault> {
+        self.begin(now, Task::Ride)
+    }
+
+    /// A card is in the field of a counter.
+    pub(crate) fn make_up_begin(
+        &mut self,
+        now: Option<Timestamp>,
+        what: MakeUp,
+    ) -> Result<Outward, Fault> {
+        if !self.is_counter() {
+            return Err(out_of_order("this post is no counter"));
+        }
+        self.begin(now, Task::MakeUp(what))
+    }
+
+    fn begin(&mut self, now: Option<Timestamp>, task: Task) -> Result<Outward, Fault> {
         self.idle()?;
         let now = self.believed(now);
         let Some(held) = self.scans.lists() else {
@@ -233,15 +298,24 @@ impl Terminal {
         let tap = Tap::begin(Circumstances {
             now,
             capacity: self.store.capacity(),
-            task: Task::Ride,
+            task,
         });
         self.last = Last::None;
+        self.tap_at = now;
         self.go_on(tap, Answer::Begin)
     }
 
     /// Goes on with what card or module answered.
-    pub(crate) fn tap_next(&mut self, heard: Result<Vec<u8>, Lost>) -> Result<Outward, Fault> {
+    pub(crate) fn next(&mut self, heard: Result<Vec<u8>, Lost>) -> Result<Outward, Fault> {
         match std::mem::replace(&mut self.talk, Talk::None) {
+            Talk::None => Err(out_of_order("no dialogue is under way")),
+            Talk::Opening => {
+                let Module::Slot(slot) = &mut self.module else {
+                    return Err(out_of_order("the PSAM is a soft one"));
+                };
+                let step = slot.opened(heard);
+                self.opening(step)
+            }
             Talk::Tap(tap, Party::Card) => {
                 let answer = heard.map_err(|_| CardLost);
                 self.go_on(*tap, Answer::Card(answer))
@@ -253,10 +327,6 @@ impl Terminal {
                 }
                 Step::Done(answer) => self.go_on(*tap, Answer::Psam(answer)),
             },
-            other => {
-                self.talk = other;
-                Err(out_of_order("no tap is under way"))
-            }
         }
     }
 
@@ -279,13 +349,19 @@ impl Terminal {
                 },
                 Ask::KeepIntent { id, intent } => Answer::Kept(self.store.keep_intent(id, &intent)),
                 Ask::DropIntent { id } => Answer::Kept(self.store.drop_intent(id)),
-                Ask::Append { record, closes } => Answer::Appended(match closes {
-                    Some(intent) => self.store.append_closing(&record, intent),
-                    None => self.store.append(&record),
-                }),
+                Ask::Append { record, closes } => {
+                    let appended = match closes {
+                        Some(intent) => self.store.append_closing(&record, intent),
+                        None => self.store.append(&record),
+                    };
+                    if let (Ok(_), Some(at)) = (&appended, self.tap_at) {
+                        self.scans.recorded(at);
+                    }
+                    Answer::Appended(appended)
+                }
                 Ask::Done(mut end) => {
                     for notice in std::mem::take(&mut end.notices) {
-                        self.tell_group(notice);
+                        self.tell_group(&notice);
                     }
                     self.last = Last::Tap(end);
                     return Ok(Outward::Done);
@@ -308,100 +384,56 @@ impl Terminal {
     pub(crate) fn tap_end(&self) -> Result<&TapEnd, Fault> {
         match &self.last {
             Last::Tap(end) => Ok(end),
-            Last::None | Last::Scan(_) => Err(Fault::new(TT_ERR_NONE, "no tap ended last")),
+            Last::None | Last::Scan(_) | Last::Look(_) => {
+                Err(Fault::new(TT_ERR_NONE, "no tap ended last"))
+            }
         }
     }
 
     /// Judges a ride code.
     pub(crate) fn scan(&mut self, bytes: &[u8], now: Option<Timestamp>) -> Result<(), Fault> {
         self.idle()?;
+        self.not_at_counter()?;
         let scan = Scan {
             bytes,
             now,
-            open_entry: None,
+            open_entry: self.inside.entries().of_code(bytes),
         };
         let outcome = self.scans.scan(scan, &mut self.store);
+        if let Some(ride) = outcome.ride() {
+            let went_in = ride
+                .record
+                .station
+                .filter(|_| ride.record.direction == Direction::Entry);
+            if let Some(station) = went_in {
+                let entry = OpenEntry {
+                    station,
+                    at: ride.record.scanned_at,
+                    record: ride.record.id,
+                };
+                self.tell(Passage::In(ride.account, entry).encode());
+            } else if ride.closes.is_some() {
+                self.went_out(ride.account);
+            }
+        }
         self.last = Last::Scan(outcome.into());
         Ok(())
+    }
+
+    /// A rider by account went out here, and is inside no more for any gate.
+    fn went_out(&mut self, account: CardNumber) {
+        self.inside.out(&account);
+        self.tell(Passage::Out(account).encode());
     }
 
     /// How the last scan ended.
     pub(crate) fn scan_end(&self) -> Result<&ScanOutcome, Fault> {
         match &self.last {
             Last::Scan(outcome) => Ok(outcome),
-            Last::None | Last::Tap(_) => Err(Fault::new(TT_ERR_NONE, "no scan ended last")),
+            Last::None | Last::Tap(_) | Last::Look(_) => {
+                Err(Fault::new(TT_ERR_NONE, "no scan ended last"))
+            }
         }
-    }
-
-    /// What the rider hears.
-    pub(crate) fn voice(&self, lang: Lang) -> Result<&'static str, Fault> {
-        match &self.last {
-            Last::Tap(end) => Ok(end.prompt.voice(lang)),
-            Last::Scan(outcome) => scan_prompt(outcome).map(|prompt| prompt.voice(lang)),
-            Last::None => Err(Fault::new(TT_ERR_NONE, "nothing ended yet")),
-        }
-    }
-
-    /// What the rider sees.
-    pub(crate) fn display(&self, lang: Lang) -> Result<String, Fault> {
-        match &self.last {
-            Last::Tap(end) => Ok(end.prompt.display(lang)),
-            Last::Scan(outcome) => scan_prompt(outcome).map(|prompt| prompt.display(lang)),
-            Last::None => Err(Fault::new(TT_ERR_NONE, "nothing ended yet")),
-        }
-    }
-
-    /// Why the last tap or scan ended as it did, for logs.
-    pub(crate) fn reason(&self) -> Result<String, Fault> {
-        use tongtu_terminal::tap::TapOutcome;
-        Ok(match &self.last {
-            Last::Tap(end) => match &end.outcome {
-                TapOutcome::OutOfService(fault) => fault.to_string(),
-                TapOutcome::Refused(refusal) => format!("{refusal:?}"),
-                TapOutcome::Torn { in_doubt, tries } => {
-                    format!("torn, in doubt: {in_doubt}, tries: {tries}")
-                }
-                _ => "a ride".to_owned(),
-            },
-            Last::Scan(outcome) => match &**outcome {
-                ScanOutcome::Refused(refusal) => match &refusal.out_of_service {
-                    Some(fault) => fault.to_string(),
-                    None => refusal.verdict.name().to_owned(),
-                },
-                ScanOutcome::Accepted(_) | ScanOutcome::Resumed(_) => "a ride".to_owned(),
-            },
-            Last::None => return Err(Fault::new(TT_ERR_NONE, "nothing ended yet")),
-        })
-    }
-
-    /// The rider was told of a ride.
-    pub(crate) fn told(&mut self, seq: u64) -> Result<(), Fault> {
-        let fault = |error| Fault::of(TT_ERR_STORE)(&error);
-        if seq != 0 {
-            self.scans.told(seq, &mut self.store).map_err(fault)?;
-        }
-        // Whichever half it was: the other knows no such ride, and a mark is made once.
-        match &mut self.cards {
-            Some(cards) => cards.told(seq, &mut self.store).map_err(fault),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes a list bundle.
-    pub(crate) fn apply_lists(&mut self, bundle: &[u8], now: Timestamp) -> Result<(), Fault> {
-        let applied = self.scans.apply_lists(bundle, now, &mut self.store);
-        applied.map_err(|error| Fault::of(TT_ERR_LISTS)(&error))?;
-        // Not only at the next tap: notices of the group are judged by them too. A tap under way
-        // keeps its own.
-        if let (Some(cards), Some(held)) = (&mut self.cards, self.scans.lists()) {
-            cards.take(Snapshot::of(held));
-        }
-        Ok(())
-    }
-
-    /// There are no newer lists.
-    pub(crate) fn confirm_lists(&mut self, now: Timestamp) {
-        self.scans.confirm_lists(now);
     }
 
     /// A bus of segmented fares came to a stop.
@@ -409,7 +441,7 @@ impl Terminal {
         &mut self,
         stop: StationCode,
         card_stop: u8,
-        direction: Direction,
+        direction: BusDirection,
     ) -> Result<(), Fault> {
         self.idle()?;
         let TapPost::Segmented(post) = &mut self.profile.post else {
@@ -420,91 +452,5 @@ impl Terminal {
             cards.stand_at(self.profile.post);
         }
         Ok(())
-    }
-
-    /// Turns intents that nobody came back for into grey records; how many.
-    pub(crate) fn close_stale(&mut self, now: Option<Timestamp>) -> Result<usize, Fault> {
-        self.idle()?;
-        let now = self.believed(now);
-        let (Some(cards), Some(now)) = (&mut self.cards, now) else {
-            return Ok(0);
-        };
-        let closed = cards.close_stale(now, &mut self.store);
-        closed
-            .map(|closed| closed.len())
-            .map_err(|error| Fault::of(TT_ERR_STORE)(&error))
-    }
-
-    /// The oldest record above `after` that the acquirer does not have.
-    pub(crate) fn pending(&self, after: u64) -> Result<(u64, &[u8]), Fault> {
-        let mut waiting = self
-            .store
-            .replay()
-            .filter(|stored| stored.seq > after && !stored.acknowledged);
-        let next = waiting.next().map(|stored| (stored.seq, stored.record));
-        next.ok_or_else(|| Fault::new(TT_ERR_NONE, "no record waits"))
-    }
-
-    /// The acquirer has these records.
-    pub(crate) fn acknowledge(&mut self, seqs: &[u64]) -> Result<(), Fault> {
-        let fault = |error| Fault::of(TT_ERR_STORE)(&error);
-        self.store.acknowledge(seqs).map_err(fault)?;
-        let Some(cards) = &self.cards else {
-            // What a restart needs of the taps is not known yet, so everything stays.
-            return Ok(());
-        };
-        let needed = [self.scans.needed_from(), cards.needed_from()];
-        let below = needed.into_iter().flatten().min();
-        let below = below.unwrap_or_else(|| self.store.next_seq());
-        self.store.release(below).map_err(fault)
-    }
-
-    /// The oldest notice for the group; it is gone once it was written.
-    pub(crate) fn notice(&self) -> Result<Vec<u8>, Fault> {
-        let notice = self.notices.front().map(GroupNotice::encode);
-        notice.ok_or_else(|| Fault::new(TT_ERR_NONE, "no notice waits"))
-    }
-
-    pub(crate) fn notice_gone(&mut self) {
-        self.notices.pop_front();
-    }
-
-    pub(crate) fn notices(&self) -> usize {
-        self.notices.len()
-    }
-
-    /// Takes a notice of another terminal of the group.
-    pub(crate) fn take_notice(
-        &mut self,
-        bytes: &[u8],
-        now: Option<Timestamp>,
-    ) -> Result<(), Fault> {
-        self.idle()?;
-        let notice = GroupNotice::decode(bytes);
-        let notice = notice.map_err(|error| Fault::of(TT_ERR_VALUE)(&error))?;
-        let now = self.believed(now);
-        let now = now.ok_or_else(|| Fault::new(TT_ERR_VALUE, "now: no trusted clock"))?;
-        let Some(cards) = &mut self.cards else {
-            return Err(out_of_order("the PSAM was not opened yet"));
-        };
-        let noted = cards.note(notice, now, &mut self.store);
-        noted.map_err(|error| Fault::of(TT_ERR_STORE)(&error))
-    }
-
-    pub(crate) fn serves_cards(&self) -> bool {
-        self.cards.is_some()
-    }
-
-    pub(crate) fn lists_status(&self, now: Timestamp) -> ListsStatus {
-        self.scans.lists_status(now)
-    }
-
-    pub(crate) fn store(&self) -> &dyn RecordStore {
-        &self.store
-    }
-
-    pub(crate) fn outlook(&self) -> Outlook {
-        let thresholds = AlarmThresholds::default();
-        self.scans.outlook(&thresholds, &self.store)
     }
 }

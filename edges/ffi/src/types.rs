@@ -5,8 +5,22 @@
 
 use core::ffi::{c_char, c_void};
 
+mod cash;
+mod clock;
+mod face;
+mod lists;
+mod rules;
+mod upload;
+
+pub use cash::*;
+pub use clock::*;
+pub use face::*;
+pub use lists::*;
+pub use rules::*;
+pub use upload::*;
+
 /// Number of this ABI; it changes whenever a struct, a number or a function does.
-pub const TT_ABI: u32 = 1;
+pub const TT_ABI: u32 = 2;
 
 /// Most bytes of one ask: no command APDU is longer.
 pub const TT_DATA_MAX: usize = 264;
@@ -34,6 +48,9 @@ pub const TT_POST_SEGMENTED: u32 = 2;
 pub const TT_POST_ENTRY: u32 = 3;
 /// A gate that lets out: the same.
 pub const TT_POST_EXIT: u32 = 4;
+/// A counter or a hand-held terminal that makes up for incomplete rides of cards: the same. It scans
+/// no codes and looks at no faces.
+pub const TT_POST_COUNTER: u32 = 5;
 
 /// A PSAM in a slot of the maker's: asked by TT_ASK_PSAM and TT_ASK_PSAM_RESET.
 pub const TT_PSAM_SLOT: u32 = 0;
@@ -50,6 +67,17 @@ pub const TT_ASK_PSAM: u32 = 2;
 pub const TT_ASK_PSAM_RESET: u32 = 3;
 /// The dialogue is over; of a tap, `tt_tap_end` says how.
 pub const TT_ASK_DONE: u32 = 4;
+
+/// The rider came out without the card knowing: the rail ride ends, for the amount or, with
+/// TT_NO_AMOUNT, for what is marked on the card.
+pub const TT_MAKE_UP_CLOSE_RAIL: u32 = 1;
+/// The rider is inside too long: the entry counts from now, for the amount as a penalty.
+pub const TT_MAKE_UP_RENEW_ENTRY: u32 = 2;
+/// The rider is inside without the card knowing: an entry at `station` is written, for the amount as
+/// a penalty.
+pub const TT_MAKE_UP_WRITE_ENTRY: u32 = 3;
+/// The rider left a bus without alighting: as TT_MAKE_UP_CLOSE_RAIL.
+pub const TT_MAKE_UP_CLOSE_BUS: u32 = 4;
 
 /// There is an answer.
 pub const TT_HEARD: u32 = 0;
@@ -83,8 +111,8 @@ pub const TT_REPLACE_OLD: i32 = 1;
 /// Whether the old or the new content is in place is not certain.
 pub const TT_REPLACE_UNCERTAIN: i32 = 2;
 
-/// What signs records: the terminal's SAM. Called during `tt_scan`, `tt_tap_next` and
-/// `tt_close_stale`, from the thread that called those; must not call this library with the same
+/// What signs records: the terminal's SAM. Called during `tt_scan`, `tt_next`,
+/// `tt_face_look`, `tt_face_digits`, `tt_coverage` and `tt_close_stale`, from the thread that called those; must not call this library with the same
 /// handle (it would get TT_ERR_BUSY).
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -202,6 +230,23 @@ pub struct TtSetup {
     pub bytes_max: u64,
     /// Bytes of what is no longer needed before the journal is rewritten; 0 for 1 MiB.
     pub dead_bytes_max: u64,
+    /// By which rules cards tap; NULL for the usual ones.
+    pub rules: *const TtRules,
+}
+
+/// What is to be made up for at a counter.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct TtMakeUp {
+    /// sizeof(tt_make_up_t).
+    pub struct_size: u32,
+    /// TT_MAKE_UP_CLOSE_RAIL and so on.
+    pub kind: u32,
+    /// What is charged, in fen, 0 to 4294967295; TT_NO_AMOUNT where the kind says so.
+    pub amount_fen: i64,
+    /// Of TT_MAKE_UP_WRITE_ENTRY: where the rider says to have entered, as the fare book has it; else
+    /// NULL.
+    pub station: *const c_char,
 }
 
 /// What a dialogue asks next.
@@ -239,12 +284,15 @@ pub struct TtTapEnd {
     pub fare_fen: i64,
     /// What is on the card, in fen, or TT_NO_AMOUNT.
     pub balance_fen: i64,
-    /// The card's number (应用序列号) of a ride, else zeroes.
+    /// The card's number (应用序列号; of an e-cash its PAN) of a ride, else zeroes.
     pub serial: [u8; 10],
     /// Of TT_TORN: 1 where the card may have been debited; its ride is recovered when it taps again.
     pub in_doubt: u8,
     /// Of TT_TORN: how often this ride was torn.
     pub tries: u8,
+    /// What the ride was paid by: 1 purse, 2 purse by a composite purchase, 3 e-cash, 4 second
+    /// ticket, 6 made up for; 0 where there is none.
+    pub paid_by: u32,
     /// Records stored on the way.
     pub stored: u32,
     /// Notices for the other terminals of the group; `tt_notice_next` hands them out.
@@ -285,10 +333,32 @@ pub struct TtStatus {
     pub lists_version: u64,
     /// When the acquirer made them, Unix seconds, or TT_NO_TIME.
     pub lists_issued_at: i64,
+    /// When they were taken here, or TT_NO_TIME.
+    pub lists_applied_at: i64,
+    /// When they were last known to be the newest, or TT_NO_TIME.
+    pub lists_fresh_at: i64,
+    /// When the city list was first held, as far as is remembered, or TT_NO_TIME.
+    pub cities_applied_at: i64,
+    /// 1 where that was more than 15 days after the notice of it.
+    pub cities_late: u32,
     /// 1 where the lists are older than 15 days, or there are none: send someone.
     pub lists_overdue: u32,
     /// 1 where the blacklist is older than 72 hours, or there is none.
     pub blacklist_stale: u32,
+    /// 1 where the lists say that there is a newer card blacklist.
+    pub card_blacklist_behind: u32,
+    /// Version of the card blacklist held; 0 for none.
+    pub card_blacklist: u64,
+    /// Version of the gallery held; 0 for none.
+    pub gallery: u64,
+    /// Nobody is recognised any more then, or TT_NO_TIME.
+    pub gallery_until: i64,
+    /// Riders in it.
+    pub gallery_riders: u32,
+    /// 1 where ride codes can be served now.
+    pub codes: u32,
+    /// 1 where e-cashes are taken.
+    pub cash: u32,
     /// Records held.
     pub held: u64,
     /// Records that wait for the acquirer.
@@ -297,6 +367,11 @@ pub struct TtStatus {
     pub intents: u64,
     /// Records there is room for.
     pub room: u64,
+    /// Bytes there is room for; -1 where they are not counted.
+    pub room_bytes: i64,
+    /// Whole days that the room lasts at this terminal's pace if nothing leaves; -1 before the first
+    /// record.
+    pub days_left: i64,
     /// 0 fine, 1 low, 2 urgent, 3 full.
     pub fill: u32,
 }

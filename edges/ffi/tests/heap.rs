@@ -19,7 +19,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use tongtu_ffi::api::{
-    tt_ack, tt_close, tt_pending, tt_scan, tt_tap_begin, tt_tap_end, tt_tap_next, tt_told,
+    tt_ack, tt_close, tt_next, tt_pending, tt_scan, tt_tap_begin, tt_tap_end, tt_told,
 };
 use tongtu_ffi::code::{TT_ERR_NONE, TT_OK};
 use tongtu_ffi::types::{TT_ACCEPTED, TT_ASK_DONE, TT_HEARD, TT_RECORD_MAX, TT_REFUSED};
@@ -118,7 +118,7 @@ fn tap(meter: &mut Meter, terminal: u64, rider: &mut Rider, now: i64) -> u32 {
     while code == TT_OK && ask.kind != TT_ASK_DONE {
         let answer = rider.transmit(asked(&ask)).unwrap();
         code = meter.call(|| unsafe {
-            tt_tap_next(terminal, TT_HEARD, answer.as_ptr(), answer.len(), &mut ask)
+            tt_next(terminal, TT_HEARD, answer.as_ptr(), answer.len(), &mut ask)
         });
     }
     assert_eq!(code, TT_OK);

@@ -18,15 +18,15 @@ pub unsafe extern "C" fn tt_notice_next(
         // SAFETY: as the header demands.
         let buffer = unsafe { Buffer::new(buffer, room, len) }?;
         table::with(terminal, |terminal| {
-            buffer.put(&terminal.notice()?)?;
+            buffer.put(terminal.notice()?)?;
             terminal.notice_gone();
             Ok(())
         })
     })
 }
 
-/// Takes a notice of another terminal of the group. Nothing in it is believed: the card must prove
-/// it. Errors: HANDLE, BUSY, NULL, VALUE (no notice, no time), STATE, STORE.
+/// Takes a notice of another terminal of the group. Of cards nothing in it is believed: the card must
+/// prove it. Of riders by account it is: let in only what your own terminals sent. Errors: HANDLE, BUSY, NULL, VALUE (no notice, no time), STATE, STORE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_notice_take(
     terminal: u64,

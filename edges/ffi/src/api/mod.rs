@@ -20,6 +20,7 @@
 use tongtu_fare::Lang;
 use tongtu_terminal::Light;
 use tongtu_types::{Fen, Timestamp};
+use zeroize::Zeroizing;
 
 use crate::code::TT_ERR_VALUE;
 use crate::fault::Fault;
@@ -28,6 +29,9 @@ use crate::types::{
 };
 
 mod about;
+mod cash;
+mod clock;
+mod face;
 mod group;
 mod lists;
 mod opening;
@@ -38,14 +42,26 @@ mod tap;
 mod upload;
 
 pub use about::{tt_abi, tt_error_text, tt_last_error, tt_version};
+pub use cash::{tt_authority_take, tt_cash_serve};
+pub use clock::{tt_clock_now, tt_clock_read, tt_clock_rules, tt_clock_set_rules};
+pub use face::{
+    tt_face_digits, tt_face_look, tt_face_open, tt_face_usual, tt_gallery_forget_ended,
+    tt_gallery_keep, tt_gallery_restore, tt_gallery_take, tt_gallery_withdraw,
+};
 pub use group::{tt_notice_next, tt_notice_take};
-pub use lists::{tt_apply_lists, tt_confirm_lists};
-pub use opening::{tt_close, tt_next_stop, tt_open};
+pub use lists::{
+    tt_apply_lists, tt_blacklist_compact, tt_blacklist_open, tt_blacklist_take, tt_confirm_lists,
+    tt_coverage, tt_lists_open,
+};
+pub use opening::{tt_close, tt_next_stop, tt_open, tt_rules_usual};
 pub use prompt::{tt_prompt_display, tt_prompt_voice, tt_reason, tt_told};
 pub use scan::tt_scan;
 pub use status::tt_status;
-pub use tap::{tt_cancel, tt_psam_begin, tt_psam_next, tt_tap_begin, tt_tap_end, tt_tap_next};
-pub use upload::{tt_ack, tt_close_stale, tt_pending};
+pub use tap::{tt_cancel, tt_make_up_begin, tt_next, tt_psam_begin, tt_tap_begin, tt_tap_end};
+pub use upload::{
+    tt_ack, tt_close_stale, tt_pending, tt_upload_answered, tt_upload_begin, tt_upload_failed,
+    tt_upload_next,
+};
 
 pub(super) fn lang_of(lang: u32) -> Result<Lang, Fault> {
     match lang {
@@ -80,4 +96,13 @@ pub(super) const fn light_of(light: Light) -> u32 {
 
 pub(super) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// A seed of the caller's. All zeroes are memory that nobody filled.
+fn seed(name: &str, bytes: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Fault> {
+    if *bytes == [0; 32] {
+        let detail = format!("{name}: all zeroes, expected what a good source gave");
+        return Err(Fault::new(TT_ERR_VALUE, detail));
+    }
+    Ok(Zeroizing::new(*bytes))
 }

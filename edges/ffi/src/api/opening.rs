@@ -9,15 +9,19 @@ use crate::code::{TT_ERR_NULL, TT_ERR_SIZE, TT_ERR_VALUE};
 use crate::fault::{Fault, guarded};
 use crate::hooks::{HookMedium, Signer};
 use crate::raw::{self, Out, Sized32};
-use crate::setup::{Given, GivenPost, direction, station};
+use crate::setup::{Given, GivenPost, GivenRules, direction, station, usual};
 use crate::table;
 use crate::terminal::Fitted;
-use crate::types::{TT_ABI, TT_PSAM_SLOT, TT_PSAM_TEST, TT_PSAM_TEST_FLAT, TtMedium, TtSetup};
+use crate::types::{
+    TT_ABI, TT_PSAM_SLOT, TT_PSAM_TEST, TT_PSAM_TEST_FLAT, TtMedium, TtRules, TtSetup,
+};
 
 // SAFETY: `repr(C)`, `struct_size` first; numbers, pointers, and function pointers that may be NULL.
 unsafe impl Sized32 for TtSetup {}
 // SAFETY: the same.
 unsafe impl Sized32 for TtMedium {}
+// SAFETY: the same.
+unsafe impl Sized32 for TtRules {}
 
 /// Puts a terminal up: opens its store, reads what it holds, and makes its soft PSAM if it has one.
 /// Lists come after, by `tt_apply_lists`, and a PSAM in a slot by `tt_psam_begin`. The handle is
@@ -48,6 +52,17 @@ pub unsafe extern "C" fn tt_open(setup: *const TtSetup, terminal: *mut u64) -> i
         // SAFETY: as the header demands of every pointer in a setup.
         let given = unsafe { given(&setup) }?;
         out.put(table::insert(Terminal::open(given.read()?, fitted)?)?);
+        Ok(())
+    })
+}
+
+/// Writes the usual rules. Errors: NULL, SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tt_rules_usual(rules: *mut TtRules) -> i32 {
+    guarded(|| {
+        // SAFETY: as the header demands.
+        let out = unsafe { Out::sized(rules, "rules") }?;
+        out.put(usual());
         Ok(())
     })
 }
@@ -93,6 +108,16 @@ unsafe fn given(setup: &TtSetup) -> Result<Given<'_>, Fault> {
         let hooks = unsafe { HookMedium::of(&hooks) };
         Some(hooks.ok_or_else(|| Fault::new(TT_ERR_NULL, "a hook of medium"))?)
     };
+    let rules = if setup.rules.is_null() {
+        None
+    } else {
+        // SAFETY: not NULL, so there is a struct.
+        let plain = unsafe { raw::take(setup.rules, "rules") }?;
+        let len = plain.through_count.saturating_mul(2);
+        // SAFETY: so many bytes can be read there until the call returns.
+        let through = unsafe { raw::bytes(plain.through, len, "rules.through") }?;
+        Some(GivenRules { plain, through })
+    };
     Ok(Given {
         plain: setup,
         acquirer,
@@ -110,6 +135,7 @@ unsafe fn given(setup: &TtSetup) -> Result<Given<'_>, Fault> {
         test_key,
         journal,
         medium,
+        rules,
     })
 }
 
@@ -132,7 +158,7 @@ pub unsafe extern "C" fn tt_next_stop(
 ) -> i32 {
     guarded(|| {
         // SAFETY: as the header demands.
-        let stop = station(unsafe { raw::text(stop, "stop") }?)?;
+        let stop = station("stop", unsafe { raw::text(stop, "stop") }?)?;
         let way = direction(direction_code)?;
         table::with(terminal, |terminal| {
             terminal.next_stop(stop, card_stop, way)

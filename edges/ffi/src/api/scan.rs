@@ -30,8 +30,8 @@ fn scan_end_of(outcome: &ScanOutcome) -> TtScanEnd {
 
 /// Judges a ride code: the decoder's bytes, never its text. An accepted ride is stored before the
 /// function returns; tell the rider and call `tt_told`. A refusal is no error. At a gate that lets
-/// out, this version knows no entries: the rider is let out and the fare follows. Errors: HANDLE,
-/// BUSY, NULL, SIZE, STATE (a tap is under way), SIGNER, PANIC.
+/// out, a rider of whom no gate told that they went in is let out and the fare follows. Errors: HANDLE,
+/// BUSY, NULL, SIZE, STATE (a dialogue is under way, or a counter), SIGNER, PANIC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_scan(
     terminal: u64,

@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tongtu_ffi::api::{
     tt_abi, tt_ack, tt_apply_lists, tt_cancel, tt_close, tt_close_stale, tt_confirm_lists,
-    tt_error_text, tt_last_error, tt_next_stop, tt_notice_next, tt_notice_take, tt_open,
-    tt_pending, tt_prompt_display, tt_prompt_voice, tt_psam_begin, tt_psam_next, tt_reason,
-    tt_scan, tt_status, tt_tap_begin, tt_tap_end, tt_tap_next, tt_told, tt_version,
+    tt_error_text, tt_last_error, tt_next, tt_next_stop, tt_notice_next, tt_notice_take, tt_open,
+    tt_pending, tt_prompt_display, tt_prompt_voice, tt_psam_begin, tt_reason, tt_scan, tt_status,
+    tt_tap_begin, tt_tap_end, tt_told, tt_version,
 };
 use tongtu_ffi::code::{
     TT_ERR_BROKEN, TT_ERR_BUSY, TT_ERR_HANDLE, TT_ERR_LISTS, TT_ERR_NONE, TT_ERR_NULL,
@@ -37,10 +37,10 @@ fn every_function_that_takes_a_pointer_says_when_it_is_null() {
             tt_last_error(TT_LANG_ZH, null_mut(), 1, &raw mut len),
             tt_open(null(), null_mut()),
             tt_psam_begin(terminal, null_mut()),
-            tt_psam_next(terminal, TT_LOST, null(), 0, null_mut()),
+            tt_next(terminal, TT_LOST, null(), 0, null_mut()),
             tt_tap_begin(terminal, T0, null_mut()),
-            tt_tap_next(terminal, TT_LOST, null(), 0, null_mut()),
-            tt_tap_next(terminal, TT_HEARD, null(), 2, &mut blank_ask()),
+            tt_next(terminal, TT_LOST, null(), 0, null_mut()),
+            tt_next(terminal, TT_HEARD, null(), 2, &mut blank_ask()),
             tt_tap_end(terminal, null_mut()),
             tt_scan(terminal, T0, null(), 300, &mut blank_scan_end()),
             tt_scan(terminal, T0, null(), 0, null_mut()),
@@ -229,7 +229,7 @@ fn what_is_out_of_order_is_refused_and_the_tap_goes_on() {
         TT_OK
     );
     assert_eq!(
-        unsafe { tt_tap_next(terminal, TT_LOST, null(), 0, &raw mut ask) },
+        unsafe { tt_next(terminal, TT_LOST, null(), 0, &raw mut ask) },
         TT_ERR_STATE
     );
     assert_eq!(
@@ -258,7 +258,7 @@ fn what_is_out_of_order_is_refused_and_the_tap_goes_on() {
     };
     assert_eq!(codes, [TT_ERR_STATE; 4]);
     assert_eq!(
-        unsafe { tt_tap_next(terminal, 7, null(), 0, &raw mut other) },
+        unsafe { tt_next(terminal, 7, null(), 0, &raw mut other) },
         TT_ERR_VALUE
     );
     let mut rider = Rider::with(1, 5_000);
@@ -266,7 +266,7 @@ fn what_is_out_of_order_is_refused_and_the_tap_goes_on() {
     while ask.kind == TT_ASK_CARD {
         let answer = rider.transmit(asked(&ask)).unwrap();
         unsafe {
-            tt_tap_next(
+            tt_next(
                 terminal,
                 TT_HEARD,
                 answer.as_ptr(),
@@ -290,7 +290,7 @@ fn no_time_and_no_answer_that_a_caller_can_write_breaks_a_terminal() {
         let mut closed = 0;
         unsafe {
             assert_eq!(tt_tap_begin(terminal, now, &raw mut ask), TT_OK, "{now}");
-            tt_tap_next(terminal, TT_LOST, null(), 0, &raw mut ask);
+            tt_next(terminal, TT_LOST, null(), 0, &raw mut ask);
             let code = tt_scan(terminal, now, [3; 400].as_ptr(), 400, &raw mut scan);
             assert_eq!(code, TT_OK, "{now}");
             assert_eq!(
@@ -313,7 +313,7 @@ fn no_time_and_no_answer_that_a_caller_can_write_breaks_a_terminal() {
             if ask.kind != TT_ASK_CARD {
                 break;
             }
-            let code = unsafe { tt_tap_next(terminal, TT_HEARD, junk.as_ptr(), len, &raw mut ask) };
+            let code = unsafe { tt_next(terminal, TT_HEARD, junk.as_ptr(), len, &raw mut ask) };
             assert_eq!(code, TT_OK, "{len}: {}", words());
         }
         assert_ne!(ask.kind, TT_ASK_CARD, "{len}");
@@ -410,7 +410,7 @@ fn a_call_from_inside_a_hook_is_busy_and_a_hook_that_fails_is_a_power_cut() {
     while done == TT_OK && ask.kind == TT_ASK_CARD {
         let answer = rider.transmit(asked(&ask)).unwrap();
         done = unsafe {
-            tt_tap_next(
+            tt_next(
                 terminal,
                 TT_HEARD,
                 answer.as_ptr(),

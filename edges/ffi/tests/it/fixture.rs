@@ -4,17 +4,22 @@ use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
 
 use tongtu_apdu::CardCommand;
-use tongtu_card::factory::{Blueprint, Preinstalled};
+use tongtu_apdu::select::E_CASH;
+use tongtu_card::factory::{Blueprint, Module as CardModule, Preinstalled};
 use tongtu_card::{Card, Env, Interface, RamMemory};
 use tongtu_crypto::{Algorithm, SecretKey, sm3};
+use tongtu_ecash::oda::VerifyingKey;
+use tongtu_ecash::{perso, test_card};
 use tongtu_ffi::api::{
-    tt_apply_lists, tt_last_error, tt_open, tt_prompt_display, tt_prompt_voice, tt_tap_begin,
-    tt_tap_end, tt_tap_next, tt_told,
+    tt_apply_lists, tt_authority_take, tt_cash_serve, tt_face_usual, tt_last_error, tt_next,
+    tt_open, tt_prompt_display, tt_prompt_voice, tt_tap_begin, tt_tap_end, tt_told,
 };
 use tongtu_ffi::code::TT_OK;
 use tongtu_ffi::types::{
-    TT_ABI, TT_ASK_CARD, TT_ASK_DONE, TT_DATA_MAX, TT_HEARD, TT_LANG_EN, TT_LOST, TT_POST_BUS,
-    TT_PSAM_TEST_FLAT, TtAsk, TtMedium, TtPost, TtScanEnd, TtSetup, TtSigner, TtStatus, TtTapEnd,
+    TT_ABI, TT_ASK_CARD, TT_ASK_DONE, TT_DATA_MAX, TT_HEARD, TT_KEY_RSA, TT_KEY_SM2, TT_LANG_EN,
+    TT_LIVE, TT_LOST, TT_POST_BUS, TT_PSAM_TEST_FLAT, TtAsk, TtAuthority, TtCapture, TtCash,
+    TtFace, TtFaceEnd, TtMatcher, TtMedium, TtPost, TtRecordKeys, TtRules, TtScanEnd, TtSetup,
+    TtSigner, TtStatus, TtTapEnd,
 };
 use tongtu_purse::command::{CreditForLoad, InitLoad};
 use tongtu_purse::field::{Amount, City as CardCity, DateTime, Institution, Serial, Terminal};
@@ -23,6 +28,8 @@ use tongtu_purse::profile::Profile;
 use tongtu_purse::proof;
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::{BlackLists, Root, RootTable, UserCertificate, UserTerms};
+use tongtu_terminal::face::{Consent, EngineId, Enrolled, Gallery, Handle, SealKey};
+use tongtu_terminal::tap::AuthorityKey;
 use tongtu_terminal::{CardLists, ListBundle};
 use tongtu_types::{CardNumber, Fen, InstitutionCode, Timestamp};
 
@@ -115,21 +122,55 @@ impl Rider {
         let Serial(mut serial) = profile.public.serial;
         serial[9] = number;
         profile.public.serial = Serial(serial);
+        let mut rider = Self::of(Preinstalled::purse(&profile), profile, number);
+        rider.load(fen);
+        rider
+    }
+
+    /// An e-cash of the conformance profile, with 100.00 yuan on it.
+    pub(crate) fn with_cash(algorithm: Algorithm) -> Self {
+        let mut dice = 0_u8;
+        let mut entropy = |out: &mut [u8]| {
+            for byte in out {
+                dice = dice.wrapping_mul(77).wrapping_add(31);
+                *byte = dice;
+            }
+        };
+        let mut profile = test_card::profile(algorithm);
+        // A card of this city.
+        let transport = profile.transport.as_mut().unwrap();
+        transport.issuer = [0x02, 0x90, 0x58, 0x10, 0xFF, 0xFF, 0xFF, 0xFF];
+        let issuer = test_card::issuer(algorithm, &mut entropy);
+        let groups = perso::groups(&profile, &issuer, &mut entropy).unwrap();
+        let application = Preinstalled {
+            module: CardModule::Ecash,
+            aid: E_CASH,
+            label: b"MOT_T_CASH".to_vec(),
+            priority: 1,
+            parameters: Vec::new(),
+            groups: groups.into_iter().map(Into::into).collect(),
+        };
+        Self::of(application, Profile::test_with(Algorithm::Tdes), 99)
+    }
+
+    fn of(application: Preinstalled, profile: Profile, number: u8) -> Self {
         let blueprint = Blueprint {
-            applications: vec![Preinstalled::purse(&profile)],
+            applications: vec![application],
             ..Blueprint::default()
         };
         let mut entropy = |out: &mut [u8]| out.fill(7);
         let memory = RamMemory::new(24 * 1024);
-        let card = Card::manufacture(memory, &blueprint, &mut entropy).unwrap();
-        let mut rider = Self {
-            card,
+        Self {
+            card: Card::manufacture(memory, &blueprint, &mut entropy).unwrap(),
             profile,
             throws: u64::from(number) + 1,
             torn_after: None,
-        };
-        rider.load(fen);
-        rider
+        }
+    }
+
+    /// The number on the card, as lists have it.
+    pub(crate) fn serial(&self) -> [u8; 10] {
+        self.profile.public.serial.0
     }
 
     /// The card comes into the field: powered up, nothing selected.
@@ -185,6 +226,140 @@ impl Rider {
         let at = DateTime::of(Timestamp::new(T0 - 86_400));
         let mac2 = init.deal().load_mac2(&session, at);
         self.call(&CreditForLoad { at, mac2 });
+    }
+}
+
+/// The scheme of the test authorities.
+pub(crate) const RID: [u8; 5] = [0xA0, 0, 0, 6, 0x32];
+
+/// An authority's key with what the struct for C points to.
+pub(crate) struct Authority {
+    pub(crate) plain: TtAuthority,
+    _bytes: [Vec<u8>; 3],
+}
+
+/// The authorities of the test cards: RSA and SM2.
+pub(crate) fn authorities() -> Vec<Authority> {
+    let of = |authority: tongtu_ecash::oda::Authority| {
+        let check = AuthorityKey::check_value(RID, &authority);
+        let (kind, key, exponent) = match &authority.key {
+            VerifyingKey::Rsa(key) => (TT_KEY_RSA, key.modulus(), key.exponent()),
+            VerifyingKey::Sm2(key) => (TT_KEY_SM2, key.to_xy().to_vec(), Vec::new()),
+        };
+        Authority {
+            plain: TtAuthority {
+                struct_size: size::<TtAuthority>(),
+                kind,
+                index: authority.index.into(),
+                version: 1,
+                key: key.as_ptr(),
+                key_len: key.len(),
+                exponent: exponent.as_ptr(),
+                exponent_len: exponent.len(),
+                check: check.as_ptr(),
+                check_len: check.len(),
+                rid: RID,
+                expires: [0x20, 0x35, 0x12, 0x31],
+            },
+            _bytes: [key, exponent, check],
+        }
+    };
+    test_card::authorities().into_iter().map(of).collect()
+}
+
+/// How the test cards' e-cashes are taken.
+pub(crate) fn cash() -> TtCash {
+    TtCash {
+        struct_size: size::<TtCash>(),
+        limit_fen: 0,
+        issuers: c"6217".as_ptr(),
+        merchant: null(),
+        records: TtRecordKeys {
+            user: null_mut(),
+            mac: None,
+        },
+        qualifiers: [0; 4],
+        seed: [9; 32],
+    }
+}
+
+/// Lets a terminal take e-cashes.
+pub(crate) fn serve_cash(terminal: u64) {
+    for authority in authorities() {
+        let code = unsafe { tt_authority_take(terminal, &raw const authority.plain) };
+        assert_eq!(code, TT_OK, "{}", words());
+    }
+    let cash = cash();
+    assert_eq!(unsafe { tt_cash_serve(terminal, &raw const cash) }, TT_OK);
+}
+
+/// The keys that galleries travel and lie under.
+pub(crate) const SEAL_KEY: [u8; 16] = [1; 16];
+const OWN_KEY: [u8; 16] = [2; 16];
+/// A matcher of the tests' own.
+pub(crate) const ENGINE: [u8; 8] = *b"BYTES001";
+
+/// A signed gallery with these riders: number, template and when the consent ends.
+pub(crate) fn gallery(version: u64, engine: [u8; 8], riders: &[(u8, &[u8], i64)]) -> Vec<u8> {
+    let riders = riders.iter().map(|(number, template, until)| {
+        let consent = Consent {
+            terms: 3,
+            until: Timestamp::new(*until),
+        };
+        Enrolled::new(
+            Handle([*number; 16]),
+            CardNumber::parse(&format!("3104581000000000{number:03}")).unwrap(),
+            institution("01345810"),
+            consent,
+            [b'0', b'0', b'0', b'0' + number],
+            template,
+        )
+        .unwrap()
+    });
+    let gallery = Gallery::new(
+        institution("11345810"),
+        version,
+        Timestamp::new(T0),
+        Timestamp::new(T0 + 30 * 86_400),
+        EngineId(engine),
+        riders.collect(),
+    );
+    let mut entropy = |out: &mut [u8]| out.fill(8);
+    let seal = SealKey::new(&SEAL_KEY);
+    gallery
+        .unwrap()
+        .signed(&seal, &key("list"), &mut entropy)
+        .unwrap()
+}
+
+/// How faces are taken, with a matcher.
+pub(crate) fn face(matcher: TtMatcher) -> TtFace {
+    let mut face = blank_face();
+    assert_eq!(unsafe { tt_face_usual(&raw mut face) }, TT_OK);
+    (face.matcher, face.seal_key, face.own_key) = (matcher, SEAL_KEY, OWN_KEY);
+    face.seed = [5; 32];
+    face
+}
+
+/// No matcher of one's own.
+pub(crate) const fn plain_matcher() -> TtMatcher {
+    TtMatcher {
+        user: null_mut(),
+        id: [0; 8],
+        compare: None,
+        rank: None,
+    }
+}
+
+/// What the camera saw: one living face.
+pub(crate) fn capture(probe: &[u8]) -> TtCapture {
+    TtCapture {
+        struct_size: size::<TtCapture>(),
+        faces: 1,
+        liveness: TT_LIVE,
+        quality: 90,
+        probe: probe.as_ptr(),
+        probe_len: probe.len(),
     }
 }
 
@@ -304,6 +479,7 @@ pub(crate) fn setup(test_key: &[u8; 32]) -> TtSetup {
         records_max: 0,
         bytes_max: 0,
         dead_bytes_max: 0,
+        rules: null(),
     }
 }
 
@@ -374,7 +550,7 @@ pub(crate) fn asked(ask: &TtAsk) -> &[u8] {
 macro_rules! blank {
     ($name:ident, $type:ty) => {
         pub(crate) fn $name() -> $type {
-            // SAFETY: numbers only.
+            // SAFETY: numbers, and pointers that may be NULL.
             let mut blank: $type = unsafe { std::mem::zeroed() };
             blank.struct_size = size::<$type>();
             blank
@@ -384,6 +560,9 @@ macro_rules! blank {
 blank!(blank_tap_end, TtTapEnd);
 blank!(blank_scan_end, TtScanEnd);
 blank!(blank_status, TtStatus);
+blank!(blank_face, TtFace);
+blank!(blank_face_end, TtFaceEnd);
+blank!(blank_rules, TtRules);
 
 /// A tap to its end at a terminal with a soft PSAM; the rider is told.
 pub(crate) fn tap(terminal: u64, rider: &mut Rider, now: i64) -> TtTapEnd {
@@ -394,7 +573,7 @@ pub(crate) fn tap(terminal: u64, rider: &mut Rider, now: i64) -> TtTapEnd {
         let answer = rider.transmit(asked(&ask));
         let heard = if answer.is_some() { TT_HEARD } else { TT_LOST };
         let answer = answer.unwrap_or_default();
-        code = unsafe { tt_tap_next(terminal, heard, answer.as_ptr(), answer.len(), &raw mut ask) };
+        code = unsafe { tt_next(terminal, heard, answer.as_ptr(), answer.len(), &raw mut ask) };
     }
     assert_eq!(code, TT_OK, "{}", words());
     let mut end = blank_tap_end();

@@ -7,8 +7,14 @@
     reason = "these tests are the caller in C: every pointer is that of a value in scope"
 )]
 
+mod cash;
+mod clock;
 mod contract;
+mod counter;
+mod face;
 mod fixture;
+mod lists;
 mod psam;
 mod rides;
+mod upload;
 mod validator;

@@ -2,8 +2,7 @@
 
 use tongtu_card::RamMemory;
 use tongtu_ffi::api::{
-    tt_cancel, tt_close, tt_psam_begin, tt_psam_next, tt_status, tt_tap_begin, tt_tap_end,
-    tt_tap_next, tt_told,
+    tt_cancel, tt_close, tt_next, tt_psam_begin, tt_status, tt_tap_begin, tt_tap_end, tt_told,
 };
 use tongtu_ffi::code::{TT_ERR_PSAM, TT_ERR_STATE, TT_OK};
 use tongtu_ffi::types::{
@@ -42,7 +41,7 @@ fn fit(terminal: u64, module: &mut Module) {
     while code == TT_OK && ask.kind != TT_ASK_DONE {
         let answer = serve(module, &ask);
         code = unsafe {
-            tt_psam_next(
+            tt_next(
                 terminal,
                 TT_HEARD,
                 answer.as_ptr(),
@@ -67,7 +66,7 @@ fn tap(terminal: u64, rider: &mut Rider, module: &mut Module, now: i64) -> (TtTa
             serve(module, &ask)
         };
         code = unsafe {
-            tt_tap_next(
+            tt_next(
                 terminal,
                 TT_HEARD,
                 answer.as_ptr(),
@@ -114,7 +113,7 @@ fn after_a_tap_given_up_while_the_module_was_asked_it_is_reset_before_the_next()
     while ask.kind == TT_ASK_CARD {
         let answer = rider.transmit(asked(&ask)).unwrap();
         let code = unsafe {
-            tt_tap_next(
+            tt_next(
                 terminal,
                 TT_HEARD,
                 answer.as_ptr(),
@@ -143,7 +142,7 @@ fn an_empty_slot_is_a_fault_and_can_be_tried_again() {
     let mut ask = blank_ask();
     assert_eq!(unsafe { tt_psam_begin(terminal, &raw mut ask) }, TT_OK);
     assert_eq!(ask.kind, TT_ASK_PSAM_RESET);
-    let gone = unsafe { tt_psam_next(terminal, TT_LOST, std::ptr::null(), 0, &raw mut ask) };
+    let gone = unsafe { tt_next(terminal, TT_LOST, std::ptr::null(), 0, &raw mut ask) };
     assert_eq!(gone, TT_ERR_PSAM, "{}", words());
     fit(terminal, &mut module());
     tt_close(terminal);

@@ -1,42 +1,36 @@
 //! Taps and scans from the field to the upload.
 
+use std::ffi::CStr;
+use std::ptr::null;
+
 use tongtu_ffi::api::{
-    tt_ack, tt_close, tt_close_stale, tt_notice_next, tt_notice_take, tt_pending, tt_scan,
-    tt_status,
+    tt_ack, tt_close, tt_close_stale, tt_notice_next, tt_notice_take, tt_scan, tt_status,
 };
 use tongtu_ffi::code::{TT_ERR_NONE, TT_ERR_SHORT, TT_OK};
 use tongtu_ffi::types::{
-    TT_ACCEPTED, TT_LANG_EN, TT_LANG_ZH, TT_LIGHT_GREEN, TT_LIGHT_RED, TT_NO_TIME,
-    TT_OUT_OF_SERVICE, TT_RECORD_MAX, TT_RECOVERED, TT_REFUSED, TT_TORN,
+    TT_ACCEPTED, TT_LANG_EN, TT_LANG_ZH, TT_LIGHT_GREEN, TT_LIGHT_RED, TT_NO_AMOUNT, TT_NO_TIME,
+    TT_OUT_OF_SERVICE, TT_POST_ENTRY, TT_POST_EXIT, TT_RECOVERED, TT_REFUSED, TT_TEXT_MAX, TT_TORN,
+    TtSetup,
 };
 use tongtu_tap_record::TapRecord;
 
 use crate::fixture::{
     Flash, Rider, T0, blank_scan_end, blank_status, code, display, open, tap, voice, words,
 };
+use crate::upload::waiting;
 
-/// Every record that waits, with its number.
-fn waiting(terminal: u64) -> Vec<(u64, Vec<u8>)> {
-    let mut found = Vec::new();
-    let (mut after, mut len) = (0, 0);
+/// Carries every notice from one terminal to another; how many.
+pub(crate) fn carry(from: u64, to: u64, now: i64) -> usize {
+    let (mut notice, mut len, mut carried) = ([0; TT_TEXT_MAX], 0, 0);
     loop {
-        let mut record = vec![0; TT_RECORD_MAX];
-        let code = unsafe {
-            tt_pending(
-                terminal,
-                after,
-                &raw mut after,
-                record.as_mut_ptr(),
-                record.len(),
-                &raw mut len,
-            )
-        };
+        let code = unsafe { tt_notice_next(from, notice.as_mut_ptr(), notice.len(), &raw mut len) };
         if code == TT_ERR_NONE {
-            return found;
+            return carried;
         }
         assert_eq!(code, TT_OK);
-        record.truncate(len);
-        found.push((after, record));
+        let code = unsafe { tt_notice_take(to, now, notice.as_ptr(), len) };
+        assert_eq!(code, TT_OK, "{}", words());
+        carried += 1;
     }
 }
 
@@ -140,15 +134,14 @@ fn tap_without_last_answer(
     now: i64,
     commands: usize,
 ) -> tongtu_ffi::types::TtTapEnd {
-    use tongtu_ffi::api::{tt_tap_begin, tt_tap_end, tt_tap_next};
+    use tongtu_ffi::api::{tt_next, tt_tap_begin, tt_tap_end};
     use tongtu_ffi::types::{TT_HEARD, TT_LOST};
     let mut ask = crate::fixture::blank_ask();
     assert_eq!(unsafe { tt_tap_begin(terminal, now, &raw mut ask) }, TT_OK);
     for number in 1..=commands {
         let answer = rider.transmit(crate::fixture::asked(&ask)).unwrap();
         let heard = if number < commands { TT_HEARD } else { TT_LOST };
-        let code =
-            unsafe { tt_tap_next(terminal, heard, answer.as_ptr(), answer.len(), &raw mut ask) };
+        let code = unsafe { tt_next(terminal, heard, answer.as_ptr(), answer.len(), &raw mut ask) };
         assert_eq!(code, TT_OK);
     }
     let mut end = crate::fixture::blank_tap_end();
@@ -247,4 +240,37 @@ fn a_device_that_fails_takes_no_money() {
     let end = tap(terminal, &mut rider, T0 + 10);
     assert_eq!((end.outcome, end.balance_fen), (TT_ACCEPTED, 4_800));
     tt_close(terminal);
+}
+
+#[test]
+fn gates_tell_each_other_who_went_in_by_code() {
+    let gate = |kind, station: &'static CStr| {
+        move |setup: &mut TtSetup| {
+            setup.post.kind = kind;
+            setup.post.line = c"METRO".as_ptr();
+            setup.post.station = station.as_ptr();
+            setup.post.vehicle = null();
+            setup.post.card_line = [1, 0];
+        }
+    };
+    let (mut one, mut other) = (Flash::with_room(0), Flash::with_room(0));
+    let entry = open(&mut one, gate(TT_POST_ENTRY, c"0101"));
+    let exit = open(&mut other, gate(TT_POST_EXIT, c"0109"));
+    let scan = |terminal, at: i64| {
+        let (bytes, mut end) = (code(1, at), blank_scan_end());
+        let done = unsafe { tt_scan(terminal, at, bytes.as_ptr(), bytes.len(), &raw mut end) };
+        assert_eq!((done, end.outcome), (TT_OK, TT_ACCEPTED), "{}", words());
+        end
+    };
+    scan(entry, T0);
+    assert_eq!(carry(entry, exit, T0 + 1), 1);
+    let known = scan(exit, T0 + 900);
+    assert!(known.fare_fen > 0);
+    assert_eq!(carry(exit, entry, T0 + 901), 1);
+    // The same rider once more, and the notice is lost: let out, and the fare follows.
+    scan(entry, T0 + 2_000);
+    let unknown = scan(exit, T0 + 3_000);
+    assert_eq!(unknown.fare_fen, TT_NO_AMOUNT);
+    tt_close(entry);
+    tt_close(exit);
 }

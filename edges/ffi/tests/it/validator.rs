@@ -17,10 +17,14 @@ use crate::fixture::{Rider, T0, bundle, code, list_key, sam_key};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder of this test alone, gone with this value.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn make(name: &str) -> Self {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn make(name: &str) -> Self {
         let name = format!("tongtu-validator-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&path);
