@@ -79,7 +79,7 @@ extern "C" {
 /* What the fare book says of an incomplete ride is charged; the counter where it says nothing. */
 #define TT_RULE_BY_BOOK 2u
 
-/* The blacklisted card is only refused. */
+/* The blacklisted card is refused, and that is recorded. */
 #define TT_LOCK_NOT 0u
 
 /* It is locked, and its issuer may unlock it. */

@@ -18,11 +18,13 @@ mod fixture;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use tongtu_crypto::Algorithm;
 use tongtu_ffi::api::{
-    tt_ack, tt_close, tt_next, tt_pending, tt_scan, tt_tap_begin, tt_tap_end, tt_told,
+    tt_ack, tt_close, tt_face_look, tt_face_open, tt_gallery_take, tt_next, tt_pending, tt_scan,
+    tt_tap_begin, tt_tap_end, tt_told,
 };
 use tongtu_ffi::code::{TT_ERR_NONE, TT_OK};
-use tongtu_ffi::types::{TT_ACCEPTED, TT_ASK_DONE, TT_HEARD, TT_RECORD_MAX, TT_REFUSED};
+use tongtu_ffi::types::{TT_ACCEPTED, TT_ASK_DONE, TT_HEARD, TT_RECORD_MAX, TT_REFUSED, TtCapture};
 
 use fixture::{Flash, Rider, T0, asked, blank_ask, blank_scan_end, blank_tap_end, open};
 
@@ -161,6 +163,9 @@ const TAP_PEAK_MAX: isize = 8 * 1024;
 const WAITING_MAX: isize = 1024;
 /// How often one tap may ask the heap.
 const TAP_TIMES_MAX: usize = 200;
+/// The same of an e-cash, whose certificates are opened.
+const CASH_PEAK_MAX: isize = 32 * 1024;
+const CASH_TIMES_MAX: usize = 2_000;
 /// Taps before and while it is measured; uploads come after each so many.
 const WARM: usize = 400;
 const MEASURED: usize = 1_000;
@@ -261,5 +266,119 @@ fn rides_by_code_leave_the_heap_as_it_was() {
         after.iter().max() <= before.iter().max(),
         "grows: {marks:?}"
     );
+    tt_close(terminal);
+}
+
+#[test]
+fn taps_of_e_cashes_leave_the_heap_as_it_was() {
+    let mut flash = Flash::with_room(4 << 20);
+    let terminal = open(&mut flash, |setup| setup.dead_bytes_max = 64 * 1024);
+    fixture::serve_cash(terminal);
+    let (mut meter, mut now) = (Meter::default(), 0);
+    for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
+        let (mut worst_peak, mut worst_times, mut marks) = (0, 0, Vec::new());
+        let mut rider = Rider::with_cash(algorithm);
+        for number in 0..240 {
+            if number % 40 == 39 {
+                // Its money is nearly gone; the next has the same number.
+                rider = Rider::with_cash(algorithm);
+            }
+            meter.reset();
+            let live = meter.live;
+            let outcome = tap(&mut meter, terminal, &mut rider, T0 + now);
+            assert_eq!(outcome, TT_ACCEPTED);
+            now += 20;
+            if number >= 40 {
+                worst_peak = worst_peak.max(meter.peak - live);
+                worst_times = worst_times.max(meter.times);
+            }
+            if number % 10 == 9 {
+                upload(&mut meter, terminal);
+                marks.push(meter.live);
+            }
+        }
+        println!(
+            "live after each upload, {algorithm:?}: {} to {} bytes; a tap at its worst: \
+             {worst_peak} bytes, {worst_times} allocations",
+            marks.iter().min().unwrap(),
+            marks.iter().max().unwrap()
+        );
+        let (half, rest) = marks.split_at(marks.len() / 2);
+        assert!(rest.iter().max() <= half.iter().max(), "grows: {marks:?}");
+        assert!(worst_peak <= CASH_PEAK_MAX, "{worst_peak}");
+        assert!(worst_times <= CASH_TIMES_MAX, "{worst_times}");
+    }
+    tt_close(terminal);
+}
+
+#[test]
+fn looks_at_faces_leave_the_heap_as_it_was() {
+    let mut flash = Flash::with_room(4 << 20);
+    let terminal = open(&mut flash, |setup| setup.dead_bytes_max = 64 * 1024);
+    let face = fixture::face(fixture::plain_matcher());
+    assert_eq!(unsafe { tt_face_open(terminal, &raw const face) }, TT_OK);
+    // Nine riders with templates of 512 bytes that have little in common.
+    let template = |number: u8| -> Vec<u8> {
+        let mut state = u32::from(number).wrapping_mul(2_654_435_761);
+        let byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        };
+        std::iter::repeat_with(byte).take(512).collect()
+    };
+    let templates: Vec<Vec<u8>> = (1..10).map(template).collect();
+    let until = T0 + 20 * 86_400;
+    let riders: Vec<_> = (1..10)
+        .zip(&templates)
+        .map(|(n, t)| (n, &t[..], until))
+        .collect();
+    let bytes = fixture::gallery(1, *b"COSINE01", &riders);
+    assert_eq!(
+        unsafe { tt_gallery_take(terminal, bytes.as_ptr(), bytes.len()) },
+        TT_OK
+    );
+    let mut meter = Meter::default();
+    let (mut worst_peak, mut worst_times, mut marks) = (0, 0, Vec::new());
+    for number in 0..600_usize {
+        let now = T0 + i64::try_from(number).unwrap() * 20;
+        let probe = &templates[number % 9];
+        let capture = fixture::capture(probe);
+        let mut end = fixture::blank_face_end();
+        meter.reset();
+        let live = meter.live;
+        let done =
+            meter.call(|| unsafe { tt_face_look(terminal, now, &raw const capture, &mut end) });
+        assert_eq!((done, end.outcome), (TT_OK, TT_ACCEPTED), "{}", end.why);
+        assert_eq!(meter.call(|| tt_told(terminal, end.seq)), TT_OK);
+        if number >= 100 {
+            worst_peak = worst_peak.max(meter.peak - live);
+            worst_times = worst_times.max(meter.times);
+        }
+        // Nobody, a spoof, a stranger: nothing is kept of them.
+        let before = meter.live;
+        for (faces, liveness) in [(0, 1), (1, 2), (3, 1)] {
+            let refused = TtCapture {
+                faces,
+                liveness,
+                ..capture
+            };
+            meter.call(|| unsafe { tt_face_look(terminal, now, &raw const refused, &mut end) });
+        }
+        assert!(meter.live <= before, "{} of {before}", meter.live);
+        if number % 10 == 9 {
+            upload(&mut meter, terminal);
+            marks.push(meter.live);
+        }
+    }
+    println!(
+        "live after each upload of rides by face: {} to {} bytes; a look at its worst: \
+         {worst_peak} bytes, {worst_times} allocations",
+        marks.iter().min().unwrap(),
+        marks.iter().max().unwrap()
+    );
+    let (half, rest) = marks.split_at(marks.len() / 2);
+    assert!(rest.iter().max() <= half.iter().max(), "grows: {marks:?}");
+    assert!(worst_peak <= TAP_PEAK_MAX, "{worst_peak}");
+    assert!(worst_times <= TAP_TIMES_MAX, "{worst_times}");
     tt_close(terminal);
 }

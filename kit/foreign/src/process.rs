@@ -58,6 +58,14 @@ impl Leashed {
         self.child.try_wait().expect("our own child can be asked")
     }
 
+    /// Waits until it ends by itself; how it did.
+    ///
+    /// # Panics
+    /// If the system does not know.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("our own child can be awaited")
+    }
+
     /// Ends it without any warning, as a power cut would.
     ///
     /// # Panics

@@ -64,7 +64,13 @@ const TOOLS: &[Tool] = &[
         name: "cc",
         sign: Sign::Program(&["cc"]),
         packages: &["gcc", "libc6-dev"],
-        why: "builds the validator in C",
+        why: "builds the devices in C",
+    },
+    Tool {
+        name: "c++",
+        sign: Sign::Program(&["c++"]),
+        packages: &["g++", "libc6-dev"],
+        why: "reads the header as C++",
     },
     Tool {
         name: "pcscd",

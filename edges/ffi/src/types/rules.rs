@@ -7,7 +7,7 @@ pub const TT_RULE_CHARGE: u32 = 1;
 /// What the fare book says of an incomplete ride is charged; the counter where it says nothing.
 pub const TT_RULE_BY_BOOK: u32 = 2;
 
-/// The blacklisted card is only refused.
+/// The blacklisted card is refused, and that is recorded.
 pub const TT_LOCK_NOT: u32 = 0;
 /// It is locked, and its issuer may unlock it.
 pub const TT_LOCK: u32 = 1;

@@ -235,7 +235,14 @@ pub(crate) const RID: [u8; 5] = [0xA0, 0, 0, 6, 0x32];
 /// An authority's key with what the struct for C points to.
 pub(crate) struct Authority {
     pub(crate) plain: TtAuthority,
-    _bytes: [Vec<u8>; 3],
+    bytes: [Vec<u8>; 3],
+}
+
+impl Authority {
+    /// Key, exponent and check value.
+    pub(crate) const fn parts(&self) -> &[Vec<u8>; 3] {
+        &self.bytes
+    }
 }
 
 /// The authorities of the test cards: RSA and SM2.
@@ -261,7 +268,7 @@ pub(crate) fn authorities() -> Vec<Authority> {
                 rid: RID,
                 expires: [0x20, 0x35, 0x12, 0x31],
             },
-            _bytes: [key, exponent, check],
+            bytes: [key, exponent, check],
         }
     };
     test_card::authorities().into_iter().map(of).collect()

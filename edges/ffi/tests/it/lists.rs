@@ -18,7 +18,7 @@ use tongtu_types::{InstitutionCode, Timestamp};
 use crate::fixture::{
     Flash, Rider, T0, blank_ask, blank_status, bundle, key, open, size, tap, try_open, words,
 };
-use crate::validator::Folder;
+use crate::program::Folder;
 
 fn issue(version: u64) -> Issue {
     Issue {

@@ -1,85 +1,19 @@
-//! The validator in C, built with the system's compiler against the library beside this test.
+//! The validator in C: cards through a pipe and through pcscd.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use tongtu_foreign::{CardService, Leashed, leash, run_within, tool};
+use tongtu_foreign::{CardService, leash, run_within};
 use tongtu_reader::vpcd::{Patience, Stop, VirtualCard, serve};
 
 use crate::fixture::{Rider, T0, bundle, code, list_key, sam_key};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A folder of this test alone, gone with this value.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub(crate) fn make(name: &str) -> Self {
-        let name = format!("tongtu-validator-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn crate_folder() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Where cargo put the libraries: beside this very program.
-fn libraries() -> PathBuf {
-    let program = std::env::current_exe().unwrap();
-    program.parent().unwrap().to_path_buf()
-}
-
-/// Builds the validator, or says that there is no compiler.
-fn build(folder: &Folder) -> Option<PathBuf> {
-    let program = folder.0.join("validator");
-    let libraries = libraries();
-    let mut rpath = OsString::from("-Wl,-rpath,");
-    rpath.push(&libraries);
-    let mut cc = leash(tool("cc")?);
-    cc.args([
-        "-std=c11",
-        "-Wall",
-        "-Wextra",
-        "-Wpedantic",
-        "-Werror",
-        "-O1",
-    ]);
-    cc.arg("-I").arg(crate_folder().join("include"));
-    cc.arg(crate_folder().join("examples/validator.c"));
-    cc.arg("-L").arg(&libraries).arg(rpath);
-    cc.args(["-ltongtu_ffi", "-ldl", "-o"]).arg(&program);
-    let ran = run_within(LIMIT, &mut cc, b"");
-    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    Some(program)
-}
+use crate::program::{Device, Folder, LIMIT, build, hex};
 
 /// What every run is told, and a code in a file.
 fn arguments(folder: &Folder) -> Vec<OsString> {
-    let lists = folder.0.join("lists");
-    fs::write(&lists, bundle(1)).unwrap();
-    let code_file = folder.0.join("code");
-    fs::write(&code_file, code(1, T0)).unwrap();
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let lists = folder.file("lists", &bundle(1));
+    let code_file = folder.file("code", &code(1, T0));
     vec![
         "--lists".into(),
         lists.into(),
@@ -88,7 +22,7 @@ fn arguments(folder: &Folder) -> Vec<OsString> {
         "--sam-key".into(),
         hex(&sam_key()).into(),
         "--journal".into(),
-        folder.0.join("journal").into(),
+        folder.path().join("journal").into(),
         "--now".into(),
         T0.to_string().into(),
         "--code".into(),
@@ -108,43 +42,31 @@ const TAPPED: &str = "lamp green\nsay  乘车成功\nshow 乘车成功\nshow 金
 #[test]
 fn taps_a_card_that_we_play_and_scans_a_code() {
     let folder = Folder::make("stdio");
-    let Some(program) = build(&folder) else {
+    let Some(program) = build(&folder, "validator", false) else {
         return;
     };
     let mut command = leash(program);
     command
         .args(arguments(&folder))
         .args(["--stdio", "--taps", "2"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut running = Leashed::start(&mut command);
-    let mut to = running.stdin().unwrap();
-    let mut from = BufReader::new(running.stdout().unwrap());
+    let mut device = Device::start(&mut command);
     let mut rider = Rider::with(1, 5_000);
     rider.present();
-    let (mut said, mut line) = (String::new(), String::new());
-    while from.read_line(&mut line).unwrap() > 0 {
-        if let Some(command) = line.trim_end().strip_prefix("> ") {
-            if command.starts_with("00A404") {
-                rider.present();
-            }
-            let answer = rider.transmit(&unhex(command)).unwrap();
-            let hex: String = answer.iter().map(|b| format!("{b:02X}")).collect();
-            writeln!(to, "{hex}").unwrap();
-        } else {
-            said += &line;
+    let mut said = String::new();
+    while let Some(line) = device.line(Some(&mut rider)) {
+        said += &line;
+        said.push('\n');
+        // A tap is over: the card leaves, and comes back.
+        if line.starts_with("tap ") {
+            rider.present();
         }
-        line.clear();
     }
+    device.end();
     assert!(said.starts_with(SCANNED), "{said}");
     assert!(said.contains(TAPPED), "{said}");
     assert!(said.contains("余额 46.00 元"), "{said}");
     assert!(said.contains("sent 3 records"), "{said}");
-    assert!(folder.0.join("journal").exists());
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-    (0..text.len()).step_by(2).map(byte).collect()
+    assert!(folder.path().join("journal").exists());
 }
 
 /// Our card under the virtual reader's driver.
@@ -179,7 +101,7 @@ impl VirtualCard for Inserted {
 #[test]
 fn taps_a_card_in_a_reader_through_pcscd() {
     let folder = Folder::make("pcsc");
-    let Some(program) = build(&folder) else {
+    let Some(program) = build(&folder, "validator", false) else {
         return;
     };
     let Some(mut service) = CardService::start() else {
