@@ -84,14 +84,14 @@ pub(crate) fn aside<T, U>(
     work: impl FnOnce(T) -> U,
     put: impl FnOnce(&mut Terminal, U) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
+    // As long as it is held here, nobody takes it away.
+    let found = table(|places| place(places, handle).and_then(|place| place.terminal.clone()));
+    let found = found.ok_or_else(|| no_such(handle))?;
     let mut taken = None;
     with(handle, |terminal| {
         taken = Some(take(terminal)?);
         Ok(())
     })?;
-    // As long as it is held here, nobody takes it away.
-    let found = table(|places| place(places, handle).and_then(|place| place.terminal.clone()));
-    let found = found.ok_or_else(|| no_such(handle))?;
     let made = work(taken.expect("taken a moment ago"));
     match found.lock() {
         Ok(mut terminal) => put(&mut terminal, made),

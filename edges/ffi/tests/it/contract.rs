@@ -6,10 +6,15 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tongtu_ffi::api::{
-    tt_abi, tt_ack, tt_apply_lists, tt_cancel, tt_close, tt_close_stale, tt_confirm_lists,
-    tt_error_text, tt_last_error, tt_next, tt_next_stop, tt_notice_next, tt_notice_take, tt_open,
-    tt_pending, tt_prompt_display, tt_prompt_voice, tt_psam_begin, tt_reason, tt_scan, tt_status,
-    tt_tap_begin, tt_tap_end, tt_told, tt_version,
+    tt_abi, tt_ack, tt_apply_lists, tt_authority_take, tt_blacklist_compact, tt_blacklist_open,
+    tt_blacklist_take, tt_cancel, tt_cash_serve, tt_clock_now, tt_clock_read, tt_clock_rules,
+    tt_clock_set_rules, tt_close, tt_close_stale, tt_confirm_lists, tt_coverage, tt_error_text,
+    tt_face_digits, tt_face_look, tt_face_open, tt_face_usual, tt_gallery_forget_ended,
+    tt_gallery_keep, tt_gallery_restore, tt_gallery_take, tt_gallery_withdraw, tt_last_error,
+    tt_lists_open, tt_make_up_begin, tt_next, tt_next_stop, tt_notice_next, tt_notice_take,
+    tt_open, tt_pending, tt_prompt_display, tt_prompt_voice, tt_psam_begin, tt_reason,
+    tt_rules_usual, tt_scan, tt_status, tt_tap_begin, tt_tap_end, tt_told, tt_upload_answered,
+    tt_upload_begin, tt_upload_failed, tt_upload_next, tt_version,
 };
 use tongtu_ffi::code::{
     TT_ERR_BROKEN, TT_ERR_BUSY, TT_ERR_HANDLE, TT_ERR_LISTS, TT_ERR_NONE, TT_ERR_NULL,
@@ -20,8 +25,9 @@ use tongtu_ffi::types::{
 };
 
 use crate::fixture::{
-    Flash, Rider, T0, asked, blank_ask, blank_scan_end, blank_status, blank_tap_end, bundle, code,
-    key, open, sam_key, setup, size, tap, text, try_open, words,
+    Flash, Rider, T0, asked, blank_ask, blank_face_end, blank_scan_end, blank_status,
+    blank_tap_end, bundle, capture, code, key, open, sam_key, setup, size, tap, text, try_open,
+    words,
 };
 
 #[test]
@@ -55,6 +61,37 @@ fn every_function_that_takes_a_pointer_says_when_it_is_null() {
             tt_notice_next(terminal, null_mut(), 1, &raw mut len),
             tt_notice_take(terminal, T0, null(), 1),
             tt_status(terminal, T0, null_mut()),
+            tt_rules_usual(null_mut()),
+            tt_make_up_begin(terminal, T0, null(), &mut blank_ask()),
+            tt_authority_take(terminal, null()),
+            tt_cash_serve(terminal, null()),
+            tt_face_usual(null_mut()),
+            tt_face_open(terminal, null()),
+            tt_face_look(terminal, T0, null(), &mut blank_face_end()),
+            tt_face_look(terminal, T0, &capture(b"x"), null_mut()),
+            tt_face_digits(terminal, T0, null(), &mut blank_face_end()),
+            tt_gallery_take(terminal, null(), 1),
+            tt_gallery_restore(terminal, null(), 1),
+            tt_gallery_keep(terminal, null_mut(), 1, &raw mut len),
+            tt_gallery_withdraw(terminal, null(), 1, &mut 0),
+            tt_gallery_withdraw(terminal, null(), 0, null_mut()),
+            tt_gallery_forget_ended(terminal, T0, null_mut()),
+            tt_lists_open(terminal, T0, null()),
+            tt_coverage(terminal, T0, null_mut(), 0, null_mut()),
+            tt_blacklist_open(terminal, T0, null(), null(), &mut 0, &mut 0),
+            tt_blacklist_open(terminal, T0, c"x".as_ptr(), null(), null_mut(), &mut 0),
+            tt_blacklist_open(terminal, T0, c"x".as_ptr(), null(), &mut 0, null_mut()),
+            tt_blacklist_take(terminal, T0, null(), &mut 0),
+            tt_blacklist_take(terminal, T0, null(), null_mut()),
+            tt_blacklist_compact(terminal, 1, null_mut()),
+            tt_clock_rules(terminal, null_mut()),
+            tt_clock_set_rules(terminal, null(), T0),
+            tt_clock_read(terminal, 3, T0, 1, null_mut()),
+            tt_clock_now(terminal, 1, null_mut()),
+            tt_upload_begin(terminal, T0, null_mut()),
+            tt_upload_next(terminal, null_mut(), null_mut(), 0, &raw mut len),
+            tt_upload_answered(terminal, null(), 1),
+            tt_upload_failed(terminal, T0, null_mut()),
         ]
     };
     for (at, code) in codes.into_iter().enumerate() {
@@ -206,10 +243,16 @@ fn a_handle_that_was_closed_or_never_was_is_found_out() {
                 tt_cancel(wrong),
                 tt_told(wrong, 1),
                 tt_confirm_lists(wrong, T0),
+                tt_gallery_forget_ended(wrong, T0, &mut 0),
+                tt_face_digits(wrong, T0, c"".as_ptr(), &mut blank_face_end()),
+                tt_lists_open(wrong, T0, c"x".as_ptr()),
+                tt_blacklist_compact(wrong, 1, &mut 0),
+                tt_upload_answered(wrong, null(), 0),
+                tt_upload_failed(wrong, T0, &mut 0),
                 tt_close(wrong),
             ]
         };
-        assert_eq!(codes, [TT_ERR_HANDLE; 7], "{wrong:X}");
+        assert_eq!(codes, [TT_ERR_HANDLE; 13], "{wrong:X}");
     }
     assert_eq!(tt_close(other), TT_OK);
 }

@@ -9,7 +9,8 @@ use tongtu_ffi::api::{
     tt_coverage, tt_lists_open, tt_status, tt_tap_begin,
 };
 use tongtu_ffi::code::{
-    TT_ERR_LISTS, TT_ERR_NULL, TT_ERR_SHORT, TT_ERR_STATE, TT_ERR_STORE, TT_ERR_VALUE, TT_OK,
+    TT_ERR_BUSY, TT_ERR_LISTS, TT_ERR_NULL, TT_ERR_SHORT, TT_ERR_STATE, TT_ERR_STORE, TT_ERR_VALUE,
+    TT_OK,
 };
 use tongtu_ffi::types::{TT_ACCEPTED, TT_REFUSED, TtMedium, TtSource, TtStatus};
 use tongtu_terminal::Coverage;
@@ -90,6 +91,9 @@ unsafe extern "C" fn slow_read(user: *mut c_void, at: u64, out: *mut u8, len: us
         rider.present();
         let now = T0 + i64::try_from(slow.asked).unwrap() * 60;
         assert_eq!(tap(*terminal, rider, now).outcome, TT_ACCEPTED);
+        // It is not taken away meanwhile, and one file is taken at a time.
+        assert_eq!(tt_close(*terminal), TT_ERR_BUSY);
+        assert_eq!(take(*terminal, &in_memory(slow.bytes)).0, TT_ERR_STATE);
     }
     let at = usize::try_from(at).unwrap();
     let out = unsafe { std::slice::from_raw_parts_mut(out, len) };

@@ -11,6 +11,7 @@ mod cash;
 mod clock;
 mod contract;
 mod counter;
+mod disorder;
 mod face;
 mod fixture;
 mod gate;
