@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tongtu_clearing::{CutOff, FeeRules, Topology};
-use tongtu_crypto::SecretKey;
+use tongtu_crypto::{BlockKey, SecretKey};
 use tongtu_purse::keys::KeySet;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, RootTable};
@@ -54,8 +54,11 @@ pub struct IssuerConfig {
     pub platform: [u8; 4],
     /// Issuer-defined data (发行方自定义数据), up to 16 printable characters.
     pub issuer_data: Vec<u8>,
-    /// The master keys of its cards, by algorithm; none where it issues no cards.
+    /// The master keys of its purses, by algorithm; none where it issues no such cards.
     pub card_masters: Arc<[KeySet]>,
+    /// The master keys of its e-cashes' cryptograms, one for an algorithm; none where it issues
+    /// no such cards.
+    pub cash_masters: Arc<[BlockKey]>,
 }
 
 /// What an acquirer (受理机构) needs.

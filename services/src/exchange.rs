@@ -6,13 +6,14 @@
 use tongtu_clearing::home_code;
 use tongtu_crypto::sm3;
 use tongtu_exchange_file::{
-    BpFile, CdFile, CdRecord, ClFile, CqFile, CqRecord, Detail, ExchangeFile, FbFile, FileError,
-    FileKind, FileName, LdFile, Record, ResultCode,
+    BpFile, CdCard, CdFile, CdRecord, ClFile, CqFile, CqRecord, Detail, ExchangeFile, FbFile,
+    FileError, FileKind, FileName, LdFile, Record, ResultCode,
 };
 use tongtu_sql::{BatchRow, ReceivedRow, RepeatedRow, RideRow, Tx};
 use tongtu_tap_record::TapRecord;
 use tongtu_types::{InstitutionCode, Timestamp};
 
+use crate::cash::card_sequence;
 use crate::node::alarm;
 use crate::proof::ProofNumber;
 use crate::{Node, ServiceError, stored};
@@ -322,15 +323,22 @@ fn day_of<R: Record>(file: Result<ExchangeFile<R>, FileError>) -> Result<i64, Re
 fn card_row(record: &CdRecord) -> RideRow {
     let ride = record.ride();
     let at = record.ridden_at();
-    let sequence = u16::try_from(record.purse.counter).unwrap_or(u16::MAX);
+    let counter = u16::try_from(record.counter()).unwrap_or(u16::MAX);
+    let proof = match &record.card {
+        CdCard::Purse(_) => ProofNumber::Purse(counter),
+        CdCard::Cash(cash) => ProofNumber::Cash {
+            sequence: card_sequence(cash.pan_sequence),
+            counter,
+        },
+    };
     RideRow {
         record: ride.record_id.as_str().to_owned(),
         batch: String::new(),
         number: 0,
         acquirer: record.main.acquirer.as_str().to_owned(),
         issuer: record.main.issuer.as_str().to_owned(),
-        account: record.purse.card.reveal().to_owned(),
-        generated_at: ProofNumber::Purse(sequence).number(),
+        account: record.card().reveal().to_owned(),
+        generated_at: proof.number(),
         scanned_at: at.get(),
         amount: record.main.amount.get(),
         direction: if ride.consumption.get() == 0 { 0 } else { 2 },

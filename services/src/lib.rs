@@ -14,6 +14,7 @@ mod acquiring;
 mod archive;
 mod audit;
 mod cards;
+mod cash;
 mod config;
 mod days;
 mod error;

@@ -1,7 +1,7 @@
 //! Tap records as rides: what an acquirer reads out of them.
 
 use tongtu_crypto::{Algorithm, BlockKey, PublicKey};
-use tongtu_purse::field::{Industry, Institution, Serial};
+use tongtu_purse::field::{Balance, Industry, Institution, Serial};
 use tongtu_purse::keys::{KeySet, KeyUse};
 use tongtu_purse::proof::card_key;
 use tongtu_ride_code::record::{CATEGORY_BUS, CATEGORY_METRO, Direction};
@@ -9,11 +9,28 @@ use tongtu_sql::{GreyRow, RideRow};
 use tongtu_tap_record::{Mac2State, RecordKind, Recovery, Stage, TapRecord};
 use tongtu_types::{CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
+use crate::cash::{self, CashClaim};
 use crate::proof::ProofNumber;
-use crate::stored;
+use crate::{IssuerConfig, stored};
 
 /// How many sequence numbers a record id tells apart.
 const RECORD_SEQUENCES: u64 = 100_000;
+
+/// The master keys of an issuer's cards; none where the node issues none.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Masters<'a> {
+    pub(crate) purse: &'a [KeySet],
+    pub(crate) cash: &'a [BlockKey],
+}
+
+impl<'a> Masters<'a> {
+    pub(crate) fn of(issuer: Option<&'a IssuerConfig>) -> Self {
+        issuer.map_or_else(Self::default, |issuer| Self {
+            purse: &issuer.card_masters,
+            cash: &issuer.cash_masters,
+        })
+    }
+}
 
 /// A tap record that was read, as far as routing and counting need it.
 pub(crate) struct Tap {
@@ -22,6 +39,8 @@ pub(crate) struct Tap {
     pub(crate) card: CardNumber,
     pub(crate) issuer: InstitutionCode,
     pub(crate) at: Timestamp,
+    /// What the cryptogram of an e-cash covers.
+    pub(crate) cash: Option<CashClaim>,
 }
 
 impl Tap {
@@ -50,6 +69,10 @@ impl Tap {
             .ok_or_else(|| format!("time {} is none", record.at))?;
         let made = record.recorded_at.instant();
         let made = made.ok_or_else(|| format!("time {} is none", record.recorded_at))?;
+        let cash = match record.kind {
+            RecordKind::Cash => Some(CashClaim::of_record(&record)?),
+            _ => None,
+        };
         // A lock has no number of a module; a card is locked once in a second.
         let sequence = match record.kind {
             RecordKind::Lock => u64::from(u32::from_be_bytes(tail(&record.serial.0))),
@@ -67,6 +90,7 @@ impl Tap {
             issuer,
             at,
             record,
+            cash,
         })
     }
 
@@ -149,27 +173,34 @@ impl Tap {
             RecordKind::Purse | RecordKind::Composite | RecordKind::Ticket | RecordKind::MakeUp => {
                 record.before.fen().checked_sub(record.amount.fen()) == Ok(record.after.fen())
             }
+            // An e-cash need not say its balance.
+            RecordKind::Cash => !says_balance(record) || self.left() == Some(record.after.fen()),
             _ => true,
         }
     }
 
-    /// The algorithm of the card's codes.
-    // UNSPECIFIED: the identifiers' values; 04 is SM4 as in e-cash, everything else seen 3DES.
-    pub(crate) const fn algorithm(&self) -> Algorithm {
-        match self.record.algorithm {
-            0x04 => Algorithm::Sm4,
-            _ => Algorithm::Tdes,
-        }
+    /// What is on the card if it has paid.
+    pub(crate) fn left(&self) -> Option<Fen> {
+        let record = &self.record;
+        record.before.fen().checked_sub(record.amount.fen()).ok()
     }
 
-    /// Whether the TAC is that of the card's keys; `None` where there is no TAC to check.
-    pub(crate) fn tac_holds(&self, masters: &[KeySet]) -> Option<bool> {
+    /// The algorithm of the card's codes.
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        cash::algorithm(self.record.algorithm)
+    }
+
+    /// Whether TAC or cryptogram is that of the card's keys; `None` where there is none to check.
+    pub(crate) fn proof_holds(&self, masters: Masters<'_>) -> Option<bool> {
+        if let Some(cash) = &self.cash {
+            return Some(cash.holds(masters.cash, &self.card));
+        }
         let purse = ProofNumber::of_tap(&self.record, self.at);
         if self.is_grey() || !matches!(purse, ProofNumber::Purse(_)) {
             return None;
         }
         let key = tac_key(
-            masters,
+            masters.purse,
             self.algorithm(),
             self.record.issuer,
             self.record.serial,
@@ -177,10 +208,17 @@ impl Tap {
         Some(key.is_some_and(|key| self.record.tac_holds(&key)))
     }
 
-    /// Whether the terminal saw that the card did not have the key.
-    pub(crate) fn mac2_failed(&self) -> bool {
-        self.record.mac2 == Mac2State::Failed
+    /// Whether anybody can see that the card has not paid: MAC2 was wrong, or the cryptogram of an
+    /// e-cash is none by which it pays.
+    pub(crate) fn is_unpaid(&self) -> bool {
+        let unpaid = self.cash.as_ref().is_some_and(|cash| !cash.is_payment());
+        unpaid || self.record.mac2 == Mac2State::Failed
     }
+}
+
+/// Whether an e-cash said what it had.
+pub(crate) fn says_balance(record: &TapRecord) -> bool {
+    [record.before, record.after] != [Balance::default(); 2]
 }
 
 /// The TAC key of a card, if its issuer has the master.

@@ -15,12 +15,18 @@ pub const ACCOUNT_RECHARGES: &str = "/issuer/accounts/{account}/recharges";
 pub const ACCOUNT_SUSPENSION: &str = "/issuer/accounts/{account}/suspension";
 /// `POST`: issues a user certificate.
 pub const ACCOUNT_CERTIFICATES: &str = "/issuer/accounts/{account}/certificates";
-/// `POST`: notes a card that was issued.
+/// `POST`: notes a purse that was issued.
 pub const CARDS: &str = "/issuer/cards";
-/// `GET`: views a card.
+/// `GET`: views a purse.
 pub const CARD: &str = "/issuer/cards/{card}";
-/// `POST`: notes money that was put on a card.
+/// `POST`: notes money that was put on a purse.
 pub const CARD_LOADS: &str = "/issuer/cards/{card}/loads";
+/// `POST`: notes an e-cash that was issued, by its PAN.
+pub const CASHES: &str = "/issuer/e-cashes";
+/// `GET`: views an e-cash.
+pub const CASH: &str = "/issuer/e-cashes/{card}";
+/// `POST`: notes money that was put on an e-cash, at its issue or later.
+pub const CASH_LOADS: &str = "/issuer/e-cashes/{card}/loads";
 /// `POST`: registers a terminal.
 pub const TERMINALS: &str = "/acquirer/terminals";
 /// `POST`: uploads ride records of a terminal.
@@ -69,6 +75,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", CARDS),
     ("GET", CARD),
     ("POST", CARD_LOADS),
+    ("POST", CASHES),
+    ("GET", CASH),
+    ("POST", CASH_LOADS),
     ("POST", TERMINALS),
     ("POST", TERMINAL_RECORDS),
     ("GET", LISTS),
@@ -125,6 +134,18 @@ pub fn card(card: &str) -> String {
 #[must_use]
 pub fn card_loads(card: &str) -> String {
     fill(CARD_LOADS, card)
+}
+
+/// The path of an e-cash.
+#[must_use]
+pub fn cash(card: &str) -> String {
+    fill(CASH, card)
+}
+
+/// The path of an e-cash's loads.
+#[must_use]
+pub fn cash_loads(card: &str) -> String {
+    fill(CASH_LOADS, card)
 }
 
 /// The path of a terminal's records.
@@ -199,6 +220,8 @@ mod tests {
         );
         assert_eq!(card("31"), "/issuer/cards/31");
         assert_eq!(card_loads("31"), "/issuer/cards/31/loads");
+        assert_eq!(cash("62"), "/issuer/e-cashes/62");
+        assert_eq!(cash_loads("62"), "/issuer/e-cashes/62/loads");
         assert_eq!(terminal_records("1"), "/acquirer/terminals/1/records");
         assert_eq!(terminal_coverage("1"), "/acquirer/terminals/1/coverage");
         assert_eq!(file("CQ1"), "/exchange/files/CQ1");

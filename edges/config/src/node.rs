@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tongtu_clearing::{CutOff, FeeRules, Topology};
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_crypto::Algorithm;
+use tongtu_ecash::test_card::cryptogram_master;
 use tongtu_purse::profile::test_keys;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, Root, RootTable};
@@ -224,6 +225,13 @@ impl IssuerFile {
             issuer_data: self.issuer_data.clone().into_bytes(),
             card_masters: if self.test_cards {
                 [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into()
+            } else {
+                Arc::from([])
+            },
+            cash_masters: if self.test_cards {
+                [Algorithm::Tdes, Algorithm::Sm4]
+                    .map(cryptogram_master)
+                    .into()
             } else {
                 Arc::from([])
             },

@@ -134,7 +134,7 @@ impl Client {
         request.body(&body).json().await
     }
 
-    /// Notes a card that was issued.
+    /// Notes a purse that was issued.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -171,6 +171,45 @@ impl Client {
         };
         let at = path::card_loads(card.reveal());
         self.post(path::CARD_LOADS, at).body(&body).json().await
+    }
+
+    /// Notes an e-cash that was issued, by its PAN.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn cash_issue(&self, card: CardNumber) -> Result<api::CardView, ClientError> {
+        let body = api::CardIssue {
+            card: card.reveal().into(),
+        };
+        let request = self.post(path::CASHES, path::CASHES.into());
+        request.body(&body).json().await
+    }
+
+    /// Views an e-cash.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn cash_view(&self, card: CardNumber) -> Result<api::CardView, ClientError> {
+        let at = path::cash(card.reveal());
+        self.get(path::CASH, at).json().await
+    }
+
+    /// Notes money that was put on an e-cash, at its issue or later; one `load_id` counts once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn cash_load(
+        &self,
+        card: CardNumber,
+        load_id: &str,
+        amount: Fen,
+    ) -> Result<api::CardView, ClientError> {
+        let body = api::CardLoad {
+            load_id: load_id.into(),
+            amount_fen: amount.get(),
+        };
+        let at = path::cash_loads(card.reveal());
+        self.post(path::CASH_LOADS, at).body(&body).json().await
     }
 
     /// Fetches a new user certificate for an account.

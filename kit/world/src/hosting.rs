@@ -15,6 +15,7 @@ use tongtu_config::{
     AcquirerFile, ClockKind, IssuerFile, NodeFile, PostFile, TerminalFile, write_key,
 };
 use tongtu_crypto::Algorithm;
+use tongtu_ecash::test_card::cryptogram_master;
 use tongtu_http::client::Client;
 use tongtu_http::{Clock, server};
 use tongtu_purse::profile::test_keys;
@@ -69,6 +70,9 @@ pub fn node_config(country: &Country, index: usize) -> NodeConfig {
             platform: PLATFORM,
             issuer_data: ISSUER_DATA.as_bytes().to_vec(),
             card_masters: [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into(),
+            cash_masters: [Algorithm::Tdes, Algorithm::Sm4]
+                .map(cryptogram_master)
+                .into(),
         }),
         acquirer: city.map(|city| AcquirerConfig {
             list_key: Arc::new(country.list_key(index)),

@@ -176,12 +176,34 @@ fn name(result: &DayResult, kind: &str, about: &str) -> String {
 pub enum Pocket {
     /// The rider's account: a ride by code or by face.
     Account,
-    /// The card's purse. So much left the card; what is above the ride's amount may be claimed by
-    /// nobody and is the rider's.
-    Purse {
+    /// The card. So much left it; what is above the ride's amount may be claimed by nobody and is
+    /// the rider's.
+    Card {
+        /// Which money of the card.
+        money: CardMoney,
         /// What left the card.
         debited: Fen,
     },
+}
+
+/// The money that a card can have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum CardMoney {
+    /// An e-purse (电子钱包).
+    Purse,
+    /// An e-cash (电子现金).
+    Cash,
+}
+
+impl CardMoney {
+    /// The issuer's mirror of it.
+    #[must_use]
+    pub const fn account(self, card: CardNumber) -> AccountKind {
+        match self {
+            Self::Purse => AccountKind::Purse(card),
+            Self::Cash => AccountKind::Cash(card),
+        }
+    }
 }
 
 /// A ride that an issuer was charged for and debits to its rider.
@@ -221,7 +243,7 @@ pub fn issuer_ride(ride: &IssuerRide) -> Result<Option<Entry>, PostingError> {
     let share = SumE7::from(ride.issuer_share);
     let (from, taken) = match ride.pocket {
         Pocket::Account => (AccountKind::Rider(ride.card), amount),
-        Pocket::Purse { debited } => (AccountKind::Purse(ride.card), SumE7::from_fen(debited)),
+        Pocket::Card { money, debited } => (money.account(ride.card), SumE7::from_fen(debited)),
     };
     let moves = [
         (from, SumE7::new(short.get() - taken.get())),
@@ -332,12 +354,13 @@ pub fn recharge(
 /// [`PostingError::Money`] when the amount does not fit.
 pub fn load(
     issuer: InstitutionCode,
+    money: CardMoney,
     card: CardNumber,
     day: BusinessDay,
     amount: Fen,
     id: &EntryId,
 ) -> Result<Option<Entry>, PostingError> {
-    paid_in(issuer, AccountKind::Purse(card), day, amount, id)
+    paid_in(issuer, money.account(card), day, amount, id)
 }
 
 fn paid_in(

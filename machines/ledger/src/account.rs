@@ -27,6 +27,9 @@ pub enum AccountKind {
     /// Money that is on a card (卡内资金): what the issuer owes for its purse. A mirror; the card
     /// itself is the truth.
     Purse(CardNumber),
+    /// Money that is on an e-cash (电子现金): a mirror like that of a purse, beside it where one
+    /// number has both.
+    Cash(CardNumber),
     /// Money that left a card and nobody may claim (待退款): the issuer owes it to the rider.
     Refund(CardNumber),
     /// Money riders paid in (充值), until the bank reports it.
@@ -86,6 +89,7 @@ impl AccountKind {
             Self::Rider(_) => ("rider", true),
             Self::Arrears(_) => ("arrears", true),
             Self::Purse(_) => ("purse", true),
+            Self::Cash(_) => ("e-cash", true),
             Self::Refund(_) => ("refund", true),
             Self::RechargeClearing => ("recharge-clearing", false),
             Self::OperatorPayable(_) => ("operator-payable", true),
@@ -109,6 +113,7 @@ impl AccountKind {
             "rider" => Self::Rider(card(needed()?)?),
             "arrears" => Self::Arrears(card(needed()?)?),
             "purse" => Self::Purse(card(needed()?)?),
+            "e-cash" => Self::Cash(card(needed()?)?),
             "refund" => Self::Refund(card(needed()?)?),
             "recharge-clearing" => Self::RechargeClearing,
             "operator-payable" => Self::OperatorPayable(LineCode::parse(needed()?)?),
@@ -160,6 +165,7 @@ impl AccountName {
             AccountKind::Rider(card)
             | AccountKind::Arrears(card)
             | AccountKind::Purse(card)
+            | AccountKind::Cash(card)
             | AccountKind::Refund(card) => {
                 format!("{book}/{word}/{}", card.reveal())
             }
@@ -192,6 +198,7 @@ impl fmt::Display for AccountName {
             AccountKind::Rider(card)
             | AccountKind::Arrears(card)
             | AccountKind::Purse(card)
+            | AccountKind::Cash(card)
             | AccountKind::Refund(card) => {
                 write!(f, "{}/{}/{card}", self.book, self.kind.word().0)
             }
@@ -221,6 +228,7 @@ mod tests {
             "01345810/rider/3104581000000000017",
             "01345810/arrears/3104581000000000017",
             "01345810/purse/3104581000000000017",
+            "01345810/e-cash/6217000000000000012",
             "01345810/refund/3104581000000000017",
             "01345810/recharge-clearing",
             "11345810/operator-payable/B1",

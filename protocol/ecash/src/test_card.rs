@@ -120,6 +120,13 @@ pub fn master_keys(algorithm: Algorithm) -> [BlockKey; 3] {
     })
 }
 
+/// The master key of cryptograms: what an issuer's node verifies payments by.
+#[must_use]
+pub fn cryptogram_master(algorithm: Algorithm) -> BlockKey {
+    let [cryptogram, _, _] = master_keys(algorithm);
+    cryptogram
+}
+
 /// The card's keys for cryptograms, MACs and enciphering, as the issuer derives them.
 #[must_use]
 pub fn card_keys(algorithm: Algorithm) -> CardKeys {

@@ -1,8 +1,9 @@
 //! Encodings that only exchange files have: short days, times of day, kept text, hex amounts.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use tongtu_codec::{Digits, Encoding, FieldError, HexDigits};
+use tongtu_codec::{Digits, Encoding, FieldError, HexDigits, hex_decode, hex_encode};
 use tongtu_types::{BusinessDay, Fen, Timestamp, ValueError};
 
 /// A time of day, China time, as fixed-width files carry it: `hhmmss`.
@@ -191,6 +192,79 @@ impl Encoding<Fen> for HexFen {
 
     fn show(value: &Fen) -> String {
         alloc::format!("{value}")
+    }
+}
+
+/// `H`: bytes as visible upper-case hexadecimal digits, two for each; where a field has room for
+/// more bytes than there are, spaces follow.
+#[derive(Debug)]
+pub struct HexBytes;
+
+/// Upper-case digits of whole bytes; no spaces.
+fn hex_bytes(text: &[u8]) -> Result<Vec<u8>, FieldError> {
+    let is_digit = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
+    if let Some(at) = text.iter().position(|b| !is_digit(*b)) {
+        return Err(FieldError::Character {
+            at,
+            byte: text[at],
+            expected: "an upper-case hexadecimal digit",
+        });
+    }
+    let text = core::str::from_utf8(text).expect("hexadecimal digits are ASCII");
+    // Nothing but digits is left, so only an odd number of them can be wrong.
+    hex_decode(text).map_err(|_| FieldError::Truncated {
+        needed: text.len() + 1,
+        found: text.len(),
+    })
+}
+
+fn write_hex(bytes: &[u8], out: &mut [u8]) -> Result<(), FieldError> {
+    let mut text = hex_encode(bytes);
+    text.make_ascii_uppercase();
+    let too_long = FieldError::TooLong {
+        needed: text.len(),
+        width: out.len(),
+    };
+    let (digits, rest) = out.split_at_mut_checked(text.len()).ok_or(too_long)?;
+    digits.copy_from_slice(text.as_bytes());
+    rest.fill(b' ');
+    Ok(())
+}
+
+impl<const N: usize> Encoding<[u8; N]> for HexBytes {
+    const LETTER: &'static str = "H";
+
+    fn decode(bytes: &[u8]) -> Result<[u8; N], FieldError> {
+        let found = hex_bytes(bytes)?;
+        found.try_into().map_err(|_| FieldError::Truncated {
+            needed: N * 2,
+            found: bytes.len(),
+        })
+    }
+
+    fn encode(value: &[u8; N], out: &mut [u8]) -> Result<(), FieldError> {
+        write_hex(value, out)
+    }
+
+    fn show(value: &[u8; N]) -> String {
+        hex_encode(value)
+    }
+}
+
+impl Encoding<Vec<u8>> for HexBytes {
+    const LETTER: &'static str = "H";
+
+    fn decode(bytes: &[u8]) -> Result<Vec<u8>, FieldError> {
+        let end = bytes.iter().rposition(|b| *b != b' ');
+        hex_bytes(&bytes[..end.map_or(0, |last| last + 1)])
+    }
+
+    fn encode(value: &Vec<u8>, out: &mut [u8]) -> Result<(), FieldError> {
+        write_hex(value, out)
+    }
+
+    fn show(value: &Vec<u8>) -> String {
+        hex_encode(value)
     }
 }
 

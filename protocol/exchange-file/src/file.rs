@@ -25,6 +25,11 @@ pub trait Record: Sized {
     /// The longest tail, in bytes; 0 for a kind without one.
     const TAIL_MAX: usize;
 
+    /// The length of this record's fixed part, one of [`Record::LENS`].
+    fn fixed_len(&self) -> usize {
+        Self::LENS[0]
+    }
+
     /// Reads a record from its fixed part and its tail, which stand in line number `line`.
     ///
     /// # Errors
@@ -105,6 +110,8 @@ pub struct LenientFile<R> {
 
 impl<R: Record> ExchangeFile<R> {
     /// A file as we make it: version 01, header with date, record length with CR LF.
+    ///
+    /// The first record says how long the fixed part of all is.
     #[must_use]
     pub fn new(
         name: FileName,
@@ -112,7 +119,8 @@ impl<R: Record> ExchangeFile<R> {
         institution: InstitutionCode,
         records: Vec<R>,
     ) -> Self {
-        let header = Header::new::<R>(day, institution);
+        let fixed_len = records.first().map_or(R::LENS[0], R::fixed_len);
+        let header = Header::new(day, institution, fixed_len);
         Self {
             name,
             version: Version::V01,

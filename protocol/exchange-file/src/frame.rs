@@ -89,10 +89,10 @@ pub struct Header {
 const LINE_END: &[u8] = b"\r\n";
 
 impl Header {
-    /// The header that we make for records of one kind.
+    /// The header that we make for records with a fixed part so long.
     #[must_use]
-    pub fn new<R: Record>(day: BusinessDay, institution: InstitutionCode) -> Self {
-        let record_len = R::LENS[0] + LINE_END.len();
+    pub fn new(day: BusinessDay, institution: InstitutionCode, fixed_len: usize) -> Self {
+        let record_len = fixed_len + LINE_END.len();
         Self {
             day: Some(day),
             institution,

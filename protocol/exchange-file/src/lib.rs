@@ -42,7 +42,7 @@ mod tail;
 use tongtu_codec::RecordSpec;
 
 pub use describe::{LineView, describe};
-pub use encoding::{HexFen, Kept, ShortDay, TimeOfDay};
+pub use encoding::{HexBytes, HexFen, Kept, ShortDay, TimeOfDay};
 pub use error::{Fault, FileError, LineError};
 pub use file::{
     BpFile, CdFile, ClFile, CqFile, ExchangeFile, FbFile, LdFile, LenientFile, RECORDS_MAX, Record,
@@ -57,13 +57,14 @@ pub use number::{
     TestFlag, TradeCode, TradeState, TradeType,
 };
 pub use record::{
-    BpRecord, CD_BLOCK_MAP, CQ_BLOCK_MAP, CdPurse, CdRecord, CdRide, ClFixed, ClRecord, Clearing,
-    CqMain, CqRecord, CqRide, CqTransit, Detail, FbRecord, LdRecord,
+    BpRecord, CD_BLOCK_MAP, CD_CASH_BLOCK_MAP, CQ_BLOCK_MAP, CdCard, CdCash, CdPurse, CdRecord,
+    CdRide, ClFixed, ClRecord, Clearing, CqMain, CqRecord, CqRide, CqTransit, Detail, FbRecord,
+    LdRecord,
 };
 pub use result::ResultCode;
 pub use tail::{
-    CL_TAIL_MAX, CQ_TAIL_MAX, CdTail, ClCardTail, ClTail, CqTail, TAIL_ITEMS, Tail, TailError,
-    TailFault, TailItem, TailSpec, TailTag,
+    CL_TAIL_MAX, CQ_TAIL_MAX, CashItems, CdTail, ClCardTail, ClCashTail, ClTail, CqTail,
+    TAIL_ITEMS, Tail, TailError, TailFault, TailItem, TailSpec, TailTag,
 };
 
 /// Every table of this crate, for the documents.
@@ -73,6 +74,7 @@ pub const SPECS: &[RecordSpec] = &[
     HeaderUndated::SPEC,
     CqMain::SPEC,
     CdPurse::SPEC,
+    CdCash::SPEC,
     CqTransit::SPEC,
     LdRecord::SPEC,
     FbRecord::SPEC,

@@ -1,6 +1,7 @@
 //! The records of the six kinds.
 
 mod bp;
+mod cash;
 mod cd;
 mod cl;
 mod cq;
@@ -10,7 +11,8 @@ mod ld;
 use tongtu_types::{BusinessDay, CardNumber, FenE7, RecordId};
 
 pub use bp::BpRecord;
-pub use cd::{CD_BLOCK_MAP, CdPurse, CdRecord, CdRide};
+pub use cash::{CD_CASH_BLOCK_MAP, CdCash};
+pub use cd::{CD_BLOCK_MAP, CdCard, CdPurse, CdRecord, CdRide};
 pub use cl::{ClFixed, ClRecord};
 pub use cq::{CQ_BLOCK_MAP, CqMain, CqRecord, CqRide, CqTransit};
 pub use fb::FbRecord;

@@ -1,6 +1,7 @@
 //! Tails: the tagged items after the fixed part of CQ, CD and CL records.
 
 mod card;
+mod cash;
 mod ride;
 
 use alloc::string::{String, ToString};
@@ -10,6 +11,7 @@ use core::fmt;
 use tongtu_codec::{FieldError, FieldView};
 
 pub use card::{CdTail, ClCardTail};
+pub use cash::{CashItems, ClCashTail};
 pub use ride::{ClTail, CqTail};
 
 /// The longest tail of a CQ or CD record, in bytes.
@@ -78,6 +80,8 @@ tail_items! {
     BALANCE_AFTER = 2119, "balance_after", "balance after", "交易后余额", "8 hex digits";
     STATE = 2120, "state", "trade state of block 3", "交易状态", "2 digits";
     DEBITED = 2121, "debited", "what left the card", "卡内扣款金额", "8 hex digits";
+    TOLD = 2122, "told", "elements of the cryptogram that the card was told", "已告知卡片的数据", "2 hex digits";
+    CASH = 2123, "cash", "e-cash block of the CD record", "电子现金段", "its characters as they came";
 }
 
 impl TailTag {

@@ -8,7 +8,8 @@ use tongtu_apdu::tlv::Tag;
 use tongtu_codec::{Be, DecodeError, Raw, record};
 use tongtu_crypto::BlockKey;
 use tongtu_ecash::cryptogram::CryptogramInput;
-use tongtu_ecash::{Iad, Values, tag};
+use tongtu_ecash::{CryptogramKind, Iad, Values, tag};
+use tongtu_types::Fen;
 
 use crate::TapRecord;
 use crate::code::{CashCheck, RecordKind, Tap};
@@ -176,25 +177,16 @@ impl TapRecord {
         Ok(proof)
     }
 
-    /// What the terminal told the card, as far as a cryptogram covers it.
-    fn told(&self, proof: &CashProof) -> Values {
+    /// What was paid, as the cryptogram covers it.
+    #[must_use]
+    pub fn cash_deal(&self) -> CashDeal {
         let [_, year, month, day, ..] = self.at.0;
-        let amount = self.amount.fen();
-        let amount = tongtu_ecash::Amount::new(amount).expect("32 bits have at most ten digits");
-        let values: [Vec<u8>; 8] = [
-            amount.encode().to_vec(),
-            Vec::from([0; 6]),
-            proof.country.to_vec(),
-            proof.tvr.to_vec(),
-            proof.currency.to_vec(),
-            Vec::from([year, month, day]),
-            Vec::from([self.transaction.0]),
-            proof.unpredictable.to_vec(),
-        ];
-        let told = Told::ELEMENTS.into_iter().zip(values).enumerate();
-        told.filter(|(at, _)| proof.told.has(*at))
-            .map(|(_, told)| told)
-            .collect()
+        CashDeal {
+            amount: self.amount.fen(),
+            day: [year, month, day],
+            transaction: self.transaction.0,
+            atc: self.sequence,
+        }
     }
 
     /// Whether the cryptogram is the one of the card with this key: what an issuer verifies.
@@ -202,17 +194,73 @@ impl TapRecord {
     /// # Errors
     /// [`CashFault`] when the record does not say enough.
     pub fn cryptogram_holds(&self, card_key: &BlockKey) -> Result<bool, CashFault> {
-        let proof = self.cash()?;
-        let iad = Iad::parse(proof.issuer_application_data()?)?;
+        self.cash()?.cryptogram_holds(&self.cash_deal(), card_key)
+    }
+}
+
+/// What an e-cash paid, beside what its proof says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CashDeal {
+    /// The amount (9F02).
+    pub amount: Fen,
+    /// The date that the card was told (9A), YYMMDD.
+    pub day: [u8; 3],
+    /// The transaction type (9C).
+    pub transaction: u8,
+    /// The card's counter (9F36).
+    pub atc: u16,
+}
+
+impl CashProof {
+    /// Whether the card says by it that it has paid (TC), and not that it declines or wants its
+    /// issuer asked.
+    ///
+    /// # Errors
+    /// [`CashFault`] when the issuer application data do not hold.
+    pub fn is_payment(&self) -> Result<bool, CashFault> {
+        let iad = Iad::parse(self.issuer_application_data()?)?;
+        Ok(iad.cvr.kind() == Some(CryptogramKind::Approved))
+    }
+
+    /// Whether the cryptogram is the one of the card with this key over this payment.
+    ///
+    /// # Errors
+    /// [`CashFault`] when the proof does not say enough.
+    pub fn cryptogram_holds(
+        &self,
+        deal: &CashDeal,
+        card_key: &BlockKey,
+    ) -> Result<bool, CashFault> {
+        let iad = Iad::parse(self.issuer_application_data()?)?;
         let input = CryptogramInput {
-            terminal: &self.told(&proof),
-            aip: proof.aip,
-            atc: self.sequence,
+            terminal: &self.told_of(deal)?,
+            aip: self.aip,
+            atc: deal.atc,
             cvr: iad.cvr,
         };
         Ok(tongtu_crypto::equal(
             &input.cryptogram(card_key),
-            &proof.cryptogram,
+            &self.cryptogram,
         ))
+    }
+
+    /// What the terminal told the card, as far as a cryptogram covers it.
+    fn told_of(&self, deal: &CashDeal) -> Result<Values, CashFault> {
+        let amount = tongtu_ecash::Amount::new(deal.amount)?;
+        let values: [Vec<u8>; 8] = [
+            amount.encode().to_vec(),
+            Vec::from([0; 6]),
+            self.country.to_vec(),
+            self.tvr.to_vec(),
+            self.currency.to_vec(),
+            deal.day.to_vec(),
+            Vec::from([deal.transaction]),
+            self.unpredictable.to_vec(),
+        ];
+        let told = Told::ELEMENTS.into_iter().zip(values).enumerate();
+        Ok(told
+            .filter(|(at, _)| self.told.has(*at))
+            .map(|(_, told)| told)
+            .collect())
     }
 }

@@ -18,7 +18,7 @@ mod face;
 mod record;
 mod signed;
 
-pub use cash::{CashFault, CashProof, Told};
+pub use cash::{CashDeal, CashFault, CashProof, Told};
 pub use code::{CashCheck, Mac2State, Magic, RecordKind, Recovery, Stage, Tap, Version, YesNo};
 pub use face::FaceProof;
 pub use record::{ModuleKey, RecordFault, RideKey, TapRecord};

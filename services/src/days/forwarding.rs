@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tongtu_crypto::Algorithm;
 use tongtu_exchange_file::{
-    AlgorithmFlag, CdPurse, CdRecord, CdRide, CdTail, Consumption, CqRecord, CqRide, CqTail,
-    DiscountKind, ExchangeFile, FileName, Mcc, Record, TimeOfDay, TradeState,
+    AlgorithmFlag, CdCard, CdPurse, CdRecord, CdRide, CdTail, Consumption, CqRecord, CqRide,
+    CqTail, DiscountKind, ExchangeFile, FileName, Mcc, Record, TimeOfDay, TradeState,
 };
 use tongtu_ride_code::record::{Direction, RideRecord};
 use tongtu_sql::{JudgementRow, OutgoingRow, RideRow};
@@ -15,6 +15,7 @@ use tongtu_types::{BusinessDay, Fen, InstitutionCode, Timestamp};
 use super::judging::TO_SETTLE;
 use super::outgoing;
 use super::sealed::{Line, Sealed, Source};
+use crate::cash::Ridden;
 use crate::taps::Tap;
 use crate::{Node, ServiceError, stored};
 
@@ -47,39 +48,46 @@ impl Node {
             })
             .collect();
         rides.sort_by(|(_, a), (_, b)| a.row.record.cmp(&b.row.record));
-        let (mut codes, mut cards) = (Vec::new(), Vec::new());
+        let (mut codes, mut purses, mut cashes) = (Vec::new(), Vec::new(), Vec::new());
         for (serial, ride) in rides {
             match self.line(day, serial, ride)? {
                 Line::Code(line) => codes.push(line),
-                Line::Card(line) => cards.push(line),
+                Line::Card(line) => match line.card {
+                    CdCard::Purse(_) => purses.push(line),
+                    CdCard::Cash(_) => cashes.push(line),
+                },
             }
         }
         let mut files = Vec::new();
-        self.add_files(parent, day, codes, &mut files)?;
-        self.add_files(parent, day, cards, &mut files)?;
+        self.add_files(parent, day, codes, 1, &mut files)?;
+        // Lines of one file have one length.
+        let next = self.add_files(parent, day, purses, 1, &mut files)?;
+        self.add_files(parent, day, cashes, next, &mut files)?;
         Ok(files)
     }
 
+    /// Adds files of one kind, numbered from `sequence` on; the number after them.
     fn add_files<R: Record>(
         &self,
         parent: InstitutionCode,
         day: BusinessDay,
         records: Vec<R>,
+        mut sequence: u64,
         files: &mut Vec<OutgoingRow>,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<u64, ServiceError> {
         let sender = self.sender();
         let mut records = records.into_iter();
-        for sequence in 1.. {
+        loop {
             let some: Vec<R> = records.by_ref().take(RECORDS_PER_FILE).collect();
             if some.is_empty() {
-                break;
+                return Ok(sequence);
             }
             let name = FileName::new(R::KIND, day, TimeOfDay::MIDNIGHT, sender, sequence)?;
             let content = ExchangeFile::new(name, day, sender, some).encode()?;
             let place = files.len() + 1;
             files.push(outgoing(parent, &name, day, place, content));
+            sequence += 1;
         }
-        Ok(())
     }
 
     /// This node as a sender of CQ files: a city in its role as acquirer, a hub as it is.
@@ -158,24 +166,17 @@ impl Node {
             line,
             terminal: id.terminal(),
             record_id: id,
+            cash: tap.cash.as_ref().map(|cash| {
+                let of = Ridden {
+                    card: tap.card,
+                    at: tap.at,
+                };
+                cash.items(record, of)
+            }),
         };
         let trade = self.trade(day, serial, row, tail)?;
-        let purse = CdPurse {
-            card: tap.card,
-            amount: record.amount.fen(),
-            kind: record.transaction.0.into(),
-            terminal: number(&record.terminal.0),
-            terminal_serial: record.terminal_sequence.into(),
-            day: tap.at.china().day,
-            time: TimeOfDay::of(tap.at),
-            tac: number(&record.tac),
-            key_version: record.key_version.into(),
-            key_index: record.key_index.into(),
-            counter: record.sequence.into(),
-            balance_after: unsigned(record.after.fen()),
-            issuer_id: number(&record.issuer.0),
-            random: CdPurse::random_of(record.random),
-        };
+        let block = tap.cash.as_ref().and_then(|cash| cash.block(record));
+        let card = block.map_or_else(|| CdCard::Purse(purse(&tap)), CdCard::Cash);
         let state = match record.recovery {
             _ if record.amount.fen() != trade.amount => TradeState::REFUND,
             Recovery::Grey => TradeState::GREY,
@@ -189,7 +190,7 @@ impl Node {
         let ride = CdRide {
             balance_before: unsigned(record.before.fen()),
             trade,
-            purse,
+            card,
             algorithm,
             state,
         };
@@ -233,6 +234,27 @@ impl Node {
         let body = topology.member(issuer).map_or(issuer, |m| m.body);
         let parent = topology.body(body).and_then(|body| body.parent);
         parent.unwrap_or(body)
+    }
+}
+
+/// What a purse proved.
+fn purse(tap: &Tap) -> CdPurse {
+    let record = &tap.record;
+    CdPurse {
+        card: tap.card,
+        amount: record.amount.fen(),
+        kind: record.transaction.0.into(),
+        terminal: number(&record.terminal.0),
+        terminal_serial: record.terminal_sequence.into(),
+        day: tap.at.china().day,
+        time: TimeOfDay::of(tap.at),
+        tac: number(&record.tac),
+        key_version: record.key_version.into(),
+        key_index: record.key_index.into(),
+        counter: record.sequence.into(),
+        balance_after: unsigned(record.after.fen()),
+        issuer_id: number(&record.issuer.0),
+        random: CdPurse::random_of(record.random),
     }
 }
 

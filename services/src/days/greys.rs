@@ -1,10 +1,11 @@
 //! Grey records (灰记录): what became of a card whose answer was lost.
 //!
-//! A card gives each transaction the next sequence number, and keeps the number when nothing was
-//! taken. So the card's next dialogue tells: the same number again means that no money moved; the
-//! very next number, with a balance that is less by the amount, that it did. Anything else may be
-//! the work of another acquirer's terminal, or of a load, and proves nothing. Until then a grey
-//! record waits, and is part of no day; another grey record of the card is a witness too.
+//! A card gives each transaction the next sequence number. A purse keeps the number when nothing
+//! was taken: the same number again means that no money moved. An e-cash counts every dialogue,
+//! paid or not: the very next number with the same balance means it. The very next number, with a
+//! balance that is less by the amount, means of both that money moved. Anything else may be the
+//! work of another acquirer's terminal, or of a load, and proves nothing. Until then a grey record
+//! waits, and is part of no day; another grey record of the card is a witness too.
 //!
 //! UNSPECIFIED: what a grey record is settled on is nowhere said. A rider who was charged again by
 //! another terminal of the same vehicle or station within the window has paid for one ride twice:
@@ -13,14 +14,15 @@
 
 use std::collections::BTreeMap;
 
+use tongtu_clearing::posting::CardMoney;
 use tongtu_ride_code::record::Direction;
 use tongtu_sql::{BatchRow, GreyRow, RideRow, Tx};
-use tongtu_tap_record::{ModuleKey, TapRecord};
+use tongtu_tap_record::{CashCheck, RecordKind, TapRecord};
 use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::node::alarm;
 use crate::proof::ProofNumber;
-use crate::taps::Tap;
+use crate::taps::{Tap, says_balance};
 use crate::{Node, ServiceError, stored};
 
 /// How soon after a torn transaction a second one of the card at the same place is the rider's
@@ -126,45 +128,83 @@ fn fate<'a>(
     greys: impl Iterator<Item = &'a GreyRow>,
 ) -> Result<Option<(Tap, Fate)>, ServiceError> {
     let tap = tap_of(grey)?;
-    let taken = tap.record.before.fen().checked_sub(tap.record.amount.fen());
-    // Whether a dialogue began with the next number, and the balance that is left then.
-    let proves = |record: &TapRecord| {
-        tap.record.sequence.checked_add(1) == Some(record.sequence)
-            && Ok(record.before.fen()) == taken
-    };
+    let mine = ProofNumber::of_tap(&tap.record, tap.at);
     let (mut proved, mut again) = (false, false);
     for row in rows {
+        let theirs = ProofNumber::of(row.generated_at);
         let record = row.body.as_deref().map(TapRecord::decode_signed);
-        let (ProofNumber::Purse(number), Some(Ok(record))) =
-            (ProofNumber::of(row.generated_at), record)
-        else {
-            continue;
-        };
-        if number == tap.record.sequence {
-            let fate = if same_transaction(tap.record.module_key(), &record) {
+        let Some(Ok(record)) = record else { continue };
+        if theirs == mine {
+            let fate = if same_transaction(&tap.record, &record) {
                 Fate::Recorded
-            } else {
+            } else if mine.money() == Some(CardMoney::Purse) {
                 Fate::NotTaken
+            } else {
+                // An e-cash never counts so: a person looks at it.
+                return Ok(None);
             };
             return Ok(Some((tap, fate)));
         }
-        proved |= proves(&record);
+        if mine.comes_before(theirs) {
+            match was_taken(&tap, &record) {
+                Some(true) => proved = true,
+                Some(false) => return Ok(Some((tap, Fate::NotTaken))),
+                None => {}
+            }
+        }
         let waited_s = row.scanned_at - tap.at.get();
-        again |= number > tap.record.sequence
+        again |= mine.is_earlier(theirs)
             && (0..=SECOND_TRY_S).contains(&waited_s)
             && row.direction == stored::direction_number(tap.direction())
             && row.direction != stored::direction_number(Direction::Entry)
             && same_place(&tap.record, &record);
     }
     for other in greys.filter(|other| other.record != grey.record) {
-        let other = tap_of(other)?;
-        if other.record.sequence == tap.record.sequence && other.at > tap.at {
-            return Ok(Some((tap, Fate::NotTaken)));
+        let (id, other) = (&other.record, tap_of(other)?);
+        let theirs = ProofNumber::of_tap(&other.record, other.at);
+        if theirs == mine {
+            if mine.money() == Some(CardMoney::Purse) && other.at > tap.at {
+                return Ok(Some((tap, Fate::NotTaken)));
+            }
+            // Torn at one terminal and again at another that was asked to recover it.
+            if same_transaction(&tap.record, &other.record) && *id < grey.record {
+                return Ok(Some((tap, Fate::Recorded)));
+            }
         }
-        proved |= proves(&other.record);
+        if mine.comes_before(theirs) {
+            match was_taken(&tap, &other.record) {
+                Some(true) => proved = true,
+                Some(false) => return Ok(Some((tap, Fate::NotTaken))),
+                None => {}
+            }
+        }
     }
-    let fate = if again { Fate::Refunded } else { Fate::Claimed };
+    // Whoever was asked to see the staff, because the card did not sign, has not ridden.
+    let refused = tap
+        .record
+        .cash()
+        .is_ok_and(|p| p.check == CashCheck::Failed);
+    let fate = if again || refused {
+        Fate::Refunded
+    } else {
+        Fate::Claimed
+    };
     Ok(proved.then_some((tap, fate)))
+}
+
+/// What the balance says that the card's very next dialogue began with; nothing where it says
+/// neither.
+fn was_taken(tap: &Tap, next: &TapRecord) -> Option<bool> {
+    let before = next.before.fen();
+    let is_cash = tap.record.kind == RecordKind::Cash;
+    if is_cash && !(says_balance(&tap.record) && says_balance(next)) {
+        return None;
+    }
+    if tap.left() == Some(before) {
+        return Some(true);
+    }
+    // Of a purse the number alone tells it.
+    (is_cash && before == tap.record.before.fen()).then_some(false)
 }
 
 fn tap_of(grey: &GreyRow) -> Result<Tap, ServiceError> {
@@ -175,9 +215,13 @@ fn tap_of(grey: &GreyRow) -> Result<Tap, ServiceError> {
     })
 }
 
-/// Whether a record is of the very transaction, made by the same module under the same number.
-fn same_transaction(key: Option<ModuleKey>, record: &TapRecord) -> bool {
-    key.is_some() && record.module_key() == key
+/// Whether two records are of the very transaction: made by the same module under the same number,
+/// or with the same cryptogram.
+fn same_transaction(one: &TapRecord, other: &TapRecord) -> bool {
+    match (one.cash(), other.cash()) {
+        (Ok(one), Ok(other)) => one.cryptogram == other.cryptogram,
+        _ => one.module_key().is_some() && one.module_key() == other.module_key(),
+    }
 }
 
 /// Whether two records are of one stage in one vehicle or station. Who boards and pays what an

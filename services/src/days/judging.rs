@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, home_code, judge};
-use tongtu_exchange_file::CdRecord;
-use tongtu_purse::keys::KeySet;
+use tongtu_exchange_file::{CdCard, CdRecord, Detail as _};
 use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{RideCode, Verifier};
 use tongtu_sql::{ClaimRow, JudgementRow};
@@ -13,8 +12,9 @@ use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Time
 
 use super::files_keep;
 use super::sealed::{Line, Sealed, Source};
+use crate::cash::CashClaim;
 use crate::proof::ProofNumber;
-use crate::taps::Tap;
+use crate::taps::{Masters, Tap};
 use crate::{Node, ServiceError, parallel, stored};
 
 /// The verdict column: refused here.
@@ -144,8 +144,7 @@ impl Node {
         blacklist: &BTreeMap<String, i64>,
     ) -> Result<Vec<Option<RideFacts>>, ServiceError> {
         let entry = stored::direction_number(Direction::Entry);
-        let issuer = self.config().issuer.as_ref();
-        let masters = issuer.map_or(&[][..], |issuer| &issuer.card_masters[..]);
+        let masters = Masters::of(self.config().issuer.as_ref());
         let own = self.code();
         let look = |verifier: &mut Verifier, sealed: &Sealed| {
             if sealed.row.direction == entry {
@@ -250,12 +249,13 @@ fn look(
 }
 
 /// Looks at a ride by card or face again: whether the record says what stands beside it, whether
-/// the card's balances follow, and, where the issuer is this node, whether the TAC is the card's.
+/// the card's balances follow, and, where the issuer is this node, whether TAC or cryptogram is
+/// the card's.
 fn look_at_tap(
     sealed: &Sealed,
     blacklisted_since: Option<Timestamp>,
     own: InstitutionCode,
-    masters: &[KeySet],
+    masters: Masters<'_>,
 ) -> Result<RideFacts, ServiceError> {
     let row = &sealed.row;
     let id = stored::record(&row.record)?;
@@ -263,8 +263,8 @@ fn look_at_tap(
     let tap = Tap::read(sealed.record(), id.acquirer(), id.terminal()).ok();
     let well_formed = tap.as_ref().is_some_and(|tap| tap_agrees(sealed, tap));
     let tac_wrong = tap.as_ref().is_some_and(|tap| {
-        let checked = (home_code(issuer) == own).then(|| tap.tac_holds(masters));
-        tap.mac2_failed() || checked.flatten() == Some(false)
+        let checked = (home_code(issuer) == own).then(|| tap.proof_holds(masters));
+        tap.is_unpaid() || checked.flatten() == Some(false)
     });
     Ok(RideFacts {
         well_formed,
@@ -314,13 +314,25 @@ fn tap_agrees(sealed: &Sealed, tap: &Tap) -> bool {
 }
 
 fn card_line_agrees(line: &CdRecord, tap: &Tap) -> bool {
-    let (purse, record) = (&line.purse, &tap.record);
+    let record = &tap.record;
     let four = |bytes: [u8; 4]| u64::from(u32::from_be_bytes(bytes));
-    purse.amount == tap.amount()
-        && purse.counter == u64::from(record.sequence)
-        && purse.kind == u64::from(record.transaction.0)
-        && purse.terminal_serial == u64::from(record.terminal_sequence)
-        && purse.tac == four(record.tac)
+    let agrees = match (&line.card, &line.ride().cash) {
+        (CdCard::Purse(purse), _) => {
+            purse.counter == u64::from(record.sequence)
+                && purse.kind == u64::from(record.transaction.0)
+                && purse.terminal_serial == u64::from(record.terminal_sequence)
+                && purse.tac == four(record.tac)
+        }
+        (CdCard::Cash(cash), Some(items)) => {
+            tap.cash.is_some()
+                && CashClaim::of_block(cash, items.told) == tap.cash
+                && items.balance_after == record.after.fen()
+        }
+        (CdCard::Cash(_), None) => false,
+    };
+    agrees
+        && line.debited() == tap.amount()
+        && line.card() == tap.card
         && line.ridden_at() == tap.at
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tongtu_clearing::posting::{
-    AcquirerRide, IssuerRide, Pocket, acquirer_ride, issuer_ride, member_rounding,
+    AcquirerRide, CardMoney, IssuerRide, Pocket, acquirer_ride, issuer_ride, member_rounding,
 };
 use tongtu_clearing::{DayResult, Fees, home_code};
 use tongtu_crypto::Algorithm;
 use tongtu_exchange_file::{
-    AlgorithmFlag, BalanceKind, ClCardTail, ClRecord, FbRecord, TailTag, TradeState,
+    AlgorithmFlag, BalanceKind, ClCardTail, ClCashTail, ClRecord, FbRecord, TailTag, TradeState,
 };
 use tongtu_ledger::{AccountKind, AccountName, Entry};
 use tongtu_purse::field::{Amount, DateTime, Institution, Kind, Serial, Terminal};
@@ -22,10 +22,12 @@ use tongtu_types::{
 };
 
 use super::upper::{Upper, fees, is_settled};
+use crate::cards::table;
+use crate::cash::{CashClaim, card_sequence};
 use crate::issuing::whole_fen;
 use crate::node::alarm;
 use crate::proof::ProofNumber;
-use crate::taps::tac_key;
+use crate::taps::{Masters, tac_key};
 use crate::{Node, ServiceError, parallel, stored};
 
 /// A ride that this institution is paid for.
@@ -123,7 +125,7 @@ impl Node {
             .collect();
         let unclaimed: Vec<String> = judged
             .iter()
-            .filter(|row| row.amount == 0 && ProofNumber::of(row.generated_at).is_card())
+            .filter(|row| row.amount == 0 && ProofNumber::of(row.generated_at).money().is_some())
             .map(|row| row.judgement.record.clone())
             .filter(|record| settled.contains(record.as_str()))
             .collect();
@@ -239,18 +241,27 @@ impl Node {
     fn owed_above(&self, upper: &Upper) -> Result<Vec<Owed>, ServiceError> {
         let owed = |line: &ClRecord| {
             let two = line.tail.get(TailTag::CONSUMPTION) == Some("1");
-            let (record, proof, debited) = if line.fixed.balance_kind == BalanceKind::PURSE {
-                let tail = line.card_ride()?;
-                let counter = u16::try_from(line.fixed.counter).unwrap_or(u16::MAX);
-                (tail.record_id, ProofNumber::Purse(counter), tail.debited)
-            } else {
-                let tail = line.ride()?;
-                let proof = if TapRecord::is_one(&tail.ride_code) {
-                    ProofNumber::Face(tail.scanned_at)
-                } else {
-                    ProofNumber::Code(tail.generated_at)
-                };
-                (tail.record_id, proof, line.fixed.amount)
+            let counter = u16::try_from(line.fixed.counter).unwrap_or(u16::MAX);
+            let (record, proof, debited) = match line.fixed.balance_kind {
+                BalanceKind::PURSE => {
+                    let tail = line.card_ride()?;
+                    (tail.record_id, ProofNumber::Purse(counter), tail.debited)
+                }
+                BalanceKind::ECASH => {
+                    let tail = line.cash_ride()?;
+                    let sequence = card_sequence(tail.cash.pan_sequence);
+                    let proof = ProofNumber::Cash { sequence, counter };
+                    (tail.record_id, proof, tail.cash.amount)
+                }
+                _ => {
+                    let tail = line.ride()?;
+                    let proof = if TapRecord::is_one(&tail.ride_code) {
+                        ProofNumber::Face(tail.scanned_at)
+                    } else {
+                        ProofNumber::Code(tail.generated_at)
+                    };
+                    (tail.record_id, proof, line.fixed.amount)
+                }
             };
             Ok(Owed {
                 hub: upper.hub,
@@ -282,7 +293,7 @@ impl Node {
         let name = |ride: &Owed| {
             let kind = match ride.pocket {
                 Pocket::Account => AccountKind::Rider(ride.card),
-                Pocket::Purse { .. } => AccountKind::Purse(ride.card),
+                Pocket::Card { money, .. } => money.account(ride.card),
             };
             AccountName::new(self.code(), kind)
         };
@@ -295,7 +306,7 @@ impl Node {
         for ride in owed {
             let taken = match ride.pocket {
                 Pocket::Account => ride.amount.get(),
-                Pocket::Purse { debited } => debited.get(),
+                Pocket::Card { debited, .. } => debited.get(),
             };
             let left = prepaid.entry(name(ride)).or_default();
             let short = (taken - *left).max(0);
@@ -355,16 +366,20 @@ impl Node {
                 first.insert(code, row.record.clone());
             }
         }
-        let is_card = |row: &&ChargedRow| ProofNumber::of(row.generated_at).is_card();
-        let named = |cards: bool| -> Vec<String> {
-            let rows = charged.iter().filter(|row| is_card(row) == cards);
+        let paid_by = |row: &&ChargedRow| ProofNumber::of(row.generated_at).money();
+        let named = |money: Option<CardMoney>| -> Vec<String> {
+            let rows = charged.iter().filter(|row| paid_by(row) == money);
             let numbers: BTreeSet<String> = rows.map(|row| row.account.clone()).collect();
             numbers.into_iter().collect()
         };
-        let accounts = tx.accounts_known(&named(false)).await?;
-        let cards = tx.cards_known(&named(true)).await?;
+        let accounts = tx.accounts_known(&named(None)).await?;
+        let mut cards = BTreeMap::new();
+        for money in [CardMoney::Purse, CardMoney::Cash] {
+            let known = tx.cards_known(table(money), &named(Some(money))).await?;
+            cards.insert(money, known);
+        }
         let is_known = |row: &&ChargedRow| {
-            let known = if is_card(row) { &cards } else { &accounts };
+            let known = paid_by(row).map_or(&accounts, |money| &cards[&money]);
             known.contains(&row.account)
         };
         for row in charged.iter().filter(|row| !is_known(row)) {
@@ -385,12 +400,15 @@ impl Node {
     /// The charged rides whose code is not the rider's, or does not verify.
     fn unsound_charges(&self, upper: &Upper) -> Vec<RecordId> {
         let issuer = self.code();
-        let config = self.config().issuer.as_ref();
-        let masters = config.map_or(&[][..], |issuer| &issuer.card_masters[..]);
+        let masters = Masters::of(self.config().issuer.as_ref());
         let sound = |verifier: &mut tongtu_ride_code::Verifier, line: &ClRecord| {
             if line.fixed.balance_kind == BalanceKind::PURSE {
                 let tail = line.card_ride().ok()?;
-                return (!card_is_sound(line, &tail, masters)).then_some(tail.record_id);
+                return (!card_is_sound(line, &tail, masters.purse)).then_some(tail.record_id);
+            }
+            if line.fixed.balance_kind == BalanceKind::ECASH {
+                let tail = line.cash_ride().ok()?;
+                return (!cash_is_sound(line, &tail, masters)).then_some(tail.record_id);
             }
             let tail = line.ride().ok()?;
             if TapRecord::is_one(&tail.ride_code) {
@@ -441,12 +459,19 @@ fn card_is_sound(line: &ClRecord, tail: &ClCardTail, masters: &[KeySet]) -> bool
     u64::from(u32::from_be_bytes(tac)) == tail.tac
 }
 
+/// Whether the cryptogram is the e-cash's. A grey record has one too: the card gives it before it
+/// pays.
+fn cash_is_sound(line: &ClRecord, tail: &ClCashTail, masters: Masters<'_>) -> bool {
+    let claim = CashClaim::of_block(&tail.cash, tail.told);
+    line.fixed.counter == tail.cash.atc
+        && claim.is_some_and(|claim| claim.holds(masters.cash, &line.fixed.card))
+}
+
 /// Where the money of a ride comes from.
 const fn pocket(proof: ProofNumber, debited: Fen) -> Pocket {
-    if proof.is_card() {
-        Pocket::Purse { debited }
-    } else {
-        Pocket::Account
+    match proof.money() {
+        Some(money) => Pocket::Card { money, debited },
+        None => Pocket::Account,
     }
 }
 

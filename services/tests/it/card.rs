@@ -23,16 +23,16 @@ use crate::country::{
 };
 
 /// A card as far as its numbers go: what it has, what it counts.
-struct Card {
-    city: &'static str,
-    number: CardNumber,
-    fen: u32,
-    sequence: u16,
+pub(crate) struct Card {
+    pub(crate) city: &'static str,
+    pub(crate) number: CardNumber,
+    pub(crate) fen: u32,
+    pub(crate) sequence: u16,
 }
 
 impl Card {
     /// A card with 50 yuan on it that its issuer knows.
-    async fn issued(country: &Country, city: &'static str, number: u32) -> Self {
+    pub(crate) async fn issued(country: &Country, city: &'static str, number: u32) -> Self {
         let card = CardNumber::parse(&format!("310{}{number:012}", &city[4..])).unwrap();
         let node = country.node(city);
         let now = morning().plus_s(-3600);
@@ -50,7 +50,7 @@ impl Card {
     }
 
     /// A single ride that the card pays, as it lies in the record.
-    fn pay(&mut self, terminal: &Terminal, at: Timestamp, fen: u32) -> TapRecord {
+    pub(crate) fn pay(&mut self, terminal: &Terminal, at: Timestamp, fen: u32) -> TapRecord {
         let record = self.asked(terminal, at, fen);
         self.fen -= fen;
         self.sequence += 1;
@@ -68,7 +68,7 @@ impl Card {
         }
     }
 
-    fn asked(&self, terminal: &Terminal, at: Timestamp, fen: u32) -> TapRecord {
+    pub(crate) fn asked(&self, terminal: &Terminal, at: Timestamp, fen: u32) -> TapRecord {
         let serial = Serial::of(&self.number);
         let number = Number(
             hex_decode(terminal.number.as_str())
@@ -155,18 +155,18 @@ fn institution(city: &str) -> Institution {
     Institution::of(InstitutionCode::parse(city).unwrap())
 }
 
-fn balance(fen: u32) -> Balance {
+pub(crate) fn balance(fen: u32) -> Balance {
     Balance::from_fen(Fen::new(fen.into())).unwrap()
 }
 
-fn signed(record: &TapRecord, terminal: &Terminal) -> Vec<u8> {
+pub(crate) fn signed(record: &TapRecord, terminal: &Terminal) -> Vec<u8> {
     record
         .encode_signed(&mut |message| terminal.key.sign(message))
         .unwrap()
 }
 
 /// State and result of every ride of a city's terminals, in the order of the records.
-async fn ends(country: &Country, city: &str) -> Vec<(RideState, u32)> {
+pub(crate) async fn ends(country: &Country, city: &str) -> Vec<(RideState, u32)> {
     let rides = country.acquired(city).await;
     rides.iter().map(|ride| (ride.state, ride.result)).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
 use tongtu_crypto::{Algorithm, SecretKey, sm3};
+use tongtu_ecash::test_card::cryptogram_master;
 use tongtu_exchange_file::FileName;
 use tongtu_fare::{BEIJING, GUANGZHOU};
 use tongtu_purse::profile::test_keys;
@@ -146,6 +147,9 @@ impl Country {
             platform: [0; 4],
             issuer_data: b"TONGTU".to_vec(),
             card_masters: [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into(),
+            cash_masters: [Algorithm::Tdes, Algorithm::Sm4]
+                .map(cryptogram_master)
+                .into(),
         }
     }
 

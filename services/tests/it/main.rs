@@ -5,6 +5,7 @@ mod abort;
 mod account;
 mod card;
 mod cards;
+mod cash;
 mod country;
 mod file;
 mod judged;

@@ -266,6 +266,28 @@ impl Tx {
             .await?;
         Ok(row.try_get(0)?)
     }
+
+    /// How many of them have a `generated_at` from `low` to `high`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn charged_count_between(
+        &mut self,
+        account: &str,
+        low: i64,
+        high: i64,
+    ) -> Result<i64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM charged_ride \
+             WHERE account = $1 AND generated_at BETWEEN $2 AND $3",
+        )
+        .bind(account)
+        .bind(low)
+        .bind(high)
+        .fetch_one(&mut *self.inner)
+        .await?;
+        Ok(row.try_get(0)?)
+    }
 }
 
 fn account(row: &AnyRow) -> Result<AccountRow, StoreError> {

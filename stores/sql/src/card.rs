@@ -26,11 +26,44 @@ pub struct GreyRow {
     pub ended: Option<(i64, i64)>,
 }
 
-const CARDS_KNOWN: Bulk = Bulk {
-    head: "SELECT number FROM card WHERE number IN (SELECT column1 FROM (VALUES",
-    columns: 1,
-    tail: ") AS asked)",
-};
+/// Which table a card is in: one number may be in both.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum CardTable {
+    /// Table `card`: e-purses.
+    Purse,
+    /// Table `e_cash`: e-cashes.
+    Cash,
+}
+
+impl CardTable {
+    const fn insert(self) -> &'static str {
+        match self {
+            Self::Purse => {
+                "INSERT INTO card (number, issued_at) VALUES ($1, $2) \
+                 ON CONFLICT (number) DO NOTHING"
+            }
+            Self::Cash => {
+                "INSERT INTO e_cash (number, issued_at) VALUES ($1, $2) \
+                 ON CONFLICT (number) DO NOTHING"
+            }
+        }
+    }
+
+    const fn known(self) -> Bulk {
+        Bulk {
+            head: match self {
+                Self::Purse => {
+                    "SELECT number FROM card WHERE number IN (SELECT column1 FROM (VALUES"
+                }
+                Self::Cash => {
+                    "SELECT number FROM e_cash WHERE number IN (SELECT column1 FROM (VALUES"
+                }
+            },
+            columns: 1,
+            tail: ") AS asked)",
+        }
+    }
+}
 
 const GREY_INSERT: Bulk = Bulk {
     head: "INSERT INTO grey_ride (record, account, sequence, arrived_at, body) VALUES",
@@ -49,14 +82,17 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn card_insert(&mut self, number: &str, issued_at: i64) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "INSERT INTO card (number, issued_at) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING",
-        )
-        .bind(number)
-        .bind(issued_at)
-        .execute(&mut *self.inner)
-        .await?;
+    pub async fn card_insert(
+        &mut self,
+        table: CardTable,
+        number: &str,
+        issued_at: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(table.insert())
+            .bind(number)
+            .bind(issued_at)
+            .execute(&mut *self.inner)
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -66,9 +102,11 @@ impl Tx {
     /// [`StoreError`].
     pub async fn cards_known(
         &mut self,
+        table: CardTable,
         numbers: &[String],
     ) -> Result<BTreeSet<String>, StoreError> {
-        let rows = CARDS_KNOWN
+        let rows = table
+            .known()
             .fetch(self, numbers, |query, number| query.bind(number))
             .await?;
         let numbers = rows.iter().map(|row| row.try_get("number"));

@@ -29,7 +29,7 @@ mod terminal;
 
 pub use account::{AccountRow, ChargedRow, RechargeRow};
 pub use alarm::AlarmRow;
-pub use card::GreyRow;
+pub use card::{CardTable, GreyRow};
 pub use card_list::{CardListVersionRow, CardSpan, CoverageRow};
 pub use day::{DayRow, DayTally, PositionRow, PublishedDay};
 pub use error::StoreError;

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0006_due.sql"),
     include_str!("../migrations/0007_card.sql"),
     include_str!("../migrations/0008_card_lists.sql"),
+    include_str!("../migrations/0009_cash.sql"),
 ];
 
 const VERSION_TABLE: &str =

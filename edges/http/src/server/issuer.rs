@@ -102,6 +102,38 @@ pub(super) async fn card_load(
     Ok(Json(card_body(&loaded)))
 }
 
+pub(super) async fn cash_issue(
+    State(service): State<Service>,
+    Now(now): Now,
+    Body(body): Body<api::CardIssue>,
+) -> Result<Json<api::CardView>, Failure> {
+    let card = parse("card", &body.card)?;
+    let view = service.node.cash_issue(card, now).await?;
+    Ok(Json(card_body(&view)))
+}
+
+pub(super) async fn cash_view(
+    State(service): State<Service>,
+    Segment(card): Segment<CardNumber>,
+) -> Result<Json<api::CardView>, Failure> {
+    let view = service.node.cash_view(card).await?;
+    Ok(Json(card_body(&view)))
+}
+
+pub(super) async fn cash_load(
+    State(service): State<Service>,
+    Now(now): Now,
+    Segment(card): Segment<CardNumber>,
+    Body(body): Body<api::CardLoad>,
+) -> Result<Json<api::CardView>, Failure> {
+    let amount = Fen::new(body.amount_fen);
+    let loaded = service
+        .node
+        .cash_load(card, &body.load_id, amount, now)
+        .await?;
+    Ok(Json(card_body(&loaded)))
+}
+
 fn card_body(view: &CardView) -> api::CardView {
     api::CardView {
         card: view.card.reveal().into(),

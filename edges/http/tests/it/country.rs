@@ -129,6 +129,7 @@ impl Country {
                 platform: [0; 4],
                 issuer_data: b"BEIJING".to_vec(),
                 card_masters: Arc::from([]),
+                cash_masters: Arc::from([]),
             }),
             acquirer: Some(AcquirerConfig {
                 list_key: Arc::new(key("lists")),

@@ -62,6 +62,9 @@ fn rows() -> Vec<Row> {
 
         ("POST", path::CARDS, s(path::CARDS), Json(r#"{"card":"31x"}"#), 400, "http.bad_body", "body: card: card number: unexpected character at position 2"),
         ("GET", path::CARD, s("/issuer/cards/-"), Nothing, 400, "http.bad_path", "path: card number"),
+        ("POST", path::CASHES, s("/issuer/e-cashes"), Json("{}"), 400, "http.bad_body", "missing field `card`"),
+        ("GET", path::CASH, s("/issuer/e-cashes/-"), Nothing, 400, "http.bad_path", "path: card number"),
+        ("POST", path::CASH_LOADS, s("/issuer/e-cashes/62/loads"), Json(r#"{"load_id":"l"}"#), 400, "http.bad_body", "missing field `amount_fen`"),
         ("POST", path::CARD_LOADS, s("/issuer/cards/31/loads"), Json(r#"{"load_id":"l"}"#), 400, "http.bad_body", "missing field `amount_fen`"),
 
         ("POST", path::TERMINALS, s(path::TERMINALS), Json(key), 400, "http.bad_body", "body: public_key: 1 bytes, expected 33"),

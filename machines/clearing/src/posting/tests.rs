@@ -70,7 +70,8 @@ fn what_left_a_card_and_is_claimed_by_nobody_is_the_riders() {
         day: day(),
         record: record(),
         card: CardNumber::parse("3104100000000000017").unwrap(),
-        pocket: Pocket::Purse {
+        pocket: Pocket::Card {
+            money: CardMoney::Purse,
             debited: Fen::new(80),
         },
         amount: Fen::new(80),
@@ -83,11 +84,15 @@ fn what_left_a_card_and_is_claimed_by_nobody_is_the_riders() {
          01341000/fee-income 0.0840000
          01341000/purse/310410****0017 -80.0000000",
     );
+    ride.pocket = Pocket::Card {
+        money: CardMoney::Cash,
+        debited: Fen::new(80),
+    };
     ride.amount = Fen::ZERO;
     ride.issuer_share = FenE7::ZERO;
     check(
         &issuer_ride(&ride).unwrap().unwrap(),
-        "01341000/purse/310410****0017 -80.0000000
+        "01341000/e-cash/310410****0017 -80.0000000
          01341000/refund/310410****0017 80.0000000",
     );
 }

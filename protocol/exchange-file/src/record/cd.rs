@@ -1,6 +1,7 @@
 //! CD: the card rides that an acquirer sends up.
 //!
-//! Block 0 and block 3 are CQ's; between them block 2 is what the e-purse proved.
+//! Block 0 and block 3 are CQ's; between them is what the card proved: block 2 of an e-purse, or
+//! the block of an e-cash.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,9 +10,10 @@ use tongtu_codec::{Digits, FieldView, HexDigits, Padded, record};
 use tongtu_types::{BusinessDay, CardNumber, Fen, RecordId, Timestamp};
 
 use super::Detail;
+use super::cash::{CD_CASH_BLOCK_MAP, CdCash};
 use super::cq::{self, CqMain, CqTransit, main_block, transit_block};
 use crate::encoding::{HexFen, Kept};
-use crate::error::LineError;
+use crate::error::{Fault, LineError};
 use crate::tail;
 use crate::{
     AlgorithmFlag, BalanceKind, CQ_TAIL_MAX, CdTail, CqRide, FileKind, Record, Tail, TailError,
@@ -44,13 +46,39 @@ record! {
     }
 }
 
-/// A CD record: block 0, block 2, block 3 and the tail of a card ride.
+/// What the card proved, by the kind of money on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CdCard {
+    /// Block 2: an e-purse.
+    Purse(CdPurse),
+    /// The block of an e-cash; card number and time are in the tail.
+    Cash(CdCash),
+}
+
+impl CdCard {
+    const fn block_map(&self) -> u64 {
+        match self {
+            Self::Purse(_) => CD_BLOCK_MAP,
+            Self::Cash(_) => CD_CASH_BLOCK_MAP,
+        }
+    }
+
+    /// The length of a record's part of fixed length.
+    const fn fixed_len(&self) -> usize {
+        match self {
+            Self::Purse(_) => PURSE_LEN,
+            Self::Cash(_) => CASH_LEN,
+        }
+    }
+}
+
+/// A CD record: block 0, the block of purse or e-cash, block 3 and the tail of a card ride.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CdRecord {
     /// Block 0, as in CQ.
     pub main: CqMain,
-    /// Block 2.
-    pub purse: CdPurse,
+    /// Block 2, or the e-cash's.
+    pub card: CdCard,
     /// Block 3, as in CQ.
     pub transit: CqTransit,
     tail: Tail,
@@ -62,31 +90,32 @@ pub struct CdRecord {
 pub struct CdRide {
     /// What a ride by code says too.
     pub trade: CqRide<CdTail>,
-    /// What the purse proved. Its amount is the one that moved on the card.
-    pub purse: CdPurse,
+    /// What the card proved. Its amount is the one that moved on the card.
+    pub card: CdCard,
     /// Balance before (交易前余额).
     pub balance_before: Fen,
-    /// The algorithm of the TAC.
+    /// The algorithm of the TAC or cryptogram.
     pub algorithm: AlgorithmFlag,
     /// Whether the record is whole, or what is out of the ordinary about it.
     pub state: TradeState,
 }
 
 impl CdRecord {
-    /// Puts the parts together; the tail must be that of a card ride.
+    /// Puts the parts together; the tail must be that of a card ride, with the items of an
+    /// e-cash if it is one.
     ///
     /// # Errors
     /// [`TailError`] naming the item that is missing, there twice, or does not hold.
     pub fn new(
         main: CqMain,
-        purse: CdPurse,
+        card: CdCard,
         transit: CqTransit,
         tail: Tail,
     ) -> Result<Self, TailError> {
-        let ride = CdTail::read(&tail)?;
+        let ride = CdTail::read(&tail, matches!(card, CdCard::Cash(_)))?;
         Ok(Self {
             main,
-            purse,
+            card,
             transit,
             tail,
             ride,
@@ -96,24 +125,25 @@ impl CdRecord {
     /// The record of one ride.
     ///
     /// # Errors
-    /// [`TailError`] when the ride record does not fit into the tail.
+    /// [`TailError`] when the ride record does not fit into the tail, or an e-cash's items are
+    /// missing.
     pub fn from_ride(of: CdRide) -> Result<Self, TailError> {
         let tail = of.trade.ride.to_tail()?;
-        let at = of.purse.time.on(of.purse.day);
-        let terminal = of.trade.ride.terminal;
-        let mut main = main_block(&of.trade, of.purse.card, terminal, at);
-        main.trade_code = of.trade.ride.consumption.trade_code();
-        main.block_map = CD_BLOCK_MAP;
+        let ride = CdTail::read(&tail, matches!(of.card, CdCard::Cash(_)))?;
+        let (number, at) = card_and_time(&of.card, &ride);
+        let mut main = main_block(&of.trade, number, ride.terminal, at);
+        main.trade_code = ride.consumption.trade_code();
+        main.block_map = of.card.block_map();
         let mut transit = transit_block(&of.trade);
         transit.balance_before = of.balance_before;
         transit.algorithm = of.algorithm;
         transit.state = of.state;
         Ok(Self {
             main,
-            purse: of.purse,
+            card: of.card,
             transit,
             tail,
-            ride: of.trade.ride,
+            ride,
         })
     }
 
@@ -132,7 +162,24 @@ impl CdRecord {
     /// When the ride was, as the card was told.
     #[must_use]
     pub fn ridden_at(&self) -> Timestamp {
-        self.purse.time.on(self.purse.day)
+        card_and_time(&self.card, &self.ride).1
+    }
+
+    /// What left the card.
+    #[must_use]
+    pub const fn debited(&self) -> Fen {
+        match &self.card {
+            CdCard::Purse(purse) => purse.amount,
+            CdCard::Cash(cash) => cash.amount,
+        }
+    }
+}
+
+fn card_and_time(card: &CdCard, ride: &CdTail) -> (CardNumber, Timestamp) {
+    match (card, &ride.cash) {
+        (CdCard::Purse(purse), _) => (purse.card, purse.time.on(purse.day)),
+        (CdCard::Cash(_), Some(items)) => (items.card, items.ridden_at),
+        (CdCard::Cash(_), None) => unreachable!("an e-cash's tail was read with its items"),
     }
 }
 
@@ -150,41 +197,71 @@ impl Detail for CdRecord {
     }
 
     fn card(&self) -> CardNumber {
-        self.purse.card
+        card_and_time(&self.card, &self.ride).0
     }
 
     fn counter(&self) -> u64 {
-        self.purse.counter
+        match &self.card {
+            CdCard::Purse(purse) => purse.counter,
+            CdCard::Cash(cash) => cash.atc,
+        }
     }
 
     fn balance_kind(&self) -> BalanceKind {
-        BalanceKind::PURSE
+        match self.card {
+            CdCard::Purse(_) => BalanceKind::PURSE,
+            CdCard::Cash(_) => BalanceKind::ECASH,
+        }
     }
 
     fn ridden(&self) -> (BusinessDay, TimeOfDay) {
-        (self.purse.day, self.purse.time)
+        let at = self.ridden_at();
+        (at.china().day, TimeOfDay::of(at))
     }
 }
 
-const PURSE_FROM: usize = CqMain::LEN;
-const TRANSIT_FROM: usize = CqMain::LEN + CdPurse::LEN;
+const CARD_FROM: usize = CqMain::LEN;
+const PURSE_LEN: usize = CqMain::LEN + CdPurse::LEN + CqTransit::LEN;
+const CASH_LEN: usize = CqMain::LEN + CdCash::LEN + CqTransit::LEN;
+
+/// The card's block of a record with a part of fixed length so long.
+const fn is_cash_len(fixed_len: usize) -> bool {
+    fixed_len == CASH_LEN
+}
 
 impl Record for CdRecord {
     const KIND: FileKind = FileKind::CD;
-    const LENS: &'static [usize] = &[CqMain::LEN + CdPurse::LEN + CqTransit::LEN];
+    // UNSPECIFIED: whether one file may have rides by purse and by e-cash. A header has one
+    // record length, so ours have either.
+    const LENS: &'static [usize] = &[PURSE_LEN, CASH_LEN];
     const TAIL_MAX: usize = CQ_TAIL_MAX;
 
+    fn fixed_len(&self) -> usize {
+        self.card.fixed_len()
+    }
+
     fn decode_parts(fixed: &[u8], tail: &[u8], line: usize) -> Result<Self, LineError> {
-        let (main, rest) = fixed.split_at(PURSE_FROM);
-        let (purse, transit) = rest.split_at(CdPurse::LEN);
+        let (main, rest) = fixed.split_at(CARD_FROM);
         let main = CqMain::decode(main).map_err(|error| LineError::decoding(line, 0, error))?;
-        cq::check_block_map(&main, CD_BLOCK_MAP, line)?;
-        let purse =
-            CdPurse::decode(purse).map_err(|error| LineError::decoding(line, PURSE_FROM, error))?;
+        let is_cash = is_cash_len(fixed.len());
+        let map = if is_cash {
+            CD_CASH_BLOCK_MAP
+        } else {
+            CD_BLOCK_MAP
+        };
+        cq::check_block_map(&main, map, line)?;
+        let (card, transit) = rest.split_at(rest.len() - CqTransit::LEN);
+        let card = if is_cash {
+            CdCash::decode(card).map(CdCard::Cash)
+        } else {
+            CdPurse::decode(card).map(CdCard::Purse)
+        };
+        let card = card.map_err(|error| LineError::decoding(line, CARD_FROM, error))?;
+        let transit_from = fixed.len() - CqTransit::LEN;
         let transit = CqTransit::decode(transit)
-            .map_err(|error| LineError::decoding(line, TRANSIT_FROM, error))?;
+            .map_err(|error| LineError::decoding(line, transit_from, error))?;
         Tail::parse(tail)
-            .and_then(|tail| Self::new(main, purse, transit, tail))
+            .and_then(|tail| Self::new(main, card, transit, tail))
             .map_err(|error| LineError::tail(line, fixed.len(), error))
     }
 
@@ -194,31 +271,54 @@ impl Record for CdRecord {
         line: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), LineError> {
-        cq::check_block_map(&self.main, CD_BLOCK_MAP, line)?;
+        cq::check_block_map(&self.main, self.card.block_map(), line)?;
+        let found = self.fixed_len();
+        if found != fixed_len {
+            let fault = Fault::LineLen {
+                found,
+                min: fixed_len,
+                max: fixed_len,
+            };
+            return Err(LineError::frame(line, 1, fault));
+        }
         let start = out.len();
         out.resize(start + fixed_len, b' ');
-        let (main, rest) = out[start..].split_at_mut(PURSE_FROM);
-        let (purse, transit) = rest.split_at_mut(CdPurse::LEN);
+        let (main, rest) = out[start..].split_at_mut(CARD_FROM);
+        let (card, transit) = rest.split_at_mut(rest.len() - CqTransit::LEN);
         self.main
             .encode_into(main)
             .map_err(|error| LineError::encoding(line, 0, &CqMain::SPEC, error))?;
-        self.purse
-            .encode_into(purse)
-            .map_err(|error| LineError::encoding(line, PURSE_FROM, &CdPurse::SPEC, error))?;
+        match &self.card {
+            CdCard::Purse(purse) => purse
+                .encode_into(card)
+                .map_err(|error| LineError::encoding(line, CARD_FROM, &CdPurse::SPEC, error))?,
+            CdCard::Cash(cash) => cash
+                .encode_into(card)
+                .map_err(|error| LineError::encoding(line, CARD_FROM, &CdCash::SPEC, error))?,
+        }
+        let transit_from = fixed_len - CqTransit::LEN;
         self.transit
             .encode_into(transit)
-            .map_err(|error| LineError::encoding(line, TRANSIT_FROM, &CqTransit::SPEC, error))?;
+            .map_err(|error| LineError::encoding(line, transit_from, &CqTransit::SPEC, error))?;
         self.tail
             .encode_into(CQ_TAIL_MAX, out)
             .map_err(|error| LineError::tail(line, fixed_len, error))
     }
 
     fn describe_parts(fixed: &[u8], tail: &[u8], base: usize) -> Vec<FieldView> {
-        let (main, rest) = fixed.split_at(fixed.len().min(PURSE_FROM));
-        let (purse, transit) = rest.split_at(rest.len().min(CdPurse::LEN));
+        let (main, rest) = fixed.split_at(fixed.len().min(CARD_FROM));
         let mut views = CqMain::describe(main, base);
-        views.extend(CdPurse::describe(purse, base + PURSE_FROM));
-        views.extend(CqTransit::describe(transit, base + TRANSIT_FROM));
+        let card = if is_cash_len(fixed.len()) {
+            let (card, transit) = rest.split_at(CdCash::LEN);
+            views.extend(CdCash::describe(card, base + CARD_FROM));
+            (CdCash::LEN, transit)
+        } else {
+            let (card, transit) = rest.split_at(rest.len().min(CdPurse::LEN));
+            views.extend(CdPurse::describe(card, base + CARD_FROM));
+            (CdPurse::LEN, transit)
+        };
+        let (card_len, transit) = card;
+        views.extend(CqTransit::describe(transit, base + CARD_FROM + card_len));
         views.extend(tail::describe(tail, base + fixed.len()));
         views
     }

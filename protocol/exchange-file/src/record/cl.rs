@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 use tongtu_codec::{Digits, FieldError, FieldView, Padded, record};
 use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, Timestamp};
 
-use super::{CdRecord, Clearing, CqRecord, Detail};
+use super::{CdCard, CdCash, CdPurse, CdRecord, Clearing, CqRecord, Detail};
 use crate::encoding::Kept;
 use crate::error::{Fault, LineError};
 use crate::gb::Gb;
 use crate::tail;
 use crate::{
-    AlgorithmFlag, BalanceKind, CL_TAIL_MAX, Channel, ClCardTail, ClTail, FileKind, GbText, Mcc,
-    Record, ResultCode, Tail, TailError, TestFlag, TimeOfDay, TradeType,
+    AlgorithmFlag, BalanceKind, CL_TAIL_MAX, CashItems, Channel, ClCardTail, ClCashTail, ClTail,
+    FileKind, GbText, Mcc, Record, ResultCode, Tail, TailError, TestFlag, TimeOfDay, TradeType,
 };
 
 record! {
@@ -61,8 +61,8 @@ const SHORT_LEN: usize = 325;
 pub struct ClRecord {
     /// The part of fixed length.
     pub fixed: ClFixed,
-    /// The tail, whatever it holds: a code ride's is read with [`ClRecord::ride`], a card
-    /// ride's with [`ClRecord::card_ride`].
+    /// The tail, whatever it holds: a code ride's is read with [`ClRecord::ride`], that of a ride
+    /// by purse with [`ClRecord::card_ride`], by e-cash with [`ClRecord::cash_ride`].
     pub tail: Tail,
 }
 
@@ -95,25 +95,14 @@ impl ClRecord {
     /// # Errors
     /// [`TailError`] when an item does not fit into the tail.
     pub fn notice_of_card(ride: &CdRecord, clearing: &Clearing) -> Result<Self, TailError> {
-        let tail = ClCardTail {
-            terminal: ride.ride().terminal,
-            consumption: ride.ride().consumption,
-            record_id: ride.ride().record_id,
-            psam_terminal: ride.purse.terminal,
-            terminal_serial: ride.purse.terminal_serial,
-            kind: ride.purse.kind,
-            tac: ride.purse.tac,
-            key_version: ride.purse.key_version,
-            key_index: ride.purse.key_index,
-            issuer_id: ride.purse.issuer_id,
-            random: ride.purse.random,
-            balance_after: ride.purse.balance_after,
-            state: ride.transit.state,
-            debited: ride.purse.amount,
+        let tail = match (&ride.card, &ride.ride().cash) {
+            (CdCard::Purse(purse), _) => purse_tail(ride, purse),
+            (CdCard::Cash(cash), Some(items)) => cash_tail(ride, cash, items),
+            (CdCard::Cash(_), None) => unreachable!("an e-cash's tail was read with its items"),
         };
         Ok(Self {
             fixed: fixed(ride, clearing),
-            tail: tail.to_tail()?,
+            tail: tail?,
         })
     }
 
@@ -125,7 +114,7 @@ impl ClRecord {
         ClTail::read(&self.tail)
     }
 
-    /// The tail as that of a card ride.
+    /// The tail as that of a ride by purse.
     ///
     /// # Errors
     /// [`TailError`] when it is another's, for instance that of a code ride.
@@ -133,11 +122,53 @@ impl ClRecord {
         ClCardTail::read(&self.tail)
     }
 
+    /// The tail as that of a ride by e-cash.
+    ///
+    /// # Errors
+    /// [`TailError`] when it is another's, for instance that of a ride by purse.
+    pub fn cash_ride(&self) -> Result<ClCashTail, TailError> {
+        ClCashTail::read(&self.tail)
+    }
+
     /// When the ride was.
     #[must_use]
     pub fn ridden_at(&self) -> Timestamp {
         self.fixed.time.on(self.fixed.day)
     }
+}
+
+fn cash_tail(ride: &CdRecord, cash: &CdCash, items: &CashItems) -> Result<Tail, TailError> {
+    let of = ride.ride();
+    let tail = ClCashTail {
+        consumption: of.consumption,
+        terminal: of.terminal,
+        record_id: of.record_id,
+        balance_after: items.balance_after,
+        state: ride.transit.state,
+        told: items.told,
+        cash: cash.clone(),
+    };
+    tail.to_tail()
+}
+
+fn purse_tail(ride: &CdRecord, purse: &CdPurse) -> Result<Tail, TailError> {
+    let tail = ClCardTail {
+        terminal: ride.ride().terminal,
+        consumption: ride.ride().consumption,
+        record_id: ride.ride().record_id,
+        psam_terminal: purse.terminal,
+        terminal_serial: purse.terminal_serial,
+        kind: purse.kind,
+        tac: purse.tac,
+        key_version: purse.key_version,
+        key_index: purse.key_index,
+        issuer_id: purse.issuer_id,
+        random: purse.random,
+        balance_after: purse.balance_after,
+        state: ride.transit.state,
+        debited: purse.amount,
+    };
+    tail.to_tail()
 }
 
 /// The fixed part, from whichever ride.

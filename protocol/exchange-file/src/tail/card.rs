@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 use tongtu_codec::{Digits, Encoding, FieldError, HexDigits};
 use tongtu_types::{Fen, LineCode, RecordId, TerminalNumber, ValueError};
 
+use super::cash::read_cash;
 use super::ride::{
     read_consumption, read_hex, read_line, read_record_id, read_terminal, upper_hex,
 };
-use super::{CL_TAIL_MAX, CQ_TAIL_MAX, Tail, TailError, TailTag};
+use super::{CL_TAIL_MAX, CQ_TAIL_MAX, CashItems, Tail, TailError, TailTag};
 use crate::{Consumption, TradeState};
 
 /// The tail of a CD record: the ride as the terminal wrote it, and what clearing sorts by.
@@ -27,14 +28,17 @@ pub struct CdTail {
     pub terminal: TerminalNumber,
     /// 2101: the record's id (ours).
     pub record_id: RecordId,
+    /// What the block of an e-cash does not say; none of a purse.
+    pub cash: Option<CashItems>,
 }
 
 impl CdTail {
-    /// Reads the items of a card ride; items with other tags are passed over.
+    /// Reads the items of a card ride, of an e-cash or of a purse; items with other tags are
+    /// passed over.
     ///
     /// # Errors
     /// [`TailError`] for an item that is missing, there twice, or does not hold.
-    pub fn read(tail: &Tail) -> Result<Self, TailError> {
+    pub fn read(tail: &Tail, is_cash: bool) -> Result<Self, TailError> {
         tail.check_len(CQ_TAIL_MAX)?;
         Ok(Self {
             ride_record: tail.required(TailTag::RIDE_RECORD, read_hex)?,
@@ -42,6 +46,7 @@ impl CdTail {
             line: tail.optional(TailTag::LINE, read_line)?,
             terminal: tail.required(TailTag::TERMINAL, read_terminal)?,
             record_id: tail.required(TailTag::RECORD_ID, read_record_id)?,
+            cash: is_cash.then(|| CashItems::read(tail)).transpose()?,
         })
     }
 
@@ -53,13 +58,20 @@ impl CdTail {
         let mut tail = Tail::new();
         tail.push(TailTag::RIDE_RECORD, &upper_hex(&self.ride_record))?;
         tail.push(TailTag::CONSUMPTION, &self.consumption.get().to_string())?;
+        if let Some(cash) = &self.cash {
+            let at = cash.ridden_at.china().compact();
+            tail.push(TailTag::SCANNED_AT, &at)?;
+        }
         if let Some(line) = &self.line {
             tail.push(TailTag::LINE, line.as_str())?;
         }
         tail.push(TailTag::TERMINAL, self.terminal.as_str())?;
         tail.push(TailTag::RECORD_ID, self.record_id.as_str())?;
+        if let Some(cash) = &self.cash {
+            cash.push(&mut tail)?;
+        }
         // Reading is the one place that knows what holds.
-        Self::read(&tail)?;
+        Self::read(&tail, self.cash.is_some())?;
         Ok(tail)
     }
 }
@@ -161,12 +173,16 @@ pub(super) fn show(tag: TailTag, value: &str) -> Result<String, FieldError> {
     let len = match tag {
         TailTag::PSAM_TERMINAL => 12,
         TailTag::TERMINAL_SERIAL | TailTag::TAC => 8,
-        TailTag::KIND | TailTag::KEY_VERSION | TailTag::KEY_INDEX => 2,
+        TailTag::KIND | TailTag::KEY_VERSION | TailTag::KEY_INDEX | TailTag::TOLD => 2,
         TailTag::ISSUER_ID => 16,
         TailTag::RANDOM => return read_random(value).map(|_| value.to_string()),
         TailTag::BALANCE_AFTER | TailTag::DEBITED => return Ok(read_amount(value)?.to_string()),
         TailTag::STATE => {
             read_state(value)?;
+            return Ok(value.to_string());
+        }
+        TailTag::CASH => {
+            read_cash(value)?;
             return Ok(value.to_string());
         }
         _ => return Ok(value.to_string()),
@@ -176,13 +192,13 @@ pub(super) fn show(tag: TailTag, value: &str) -> Result<String, FieldError> {
 }
 
 /// Exactly so many upper-case hexadecimal digits.
-fn read_number(value: &str, len: usize) -> Result<u64, FieldError> {
+pub(super) fn read_number(value: &str, len: usize) -> Result<u64, FieldError> {
     read_hex(value)?;
     of_len(value, len)?;
     HexDigits::decode(value.as_bytes())
 }
 
-fn read_amount(value: &str) -> Result<Fen, FieldError> {
+pub(super) fn read_amount(value: &str) -> Result<Fen, FieldError> {
     let number = read_number(value, 8)?;
     Ok(Fen::new(i64::try_from(number).expect("eight digits")))
 }
@@ -192,7 +208,7 @@ fn read_random(value: &str) -> Result<[u8; 8], FieldError> {
     Ok(value.as_bytes().try_into().expect("eight bytes"))
 }
 
-fn read_state(value: &str) -> Result<TradeState, FieldError> {
+pub(super) fn read_state(value: &str) -> Result<TradeState, FieldError> {
     of_len(value, 2)?;
     Digits::decode(value.as_bytes())
 }

@@ -190,7 +190,7 @@ pub(super) fn read_consumption(value: &str) -> Result<Consumption, FieldError> {
     Digits::decode(value.as_bytes())
 }
 
-fn read_china_time(value: &str) -> Result<Timestamp, FieldError> {
+pub(super) fn read_china_time(value: &str) -> Result<Timestamp, FieldError> {
     exactly(value, "scan time", 14)?;
     let (day, time) = value.as_bytes().split_at(8);
     let day: BusinessDay = Digits::decode(day)?;
@@ -226,6 +226,6 @@ pub(super) fn read_record_id(value: &str) -> Result<RecordId, FieldError> {
     Ok(RecordId::parse(value)?)
 }
 
-fn read_account(value: &str) -> Result<CardNumber, FieldError> {
+pub(super) fn read_account(value: &str) -> Result<CardNumber, FieldError> {
     Ok(CardNumber::parse(value)?)
 }

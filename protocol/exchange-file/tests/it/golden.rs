@@ -333,6 +333,109 @@ fn cd_is_as_written_by_hand() {
     assert_eq!(record.ridden_at(), sample::SCANNED_AT);
 }
 
+/// Block 0 of an e-cash's record: blocks 0, 3 and the e-cash's.
+const CASH_MAIN: Rows = &[(1, b"300"), (4, b"9800"), (8, b"6217000000000000012")];
+
+const CASH: Rows = &[
+    (1, b"AD03EE811AFAD484"),
+    (17, b"072"),
+    (20, b"001"),
+    (23, b"6"),
+    (24, b"0"),
+    (25, b"000000"),
+    (31, b"0000000000"),
+    (41, b"2B29EBE4"),
+    (49, b"        "),
+    (57, b"070101039000000"),
+    (72, b"10A010000004820                                  "),
+    (121, b"0ADC"),
+    (125, b"7C00"),
+    (129, b"260101"),
+    (135, b"156"),
+    (138, b"Y1"),
+    (140, b"00"),
+    (142, b"000000000180"),
+    (154, b"156"),
+    (157, b"0"),
+    (158, b"4012"),
+    (162, b"40"),
+    (164, b"000000000000"),
+    (176, b"000000"),
+    (182, b"26"),
+    (184, b"A000000632010106                "),
+    (216, b"0017"),
+    (220, b"      "),
+    (226, b"                "),
+    (242, b"0000"),
+];
+
+const CASH_TAIL: &[u8] = b"200100045450200200010200300142026010116000520090012100000000001\
+    21010043113410000001100000000001202601011600050000721030019621700000000000001221190008\
+    000012D42122000289";
+
+#[test]
+fn cd_of_an_e_cash_is_as_written_by_hand() {
+    let blocks = line(CQ, 415 + 176);
+    let mut record = [
+        &line(CASH_MAIN, 26),
+        &blocks[26..269],
+        &line(CASH, 245),
+        &blocks[269..415],
+    ]
+    .concat();
+    let transit = 269 + 245;
+    record[transit + 123..transit + 131].copy_from_slice(b"00001388");
+    record[transit + 141..transit + 143].copy_from_slice(b"01");
+    record.extend(CASH_TAIL);
+    let bytes = file(
+        b"0000012026010211341000   0662FFFFFFFFFFFFFFFFFFFF",
+        &record,
+    );
+    let read = CdFile::decode(&sample::name(FileKind::CD), &bytes).unwrap();
+    assert_eq!(read, sample::cash_file(1));
+    assert_eq!(read.encode().unwrap(), bytes);
+    let record = &read.records[0];
+    assert_eq!(record.trade_type(), TradeType::OFFLINE);
+    assert_eq!(record.ridden_at(), sample::SCANNED_AT);
+    assert_eq!(record.card().reveal(), "6217000000000000012");
+}
+
+#[test]
+fn a_file_has_rides_by_purse_or_by_e_cash() {
+    let mut file = sample::cd_file(1);
+    file.records.push(sample::cash_record());
+    assert!(file.encode().is_err());
+    // A line whose blocks are others than its length says.
+    let mut bytes = sample::cash_file(1).encode().unwrap();
+    let map = bytes.windows(4).position(|four| four == b"9800").unwrap();
+    bytes[map..map + 4].copy_from_slice(b"B000");
+    let error = CdFile::decode(&sample::name(FileKind::CD), &bytes).unwrap_err();
+    assert_eq!((error.at.position, error.at.field), (4, "block_map"));
+}
+
+#[test]
+fn an_issuer_is_told_of_its_e_cash_all_that_the_cryptogram_covers() {
+    let file = sample::cash_cl_file();
+    let bytes = file.encode().unwrap();
+    assert_eq!(ClFile::decode(&file.name, &bytes).unwrap(), file);
+    let cl = &file.records[0];
+    assert_eq!(cl.fixed.counter, 0x0ADC);
+    assert_eq!(
+        cl.fixed.balance_kind,
+        tongtu_exchange_file::BalanceKind::ECASH
+    );
+    let tail = cl.cash_ride().unwrap();
+    assert_eq!((tail.cash, tail.told), (sample::cash(), 0x89));
+    assert!(cl.card_ride().is_err(), "it is no purse's");
+    let mut short = cl.tail.items().to_vec();
+    short.retain(|item| item.tag() != tongtu_exchange_file::TailTag::CASH);
+    let mut tail = tongtu_exchange_file::Tail::new();
+    for item in short {
+        tail.push(item.tag(), item.value()).unwrap();
+    }
+    assert!(tongtu_exchange_file::ClCashTail::read(&tail).is_err());
+}
+
 #[test]
 fn a_card_ride_is_answered_with_its_counter_and_balance() {
     let (ride, clearing) = (sample::cd_record(), sample::clearing(ResultCode::OK));

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use tongtu_exchange_file::{
-    AlgorithmFlag, BpFile, BpRecord, CdFile, CdPurse, CdRecord, CdRide, CdTail, ClFile, ClRecord,
-    Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail, DiscountKind, ExchangeFile, FbFile,
-    FbRecord, FileKind, FileName, LdFile, LdRecord, Mcc, Record, ResultCode, TestFlag, TimeOfDay,
-    TradeState, describe,
+    AlgorithmFlag, BpFile, BpRecord, CashItems, CdCard, CdCash, CdFile, CdPurse, CdRecord, CdRide,
+    CdTail, ClFile, ClRecord, Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail, Currency,
+    DiscountKind, ExchangeFile, FbFile, FbRecord, FileKind, FileName, LdFile, LdRecord, Mcc,
+    Record, ResultCode, TestFlag, TimeOfDay, TradeState, describe,
 };
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, RecordId, TerminalNumber,
@@ -161,14 +161,90 @@ fn cd_ride() -> impl Strategy<Value = CdRide> {
                     line: ride.ride.line,
                     terminal: ride.ride.terminal,
                     record_id: ride.ride.record_id,
+                    cash: None,
                 },
             },
-            purse,
+            card: CdCard::Purse(purse),
             balance_before,
             algorithm: AlgorithmFlag::new(algorithm),
             state: TradeState::new(state),
         },
     )
+}
+
+fn cash() -> impl Strategy<Value = CdCash> {
+    let card = (
+        any::<[u8; 8]>(),
+        any::<[u8; 4]>(),
+        proptest::collection::vec(any::<u8>(), 0..=32),
+        proptest::collection::vec(any::<u8>(), 0..=16),
+        (any::<u16>(), any::<[u8; 2]>(), any::<u8>(), any::<u8>()),
+    );
+    let terminal = (
+        (any::<[u8; 3]>(), any::<[u8; 5]>(), any::<[u8; 3]>()),
+        (0u64..1000, 0u64..1000, 0u64..10, 0u64..10),
+        (0u64..100, 0u64..10_000, 0u64..10, any::<u16>()),
+        ("[!-~]{0,8}", "[!-~]{0,2}", "[!-~]{0,6}", "[!-~]{0,16}"),
+    );
+    let money = (fen(), fen(), 0u16..1000, 0u64..1000);
+    (card, terminal, money, day(), 0u64..10_000).prop_map(
+        |(
+            (cryptogram, unpredictable, issuer_data, name, (atc, aip, kind, information)),
+            (
+                (capability, tvr, cvm),
+                (entry_mode, pan_sequence, reader, condition),
+                (terminal_type, counter, check, version),
+                (device, response, authorization, product),
+            ),
+            (amount, other, currency, country),
+            day,
+            expiry,
+        )| CdCash {
+            cryptogram,
+            entry_mode,
+            pan_sequence,
+            reader,
+            condition,
+            capability,
+            tvr,
+            unpredictable,
+            device,
+            issuer_data,
+            atc: atc.into(),
+            aip,
+            day,
+            country,
+            response,
+            kind: kind.into(),
+            amount,
+            currency: Currency::new(currency),
+            check,
+            expiry,
+            information: information.into(),
+            other,
+            cvm,
+            terminal_type,
+            name,
+            counter,
+            authorization,
+            product,
+            version: version.into(),
+        },
+    )
+}
+
+fn cash_ride() -> impl Strategy<Value = CdRide> {
+    let items = (any::<u32>(), "[1-9][0-9]{0,19}", fen(), any::<u8>());
+    (cd_ride(), cash(), items).prop_map(|(mut ride, cash, (at, card, balance_after, told))| {
+        ride.card = CdCard::Cash(cash);
+        ride.trade.ride.cash = Some(CashItems {
+            ridden_at: Timestamp::new(i64::from(at)),
+            card: CardNumber::parse(&card).unwrap(),
+            balance_after,
+            told,
+        });
+        ride
+    })
 }
 
 fn clearing() -> impl Strategy<Value = Clearing> {
@@ -244,6 +320,28 @@ proptest! {
     }
 
     #[test]
+    fn rides_by_e_cash_read_back(
+        rides in proptest::collection::vec((cash_ride(), clearing()), 0..4),
+        day in day(),
+        body in institution(),
+    ) {
+        let cd: Vec<CdRecord> =
+            rides.iter().map(|(ride, _)| CdRecord::from_ride(ride.clone()).unwrap()).collect();
+        for (record, (ride, clearing)) in cd.iter().zip(&rides) {
+            let CdCard::Cash(cash) = &ride.card else { unreachable!("an e-cash") };
+            let cl = ClRecord::notice_of_card(record, clearing).unwrap();
+            prop_assert_eq!(&cl.cash_ride().unwrap().cash, cash);
+            prop_assert!(cl.card_ride().is_err());
+        }
+        let both = || cd.iter().zip(rides.iter().map(|(_, clearing)| clearing));
+        let fb = both().map(|(ride, clearing)| FbRecord::answer(ride, clearing)).collect();
+        let cl = both().map(|(ride, of)| ClRecord::notice_of_card(ride, of).unwrap()).collect();
+        round_trip(FileKind::FB, day, body, fb);
+        round_trip(FileKind::CL, day, body, cl);
+        round_trip(FileKind::CD, day, body, cd);
+    }
+
+    #[test]
     fn lists_and_positions_read_back(
         amounts in proptest::array::uniform4(0i64..=999_999_999_999_999_999),
         name in "[ -~]{0,49}[!-~]",
@@ -269,7 +367,7 @@ proptest! {
 
     #[test]
     fn no_damage_panics_and_no_reading_is_unstable(
-        kind in 0usize..6,
+        kind in 0usize..8,
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let (name, mut bytes) = sample::every_file().swap_remove(kind);
@@ -333,6 +431,18 @@ fn every_bit_counts() {
     check::<LdRecord>(&files[3].0, &files[3].1);
     check::<BpRecord>(&files[4].0, &files[4].1);
     check::<CdRecord>(&files[5].0, &files[5].1);
+    check::<CdRecord>(&files[6].0, &files[6].1);
+    check::<ClRecord>(&files[7].0, &files[7].1);
+}
+
+/// A file that ends early is refused, wherever it ends.
+#[test]
+fn no_part_of_a_file_of_e_cashes_is_one() {
+    let bytes = sample::cash_file(2).encode().unwrap();
+    for len in 0..bytes.len() {
+        let read = CdFile::decode(&sample::name(FileKind::CD), &bytes[..len]);
+        assert!(read.is_err(), "{len} bytes");
+    }
 }
 
 /// The sample files are those that the types of whole files make.
@@ -345,4 +455,6 @@ fn every_sample_reads_as_its_kind() {
     assert!(LdFile::decode(&files[3].0, &files[3].1).is_ok());
     assert!(BpFile::decode(&files[4].0, &files[4].1).is_ok());
     assert!(CdFile::decode(&files[5].0, &files[5].1).is_ok());
+    assert!(CdFile::decode(&files[6].0, &files[6].1).is_ok());
+    assert!(ClFile::decode(&files[7].0, &files[7].1).is_ok());
 }

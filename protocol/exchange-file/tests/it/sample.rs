@@ -1,9 +1,10 @@
 //! One ride and what becomes of it, for the other tests to vary.
 
 use tongtu_exchange_file::{
-    AlgorithmFlag, BpFile, BpRecord, CdFile, CdPurse, CdRecord, CdRide, CdTail, ClFile, ClRecord,
-    Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail, DiscountKind, FbFile, FbRecord,
-    FileKind, FileName, LdFile, LdRecord, Mcc, ResultCode, TestFlag, TimeOfDay, TradeState,
+    AlgorithmFlag, BpFile, BpRecord, CashItems, CdCard, CdCash, CdFile, CdPurse, CdRecord, CdRide,
+    CdTail, ClFile, ClRecord, Clearing, Consumption, CqFile, CqRecord, CqRide, CqTail, Currency,
+    DiscountKind, FbFile, FbRecord, FileKind, FileName, LdFile, LdRecord, Mcc, ResultCode,
+    TestFlag, TimeOfDay, TradeState,
 };
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, RecordId, TerminalNumber,
@@ -100,9 +101,10 @@ pub(crate) fn cd_ride() -> CdRide {
                 line: None,
                 terminal: ride.terminal,
                 record_id: ride.record_id,
+                cash: None,
             },
         },
-        purse: CdPurse {
+        card: CdCard::Purse(CdPurse {
             card: ride.account,
             amount,
             kind: 0x09,
@@ -117,11 +119,73 @@ pub(crate) fn cd_ride() -> CdRide {
             balance_after: Fen::new(4820),
             issuer_id: 0x0290_5810_FFFF_FFFF,
             random: CdPurse::random_of([0xA1, 0xB2, 0xC3, 0xD4]),
-        },
+        }),
         balance_before: Fen::new(5000),
         algorithm: AlgorithmFlag::SM4,
         state: TradeState::NORMAL,
     }
+}
+
+pub(crate) fn cash() -> CdCash {
+    CdCash {
+        cryptogram: [0xAD, 0x03, 0xEE, 0x81, 0x1A, 0xFA, 0xD4, 0x84],
+        entry_mode: CdCash::ENTRY_MODE,
+        pan_sequence: 1,
+        reader: CdCash::READER,
+        condition: 0,
+        capability: [0; 3],
+        tvr: [0; 5],
+        unpredictable: [0x2B, 0x29, 0xEB, 0xE4],
+        device: String::new(),
+        issuer_data: vec![7, 1, 1, 3, 0x90, 0, 0, 1, 0x0A, 1, 0, 0, 0, 0x48, 0x20],
+        atc: 0x0ADC,
+        aip: [0x7C, 0],
+        day: "20260101".parse().unwrap(),
+        country: 156,
+        response: CdCash::RESPONSE.into(),
+        kind: 0,
+        amount: Fen::new(180),
+        currency: Currency::CNY,
+        check: CdCash::UNCHECKED,
+        expiry: 4012,
+        information: 0x40,
+        other: Fen::ZERO,
+        cvm: [0; 3],
+        terminal_type: CdCash::TERMINAL_TYPE,
+        name: vec![0xA0, 0, 0, 6, 0x32, 1, 1, 6],
+        counter: 17,
+        authorization: String::new(),
+        product: String::new(),
+        version: 0,
+    }
+}
+
+/// The same ride, paid by an e-cash.
+pub(crate) fn cash_ride() -> CdRide {
+    let mut ride = cd_ride();
+    ride.card = CdCard::Cash(cash());
+    ride.trade.ride.consumption = Consumption::SINGLE;
+    ride.trade.ride.cash = Some(CashItems {
+        ridden_at: SCANNED_AT,
+        card: CardNumber::parse("6217000000000000012").unwrap(),
+        balance_after: Fen::new(4820),
+        told: 0b1000_1001,
+    });
+    ride
+}
+
+pub(crate) fn cash_record() -> CdRecord {
+    CdRecord::from_ride(cash_ride()).unwrap()
+}
+
+pub(crate) fn cash_file(count: usize) -> CdFile {
+    let records = vec![cash_record(); count];
+    CdFile::new(name(FileKind::CD), day(), code("11341000"), records)
+}
+
+pub(crate) fn cash_cl_file() -> ClFile {
+    let record = ClRecord::notice_of_card(&cash_record(), &clearing(ResultCode::OK)).unwrap();
+    ClFile::new(name(FileKind::CL), day(), code("01345810"), vec![record; 2])
 }
 
 pub(crate) fn cd_record() -> CdRecord {
@@ -191,5 +255,7 @@ pub(crate) fn every_file() -> Vec<(FileName, Vec<u8>)> {
         (name(FileKind::LD), ld_file().encode().unwrap()),
         (name(FileKind::BP), bp_file().encode().unwrap()),
         (name(FileKind::CD), cd_file(2).encode().unwrap()),
+        (name(FileKind::CD), cash_file(2).encode().unwrap()),
+        (name(FileKind::CL), cash_cl_file().encode().unwrap()),
     ]
 }

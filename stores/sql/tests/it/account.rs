@@ -90,6 +90,10 @@ async fn charges_a_record_once(home: &Home) {
     assert_eq!(tx.charged_rides().await.unwrap(), rides);
     assert_eq!(tx.charged_count(NUMBER).await.unwrap(), 300);
     assert_eq!(tx.charged_count("nobody").await.unwrap(), 0);
+    let all = tx.charged_count_between(NUMBER, i64::MIN, i64::MAX).await;
+    assert_eq!(all.unwrap(), 300);
+    let none = tx.charged_count_between(NUMBER, i64::MIN, -1).await;
+    assert_eq!(none.unwrap(), 0);
     let codes = [(NUMBER.to_owned(), 1007), (NUMBER.to_owned(), 9999)];
     let found = tx.codes_charged(&codes).await.unwrap();
     assert_eq!(found, [(NUMBER.to_owned(), 1007, "r0007".to_owned())]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tongtu_sql::GreyRow;
+use tongtu_sql::{CardTable, GreyRow};
 
 use crate::engine::{Home, on_both_engines};
 use crate::ride::{batch, ride};
@@ -27,11 +27,18 @@ fn grey(record: &str) -> GreyRow {
 async fn notes_a_card_once(home: &Home) {
     let store = home.open().await;
     let mut tx = store.write().await.unwrap();
-    assert!(tx.card_insert("31", 5).await.unwrap());
-    assert!(!tx.card_insert("31", 6).await.unwrap());
+    assert!(tx.card_insert(CardTable::Purse, "31", 5).await.unwrap());
+    assert!(!tx.card_insert(CardTable::Purse, "31", 6).await.unwrap());
     let asked = ["31".to_owned(), "32".to_owned()];
-    let known = tx.cards_known(&asked).await.unwrap();
+    let known = tx.cards_known(CardTable::Purse, &asked).await.unwrap();
     assert_eq!(known, BTreeSet::from(["31".to_owned()]));
+    // The same number as an e-cash is another card.
+    let cash = tx.cards_known(CardTable::Cash, &asked).await.unwrap();
+    assert!(cash.is_empty());
+    assert!(tx.card_insert(CardTable::Cash, "31", 7).await.unwrap());
+    assert!(!tx.card_insert(CardTable::Cash, "31", 8).await.unwrap());
+    let cash = tx.cards_known(CardTable::Cash, &asked).await.unwrap();
+    assert_eq!(cash, BTreeSet::from(["31".to_owned()]));
 }
 
 async fn keeps_a_grey_record_until_its_fate_is_known(home: &Home) {

@@ -161,12 +161,16 @@ impl Cashing {
             Some(id) => id,
             None => desk.terminal.intent_number(),
         };
+        if let Some(Purpose::Pay(plan)) = &mut self.purpose {
+            // No module counts an e-cash's rides: the terminal's own count names the record.
+            plan.record.terminal_sequence = u32::try_from(id & 0xFFFF_FFFF).expect("32 bits");
+        }
         let intent = self.draft().encode().expect(WIDE);
         self.step = Step::Intent { id };
         Turn::Ask(self, Ask::KeepIntent { id, intent })
     }
 
-    fn draft(&self) -> Box<TapRecord> {
+    pub(super) fn draft(&self) -> Box<TapRecord> {
         match &self.purpose {
             Some(Purpose::Pay(plan)) => plan.record.clone(),
             Some(Purpose::Vouch(before)) => before.record.clone(),
