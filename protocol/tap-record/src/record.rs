@@ -95,10 +95,12 @@ record! {
 /// terminal and recovered by another is recorded by both when their network fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RideKey {
-    /// Application serial number.
+    /// Application serial number; of an e-cash its card number.
     pub serial: Serial,
-    /// The card's sequence number.
+    /// The card's sequence number; of an e-cash its counter.
     pub sequence: u16,
+    /// Whether an e-cash paid: one number may be a purse's and an e-cash's, which count apart.
+    pub is_cash: bool,
 }
 
 /// What names a module's transaction: a module uses each terminal sequence once.
@@ -162,6 +164,7 @@ impl TapRecord {
             _ => Some(RideKey {
                 serial: self.serial,
                 sequence: self.sequence,
+                is_cash: matches!(self.kind, RecordKind::Cash),
             }),
         }
     }

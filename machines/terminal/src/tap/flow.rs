@@ -301,10 +301,7 @@ impl Tap {
             Turn::Done(CashEnd::Reopened { seq, record }) => {
                 TapOutcome::Reopened(ride(seq, record))
             }
-            Turn::Done(CashEnd::Torn(intent)) => TapOutcome::Torn {
-                in_doubt: intent.is_some(),
-                tries: intent.map_or(1, |id| terminal.torn_again(id)),
-            },
+            Turn::Done(CashEnd::Torn(intent)) => return self.torn(terminal, intent),
         };
         self.end(terminal, outcome)
     }
@@ -352,9 +349,7 @@ impl Tap {
         if tries == 1
             && let Some(open) = open.next()
         {
-            self.left.notices.push(GroupNotice::Torn {
-                record: open.record.clone(),
-            });
+            self.left.notices.push(terminal.torn_notice(&open.record));
         }
         let in_doubt = intent.is_some();
         self.end(terminal, TapOutcome::Torn { in_doubt, tries })

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use tongtu_codec::{DecodeError, Reader};
 use tongtu_purse::field::{Serial, Terminal};
-use tongtu_tap_record::{RideKey, TapRecord};
+use tongtu_tap_record::{RecordKind, RideKey, TapRecord};
 use tongtu_types::Timestamp;
 
 /// Torn cards of other terminals that are remembered; the oldest makes way.
@@ -35,6 +35,9 @@ pub enum GroupNotice {
     Torn {
         /// The intent: the record as it will be, without TAC.
         record: Box<TapRecord>,
+        /// The number by which the card is known before it is asked anything, where that is not
+        /// the record's: of an e-cash the one in its FCI.
+        number: Option<Serial>,
     },
     /// A torn card came back.
     Settled {
@@ -50,13 +53,19 @@ pub enum GroupNotice {
 impl GroupNotice {
     const TORN: u8 = 1;
     const SETTLED: u8 = 2;
+    const TORN_NUMBER: u8 = 3;
+    /// Beside how it was settled: an e-cash.
+    const CASH: u8 = 0x10;
 
     /// The notice as it travels between terminals of one make.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Torn { record } => {
-                let mut out = [Self::TORN].to_vec();
+            Self::Torn { record, number } => {
+                let mut out = match number {
+                    None => [Self::TORN].to_vec(),
+                    Some(number) => [&[Self::TORN_NUMBER][..], &number.0].concat(),
+                };
                 out.extend(
                     record
                         .encode()
@@ -70,6 +79,7 @@ impl GroupNotice {
                     Settlement::NotCommitted => 1,
                     Settlement::LetOn => 2,
                 };
+                let how = how | if ride.is_cash { Self::CASH } else { 0 };
                 [
                     &[Self::SETTLED][..],
                     &ride.serial.0,
@@ -91,18 +101,25 @@ impl GroupNotice {
         let [kind] = fixed(&mut reader, "kind")?;
         match kind {
             Self::TORN => {
+                let (record, number) = (TapRecord::decode(reader.rest())?.into(), None);
+                Ok(Self::Torn { record, number })
+            }
+            Self::TORN_NUMBER => {
+                let number = Some(Serial(fixed(&mut reader, "number")?));
                 let record = TapRecord::decode(reader.rest())?.into();
-                Ok(Self::Torn { record })
+                Ok(Self::Torn { record, number })
             }
             Self::SETTLED => {
                 let serial = Serial(fixed(&mut reader, "serial")?);
                 let sequence = u16::from_be_bytes(fixed(&mut reader, "sequence")?);
                 let by = Terminal(fixed(&mut reader, "by")?);
-                let how = match fixed(&mut reader, "how")? {
-                    [0] => Settlement::Recovered,
-                    [1] => Settlement::NotCommitted,
-                    [2] => Settlement::LetOn,
-                    [byte] => return Err(unknown("how", 19, byte)),
+                let [byte] = fixed(&mut reader, "how")?;
+                let is_cash = byte & Self::CASH != 0;
+                let how = match byte & !Self::CASH {
+                    0 => Settlement::Recovered,
+                    1 => Settlement::NotCommitted,
+                    2 => Settlement::LetOn,
+                    _ => return Err(unknown("how", 19, byte)),
                 };
                 if !reader.is_at_end() {
                     return Err(DecodeError {
@@ -114,7 +131,11 @@ impl GroupNotice {
                         },
                     });
                 }
-                let ride = RideKey { serial, sequence };
+                let ride = RideKey {
+                    serial,
+                    sequence,
+                    is_cash,
+                };
                 Ok(Self::Settled { ride, by, how })
             }
             byte => Err(unknown("kind", 0, byte)),
@@ -152,7 +173,8 @@ pub(super) struct GroupBoard {
 impl GroupBoard {
     /// Pins a torn card; a later one of the same card replaces it.
     pub(super) fn pin(&mut self, record: Box<TapRecord>, now: Timestamp) {
-        self.torn.retain(|(_, other)| other.serial != record.serial);
+        let of = |record: &TapRecord| (record.serial, record.kind == RecordKind::Cash);
+        self.torn.retain(|(_, other)| of(other) != of(&record));
         if self.torn.len() == BOARD_MAX {
             self.torn.pop_front();
         }
@@ -171,10 +193,18 @@ impl GroupBoard {
         self.torn.remove(at)
     }
 
-    /// The torn transaction of a card, not older than this.
+    /// The torn transaction of a purse, not older than this.
     pub(super) fn of_card(&self, serial: Serial, not_before: Timestamp) -> Option<&TapRecord> {
-        let mut torn = self.torn.iter();
+        let torn = self.torn.iter();
+        let mut torn = torn.filter(|(_, record)| record.kind != RecordKind::Cash);
         torn.find(|(at, record)| record.serial == serial && *at >= not_before)
             .map(|(_, record)| &**record)
+    }
+
+    /// The torn payments of e-cashes, not older than this.
+    pub(super) fn cashes(&self, not_before: Timestamp) -> impl Iterator<Item = &Box<TapRecord>> {
+        let torn = self.torn.iter();
+        torn.filter(move |(at, record)| record.kind == RecordKind::Cash && *at >= not_before)
+            .map(|(_, record)| record)
     }
 }

@@ -298,14 +298,18 @@ impl CardTerminal {
     /// What the others should know after a restart.
     #[must_use]
     pub fn torn(&self) -> Vec<GroupNotice> {
-        // An e-cash is recovered where it was torn only: see `cash/again.rs`.
         let intents = self.intents.iter();
-        intents
-            .filter(|open| open.record.kind != RecordKind::Cash)
-            .map(|open| GroupNotice::Torn {
-                record: open.record.clone(),
-            })
-            .collect()
+        intents.map(|open| self.torn_notice(&open.record)).collect()
+    }
+
+    /// What to tell the others about a card that was torn away here.
+    pub(super) fn torn_notice(&self, record: &TapRecord) -> GroupNotice {
+        let is_cash = record.kind == RecordKind::Cash;
+        let number = is_cash.then(|| self.number_of(record.serial)).flatten();
+        GroupNotice::Torn {
+            record: record.clone().into(),
+            number,
+        }
     }
 
     /// Takes a notice of another terminal of the group. What terminals say that the lists do not
@@ -320,10 +324,13 @@ impl CardTerminal {
         store: &mut dyn RecordStore,
     ) -> Result<(), StoreError> {
         match notice {
-            GroupNotice::Torn { record } => {
+            GroupNotice::Torn { record, number } => {
                 let own = record.psam == self.psam.serial;
                 let heard = self.hears(record.terminal);
                 if !own && heard && record.recovery == Recovery::Grey {
+                    if let Some(number) = number {
+                        self.remember_number(record.serial, number);
+                    }
                     self.board.pin(record, now);
                 }
             }
@@ -344,7 +351,12 @@ impl CardTerminal {
                     && how == Settlement::Recovered
                     && record.stage != Stage::None
                 {
-                    self.owe_vouching(0, record, since, false);
+                    if ride.is_cash {
+                        // It has paid and did not sign there: its rider sees the staff.
+                        self.hold_back(0, record, since);
+                    } else {
+                        self.owe_vouching(0, record, since, false);
+                    }
                 }
                 if how == Settlement::LetOn {
                     self.unvouched.retain(|u| u.record.ride_key() != Some(ride));

@@ -146,9 +146,12 @@ fn a_ride_is_named_by_card_and_sequence_whoever_recorded_it() {
     let key = RideKey {
         serial: entry().serial,
         sequence: 7,
+        is_cash: false,
     };
     assert_eq!(entry().ride_key(), Some(key));
     assert_eq!(elsewhere.ride_key(), Some(key));
+    elsewhere.kind = RecordKind::Cash;
+    assert_ne!(elsewhere.ride_key(), Some(key), "an e-cash counts apart");
     elsewhere.kind = RecordKind::Lock;
     assert_eq!((elsewhere.ride_key(), elsewhere.module_key()), (None, None));
 }

@@ -1,4 +1,5 @@
-//! An e-cash that was here before: torn and back, or paid and not told.
+//! An e-cash that was here before: torn and back, here or at another terminal of the group, or
+//! paid and not told.
 //!
 //! A card is known by the number in its FCI (DF11) once its card number (PAN) has been seen with
 //! it; any other is asked. Its proof (GET TRANS PROVE) is the cryptogram that it gave before it
@@ -11,10 +12,11 @@ use alloc::vec::Vec;
 use tongtu_apdu::{CardCommand as _, StatusWord};
 use tongtu_ecash::command::GetTransProve;
 use tongtu_purse::field::Serial;
-use tongtu_tap_record::{CashCheck, RecordKind, Recovery, TapRecord};
+use tongtu_tap_record::{CashCheck, RecordKind, Recovery, RideKey, TapRecord};
 
-use super::cashing::{After, Before, CashEnd, Cashing, Next, Purpose, Step};
+use super::cashing::{After, Before, CashEnd, Cashing, Kept, Next, Purpose, Step};
 use crate::tap::ask::Ask;
+use crate::tap::group::Settlement;
 use crate::tap::line::Reply;
 use crate::tap::outcome::Refusal;
 use crate::tap::paying::refusal_of;
@@ -58,8 +60,7 @@ impl Cashing {
         });
         let mut before: Vec<_> = recents
             .map(|recent| Before {
-                intent: None,
-                seq: recent.seq,
+                kept: Kept::Recent(recent.seq),
                 record: recent.record.clone(),
                 lets_on: true,
             })
@@ -67,10 +68,23 @@ impl Cashing {
         let open = terminal.intents.iter();
         let open = open.filter(|open| may_be_this(&open.record));
         before.extend(open.map(|open| Before {
-            intent: Some(open.id),
-            seq: 0,
+            kept: Kept::Intent(open.id),
             record: open.record.clone(),
             lets_on: !terminal.is_stale(open, desk.now) && post.serves(open.record.stage),
+        }));
+        // What the group's board says is put to the card, too; what was recovered here already,
+        // before the power failed and the others heard of it, is not recovered again.
+        let oldest = desk.now.plus_s(-terminal.profile.rules.grey_after_s);
+        let is_open = |record: &TapRecord| {
+            let mut recents = terminal.recents();
+            recents.all(|recent| recent.record.ride_key() != record.ride_key())
+        };
+        let torn = terminal.board.cashes(oldest);
+        let torn = torn.filter(|record| may_be_this(record) && is_open(record));
+        before.extend(torn.map(|record| Before {
+            kept: Kept::Board,
+            record: record.clone(),
+            lets_on: post.serves(record.stage),
         }));
         before
     }
@@ -97,7 +111,7 @@ impl Cashing {
                 Err(_) => return Turn::Done(CashEnd::Refused(Refusal::Garbled { command })),
             },
             Reply::Status(StatusWord::NO_PROOF, _) => {
-                self.denied.extend(before.intent);
+                self.denied.extend(before.record.ride_key());
                 return self.prove(desk);
             }
             // A card that cannot be asked is not charged while it may have paid.
@@ -107,8 +121,8 @@ impl Cashing {
             Reply::Status(..) => return self.prove(desk),
             Reply::Garbled => return Turn::Done(CashEnd::Refused(Refusal::Garbled { command })),
             Reply::Lost => {
-                return Turn::Done(match before.intent {
-                    Some(id) if is_known => CashEnd::Torn(Some(id)),
+                return Turn::Done(match before.kept {
+                    Kept::Intent(id) if is_known => CashEnd::Torn(Some(id)),
                     _ => CashEnd::Refused(Refusal::Lost),
                 });
             }
@@ -120,9 +134,12 @@ impl Cashing {
         if !is_it {
             return self.prove(desk);
         }
-        if before.intent.is_none() {
+        if let Kept::Recent(seq) = before.kept {
             desk.terminal.reopened(before.record.serial, true);
-            let Before { seq, record, .. } = before;
+            let record = before.record;
+            if matches!(record.recovery, Recovery::Here | Recovery::Elsewhere) {
+                self.tell(desk, record.ride_key(), Settlement::LetOn);
+            }
             return Turn::Done(CashEnd::Reopened { seq, record });
         }
         let lets_on = before.lets_on;
@@ -143,14 +160,17 @@ impl Cashing {
             return Turn::Done(CashEnd::Torn(self.id));
         };
         let mut record: Box<TapRecord> = before.record;
-        record.recovery = Recovery::Here;
+        record.recovery = match before.kept {
+            Kept::Board => Recovery::Elsewhere,
+            Kept::Intent(_) | Kept::Recent(_) => Recovery::Here,
+        };
         record.recorder = desk.terminal.psam.terminal;
         record.recorded_at = desk.at;
         if let Ok(mut proof) = record.cash() {
             proof.check = check;
             record.own = proof.own();
         }
-        self.append(record, before.intent, after)
+        self.append(record, before.kept.intent(), after)
     }
 
     /// The card has named itself: an intent of it whose proof it did not have.
@@ -168,12 +188,26 @@ impl Cashing {
                 return Turn::Done(CashEnd::Refused(Refusal::Unverified));
             }
         }
+        // It says that it has no proof, and no number is missing by which it could have lost it.
+        let is_free = |denied: &[RideKey], ride: Option<RideKey>| {
+            ride.is_some_and(|ride| {
+                denied.contains(&ride) && ride.sequence.checked_add(1) == Some(atc)
+            })
+        };
+        let oldest = desk.now.plus_s(-desk.terminal.profile.rules.grey_after_s);
+        let torn = {
+            let mut torn = desk.terminal.board.cashes(oldest);
+            let torn = torn.find(|torn| torn.serial == serial);
+            torn.and_then(|torn| torn.ride_key())
+        };
+        if is_free(&self.denied, torn) {
+            self.tell(desk, torn, Settlement::NotCommitted);
+        }
         let open = desk.terminal.cash_intent_of(serial);
         let Some((id, record)) = open.map(|open| (open.id, open.record.clone())) else {
             return self.read(desk, 0);
         };
-        // It says that it has no proof, and no number is missing by which it could have lost it.
-        if self.denied.contains(&id) && record.sequence.checked_add(1) == Some(atc) {
+        if is_free(&self.denied, record.ride_key()) {
             self.step = Step::DropOld { id };
             return Turn::Ask(self, Ask::DropIntent { id });
         }

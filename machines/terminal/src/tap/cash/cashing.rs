@@ -13,7 +13,7 @@ use tongtu_ecash::{Fci, Values, oda, tag};
 use tongtu_purse::command::Sfi;
 use tongtu_purse::field::{Amount, CardKind, City, Date, Institution, Kind, Serial};
 use tongtu_purse::layout::{BUS_ID, BusRecord, PublicInfo, RAIL_ID, RailRecord};
-use tongtu_tap_record::{CashCheck, RecordKind, Recovery, Stage, TapRecord};
+use tongtu_tap_record::{CashCheck, RecordKind, Recovery, RideKey, Stage, TapRecord};
 
 use super::Cash;
 use super::offer::{self, Claim, Offer, Offered};
@@ -21,6 +21,7 @@ use crate::StoreError;
 use crate::lists::{CardOrigin, Service};
 use crate::tap::ask::Ask;
 use crate::tap::flow::{Circumstances, Task};
+use crate::tap::group::Settlement;
 use crate::tap::line::Reply;
 use crate::tap::lists::Snapshot;
 use crate::tap::outcome::{Refusal, TapFault};
@@ -56,13 +57,31 @@ pub(in crate::tap) enum CashEnd {
     Fault(TapFault),
 }
 
+/// Where a ride of this card that was not finished, or not told, is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is recorded, under this number.
+    Recent(u64),
+    /// It is an intent of this terminal.
+    Intent(u64),
+    /// It is another terminal's, by the group's board.
+    Board,
+}
+
+impl Kept {
+    /// The intent of this terminal, if it is one.
+    pub(super) const fn intent(self) -> Option<u64> {
+        match self {
+            Self::Intent(id) => Some(id),
+            Self::Recent(_) | Self::Board => None,
+        }
+    }
+}
+
 /// A ride of this card that was not finished, or not told.
 #[derive(Debug, Clone)]
 pub(super) struct Before {
-    /// The intent; none of a recorded ride.
-    pub(super) intent: Option<u64>,
-    /// Number of its record.
-    pub(super) seq: u64,
+    pub(super) kept: Kept,
     pub(super) record: Box<TapRecord>,
     /// Whether the rider would go on here on it.
     pub(super) lets_on: bool,
@@ -99,8 +118,8 @@ pub(in crate::tap) struct Cashing {
     pub(super) files: Files,
     /// What the card may be asked a proof of, the next one last.
     pub(super) before: Vec<Before>,
-    /// Intents of which the card said that it has no proof.
-    pub(super) denied: Vec<u64>,
+    /// Rides that the card said it has no proof of.
+    pub(super) denied: Vec<RideKey>,
     pub(super) purpose: Option<Purpose>,
     pub(super) told: Values,
     pub(super) offer: Option<Box<Offer>>,
@@ -213,7 +232,10 @@ impl Cashing {
             }
             (Step::DropOld { id }, Input::Kept(kept)) => match kept {
                 Ok(()) => {
+                    let open = desk.terminal.intents.iter().find(|open| open.id == *id);
+                    let ride = open.and_then(|open| open.record.ride_key());
                     desk.terminal.forget_intent(*id);
+                    self.tell(desk, ride, Settlement::NotCommitted);
                     self.read(desk, 0)
                 }
                 Err(error) => Turn::Done(CashEnd::Fault(error.into())),
@@ -258,6 +280,8 @@ impl Cashing {
                     if let Some(id) = self.id {
                         desk.terminal.forget_intent(id);
                     }
+                    // Another terminal may have been told that it was torn here before.
+                    self.tell(desk, self.draft().ride_key(), Settlement::NotCommitted);
                     Turn::Done(CashEnd::Refused(refusal.clone()))
                 }
                 Err(error) => Turn::Done(CashEnd::Fault(error.into())),
@@ -526,7 +550,7 @@ impl Cashing {
     /// The card left before it was asked to pay; what it paid before is still open.
     pub(super) const fn left(&self) -> CashEnd {
         match &self.purpose {
-            Some(Purpose::Vouch(before)) => CashEnd::Torn(before.intent),
+            Some(Purpose::Vouch(before)) => CashEnd::Torn(before.kept.intent()),
             _ => CashEnd::Refused(Refusal::Lost),
         }
     }
@@ -617,6 +641,13 @@ impl Cashing {
         if let Some(id) = closes {
             desk.terminal.forget_intent(id);
         }
+        if matches!(record.recovery, Recovery::Here | Recovery::Elsewhere) {
+            let how = match after {
+                After::Accept | After::Recover => Settlement::LetOn,
+                After::Refuse(_) | After::Fresh => Settlement::Recovered,
+            };
+            self.tell(desk, record.ride_key(), how);
+        }
         desk.terminal.learn(seq, record.clone(), false);
         if matches!(after, After::Refuse(Refusal::Unverified)) {
             desk.terminal.hold_back(seq, record.clone(), desk.now);
@@ -626,6 +657,15 @@ impl Cashing {
             After::Recover => Turn::Done(CashEnd::Recovered { seq, record }),
             After::Refuse(refusal) => Turn::Done(CashEnd::Refused(refusal)),
             After::Fresh => self.fresh(desk),
+        }
+    }
+
+    /// Tells the group what became of a payment that it may have been told of.
+    pub(super) fn tell(&self, desk: &mut Desk<'_>, ride: Option<RideKey>, how: Settlement) {
+        if let Some(ride) = ride {
+            desk.terminal.board.take_off(ride);
+            let notice = desk.terminal.settled(ride, how);
+            desk.notices.push(notice);
         }
     }
 

@@ -155,7 +155,7 @@ fn a_notice_that_no_card_proves_gives_nobody_a_ride() {
     let (mut rider, mut first, mut second) = setting();
     let torn = tear_paid(&mut first, &mut rider, T0);
     let mut forged = torn.notices.clone();
-    let GroupNotice::Torn { record } = &mut forged[0] else {
+    let GroupNotice::Torn { record, .. } = &mut forged[0] else {
         unreachable!()
     };
     record.amount = tongtu_purse::field::Amount::new(1);
@@ -167,7 +167,7 @@ fn a_notice_that_no_card_proves_gives_nobody_a_ride() {
     );
     // A card that never paid: the same.
     let mut other = Rider::with(&profile(0x18, Algorithm::Tdes), 5_000);
-    let GroupNotice::Torn { record } = &mut forged[0] else {
+    let GroupNotice::Torn { record, .. } = &mut forged[0] else {
         unreachable!()
     };
     record.serial = other.profile.public.serial;
@@ -187,13 +187,19 @@ fn a_board_remembers_only_so_many_and_only_for_so_long() {
     let end = second.tap(&mut rider, T0.plus_s(300));
     assert!(matches!(end.outcome, TapOutcome::Accepted(_)), "{end:?}");
     second.note(&torn.notices, T0.plus_s(301));
-    let GroupNotice::Torn { record } = &torn.notices[0] else {
+    let GroupNotice::Torn { record, .. } = &torn.notices[0] else {
         unreachable!()
     };
     for n in 0..=255u8 {
         let mut record = record.clone();
         record.serial.0[8] = n;
-        second.note(&[GroupNotice::Torn { record }], T0.plus_s(302));
+        second.note(
+            &[GroupNotice::Torn {
+                record,
+                number: None,
+            }],
+            T0.plus_s(302),
+        );
     }
     rider.present();
     rider.line = Line::breaking_after(usize::MAX);
@@ -205,16 +211,37 @@ fn a_board_remembers_only_so_many_and_only_for_so_long() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn a_settlement_travels_and_a_cut_one_is_refused(
-        serial: [u8; 10], sequence: u16, by: [u8; 6], how in 0..3usize, at in 0..20usize,
+        serial: [u8; 10], sequence: u16, is_cash: bool, by: [u8; 6], how in 0..3usize, at in 0..20usize,
     ) {
         let how = [Settlement::Recovered, Settlement::NotCommitted, Settlement::LetOn][how];
         let notice = GroupNotice::Settled {
-            ride: RideKey { serial: Serial(serial), sequence },
+            ride: RideKey { serial: Serial(serial), sequence, is_cash },
             by: Terminal(by),
             how,
         };
+        let mut bytes = notice.encode();
+        prop_assert_eq!(GroupNotice::decode(&bytes).unwrap(), notice);
+        prop_assert!(GroupNotice::decode(&bytes[..at.min(bytes.len() - 1)]).is_err());
+        bytes.push(0);
+        prop_assert!(GroupNotice::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_torn_card_travels_with_its_number_and_a_cut_one_is_refused(
+        number: Option<[u8; 10]>, sequence: u16, at in 0..319usize,
+    ) {
+        let (mut rider, mut first, _) = setting();
+        let torn = tear_paid(&mut first, &mut rider, T0);
+        let [GroupNotice::Torn { record, .. }] = &torn.notices[..] else {
+            unreachable!("a torn card is told");
+        };
+        let mut record = record.clone();
+        record.sequence = sequence;
+        let notice = GroupNotice::Torn { record, number: number.map(Serial) };
         let mut bytes = notice.encode();
         prop_assert_eq!(GroupNotice::decode(&bytes).unwrap(), notice);
         prop_assert!(GroupNotice::decode(&bytes[..at.min(bytes.len() - 1)]).is_err());

@@ -1,5 +1,6 @@
 //! The e-cash at the terminal, with the real card in the field.
 
+mod beside;
 mod dual;
 pub(crate) mod fixture;
 mod flows;

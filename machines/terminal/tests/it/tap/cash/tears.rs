@@ -18,22 +18,22 @@ use super::refusals::edited;
 use crate::tap::card::{Liar, Rider};
 use crate::tap::fixture::{T0, bus, gate};
 
-struct Flow {
-    name: &'static str,
-    algorithm: Algorithm,
+pub(super) struct Flow {
+    pub(super) name: &'static str,
+    pub(super) algorithm: Algorithm,
     rider: Rider,
     post: CashPost,
-    place: TapPost,
+    pub(super) place: TapPost,
     earlier: Vec<CashPost>,
     /// Payments before.
     paid: usize,
 }
 
-fn then() -> Timestamp {
+pub(super) fn then() -> Timestamp {
     T0.plus_s(1_800)
 }
 
-fn flows() -> Vec<Flow> {
+pub(super) fn flows() -> Vec<Flow> {
     let flow = |name, algorithm, place, earlier: Vec<CashPost>, rider: Rider| Flow {
         name,
         algorithm,
@@ -70,7 +70,7 @@ fn flows() -> Vec<Flow> {
 
 impl Flow {
     /// Bytes that go over the line in the whole tap, and in its last exchange.
-    fn bytes(&self) -> (usize, usize) {
+    pub(super) fn bytes(&self) -> (usize, usize) {
         let (mut rider, mut post) = (self.rider.clone(), self.post.clone());
         let end = post.tap(&mut rider, then());
         assert!(
@@ -82,7 +82,7 @@ impl Flow {
         (bytes.iter().sum(), *bytes.last().unwrap())
     }
 
-    fn torn_after(&self, bytes: usize) -> (Rider, CashPost, TapEnd) {
+    pub(super) fn torn_after(&self, bytes: usize) -> (Rider, CashPost, TapEnd) {
         let (mut rider, mut post) = (self.rider.clone(), self.post.clone());
         rider.present();
         rider.line = Line::breaking_after(bytes);
@@ -90,7 +90,7 @@ impl Flow {
         (rider, post, end)
     }
 
-    fn audit(&self, what: &str, rider: &mut Rider, posts: &mut [&mut CashPost]) {
+    pub(super) fn audit(&self, what: &str, rider: &mut Rider, posts: &mut [&mut CashPost]) {
         let mut earlier = self.earlier.clone();
         let mut all: Vec<_> = posts.iter_mut().map(|post| &mut **post).collect();
         all.extend(&mut earlier);
@@ -99,7 +99,7 @@ impl Flow {
     }
 
     /// Payments of the card since the flow began.
-    fn rides(&self, rider: &mut Rider) -> usize {
+    pub(super) fn rides(&self, rider: &mut Rider) -> usize {
         seen(rider).1.len() - self.paid
     }
 
@@ -139,7 +139,7 @@ fn torn_at_any_byte_and_back_at_the_same_terminal_pays_once() {
 }
 
 /// Before the last exchange, in its command, in its answer.
-fn few((whole, last): (usize, usize)) -> [usize; 5] {
+pub(super) fn few((whole, last): (usize, usize)) -> [usize; 5] {
     [
         whole / 2,
         whole - last,
@@ -244,7 +244,7 @@ fn torn_twice_at_any_byte_of_the_recovery_pays_once() {
 
 /// Runs a tap until its question number `stop`, which is carried out or not, and then the
 /// terminal loses its power. Whether the tap had that many questions.
-fn cut(rider: &mut Rider, post: &mut CashPost, stop: usize, done: bool) -> bool {
+pub(super) fn cut(rider: &mut Rider, post: &mut CashPost, stop: usize, done: bool) -> bool {
     rider.present();
     let mut tap = Tap::begin(post.post.circumstances(then(), Task::Ride));
     let mut answer = Answer::Begin;
