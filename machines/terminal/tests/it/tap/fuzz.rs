@@ -217,7 +217,23 @@ fn scenes() -> Vec<Scene> {
         let post = CashPost::new(1, gate("0116", Way::Exit)).post;
         scene("e-cash, exit", rider, post)
     };
+    let cash_beside = |algorithm| {
+        let torn = cash(algorithm, bus());
+        let mut torn = self::torn(torn, "e-cash, torn beside", 1, false);
+        let notices = torn.post.terminal.torn();
+        torn.post = CashPost::new(2, bus()).post;
+        torn.post.note(&notices, torn.at);
+        torn
+    };
     vec![
+        cash_beside(Algorithm::Tdes),
+        cash_beside(Algorithm::Sm4),
+        torn(
+            cash(Algorithm::Tdes, bus()),
+            "e-cash, torn, restart",
+            1,
+            true,
+        ),
         cash(Algorithm::Tdes, bus()),
         cash(Algorithm::Sm4, bus()),
         cash(Algorithm::Sm4, gate("0101", Way::Entry)),
@@ -448,7 +464,24 @@ impl Hostile<'_> {
 }
 
 /// Counts of what dialogues came to.
-type Counts = BTreeMap<(Kind, &'static str), u64>;
+type Counts = BTreeMap<(Kind, Money, &'static str), u64>;
+
+/// Which money the card of a scene pays with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Money {
+    Purse,
+    Cash,
+}
+
+impl Money {
+    fn of(scene: &Scene) -> Self {
+        if scene.name.starts_with("e-cash") {
+            Self::Cash
+        } else {
+            Self::Purse
+        }
+    }
+}
 
 const fn name(outcome: &TapOutcome) -> &'static str {
     match outcome {
@@ -508,7 +541,8 @@ fn dialogue(scenes: &[Scene], seed: u64, number: u64, counts: &mut Counts) {
         );
         verified = witness.verified;
         let heard = std::mem::take(&mut card.heard);
-        *counts.entry((way, name(&end.outcome))).or_default() += 1;
+        let money = Money::of(scene);
+        *counts.entry((way, money, name(&end.outcome))).or_default() += 1;
         if let Err(fault) = paid_for(&post, &end, &verified, &heard, way) {
             panic!(
                 "seed {seed}, dialogue {number}, {}: {fault}: {end:?}",
@@ -599,15 +633,22 @@ fn no_dialogue_makes_a_panic_or_a_ride_without_a_verified_mac2() {
         }
     });
     println!("{count} dialogues, seed {seed}, {:.1?}", begun.elapsed());
-    for ((way, outcome), n) in &counts {
-        println!("  {way:?}: {outcome} {n}");
+    for ((way, money, outcome), n) in &counts {
+        println!("  {way:?}, {money:?}: {outcome} {n}");
     }
-    let of = |way| counts.iter().filter(move |((w, _), _)| *w == way);
+    let of = |way| counts.iter().filter(move |((w, ..), _)| *w == way);
     for way in [Kind::Random, Kind::Mutated, Kind::Built] {
         assert!(of(way).count() > 1, "{way:?} is one thing only: {counts:?}");
     }
     // The generator must reach the far end of the dialogue, or it proves nothing.
-    assert!(of(Kind::Mutated).any(|((_, outcome), n)| *outcome == "accepted" && *n > 0));
+    for money in [Money::Purse, Money::Cash] {
+        for end in ["accepted", "recovered", "torn"] {
+            assert!(
+                counts.contains_key(&(Kind::Mutated, money, end)),
+                "{money:?} {end}"
+            );
+        }
+    }
 }
 
 #[test]
