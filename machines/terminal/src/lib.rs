@@ -53,5 +53,8 @@ pub use tongtu_fare::Lang;
 pub use upload::{BATCH_MAX, Backoff, Upload, UploadStep};
 
 /// Every record table of this crate, for the documents.
-pub const SPECS: &[tongtu_codec::RecordSpec] =
-    &[lists::ParametersRecord::SPEC, CoverageRecord::SPEC];
+pub const SPECS: &[tongtu_codec::RecordSpec] = &[
+    lists::ParametersRecord::SPEC,
+    CoverageRecord::SPEC,
+    face::GalleryReportRecord::SPEC,
+];

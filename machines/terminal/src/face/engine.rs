@@ -118,14 +118,17 @@ pub trait Engine: Send + Sync {
     /// [`EngineFault`] when one of the two is not this engine's.
     fn compare(&self, probe: &[u8], template: &[u8]) -> Result<Score, EngineFault>;
 
-    /// The two most alike of a gallery; an engine with an index of its own does it faster.
+    /// The two riders most alike of a gallery, each by the best template; an engine with an index of its own does it faster.
     ///
     /// # Errors
     /// [`EngineFault`]; nobody is recognised then, not the next best.
     fn rank(&self, probe: &[u8], riders: &[Enrolled]) -> Result<Ranking, EngineFault> {
         let mut ranking = Ranking::default();
         for (index, rider) in riders.iter().enumerate() {
-            let score = self.compare(probe, rider.template())?;
+            let mut score = Score::ZERO;
+            for template in rider.templates() {
+                score = score.max(self.compare(probe, template)?);
+            }
             ranking.offer(Candidate { index, score });
         }
         Ok(ranking)

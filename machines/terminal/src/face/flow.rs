@@ -11,8 +11,7 @@ use tongtu_types::{CardNumber, Fen, Timestamp};
 
 use super::made::Made;
 use super::{
-    Candidate, Engine, EngineFault, FaceMoment, FacePrompt, Gallery, GalleryError, Handle, Ranking,
-    Score,
+    Candidate, Engine, EngineFault, FaceMoment, FacePrompt, Gallery, Handle, Ranking, Score,
 };
 use crate::fares::charge;
 use crate::{OpenEntries, OutOfService, Profile, RecordStore, Sam, StoreError};
@@ -239,7 +238,7 @@ pub enum Look {
 
 /// Who is waited for to give the second factor.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     handles: Vec<Handle>,
     ranking: Ranking,
     since: Timestamp,
@@ -267,9 +266,9 @@ pub(super) struct Recognised {
 /// stored, rider told, [`FaceTerminal::told`]; a power cut may fall between any two.
 #[derive(Debug)]
 pub struct FaceTerminal {
-    setup: FaceSetup,
-    gallery: Option<Gallery>,
-    waiting: Option<Waiting>,
+    pub(super) setup: FaceSetup,
+    pub(super) gallery: Option<Gallery>,
+    pub(super) waiting: Option<Waiting>,
     /// When each rider passed last; only those within the interval.
     passed: BTreeMap<Handle, Timestamp>,
     untold: BTreeMap<u64, Untold>,
@@ -313,55 +312,6 @@ impl FaceTerminal {
             }
         }
         terminal
-    }
-
-    /// Takes a newer gallery, all of it or nothing.
-    ///
-    /// # Errors
-    /// [`GalleryError`]; the gallery held stays.
-    pub fn take(&mut self, gallery: Gallery) -> Result<(), GalleryError> {
-        let (acquirer, engine) = (self.setup.profile.acquirer, self.setup.engine.id());
-        if gallery.acquirer != acquirer {
-            return Err(GalleryError::OtherAcquirer {
-                found: gallery.acquirer,
-                expected: acquirer,
-            });
-        }
-        if gallery.engine != engine {
-            return Err(GalleryError::OtherEngine {
-                found: gallery.engine,
-                expected: engine,
-            });
-        }
-        let held = self.gallery.as_ref().map_or(0, |held| held.version);
-        if gallery.version <= held {
-            return Err(GalleryError::NotNewer {
-                found: gallery.version,
-                held,
-            });
-        }
-        self.waiting = None;
-        self.gallery = Some(gallery);
-        Ok(())
-    }
-
-    /// The gallery held; what the terminal keeps at rest is made from it.
-    #[must_use]
-    pub const fn gallery(&self) -> Option<&Gallery> {
-        self.gallery.as_ref()
-    }
-
-    /// Forgets riders who withdrew their consent, at once; says how many were there.
-    pub fn withdraw(&mut self, handles: &[Handle]) -> usize {
-        self.waiting = None;
-        let gone = self.gallery.as_mut().map(|held| held.withdraw(handles));
-        gone.unwrap_or_default()
-    }
-
-    /// Forgets riders whose consent has ended; says how many there were.
-    pub fn forget_ended(&mut self, now: Timestamp) -> usize {
-        let gone = self.gallery.as_mut().map(|held| held.forget_ended(now));
-        gone.unwrap_or_default()
     }
 
     /// The oldest record that a restart needs: of a rider who passed a moment ago, or was not
@@ -653,6 +603,6 @@ impl FaceTerminal {
 
 fn in_force(gallery: Option<&Gallery>, now: Timestamp) -> Result<&Gallery, FaceRefusal> {
     gallery
-        .filter(|gallery| now < gallery.valid_until)
+        .filter(|gallery| now < gallery.valid_until && !gallery.is_lapsed())
         .ok_or(FaceRefusal::NoGallery)
 }

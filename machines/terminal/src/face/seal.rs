@@ -12,7 +12,8 @@ const SEAL_MAX: usize = 16 + 16 + 16;
 const IV_LEN: usize = 16;
 const MAC_LEN: usize = 16;
 
-/// The key that templates are sealed under; it lives in the terminal's secure module.
+/// The key that templates are sealed under; it lives in the secure module of the terminal, or of
+/// the node.
 ///
 /// Two keys are made from it, one for each use. Zeroized on drop; `Debug` shows nothing.
 pub struct SealKey {
@@ -44,7 +45,8 @@ impl SealKey {
     }
 
     /// IV 16 | cipher text | CMAC 16 over `bound`, IV and cipher text.
-    pub(super) fn seal(&self, bound: &[u8], plain: &[u8], entropy: &mut dyn Entropy) -> Vec<u8> {
+    #[must_use]
+    pub fn seal(&self, bound: &[u8], plain: &[u8], entropy: &mut dyn Entropy) -> Vec<u8> {
         let mut iv = [0; IV_LEN];
         entropy.fill(&mut iv);
         let mut body = Zeroizing::new(plain.to_vec());
@@ -63,7 +65,8 @@ impl SealKey {
     }
 
     /// The plain text, if nothing was changed and it was sealed for the same place.
-    pub(super) fn open(&self, bound: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    #[must_use]
+    pub fn open(&self, bound: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (rest, mac) = sealed.split_last_chunk::<MAC_LEN>()?;
         if !equal(&self.mac_over(bound, rest), mac) {
             return None;

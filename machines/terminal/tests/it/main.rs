@@ -5,6 +5,7 @@ mod cards;
 mod exit;
 mod face;
 mod fixture;
+mod gallery;
 mod held;
 mod lists;
 mod load;
