@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0007_card.sql"),
     include_str!("../migrations/0008_card_lists.sql"),
     include_str!("../migrations/0009_cash.sql"),
+    include_str!("../migrations/0010_face.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -42,6 +42,8 @@ const SQLITE_PRAGMAS: &[&str] = &[
     "PRAGMA busy_timeout = 10000",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
+    // Deleted templates of faces must not stay readable in free pages.
+    "PRAGMA secure_delete = ON",
 ];
 
 impl Store {
@@ -104,6 +106,21 @@ impl Store {
             Engine::Postgres => self.reader.begin_with(SNAPSHOT).await?,
         };
         Ok(Tx { inner })
+    }
+
+    /// Makes what was overwritten or deleted in a committed transaction unreadable in the files
+    /// too, as far as the engine can: SQLite's log is emptied (as soon as no reader holds it
+    /// back), PostgreSQL frees the dead rows of templates for reuse.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; deleted it is all the same.
+    pub async fn scrub(&self) -> Result<(), StoreError> {
+        let statement = match self.engine {
+            Engine::Sqlite => "PRAGMA wal_checkpoint(TRUNCATE)",
+            Engine::Postgres => "VACUUM face_template",
+        };
+        sqlx::raw_sql(statement).execute(&self.writer).await?;
+        Ok(())
     }
 
     /// Closes all connections, once nobody uses them.

@@ -4,6 +4,7 @@
 mod account;
 mod card;
 mod engine;
+mod face;
 mod file;
 mod ledger;
 mod opening;
