@@ -125,6 +125,7 @@ impl Node {
         let upload = Upload::new(terminal, records, inspected, due, now);
         let mut tx = self.store().write().await?;
         let outcomes = upload.store(&mut tx).await?;
+        self.faces_used(&mut tx, records, &outcomes).await?;
         tx.commit().await?;
         Ok(outcomes)
     }

@@ -10,6 +10,8 @@ use tongtu_ride_code::{Policy, RootTable};
 use tongtu_terminal::CardLists;
 use tongtu_types::{Fen, InstitutionCode};
 
+use crate::faces::FaceConfig;
+
 /// Who a node is and what it goes by.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
@@ -35,6 +37,8 @@ pub struct NodeConfig {
     pub issuer: Option<IssuerConfig>,
     /// Present when the node has terminals.
     pub acquirer: Option<AcquirerConfig>,
+    /// Present when its riders may ride by face; needs both roles.
+    pub faces: Option<FaceConfig>,
 }
 
 /// What an issuer (发行机构) needs.

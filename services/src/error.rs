@@ -9,6 +9,8 @@ use tongtu_sql::StoreError;
 use tongtu_terminal::ListError;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber};
 
+use crate::FaceError;
+
 /// The kind of an error, from which a transport makes its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StatusKind {
@@ -111,6 +113,9 @@ pub enum ServiceError {
     /// A report of lists is not what the terminal would send.
     #[error("the coverage report does not hold")]
     Coverage(#[source] ListError),
+    /// Something about rides by face.
+    #[error(transparent)]
+    Face(#[from] FaceError),
     /// An institution that is neither this node's parent nor its child.
     #[error("{code} is neither parent nor child of {node}")]
     NeighbourUnknown {
@@ -256,6 +261,7 @@ impl ServiceError {
             Self::CardListBusy => "acquiring.card_list_busy",
             Self::CardBlacklist(_) => "acquiring.card_blacklist",
             Self::Coverage(_) => "acquiring.coverage",
+            Self::Face(error) => error.code(),
             Self::NeighbourUnknown { .. } => "exchange.neighbour_unknown",
             Self::FileKind { .. } => "exchange.file_kind",
             Self::FileNameReused { .. } => "exchange.file_name_reused",
@@ -318,6 +324,7 @@ impl ServiceError {
             | Self::FileDigestDiffers { .. }
             | Self::DayOutOfOrder { .. } => StatusKind::Conflict,
             Self::RechargeAmount { .. } | Self::RechargeId { .. } => StatusKind::Invalid,
+            Self::Face(error) => error.status_kind(),
             Self::Day(refusal) => match refusal {
                 DayRefusal::NotOver { .. } | DayRefusal::TooEarly { .. } => StatusKind::Refused,
                 DayRefusal::ResultDiffers { .. } => StatusKind::Fault,

@@ -228,7 +228,11 @@ impl Node {
         })
     }
 
-    async fn money(&self, tx: &mut Tx, account: CardNumber) -> Result<Money, ServiceError> {
+    pub(crate) async fn money(
+        &self,
+        tx: &mut Tx,
+        account: CardNumber,
+    ) -> Result<Money, ServiceError> {
         let name = |kind| AccountName::new(self.code(), kind);
         let names = [
             name(AccountKind::Rider(account)),
@@ -244,14 +248,14 @@ impl Node {
 }
 
 /// A rider's money; both are kept in whole fen.
-struct Money {
+pub(crate) struct Money {
     prepaid: Fen,
     /// Zero or below.
     arrears: Fen,
 }
 
 impl Money {
-    fn balance(&self) -> Result<Fen, ServiceError> {
+    pub(crate) fn balance(&self) -> Result<Fen, ServiceError> {
         let sum = self.prepaid.checked_add(self.arrears);
         sum.map_err(|_| ServiceError::Stored { what: "balance" })
     }
@@ -275,7 +279,10 @@ pub(crate) fn whole_fen(sum: SumE7) -> Result<Fen, ServiceError> {
     fen.map_err(|_| ServiceError::Stored { what: "balance" })
 }
 
-async fn account_row(tx: &mut Tx, account: CardNumber) -> Result<AccountRow, ServiceError> {
+pub(crate) async fn account_row(
+    tx: &mut Tx,
+    account: CardNumber,
+) -> Result<AccountRow, ServiceError> {
     let row = tx.account(account.reveal()).await?;
     row.ok_or(ServiceError::AccountUnknown { account })
 }

@@ -10,7 +10,7 @@ use tongtu_ride_code::Verifier;
 use tongtu_sql::{AlarmRow, Store, Tx};
 use tongtu_types::{InstitutionCode, Timestamp};
 
-use crate::{AcquirerConfig, IssuerConfig, NodeConfig, ServiceError};
+use crate::{AcquirerConfig, FaceConfig, FaceError, IssuerConfig, NodeConfig, ServiceError};
 
 /// One institution's node. Cheap to clone; all clones are the same node.
 ///
@@ -32,6 +32,8 @@ struct Inner {
     days: Mutex<()>,
     /// Held while money is read and then posted by what was read.
     books: Mutex<()>,
+    /// Held while faces are compared and then enrolled, and while a gallery is led on.
+    faces: Mutex<()>,
 }
 
 impl Node {
@@ -73,6 +75,14 @@ impl Node {
                     .map_err(|error| fault(&format!("fare books: {error}")))?;
             }
         }
+        if let Some(faces) = &config.faces {
+            if config.issuer.is_none() || config.acquirer.is_none() {
+                return Err(fault(
+                    "rides by face need an issuer that is an acquirer too",
+                ));
+            }
+            faces.check().map_err(fault)?;
+        }
         let judging = JudgeContext {
             entitlements: entitlements(&config),
             ..JudgeContext::default()
@@ -85,6 +95,7 @@ impl Node {
             judging,
             days: Mutex::new(()),
             books: Mutex::new(()),
+            faces: Mutex::new(()),
         };
         let node = Self {
             inner: Arc::new(inner),
@@ -136,6 +147,15 @@ impl Node {
 
     pub(crate) fn books(&self) -> &Mutex<()> {
         &self.inner.books
+    }
+
+    pub(crate) fn faces_lock(&self) -> &Mutex<()> {
+        &self.inner.faces
+    }
+
+    pub(crate) fn faces(&self) -> Result<&FaceConfig, ServiceError> {
+        let faces = self.config().faces.as_ref();
+        Ok(faces.ok_or(FaceError::NotServed)?)
     }
 
     pub(crate) fn issuer(&self) -> Result<&IssuerConfig, ServiceError> {

@@ -175,6 +175,7 @@ impl NodeFile {
             accepted_issuers,
             issuer,
             acquirer,
+            faces: None,
         };
         Ok(ReadyNode {
             config,

@@ -25,6 +25,7 @@ use tongtu_sql::Store;
 
 use crate::WorldError;
 use crate::country::{Country, LIFETIME_S, LIMIT, NETWORK, NODES, Place, Post, VALIDITY_S};
+use crate::faces::face_config;
 
 /// Issuer-defined data in the demo's codes.
 const ISSUER_DATA: &str = "TONGTU DEMO";
@@ -79,6 +80,7 @@ pub fn node_config(country: &Country, index: usize) -> NodeConfig {
             fare_books: vec![city.book_text.clone()],
             cards: tongtu_terminal::CardLists::default(),
         }),
+        faces: city.map(|_| face_config(country, index)),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod cards;
 pub mod codes;
 pub mod country;
 pub mod drive;
+pub mod faces;
 pub mod hardware;
 pub mod hosting;
 pub mod log;

@@ -130,6 +130,7 @@ impl Country {
                 ],
                 cards: CardLists::default(),
             }),
+            faces: None,
         }
     }
 

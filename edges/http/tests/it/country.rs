@@ -15,8 +15,10 @@ use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord};
 use tongtu_ride_code::{Policy, Root, RootTable, UserCertificate, UserTerms, Verdict};
-use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
+use tongtu_services::faces::{FaceEngines, FaceRules, FaceTerms};
+use tongtu_services::{AcquirerConfig, FaceConfig, FaceKeys, IssuerConfig, Node, NodeConfig};
 use tongtu_sql::Store;
+use tongtu_terminal::face::Cosine;
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, InstitutionCode, LineCode, RecordId, TerminalNumber, Timestamp,
 };
@@ -25,7 +27,7 @@ use tongtu_types::{
 pub(crate) const T0: Timestamp = Timestamp::new(1_767_254_400);
 
 /// Two flat-fare lines.
-const FARE_BOOK: &str = "\
+pub(crate) const FARE_BOOK: &str = "\
 fare-book 1
 city 1000 | 北京 | Beijing
 version 1
@@ -67,6 +69,20 @@ pub(crate) fn status_of(error: &ClientError) -> (u16, &str) {
     }
 }
 
+/// Rides by face under test keys, with the plain matcher.
+pub(crate) fn face_config() -> FaceConfig {
+    FaceConfig {
+        keys: Arc::new(FaceKeys::new(&[7; 16])),
+        engines: FaceEngines(vec![Arc::new(Cosine)]),
+        terms: FaceTerms {
+            version: 3,
+            zh: "同意以人脸识别方式乘车".into(),
+            en: "I consent to rides by face".into(),
+        },
+        rules: FaceRules::DEFAULT,
+    }
+}
+
 /// A key that is the same in every run.
 pub(crate) fn key(label: &str) -> SecretKey {
     SecretKey::from_bytes(&sm3::digest(label.as_bytes())).unwrap()
@@ -105,6 +121,7 @@ impl Country {
             accepted_issuers: vec![beijing(), guangzhou()],
             issuer: None,
             acquirer: None,
+            faces: None,
         }
     }
 
@@ -136,6 +153,7 @@ impl Country {
                 fare_books: vec![FARE_BOOK.into()],
                 cards: tongtu_terminal::CardLists::default(),
             }),
+            faces: Some(face_config()),
             ..self.config(beijing())
         };
         Served::new(config, parent.map(Client::new), limits).await
@@ -257,7 +275,7 @@ pub(crate) struct Served {
     pub(crate) url: String,
     /// A client at [`T0`].
     pub(crate) client: Client,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Served {

@@ -1,0 +1,45 @@
+//! Rides by face in the country: each city's keys, engine and terms. All of it is for tests.
+
+use std::sync::Arc;
+
+use tongtu_services::faces::{FaceEngines, FaceRules, FaceTerms};
+use tongtu_services::{FaceConfig, FaceKeys};
+use tongtu_terminal::face::Cosine;
+
+use crate::Country;
+use crate::country::NODES;
+
+/// The keys that a city seals faces under.
+#[must_use]
+pub fn face_keys(country: &Country, node: usize) -> FaceKeys {
+    let mut key = [0; 16];
+    let mut dice = country.seed.dice(&format!("faces {}", NODES[node].code));
+    dice.fill(&mut key);
+    FaceKeys::new(&key)
+}
+
+/// What riders consent to.
+#[must_use]
+pub fn face_terms() -> FaceTerms {
+    FaceTerms {
+        version: 1,
+        zh: "本人单独同意发行机构处理本人人脸信息，仅用于在所列运输企业的终端识别本人并由本人账户支付\
+             乘车费用；可随时撤回，撤回后人脸信息即被删除；不同意不影响以其他方式乘车。"
+            .to_owned(),
+        en: "I consent separately that the issuer handles my face, only so that terminals of the \
+             operators named recognise me and my account pays the fare. I can withdraw at any \
+             time; my face is deleted then. Without it I ride by other means as before."
+            .to_owned(),
+    }
+}
+
+/// How a city serves rides by face, with the plain matcher.
+#[must_use]
+pub fn face_config(country: &Country, node: usize) -> FaceConfig {
+    FaceConfig {
+        keys: Arc::new(face_keys(country, node)),
+        engines: FaceEngines(vec![Arc::new(Cosine)]),
+        terms: face_terms(),
+        rules: FaceRules::DEFAULT,
+    }
+}
