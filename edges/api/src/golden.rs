@@ -8,13 +8,16 @@ use serde::de::DeserializeOwned;
 use super::*;
 
 /// Writes `value` as `json`, and reads it back.
-fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
+pub(crate) fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
     assert_eq!(serde_json::to_string(value).unwrap(), json);
     assert_eq!(&serde_json::from_str::<T>(json).unwrap(), value);
 }
 
 /// A request refuses a member that it does not know.
-fn check_request<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
+pub(crate) fn check_request<T: Serialize + DeserializeOwned + PartialEq + Debug>(
+    value: &T,
+    json: &str,
+) {
     check(value, json);
     let grown = format!("{},\"surplus\":1}}", json.strip_suffix('}').unwrap());
     let error = serde_json::from_str::<T>(&grown).unwrap_err().to_string();
@@ -22,13 +25,16 @@ fn check_request<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T,
 }
 
 /// An answer may grow a member; today's reader ignores it.
-fn check_answer<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
+pub(crate) fn check_answer<T: Serialize + DeserializeOwned + PartialEq + Debug>(
+    value: &T,
+    json: &str,
+) {
     check(value, json);
     let grown = format!("{},\"later\":1}}", json.strip_suffix('}').unwrap());
     assert_eq!(&serde_json::from_str::<T>(&grown).unwrap(), value);
 }
 
-fn hex(bytes: &[u8]) -> Hex {
+pub(crate) fn hex(bytes: &[u8]) -> Hex {
     Hex::from(bytes)
 }
 

@@ -20,6 +20,14 @@
 //! | `POST /acquirer/terminals/{terminal}/records` | [`RecordsUpload`] | [`RecordsUploaded`] |
 //! | `GET /acquirer/lists?after=N` | [`ListsQuery`] | [`ListsView`], or 204 when none is newer |
 //! | `POST /acquirer/blacklist` | [`BlacklistAdd`] | [`BlacklistView`] |
+//! | `GET /issuer/face-terms` | | [`FaceTermsView`] |
+//! | `POST /issuer/accounts/{account}/face` | [`FaceEnrol`] | [`FaceView`] |
+//! | `GET /issuer/accounts/{account}/face` | | [`FaceView`] |
+//! | `POST /issuer/accounts/{account}/face/withdrawal` | | [`FaceView`] |
+//! | `POST /acquirer/terminals/{terminal}/face` | [`FaceTerminalPut`] | 204 |
+//! | `GET /acquirer/terminals/{terminal}/gallery?after=N` | [`ListsQuery`] | the update's bytes |
+//! | `POST /acquirer/terminals/{terminal}/gallery/confirmation` | [`GalleryConfirm`] | 204 |
+//! | `GET /acquirer/face-terminals` | | [`FaceTerminalsView`] |
 //! | `PUT /exchange/files/{name}` | the file's bytes, [`SENDER_HEADER`] | [`FileReceipt`] |
 //! | `GET /exchange/files?receiver=CODE` | [`ReceiverQuery`] | [`FilesView`] |
 //! | `GET /exchange/files/{name}?receiver=CODE` | [`ReceiverQuery`] | the file's bytes |
@@ -45,6 +53,7 @@ mod amount;
 mod audit;
 mod day;
 mod error;
+mod face;
 mod file;
 mod hex;
 mod node;
@@ -65,6 +74,11 @@ pub use audit::{
 };
 pub use day::{DayPhase, DayView, PositionView};
 pub use error::ApiError;
+pub use face::{
+    FaceCapture, FaceConsent, FaceConsentProof, FaceDigits, FaceEnrol, FaceLiveness, FacePlace,
+    FacePlaceState, FaceScope, FaceState, FaceTemplate, FaceTerminalPut, FaceTerminalView,
+    FaceTerminalsView, FaceTermsView, FaceView, GalleryConfirm,
+};
 pub use file::{
     FileConfirm, FileInfo, FileReceipt, FilesView, MadeFile, MadeFilesView, ReceiptKind,
     ReceiverQuery,

@@ -41,6 +41,21 @@ pub const CARD_BLACKLIST: &str = "/acquirer/card-blacklist";
 pub const TERMINAL_COVERAGE: &str = "/acquirer/terminals/{terminal}/coverage";
 /// `GET`: which lists every terminal has.
 pub const COVERAGE: &str = "/acquirer/coverage";
+/// `GET`: what riders consent to before they ride by face.
+pub const FACE_TERMS: &str = "/issuer/face-terms";
+/// `POST`: enrols a face for an account; `GET`: how that stands, and where the face is.
+pub const ACCOUNT_FACE: &str = "/issuer/accounts/{account}/face";
+/// `POST`: withdraws the consent.
+pub const ACCOUNT_FACE_WITHDRAWAL: &str = "/issuer/accounts/{account}/face/withdrawal";
+/// `POST`: puts a terminal where it recognises faces.
+pub const TERMINAL_FACE: &str = "/acquirer/terminals/{terminal}/face";
+/// `GET`: the update that leads a terminal's gallery on, as bytes.
+pub const TERMINAL_GALLERY: &str = "/acquirer/terminals/{terminal}/gallery";
+/// `POST`: a terminal confirms its gallery.
+pub const TERMINAL_GALLERY_CONFIRMATION: &str =
+    "/acquirer/terminals/{terminal}/gallery/confirmation";
+/// `GET`: the terminals that recognise faces.
+pub const FACE_TERMINALS: &str = "/acquirer/face-terminals";
 /// `GET`: what waits for a receiver.
 pub const FILES: &str = "/exchange/files";
 /// `PUT`: delivers a file; `GET`: reads one.
@@ -86,6 +101,14 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", CARD_BLACKLIST),
     ("POST", TERMINAL_COVERAGE),
     ("GET", COVERAGE),
+    ("GET", FACE_TERMS),
+    ("POST", ACCOUNT_FACE),
+    ("GET", ACCOUNT_FACE),
+    ("POST", ACCOUNT_FACE_WITHDRAWAL),
+    ("POST", TERMINAL_FACE),
+    ("GET", TERMINAL_GALLERY),
+    ("POST", TERMINAL_GALLERY_CONFIRMATION),
+    ("GET", FACE_TERMINALS),
     ("GET", FILES),
     ("PUT", FILE),
     ("GET", FILE),
@@ -160,6 +183,36 @@ pub fn terminal_coverage(terminal: &str) -> String {
     fill(TERMINAL_COVERAGE, terminal)
 }
 
+/// The path of an account's face.
+#[must_use]
+pub fn account_face(account: &str) -> String {
+    fill(ACCOUNT_FACE, account)
+}
+
+/// The path that withdraws an account's consent to rides by face.
+#[must_use]
+pub fn account_face_withdrawal(account: &str) -> String {
+    fill(ACCOUNT_FACE_WITHDRAWAL, account)
+}
+
+/// The path that puts a terminal where it recognises faces.
+#[must_use]
+pub fn terminal_face(terminal: &str) -> String {
+    fill(TERMINAL_FACE, terminal)
+}
+
+/// The path of a terminal's gallery.
+#[must_use]
+pub fn terminal_gallery(terminal: &str) -> String {
+    fill(TERMINAL_GALLERY, terminal)
+}
+
+/// The path that confirms a terminal's gallery.
+#[must_use]
+pub fn terminal_gallery_confirmation(terminal: &str) -> String {
+    fill(TERMINAL_GALLERY_CONFIRMATION, terminal)
+}
+
 /// The path of an exchange file.
 #[must_use]
 pub fn file(name: &str) -> String {
@@ -224,6 +277,17 @@ mod tests {
         assert_eq!(cash_loads("62"), "/issuer/e-cashes/62/loads");
         assert_eq!(terminal_records("1"), "/acquirer/terminals/1/records");
         assert_eq!(terminal_coverage("1"), "/acquirer/terminals/1/coverage");
+        assert_eq!(account_face("31"), "/issuer/accounts/31/face");
+        assert_eq!(
+            account_face_withdrawal("31"),
+            "/issuer/accounts/31/face/withdrawal"
+        );
+        assert_eq!(terminal_face("1"), "/acquirer/terminals/1/face");
+        assert_eq!(terminal_gallery("1"), "/acquirer/terminals/1/gallery");
+        assert_eq!(
+            terminal_gallery_confirmation("1"),
+            "/acquirer/terminals/1/gallery/confirmation"
+        );
         assert_eq!(file("CQ1"), "/exchange/files/CQ1");
         assert_eq!(file_confirmation("CQ1"), "/exchange/files/CQ1/confirmation");
         assert_eq!(day("2026-01-31"), "/days/2026-01-31");

@@ -5,6 +5,7 @@
 //! ([`ClientError::retryable`]).
 
 mod error;
+mod faces;
 mod wire;
 
 use reqwest::{Method, StatusCode};

@@ -8,6 +8,7 @@ mod acquirer;
 mod audit;
 mod days;
 mod exchange;
+mod faces;
 mod failure;
 mod guard;
 mod issuer;
@@ -118,6 +119,19 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
         .route(path::CARD_BLACKLIST, card_blacklist)
         .route(path::TERMINAL_COVERAGE, post(acquirer::coverage_report))
         .route(path::COVERAGE, get(acquirer::coverage_view))
+        .route(path::FACE_TERMS, get(faces::terms_view))
+        .route(
+            path::ACCOUNT_FACE,
+            get(faces::face_view).post(faces::face_enrol),
+        )
+        .route(path::ACCOUNT_FACE_WITHDRAWAL, post(faces::face_withdraw))
+        .route(path::TERMINAL_FACE, post(faces::terminal_put))
+        .route(path::TERMINAL_GALLERY, get(faces::gallery_update))
+        .route(
+            path::TERMINAL_GALLERY_CONFIRMATION,
+            post(faces::gallery_confirm),
+        )
+        .route(path::FACE_TERMINALS, get(faces::terminals_view))
         .route(path::FILES, get(exchange::files_waiting))
         .route(path::FILE, file)
         .route(path::FILE_CONFIRMATION, post(exchange::file_confirm))

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::io;
 
+use tongtu_codec::hex_encode;
 use tongtu_types::{CardNumber, Fen};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::country::Country;
+use crate::country::{Country, Rider, T0};
+use crate::faces::{asked, scope};
 
 thread_local! {
     /// What this thread logged.
@@ -50,17 +52,23 @@ async fn logs_one_line_per_request_and_no_account() {
         .await
         .unwrap();
 
+    let enrolment = asked(&Rider::new(account.reveal()), 1, &[scope(7, None)], T0);
+    let template = hex_encode(&enrolment.captures[0].template);
+    let _ = client.face_enrol(account, &enrolment).await;
+
     let text = String::from_utf8(LOG.take()).unwrap();
     let lines: Vec<_> = text
         .lines()
         .filter(|line| line.contains("tongtu_http") && line.contains(" request "))
         .collect();
-    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
     assert!(lines[0].contains(r#"method=GET route="/issuer/accounts/{account}" status="#));
     assert!(
         lines[3].contains(r#"status=400 code="http.bad_path""#),
         "{text}"
     );
     assert!(lines[4].contains(r#"route="(none)" status=404"#), "{text}");
+    assert!(lines[5].contains(r#"route="/issuer/accounts/{account}/face" status=404"#));
     assert!(!text.contains(account.reveal()), "{text}");
+    assert!(!text.contains(&template), "{text}");
 }

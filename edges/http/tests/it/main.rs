@@ -10,6 +10,7 @@ mod country;
 mod cutter;
 mod days;
 mod exchange;
+mod faces;
 mod issuing;
 mod logging;
 mod pumping;

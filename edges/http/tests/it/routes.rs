@@ -10,6 +10,9 @@ use crate::country::{Country, Served, T0};
 const ACCOUNT: &str = "/issuer/accounts/3104100000000000017";
 const FILE: &str = "/exchange/files/CQ260101160000113410000000000001A";
 
+/// An enrolment by an engine that has no name.
+const FACE_ENROL: &str = r#"{"request_id":"e1","consent":{"terms":1,"at_s":0,"until_s":1,"scopes":[],"proof":{"kind":"recorded","evidence":"d"}},"digits":"0001","captures":[{"engine":"COS","template":"01","liveness":"live","quality":90}]}"#;
+
 /// What goes into a request beside method and path.
 enum With {
     /// A body that is JSON.
@@ -80,6 +83,16 @@ fn rows() -> Vec<Row> {
         ("POST", path::TERMINAL_COVERAGE, s("/acquirer/terminals/1/coverage"), Json(r#"{"report":""}"#), 400, "http.bad_path", "path: terminal number: length 1, expected 12 digits"),
         ("POST", path::TERMINAL_COVERAGE, s("/acquirer/terminals/100000000001/coverage"), Json(r#"{"report":"zz"}"#), 400, "http.bad_body", "report: unexpected character at position 0, expected hex digits"),
         ("GET", path::COVERAGE, s(path::COVERAGE), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
+
+        ("GET", path::FACE_TERMS, s(path::FACE_TERMS), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
+        ("POST", path::ACCOUNT_FACE, account("/face"), Json(r#"{"request_id":"e1"}"#), 400, "http.bad_body", "missing field `consent`"),
+        ("POST", path::ACCOUNT_FACE, account("/face"), Json(FACE_ENROL), 400, "http.bad_body", "body: captures: engine: 3 bytes, expected 8 printable characters"),
+        ("GET", path::ACCOUNT_FACE, s("/issuer/accounts/x/face"), Nothing, 400, "http.bad_path", "path: card number"),
+        ("POST", path::ACCOUNT_FACE_WITHDRAWAL, account("/face/withdrawal"), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
+        ("POST", path::TERMINAL_FACE, s("/acquirer/terminals/100000000001/face"), Json(r#"{"operator":70000,"line":"B1","engine":"COSINE01"}"#), 400, "http.bad_body", "operator: invalid value: integer `70000`, expected u16"),
+        ("GET", path::TERMINAL_GALLERY, s("/acquirer/terminals/100000000001/gallery"), Nothing, 400, "http.bad_query", "missing field `after`"),
+        ("POST", path::TERMINAL_GALLERY_CONFIRMATION, s("/acquirer/terminals/1/gallery/confirmation"), Json(r#"{"report":""}"#), 400, "http.bad_path", "path: terminal number: length 1, expected 12 digits"),
+        ("GET", path::FACE_TERMINALS, s(path::FACE_TERMINALS), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
 
         ("GET", path::FILES, s("/exchange/files?receiver=1"), Nothing, 400, "http.bad_query", "query: receiver: institution code: length 1"),
         ("PUT", path::FILE, file(""), Nothing, 400, "http.bad_header", "header tongtu-sender: missing, expected an institution code of 8 digits"),
