@@ -5,14 +5,17 @@
 //! its acquirer's node for lists, the card blacklist and uploads.
 //!
 //! Not here: decisions (`tongtu-terminal`), the record file (`tongtu-journal`).
-//! Start with [`Door`] and [`serve`]; [`DoorClient`] is the other side.
+//! Start with [`Door`] and [`serve`]; [`DoorClient`] is the other side. A terminal that recognises
+//! faces is a [`FaceDoor`], which has no socket.
 
 mod cards;
 mod client;
+mod faces;
 mod server;
 mod wire;
 
 pub use cards::CardBlacklistKeeper;
 pub use client::{DoorClient, DoorClientError};
+pub use faces::{FaceDoor, GalleryKeeper, GalleryKeys};
 pub use server::{Door, DoorError, ListsKeeper, serve};
 pub use wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};

@@ -51,6 +51,9 @@ pub enum DoorError {
     /// The file of the card blacklist offered is not taken.
     #[error(transparent)]
     CardBlacklist(#[from] BlacklistError),
+    /// The update of the gallery offered is not taken.
+    #[error(transparent)]
+    Gallery(#[from] tongtu_terminal::face::GalleryError),
     /// The lists kept for the next start cannot be read or written.
     #[error("lists at rest: {0}")]
     Lists(std::io::Error),
@@ -101,7 +104,7 @@ impl std::fmt::Debug for Door {
 }
 
 /// Records in one upload.
-const BATCH: usize = 200;
+pub(crate) const BATCH: usize = 200;
 
 impl Door {
     /// Rebuilds the terminal from its store, and from the lists it took last if they were kept.
@@ -358,7 +361,7 @@ impl axum::response::IntoResponse for Answer {
                 (StatusCode::NOT_FOUND, "door.unknown_record")
             }
             DoorError::Acquirer(_) => (StatusCode::BAD_GATEWAY, "door.acquirer"),
-            DoorError::Refused(_) | DoorError::CardBlacklist(_) => {
+            DoorError::Refused(_) | DoorError::CardBlacklist(_) | DoorError::Gallery(_) => {
                 (StatusCode::BAD_GATEWAY, "door.lists_refused")
             }
             DoorError::Lists(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.lists"),

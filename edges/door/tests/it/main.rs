@@ -1,6 +1,8 @@
 //! A terminal behind its door, over real HTTP, before a real acquirer's node.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod faces;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
