@@ -62,6 +62,9 @@ impl FaceConfig {
         if !(1..=GALLERY_AGE_MAX_S).contains(&rules.gallery_s) {
             return Err("a gallery is good for at least a second and at most 15 days");
         }
+        if rules.riders_at_once == 0 {
+            return Err("an update of a gallery adds one rider at least");
+        }
         if rules.consent_max_s <= 0 || rules.idle_s <= 0 || rules.quality_min > 100 {
             return Err("the rules of rides by face let nobody enrol");
         }
@@ -121,6 +124,8 @@ pub struct FaceRules {
     pub idle_s: i64,
     /// A gallery is good for so long without contact, seconds; at most 15 days.
     pub gallery_s: i64,
+    /// Riders that one version adds at most, and an update about as many.
+    pub riders_at_once: u32,
 }
 
 impl FaceRules {
@@ -135,6 +140,7 @@ impl FaceRules {
         consent_max_s: 3 * 365 * 86_400,
         idle_s: 365 * 86_400,
         gallery_s: GALLERY_AGE_MAX_S,
+        riders_at_once: 2000,
     };
 }
 

@@ -6,11 +6,13 @@
 //! Start with [`NodeFile::load`] and [`TerminalFile::load`].
 
 mod cards;
+mod faces;
 mod key_file;
 mod node;
 mod terminal;
 
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
+pub use faces::{FacesFile, face_keys};
 pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key, write_key_of};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
 pub use terminal::{MODEL, PostFile, ReadyTerminal, SOFTWARE, TerminalFile, terminal_id};

@@ -15,7 +15,8 @@ use tongtu_services::{AcquirerConfig, IssuerConfig, NodeConfig};
 use tongtu_types::{Fen, InstitutionCode};
 
 use crate::{
-    CardsFile, ConfigError, beside, parse_toml, read, read_key, read_text, setting, write,
+    CardsFile, ConfigError, FacesFile, beside, parse_toml, read, read_key, read_text, setting,
+    write,
 };
 
 /// Whose clock a node goes by.
@@ -63,6 +64,9 @@ pub struct NodeFile {
     /// Present when the node has terminals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acquirer: Option<AcquirerFile>,
+    /// Present when its riders may ride by face.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faces: Option<FacesFile>,
 }
 
 /// `[issuer]`.
@@ -159,6 +163,7 @@ impl NodeFile {
             None => None,
             Some(acquirer) => Some(acquirer.resolve(path)?),
         };
+        let faces = self.faces.as_ref().map(|f| f.resolve(path)).transpose()?;
         let store_url = match self.store.strip_prefix("sqlite:") {
             Some(file) => format!("sqlite:{}", beside(path, file).display()),
             None => self.store,
@@ -175,7 +180,7 @@ impl NodeFile {
             accepted_issuers,
             issuer,
             acquirer,
-            faces: None,
+            faces,
         };
         Ok(ReadyNode {
             config,

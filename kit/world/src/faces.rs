@@ -1,21 +1,25 @@
 //! Rides by face in the country: each city's keys, engine and terms. All of it is for tests.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use tongtu_config::{FacesFile, write_key};
+use tongtu_crypto::SecretKey;
 use tongtu_services::faces::{FaceEngines, FaceRules, FaceTerms};
 use tongtu_services::{FaceConfig, FaceKeys};
 use tongtu_terminal::face::Cosine;
 
-use crate::Country;
 use crate::country::NODES;
+use crate::{Country, WorldError};
 
 /// The keys that a city seals faces under.
 #[must_use]
 pub fn face_keys(country: &Country, node: usize) -> FaceKeys {
-    let mut key = [0; 16];
-    let mut dice = country.seed.dice(&format!("faces {}", NODES[node].code));
-    dice.fill(&mut key);
-    FaceKeys::new(&key)
+    tongtu_config::face_keys(&face_key(country, node))
+}
+
+fn face_key(country: &Country, node: usize) -> SecretKey {
+    country.seed.key(&format!("faces {}", NODES[node].code))
 }
 
 /// What riders consent to.
@@ -42,4 +46,24 @@ pub fn face_config(country: &Country, node: usize) -> FaceConfig {
         terms: face_terms(),
         rules: FaceRules::DEFAULT,
     }
+}
+
+/// Writes what the settings of a city's node name about faces.
+pub(crate) fn write_faces(
+    country: &Country,
+    node: usize,
+    place: &Path,
+) -> Result<FacesFile, WorldError> {
+    write_key(&place.join("faces.key"), &face_key(country, node))?;
+    let terms = face_terms();
+    for (name, text) in [("faces.zh.txt", &terms.zh), ("faces.en.txt", &terms.en)] {
+        let path = place.join(name);
+        std::fs::write(&path, text).map_err(|e| WorldError::file(&path, e))?;
+    }
+    Ok(FacesFile {
+        key: "faces.key".to_owned(),
+        terms: terms.version,
+        terms_zh: "faces.zh.txt".to_owned(),
+        terms_en: "faces.en.txt".to_owned(),
+    })
 }

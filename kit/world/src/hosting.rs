@@ -25,7 +25,7 @@ use tongtu_sql::Store;
 
 use crate::WorldError;
 use crate::country::{Country, LIFETIME_S, LIMIT, NETWORK, NODES, Place, Post, VALIDITY_S};
-use crate::faces::face_config;
+use crate::faces::{face_config, write_faces};
 
 /// Issuer-defined data in the demo's codes.
 const ISSUER_DATA: &str = "TONGTU DEMO";
@@ -184,6 +184,7 @@ pub fn write_settings(
         put(&root_name, &root)?;
         let mut issuer = None;
         let mut acquirer = None;
+        let mut faces = None;
         if name.is_city {
             let city = country.city(index);
             let certificate = city
@@ -208,6 +209,7 @@ pub fn write_settings(
                 issuer_data: ISSUER_DATA.to_owned(),
                 test_cards: true,
             });
+            faces = Some(write_faces(country, index, &place)?);
             acquirer = Some(AcquirerFile {
                 list_key: "lists.key".to_owned(),
                 fare_book: "city.fare".to_owned(),
@@ -233,6 +235,7 @@ pub fn write_settings(
                 .collect(),
             issuer,
             acquirer,
+            faces,
         };
         file.save(&place.join("node.toml"))?;
     }

@@ -12,8 +12,6 @@ use super::enrolling::{engine, fault, handle, open};
 use super::{FaceError, FaceTerminalView};
 use crate::{Node, ServiceError, stored};
 
-/// Riders that one version adds at most, and an update with it.
-const RIDERS_AT_ONCE: i64 = 2000;
 /// A terminal is told of a later end of an enrolment when it is so much later: 30 days.
 const LATER_S: i64 = 30 * 86_400;
 
@@ -68,9 +66,8 @@ impl Node {
         let at = at.ok_or(FaceError::TerminalUnknown { terminal })?;
         let scrub = self.faces_sweep(&mut tx, now).await?;
         let gone = tx.face_to_end(&at, now.get()).await?;
-        let new = tx
-            .face_to_give(&at, now.get(), LATER_S, RIDERS_AT_ONCE)
-            .await?;
+        let at_once = i64::from(config.rules.riders_at_once);
+        let new = tx.face_to_give(&at, now.get(), LATER_S, at_once).await?;
         if !gone.is_empty() || !new.is_empty() {
             let version = tx.face_version_next().await?;
             tx.face_give_end(number, &gone, version, now.get()).await?;
@@ -82,7 +79,7 @@ impl Node {
             found: after,
             newest,
         })?;
-        let slice = tx.face_slice(number, from, RIDERS_AT_ONCE - 1).await?;
+        let slice = tx.face_slice(number, from, at_once - 1).await?;
         let version = slice.map_or(Ok(newest), stored::count)?;
         let up_to = i64::try_from(version).map_err(|_| fault("face version"))?;
         let rows = tx.face_given(number, from, up_to).await?;

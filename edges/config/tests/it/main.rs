@@ -50,6 +50,11 @@ fn every_node_and_terminal_of_the_country_loads_again() {
         assert_eq!(ready.config.code, node.institution());
         assert_eq!(ready.config.issuer.is_some(), node.is_city);
         assert_eq!(ready.config.acquirer.is_some(), node.is_city);
+        let faces = ready.config.faces.as_ref();
+        assert_eq!(
+            faces.map(|faces| faces.terms.version),
+            node.is_city.then_some(1)
+        );
         assert_eq!(ready.parent.is_some(), node.parent.is_some());
         assert_eq!(ready.listen, format!("127.0.0.1:{port}"));
         assert_eq!(ready.clock, ClockKind::Simulated);

@@ -136,7 +136,19 @@ impl Country {
     }
 
     pub(crate) async fn beijing_with(&self, parent: Option<&str>, limits: Limits) -> Served {
-        let config = NodeConfig {
+        let config = self.beijing_config();
+        Served::new(config, parent.map(Client::new), limits).await
+    }
+
+    /// Serves Beijing's node, which gives so many faces at once.
+    pub(crate) async fn beijing_giving(&self, riders_at_once: u32) -> Served {
+        let mut config = self.beijing_config();
+        config.faces.as_mut().unwrap().rules.riders_at_once = riders_at_once;
+        Served::new(config, None, Limits::default()).await
+    }
+
+    fn beijing_config(&self) -> NodeConfig {
+        NodeConfig {
             issuer: Some(IssuerConfig {
                 certificate: self.certify(beijing()),
                 key: Arc::new(key(beijing().as_str())),
@@ -155,8 +167,7 @@ impl Country {
             }),
             faces: Some(face_config()),
             ..self.config(beijing())
-        };
-        Served::new(config, parent.map(Client::new), limits).await
+        }
     }
 
     /// A rider of Guangzhou with a certificate good at `now`.

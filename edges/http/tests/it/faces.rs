@@ -56,7 +56,12 @@ pub(crate) fn scope(operator: u16, line: Option<&str>) -> FaceScope {
 }
 
 /// What a rider asks for at `now`, signed by the phone; for a year.
-pub(crate) fn asked(rider: &Rider, number: usize, scopes: &[FaceScope], now: Timestamp) -> FaceEnrolment {
+pub(crate) fn asked(
+    rider: &Rider,
+    number: usize,
+    scopes: &[FaceScope],
+    now: Timestamp,
+) -> FaceEnrolment {
     let (at, until) = (now, now.plus_s(365 * DAY_S));
     let scopes: BTreeSet<FaceScope> = scopes.iter().copied().collect();
     let terms = face_config().terms;
@@ -614,6 +619,57 @@ async fn an_enrolment_is_refused_for_what_is_wrong_with_it() {
     let before = view.handle;
     let view = enrol(&city, &rider, &second).await.unwrap();
     assert_ne!(view.handle, before, "nobody's successor");
+}
+
+#[tokio::test]
+async fn a_large_gallery_comes_in_pieces_and_who_left_meanwhile_never_comes() {
+    let city = Country::new().beijing_giving(2).await;
+    let mut gate = Gate::new("100000000001", OPERATOR, "B00001", &city).await;
+    let mut riders = Vec::new();
+    for number in 0..5 {
+        let account = format!("310410000000000010{number}");
+        let rider = Rider::enrolled(&account, &city).await;
+        let enrolment = asked(&rider, number, &[scope(OPERATOR, None)], T0);
+        enrol(&city, &rider, &enrolment).await.unwrap();
+        riders.push(rider);
+    }
+    let number = gate.known.number;
+    let mut seen = Vec::new();
+    let mut step = async |gate: &mut Gate| {
+        let after = gate.terminal.gallery_after();
+        let update = city.client.gallery_update(number, after).await.unwrap();
+        let update = gate.open(&update);
+        seen.push((
+            update.head.version,
+            update.riders().len(),
+            update.forgotten().len(),
+        ));
+        gate.terminal.update(update).unwrap();
+    };
+    for _ in 0..2 {
+        step(&mut gate).await;
+    }
+    // One leaves who was given, and maybe one who is still to come.
+    for rider in &riders[..2] {
+        city.client.face_withdraw(rider.account).await.unwrap();
+    }
+    for _ in 0..3 {
+        step(&mut gate).await;
+    }
+    assert_eq!(seen[0], (1, 2, 0));
+    assert_eq!(seen[1], (2, 2, 0));
+    assert_eq!(seen[4].1 + seen[4].2, 0, "the end: {seen:?}");
+    let accounts = |riders: &mut dyn Iterator<Item = CardNumber>| riders.collect::<BTreeSet<_>>();
+    let held = gate.terminal.gallery().unwrap().riders();
+    let held = accounts(&mut held.iter().map(|rider| rider.account));
+    let there = accounts(&mut riders[2..].iter().map(|rider| rider.account));
+    assert_eq!(held, there);
+    // One that was never in contact gets the same, in pieces.
+    let mut late = Gate::new("100000000002", OPERATOR, "B00001", &city).await;
+    late.contact(&city, T0.plus_s(60)).await;
+    let held = late.terminal.gallery().unwrap().riders();
+    let held = accounts(&mut held.iter().map(|rider| rider.account));
+    assert_eq!(held, there);
 }
 
 #[tokio::test]
