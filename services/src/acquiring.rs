@@ -15,7 +15,7 @@ use tongtu_tap_record::TapRecord;
 use tongtu_terminal::{CardLists, ListBundle};
 use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
-use crate::listing::card_list_state;
+use crate::listing::{ListFile, Offered, card_list_state};
 use crate::taps::Tap;
 use crate::{Node, ServiceError, parallel, stored};
 
@@ -139,6 +139,19 @@ impl Node {
         after_version: u64,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
+        let offered = self.lists_offer(after_version, now).await?;
+        Ok(offered.file.map(|file| file.bytes.to_vec()))
+    }
+
+    /// The same, with the version that is in force even where nothing is newer.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn lists_offer(
+        &self,
+        after_version: u64,
+        now: Timestamp,
+    ) -> Result<Offered, ServiceError> {
         let acquirer = self.acquirer()?;
         let mut tx = self.store().read().await?;
         let held = match self.list_version_held(&mut tx).await? {
@@ -154,7 +167,10 @@ impl Node {
         };
         let version = stored::count(held.version)?;
         if version <= after_version {
-            return Ok(None);
+            return Ok(Offered {
+                newest: version,
+                file: None,
+            });
         }
         let mut accounts = BTreeSet::new();
         for (account, _) in tx.blacklist().await? {
@@ -179,7 +195,11 @@ impl Node {
             cards,
         };
         let signed = bundle.sign(&acquirer.list_key);
-        Ok(Some(signed.map_err(ServiceError::Lists)?))
+        let bytes = signed.map_err(ServiceError::Lists)?.into();
+        Ok(Offered {
+            newest: version,
+            file: Some(ListFile { version, bytes }),
+        })
     }
 
     /// Puts accounts on the blacklist (黑名单); gives the lists' version that has them.

@@ -38,5 +38,5 @@ pub use error::{ServiceError, StatusKind};
 pub use exchange::{FileInfo, FileReceipt};
 pub use faces::{FaceConfig, FaceError, FaceKeys};
 pub use issuing::AccountView;
-pub use listing::CoverageView;
+pub use listing::{CoverageView, Lag, ListFile, ListKind, ListsInForce, Offered};
 pub use node::Node;

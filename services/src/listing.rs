@@ -3,6 +3,8 @@
 //! The blacklist keeps its history, so that a delta leads from any version to the newest. What
 //! is listed goes in as numbers or ranges and comes off as the same; every change is a version.
 
+use std::sync::Arc;
+
 use tongtu_blacklist::{Change, Issue, ListedNumber, OVERLAY_MAX, Span, State, Tally};
 use tongtu_sql::{CardListVersionRow, CardSpan, CoverageRow, Tx};
 use tongtu_terminal::Coverage;
@@ -10,6 +12,59 @@ use tongtu_terminal::lists::CITIES_DUE_S;
 use tongtu_types::{TerminalNumber, Timestamp};
 
 use crate::{Node, ServiceError, stored};
+
+/// A signed file for terminals.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListFile {
+    /// The version that it leads to.
+    pub version: u64,
+    /// Its bytes: the same for the same versions whenever they are made, so that whoever has the
+    /// first half needs the second only.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What a node has for a terminal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offered {
+    /// The newest version; 0 is none.
+    pub newest: u64,
+    /// What leads on from the version that the terminal has, if anything does.
+    pub file: Option<ListFile>,
+}
+
+/// The newest version of each list; 0 is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ListsInForce {
+    /// Version of the list bundle.
+    pub version: u64,
+    /// Version of the city list (城市名单).
+    pub cities: u64,
+    /// When every terminal must have that, where there is one.
+    pub cities_due: Option<Timestamp>,
+    /// Version of the card blacklist (黑名单).
+    pub card_blacklist: u64,
+}
+
+/// A list of which a terminal can have an older version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListKind {
+    /// The list bundle.
+    Bundle,
+    /// The city list (城市名单) in it.
+    Cities,
+    /// The card blacklist (黑名单).
+    CardBlacklist,
+}
+
+/// A list of which a terminal has an older version than the newest, or none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lag {
+    /// Which.
+    pub list: ListKind,
+    /// Since when something newer was there for it, as far as the node remembers: of the bundle,
+    /// since when the newest was.
+    pub since: Timestamp,
+}
 
 /// Which lists a terminal has, by its last report.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +83,8 @@ pub struct CoverageView {
     pub card_blacklist: u64,
     /// It does not have the city list that the node hands out, 15 days after the notice of it.
     pub overdue: bool,
+    /// Of which lists it has not the newest version.
+    pub lags: Vec<Lag>,
 }
 
 impl Node {
@@ -108,33 +165,75 @@ impl Node {
         &self,
         after: u64,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
+        let offered = self.card_blacklist_offer(after, None).await?;
+        Ok(offered.file.map(|file| file.bytes.to_vec()))
+    }
+
+    /// The same, or the file that leads to version `to`: a terminal that has the beginning of
+    /// that one can have the end of it, though the list went on meanwhile.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn card_blacklist_offer(
+        &self,
+        after: u64,
+        to: Option<u64>,
+    ) -> Result<Offered, ServiceError> {
         let acquirer = self.acquirer()?;
         let mut tx = self.store().read().await?;
-        let Some(newest) = tx.card_list_version(None).await? else {
-            return Ok(None);
+        let Some(row) = tx.card_list_version(None).await? else {
+            return Ok(Offered {
+                newest: 0,
+                file: None,
+            });
         };
-        let state = state(&newest)?;
+        let newest = stored::count(row.version)?;
+        let asked = to.filter(|to| *to > after).map(i64::try_from);
+        let row = match asked {
+            // One that is not there, after a store was set back, is answered by the newest.
+            Some(Ok(to)) => tx.card_list_version(Some(to)).await?.unwrap_or(row),
+            _ => row,
+        };
+        let state = state(&row)?;
         if state.version <= after {
-            return Ok(None);
+            return Ok(Offered { newest, file: None });
         }
         let issue = Issue {
             acquirer: self.code().as_acquirer(),
             version: state.version,
-            issued_at: Timestamp::new(newest.changed_at),
+            issued_at: Timestamp::new(row.changed_at),
         };
         let key = &acquirer.list_key;
-        if let Some((base, changes)) = delta_from(&mut tx, after).await? {
+        let version = state.version;
+        let offer = |bytes| Offered {
+            newest,
+            file: Some(ListFile { version, bytes }),
+        };
+        if let Some((base, changes)) = delta(&mut tx, after, row.version).await? {
             let file = tongtu_blacklist::file::delta(issue, base, changes, key);
-            return Ok(Some(file.map_err(ServiceError::CardBlacklist)?));
+            return Ok(offer(file.map_err(ServiceError::CardBlacklist)?.into()));
         }
-        let rows = tx.card_listed().await?;
+        // Whoever else wants it waits here, and then finds it made.
+        let mut made = self.card_file().lock().await;
+        if let Some(there) = made.as_ref().filter(|there| there.version == version) {
+            return Ok(offer(Arc::clone(&there.bytes)));
+        }
+        let rows = tx.card_listed(row.version).await?;
         drop(tx);
         let spans = spans(&rows)?;
-        let key = std::sync::Arc::clone(key);
+        let key = Arc::clone(key);
         let file = self
             .compute(move |_| tongtu_blacklist::file::full(issue, spans, &key))
             .await?;
-        Ok(Some(file.map_err(ServiceError::CardBlacklist)?))
+        let bytes: Arc<[u8]> = file.map_err(ServiceError::CardBlacklist)?.into();
+        // An old one is asked for once, by who has its beginning.
+        if version == newest {
+            *made = Some(ListFile {
+                version,
+                bytes: Arc::clone(&bytes),
+            });
+        }
+        Ok(offer(bytes))
     }
 
     /// Keeps a terminal's report of its lists; a late one that arrives after a newer changes
@@ -170,6 +269,22 @@ impl Node {
         Ok(tx.commit().await?)
     }
 
+    /// The newest version of each list that terminals are handed.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn lists_in_force(&self) -> Result<ListsInForce, ServiceError> {
+        let cities = &self.acquirer()?.cards.cities;
+        let mut tx = self.store().read().await?;
+        let bundle = tx.list_version().await?;
+        Ok(ListsInForce {
+            version: stored::count(bundle.map_or(0, |held| held.version))?,
+            cities: u64::from(cities.version),
+            cities_due: (cities.version > 0).then(|| cities.noticed_at.plus_s(CITIES_DUE_S)),
+            card_blacklist: card_list_state(&mut tx).await?.version,
+        })
+    }
+
     /// Which lists every registered terminal has, and which terminals are overdue: what the
     /// operator reports to the authority (service rules draft, article 12).
     ///
@@ -179,12 +294,28 @@ impl Node {
         let cities = &self.acquirer()?.cards.cities;
         let current = u64::from(cities.version);
         let is_due = current > 0 && now.since_s(cities.noticed_at) > CITIES_DUE_S;
-        let rows = self.store().read().await?.coverage().await?;
+        let mut tx = self.store().read().await?;
+        let bundle = tx.list_version().await?;
+        let rows = tx.coverage().await?;
         let mut out = Vec::new();
         for (number, row) in rows {
             let report = row.as_ref();
             let version = |of: fn(&CoverageRow) -> i64| stored::count(report.map_or(0, of));
             let has = version(|row| row.cities)?;
+            let mut lags = Vec::new();
+            let mut lag = |list, since| lags.push(Lag { list, since });
+            let held = bundle.as_ref();
+            let held = held.filter(|held| held.version > report.map_or(0, |row| row.version));
+            if let Some(held) = held {
+                lag(ListKind::Bundle, Timestamp::new(held.changed_at));
+            }
+            if has < current {
+                lag(ListKind::Cities, cities.noticed_at);
+            }
+            let cards = report.map_or(0, |row| row.card_blacklist);
+            if let Some(missing) = tx.card_list_version_after(cards).await? {
+                lag(ListKind::CardBlacklist, Timestamp::new(missing.changed_at));
+            }
             out.push(CoverageView {
                 terminal: stored::terminal(&number)?,
                 reported_at: report.map(|row| Timestamp::new(row.reported_at)),
@@ -195,6 +326,7 @@ impl Node {
                     .map(|row| Timestamp::new(row.cities_since)),
                 card_blacklist: version(|row| row.card_blacklist)?,
                 overdue: is_due && has < current,
+                lags,
             });
         }
         Ok(out)
@@ -207,15 +339,19 @@ pub(crate) async fn card_list_state(tx: &mut Tx) -> Result<State, ServiceError> 
     newest.as_ref().map_or(Ok(State::default()), state)
 }
 
-/// What leads from a version to the newest, unless a full file is the better way.
-async fn delta_from(tx: &mut Tx, after: u64) -> Result<Option<(State, Vec<Change>)>, ServiceError> {
+/// What leads from a version to another, unless a full file is the better way.
+async fn delta(
+    tx: &mut Tx,
+    after: u64,
+    to: i64,
+) -> Result<Option<(State, Vec<Change>)>, ServiceError> {
     let Some(version) = i64::try_from(after).ok().filter(|version| *version > 0) else {
         return Ok(None);
     };
     let Some(base) = tx.card_list_version(Some(version)).await? else {
         return Ok(None);
     };
-    let [listed, removed] = tx.card_listed_since(version).await?;
+    let [listed, removed] = tx.card_listed_between(version, to).await?;
     // Half of what a terminal can have waiting, so that it need not tidy up first.
     if listed.len() + removed.len() > OVERLAY_MAX / 2 {
         return Ok(None);

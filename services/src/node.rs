@@ -10,6 +10,7 @@ use tongtu_ride_code::Verifier;
 use tongtu_sql::{AlarmRow, Store, Tx};
 use tongtu_types::{InstitutionCode, Timestamp};
 
+use crate::listing::ListFile;
 use crate::{AcquirerConfig, FaceConfig, FaceError, IssuerConfig, NodeConfig, ServiceError};
 
 /// One institution's node. Cheap to clone; all clones are the same node.
@@ -34,6 +35,9 @@ struct Inner {
     books: Mutex<()>,
     /// Held while faces are compared and then enrolled, and while a gallery is led on.
     faces: Mutex<()>,
+    /// The full file of the card blacklist that was made last: terminals come for the same one,
+    /// and come again where a line broke.
+    card_file: Mutex<Option<ListFile>>,
 }
 
 impl Node {
@@ -96,6 +100,7 @@ impl Node {
             days: Mutex::new(()),
             books: Mutex::new(()),
             faces: Mutex::new(()),
+            card_file: Mutex::new(None),
         };
         let node = Self {
             inner: Arc::new(inner),
@@ -156,6 +161,10 @@ impl Node {
     pub(crate) fn faces(&self) -> Result<&FaceConfig, ServiceError> {
         let faces = self.config().faces.as_ref();
         Ok(faces.ok_or(FaceError::NotServed)?)
+    }
+
+    pub(crate) fn card_file(&self) -> &Mutex<Option<ListFile>> {
+        &self.inner.card_file
     }
 
     pub(crate) fn issuer(&self) -> Result<&IssuerConfig, ServiceError> {

@@ -70,11 +70,16 @@ pub struct ListsQuery {
     pub after: u64,
 }
 
-/// The lists for terminals.
+/// The query of the card blacklist: `?after=N`, or `?after=N&to=M` for the rest of a file that
+/// was begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListsView {
-    /// The bundle as the acquirer signed it.
-    pub bundle: Hex,
+#[serde(deny_unknown_fields)]
+pub struct CardBlacklistQuery {
+    /// The version the terminal has; 0 for none.
+    pub after: u64,
+    /// The version that the file is to lead to; absent for the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
 }
 
 /// Adds accounts to the blacklist (黑名单).
@@ -123,11 +128,59 @@ pub struct CoverageReport {
     pub report: Hex,
 }
 
+/// The query of the coverage: all terminals, or with `?lagging=true` those only that lack
+/// something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverageQuery {
+    /// Only terminals that have not the newest version of every list.
+    #[serde(default)]
+    pub lagging: bool,
+}
+
 /// Which lists the terminals have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageView {
-    /// Every registered terminal, in the order of their numbers.
+    /// What they should have.
+    pub in_force: ListsInForce,
+    /// Registered terminals, in the order of their numbers.
     pub terminals: Vec<TerminalCoverage>,
+}
+
+/// The newest version of each list; 0 is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListsInForce {
+    /// Version of the list bundle.
+    pub version: u64,
+    /// Version of the city list (城市名单).
+    pub cities: u64,
+    /// When every terminal must have that, Unix seconds: 15 days after the notice of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cities_due_s: Option<i64>,
+    /// Version of the card blacklist (黑名单).
+    pub card_blacklist: u64,
+}
+
+/// A list of which a terminal has an older version than the newest, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalLag {
+    /// Which.
+    pub list: ListKind,
+    /// Since when something newer was there for it, Unix seconds; of the bundle, since when the
+    /// newest was.
+    pub since_s: i64,
+}
+
+/// A list that terminals are handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListKind {
+    /// The list bundle.
+    Bundle,
+    /// The city list (城市名单) in it.
+    Cities,
+    /// The card blacklist (黑名单).
+    CardBlacklist,
 }
 
 /// Which lists a terminal has, by its last report; 0 is none.
@@ -149,4 +202,6 @@ pub struct TerminalCoverage {
     pub card_blacklist: u64,
     /// It lacks the city list, 15 days after the notice of it.
     pub overdue: bool,
+    /// What it has not the newest version of.
+    pub lags: Vec<TerminalLag>,
 }

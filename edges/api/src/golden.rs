@@ -169,11 +169,13 @@ fn terminals_and_records() {
 #[test]
 fn lists() {
     check_request(&ListsQuery { after: 7 }, r#"{"after":7}"#);
-    check_answer(
-        &ListsView {
-            bundle: hex(&[1, 2]),
+    check_request(&CardBlacklistQuery { after: 7, to: None }, r#"{"after":7}"#);
+    check_request(
+        &CardBlacklistQuery {
+            after: 0,
+            to: Some(9),
         },
-        r#"{"bundle":"0102"}"#,
+        r#"{"after":0,"to":9}"#,
     );
     check_request(
         &BlacklistAdd {
@@ -206,15 +208,35 @@ fn lists_of_cards() {
         cities_since_s: at.map(|at| at - 1),
         card_blacklist: 17,
         overdue: at.is_none(),
+        lags: at.map_or_else(
+            || {
+                let lag = |list| TerminalLag { list, since_s: 6 };
+                [ListKind::Bundle, ListKind::Cities, ListKind::CardBlacklist]
+                    .map(lag)
+                    .to_vec()
+            },
+            |_| vec![],
+        ),
+    };
+    check_request(&CoverageQuery { lagging: true }, r#"{"lagging":true}"#);
+    let in_force = ListsInForce {
+        version: 5,
+        cities: 3,
+        cities_due_s: Some(99),
+        card_blacklist: 17,
     };
     check_answer(
         &CoverageView {
+            in_force,
             terminals: vec![terminal("1", Some(9)), terminal("2", None)],
         },
         concat!(
-            r#"{"terminals":[{"terminal":"1","reported_at_s":9,"version":5,"cities":3,"#,
-            r#""cities_since_s":8,"card_blacklist":17,"overdue":false},"#,
-            r#"{"terminal":"2","version":5,"cities":3,"card_blacklist":17,"overdue":true}]}"#,
+            r#"{"in_force":{"version":5,"cities":3,"cities_due_s":99,"card_blacklist":17},"#,
+            r#""terminals":[{"terminal":"1","reported_at_s":9,"version":5,"cities":3,"#,
+            r#""cities_since_s":8,"card_blacklist":17,"overdue":false,"lags":[]},"#,
+            r#"{"terminal":"2","version":5,"cities":3,"card_blacklist":17,"overdue":true,"#,
+            r#""lags":[{"list":"bundle","since_s":6},{"list":"cities","since_s":6},"#,
+            r#"{"list":"card_blacklist","since_s":6}]}]}"#,
         ),
     );
 }

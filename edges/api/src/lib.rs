@@ -18,7 +18,7 @@
 //! | `POST /issuer/accounts/{account}/certificates` | | [`CertificateView`] |
 //! | `POST /acquirer/terminals` | [`TerminalRegister`] | 204 |
 //! | `POST /acquirer/terminals/{terminal}/records` | [`RecordsUpload`] | [`RecordsUploaded`] |
-//! | `GET /acquirer/lists?after=N` | [`ListsQuery`] | [`ListsView`], or 204 when none is newer |
+//! | `GET /acquirer/lists?after=N` | [`ListsQuery`] | the signed bundle, or 204 when none is newer |
 //! | `POST /acquirer/blacklist` | [`BlacklistAdd`] | [`BlacklistView`] |
 //! | `GET /issuer/face-terms` | | [`FaceTermsView`] |
 //! | `POST /issuer/accounts/{account}/face` | [`FaceEnrol`] | [`FaceView`] |
@@ -28,6 +28,10 @@
 //! | `GET /acquirer/terminals/{terminal}/gallery?after=N` | [`ListsQuery`] | the update's bytes |
 //! | `POST /acquirer/terminals/{terminal}/gallery/confirmation` | [`GalleryConfirm`] | 204 |
 //! | `GET /acquirer/face-terminals` | | [`FaceTerminalsView`] |
+//! | `GET /acquirer/card-blacklist?after=N` | [`CardBlacklistQuery`] | the signed file, or 204 |
+//! | `POST /acquirer/card-blacklist` | [`CardBlacklistChange`] | [`BlacklistView`] |
+//! | `POST /acquirer/terminals/{terminal}/coverage` | [`CoverageReport`] | 204 |
+//! | `GET /acquirer/coverage?lagging=BOOL` | [`CoverageQuery`] | [`CoverageView`] |
 //! | `PUT /exchange/files/{name}` | the file's bytes, [`SENDER_HEADER`] | [`FileReceipt`] |
 //! | `GET /exchange/files?receiver=CODE` | [`ReceiverQuery`] | [`FilesView`] |
 //! | `GET /exchange/files/{name}?receiver=CODE` | [`ReceiverQuery`] | the file's bytes |
@@ -38,6 +42,10 @@
 //! | `GET /audit/rejected` | | [`RejectedView`] |
 //! | `GET /audit/files` | | [`MadeFilesView`] |
 //! | `POST /pump` | | [`PumpReport`] |
+//!
+//! The two signed files for terminals have an `ETag` and may be asked for from any byte on
+//! (`Range` with `If-Range`: 206 with the rest, or 200 with all of a file that is another now);
+//! [`VERSION_HEADER`] says the version that a file leads to, or with 204 the newest there is.
 //!
 //! What goes wrong is answered with [`ApiError`] and a status outside 200..=299; a `Retry-After`
 //! header says that the very same request may succeed later. Every request may be repeated.
@@ -63,9 +71,9 @@ pub use account::{
     CertificateView,
 };
 pub use acquirer::{
-    BlacklistAdd, BlacklistView, CardBlacklistChange, CardSpan, CoverageReport, CoverageView,
-    ListsQuery, ListsView, RecordsUpload, RecordsUploaded, TerminalCoverage, TerminalRegister,
-    UploadKind, UploadOutcome,
+    BlacklistAdd, BlacklistView, CardBlacklistChange, CardBlacklistQuery, CardSpan, CoverageQuery,
+    CoverageReport, CoverageView, ListKind, ListsInForce, ListsQuery, RecordsUpload,
+    RecordsUploaded, TerminalCoverage, TerminalLag, TerminalRegister, UploadKind, UploadOutcome,
 };
 pub use amount::AmountE7;
 pub use audit::{
@@ -92,6 +100,9 @@ pub const SENDER_HEADER: &str = "tongtu-sender";
 ///
 /// A server that runs on real time ignores it.
 pub const NOW_HEADER: &str = "tongtu-now";
+
+/// Header of an answer about lists: their version.
+pub const VERSION_HEADER: &str = "tongtu-version";
 
 #[cfg(test)]
 mod golden;

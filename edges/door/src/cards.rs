@@ -5,8 +5,10 @@
 
 use tongtu_blacklist::{Blacklist, BlacklistError, Kind, Loader};
 use tongtu_crypto::PublicKey;
+use tongtu_http::client::Offer;
 use tongtu_types::{InstitutionCode, Timestamp};
 
+use crate::download::{Beginning, Download};
 use crate::server::{Door, DoorError};
 
 /// Keeps the signed files of the card blacklist, for a start without the acquirer.
@@ -37,6 +39,8 @@ pub trait CardBlacklistKeeper: Send {
 
 /// Steps that compact a list at one time; scans and taps go on between them.
 const CHUNKS_AT_ONCE: usize = 4;
+/// Files of the acquirer's in one refresh: one that was begun, and what came after it.
+const FILES_AT_ONCE: usize = 3;
 
 impl Door {
     /// Takes the card blacklist that was kept, and keeps what is fetched from now on.
@@ -61,27 +65,65 @@ impl Door {
     }
 
     /// Fetches what leads to the acquirer's newest card blacklist, keeps it, takes it, and tells
-    /// the acquirer; the version that is held then. Where a delta does not go on from the list
-    /// held, the full list is fetched.
+    /// the acquirer; the version that is held then. A file that was begun is fetched to its end
+    /// first. Where a delta does not go on from the list held, the full list is fetched.
     ///
     /// # Errors
     /// [`DoorError`] when the acquirer does not answer, its file does not hold, or it cannot be
     /// kept; the list held stays as it is.
     pub async fn refresh_card_blacklist(&self, now: Timestamp) -> Result<u64, DoorError> {
-        let mut keeper = self.cards.lock().await;
+        let keeper = &mut *self.cards.lock().await;
+        let download = &mut *self.cards_download.lock().await;
+        let before = self.card_blacklist_version(now);
+        let mut refreshed = Ok(());
+        for _ in 0..FILES_AT_ONCE {
+            match self.next_card_blacklist(keeper, download, now).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    refreshed = Err(error);
+                    break;
+                }
+            }
+        }
         let held = self.card_blacklist_version(now);
-        let acquirer = self.acquirer.at(now);
-        let Some(file) = acquirer.card_blacklist_current(held).await? else {
-            return Ok(held);
-        };
-        let (file, kind, list) = match self.load(file).await {
-            Err(DoorError::CardBlacklist(
-                BlacklistError::OutOfOrder { .. } | BlacklistError::Diverged { .. },
-            )) => match acquirer.card_blacklist_current(0).await? {
-                Some(full) => self.load(full).await?,
-                None => return Ok(held),
-            },
-            loaded => loaded?,
+        if held != before {
+            // The list is taken, whether the acquirer hears of it now or next time.
+            let _ = self.report_coverage(now).await;
+        }
+        refreshed.map(|()| held)
+    }
+
+    /// Takes one file in, if there is one.
+    async fn next_card_blacklist(
+        &self,
+        keeper: &mut Option<Box<dyn CardBlacklistKeeper>>,
+        download: &mut Download,
+        now: Timestamp,
+    ) -> Result<bool, DoorError> {
+        let held = self.card_blacklist_version(now);
+        // A full file leads on from every version.
+        let leads_on = |b: &Beginning| b.version > held && (b.after == held || b.after == 0);
+        let mut beginning = download.beginning().filter(leads_on);
+        let mut after = beginning.as_ref().map_or(held, |b| b.after);
+        let (file, kind, list) = loop {
+            let fetched = self.fetch_cards(after, beginning.as_ref(), download, now);
+            let Some(file) = fetched.await? else {
+                return Ok(false);
+            };
+            let error = match self.load(file).await {
+                Ok(loaded) => break loaded,
+                Err(error) => error,
+            };
+            download.forget()?;
+            match error {
+                DoorError::CardBlacklist(
+                    BlacklistError::OutOfOrder { .. } | BlacklistError::Diverged { .. },
+                ) if after > 0 => (after, beginning) = (0, None),
+                // The beginning that lay here may have been spoilt: once more, from the first byte.
+                DoorError::CardBlacklist(_) if beginning.take().is_some() => after = held,
+                error => return Err(error),
+            }
         };
         if let Some(keeper) = keeper.as_mut() {
             // Kept before it is taken: what a terminal took once it can take again.
@@ -91,11 +133,38 @@ impl Door {
             };
             kept.map_err(DoorError::Lists)?;
         }
+        download.forget()?;
         self.take_card_blacklist(list, now)?;
         self.compact_card_blacklist();
-        // The list is taken, whether the acquirer hears of it now or next time.
-        let _ = self.report_coverage(now).await;
-        Ok(self.card_blacklist_version(now))
+        Ok(true)
+    }
+
+    /// A whole file, which nobody has checked yet.
+    async fn fetch_cards(
+        &self,
+        after: u64,
+        beginning: Option<&Beginning>,
+        download: &mut Download,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, DoorError> {
+        let file = if beginning.is_some_and(|b| b.is_whole) {
+            download.whole()?
+        } else {
+            let acquirer = self.acquirer.at(now);
+            let (to, begun) = (beginning.map(|b| b.version), beginning.map(|b| &b.begun));
+            match acquirer.card_blacklist_offer(after, to, begun).await? {
+                Offer::File(transfer) => download.receive(after, transfer).await?,
+                Offer::Nothing { newest } if newest < after => {
+                    return Err(DoorError::SetBack {
+                        list: "card blacklist",
+                        newest,
+                        held: after,
+                    });
+                }
+                Offer::Nothing { .. } => return Ok(None),
+            }
+        };
+        Ok(Some(file))
     }
 
     fn take_card_blacklist(&self, list: Blacklist, now: Timestamp) -> Result<(), DoorError> {
@@ -137,18 +206,5 @@ impl Door {
             }
             waiting = left;
         }
-    }
-
-    /// Tells the acquirer which lists this terminal has.
-    async fn report_coverage(&self, now: Timestamp) -> Result<(), DoorError> {
-        let (number, report) = {
-            let terminal = &self.inside().terminal;
-            (terminal.profile().terminal, terminal.coverage_report(now)?)
-        };
-        Ok(self
-            .acquirer
-            .at(now)
-            .coverage_report(number, &report)
-            .await?)
     }
 }

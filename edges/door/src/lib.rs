@@ -10,12 +10,15 @@
 
 mod cards;
 mod client;
+mod download;
 mod faces;
+mod lists;
 mod server;
 mod wire;
 
 pub use cards::CardBlacklistKeeper;
 pub use client::{DoorClient, DoorClientError};
+pub use download::{MemoryPart, PartKeeper};
 pub use faces::{FaceDoor, GalleryKeeper, GalleryKeys};
 pub use server::{Door, DoorError, ListsKeeper, serve};
 pub use wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};

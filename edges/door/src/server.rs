@@ -22,6 +22,7 @@ use tongtu_terminal::{
 use tongtu_types::{RecordId, StationCode, TerminalNumber, Timestamp};
 
 use crate::cards::CardBlacklistKeeper;
+use crate::download::Download;
 use crate::wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
 
 /// Why the terminal behind the door does not do what it is asked.
@@ -54,6 +55,24 @@ pub enum DoorError {
     /// The update of the gallery offered is not taken.
     #[error(transparent)]
     Gallery(#[from] tongtu_terminal::face::GalleryError),
+    /// A file of the acquirer's came in another length than was announced.
+    #[error("file of {found} bytes, expected {expected}")]
+    Length {
+        /// Bytes that came.
+        found: u64,
+        /// Bytes announced.
+        expected: u64,
+    },
+    /// The acquirer has an older list than this terminal took: the terminal's counts on.
+    #[error("the acquirer's newest {list} is version {newest}, expected at least {held}")]
+    SetBack {
+        /// Which list.
+        list: &'static str,
+        /// The acquirer's newest version.
+        newest: u64,
+        /// The version held.
+        held: u64,
+    },
     /// The lists kept for the next start cannot be read or written.
     #[error("lists at rest: {0}")]
     Lists(std::io::Error),
@@ -81,17 +100,21 @@ pub trait ListsKeeper: Send + Sync {
 pub struct Door {
     inside: Mutex<Inside>,
     /// Held by whoever talks to the acquirer, so that one batch is out at a time.
-    uplink: tokio::sync::Mutex<()>,
+    pub(crate) uplink: tokio::sync::Mutex<()>,
     pub(crate) acquirer: Client,
-    lists: Option<Box<dyn ListsKeeper>>,
+    pub(crate) lists: Option<Box<dyn ListsKeeper>>,
+    /// The list bundle on its way, held by whoever fetches it.
+    pub(crate) lists_download: tokio::sync::Mutex<Download>,
     pub(crate) list_key: PublicKey,
     /// What keeps the card blacklist, held by whoever fetches it.
     pub(crate) cards: tokio::sync::Mutex<Option<Box<dyn CardBlacklistKeeper>>>,
+    /// Its file on its way.
+    pub(crate) cards_download: tokio::sync::Mutex<Download>,
 }
 
 pub(crate) struct Inside {
     pub(crate) terminal: ScanTerminal,
-    store: Box<dyn RecordStore + Send>,
+    pub(crate) store: Box<dyn RecordStore + Send>,
     upload: Upload,
 }
 
@@ -141,8 +164,10 @@ impl Door {
             uplink: tokio::sync::Mutex::new(()),
             acquirer,
             lists,
+            lists_download: tokio::sync::Mutex::default(),
             list_key,
             cards: tokio::sync::Mutex::new(None),
+            cards_download: tokio::sync::Mutex::default(),
         })
     }
 
@@ -200,42 +225,6 @@ impl Door {
     #[must_use]
     pub fn has_no_lists(&self, now: Timestamp) -> bool {
         self.inside().terminal.lists_status(now).version.is_none()
-    }
-
-    /// Fetches the acquirer's lists if there are newer ones, and keeps them for the next start.
-    ///
-    /// # Errors
-    /// [`DoorError`] when the acquirer does not answer or its lists do not hold.
-    pub async fn refresh_lists(&self, now: Timestamp) -> Result<u64, DoorError> {
-        let _one_at_a_time = self.uplink.lock().await;
-        let held = self
-            .inside()
-            .terminal
-            .lists_status(now)
-            .version
-            .unwrap_or(0);
-        let bundle = self.acquirer.at(now).lists_current(held).await?;
-        if let (Some(bundle), Some(keeper)) = (&bundle, &self.lists) {
-            // Kept before it is taken: what a terminal took once it can take again.
-            ListBundle::open(bundle, &self.list_key)?;
-            keeper.keep(bundle).map_err(DoorError::Lists)?;
-        }
-        let (number, report, version) = {
-            let inside = &mut *self.inside();
-            match bundle {
-                Some(bundle) => inside
-                    .terminal
-                    .apply_lists(&bundle, now, &mut *inside.store)?,
-                None => inside.terminal.confirm_lists(now),
-            }
-            let terminal = &inside.terminal;
-            let version = terminal.lists_status(now).version.unwrap_or(0);
-            let report = terminal.coverage_report(now)?;
-            (terminal.profile().terminal, report, version)
-        };
-        // The lists are taken, whether the acquirer hears of it now or next time.
-        let _ = self.acquirer.at(now).coverage_report(number, &report).await;
-        Ok(version)
     }
 
     /// Uploads until nothing waits or the acquirer does not answer.
@@ -361,6 +350,8 @@ impl axum::response::IntoResponse for Answer {
                 (StatusCode::NOT_FOUND, "door.unknown_record")
             }
             DoorError::Acquirer(_) => (StatusCode::BAD_GATEWAY, "door.acquirer"),
+            DoorError::Length { .. } => (StatusCode::BAD_GATEWAY, "door.lists_cut"),
+            DoorError::SetBack { .. } => (StatusCode::BAD_GATEWAY, "door.lists_set_back"),
             DoorError::Refused(_) | DoorError::CardBlacklist(_) | DoorError::Gallery(_) => {
                 (StatusCode::BAD_GATEWAY, "door.lists_refused")
             }

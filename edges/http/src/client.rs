@@ -6,9 +6,11 @@
 
 mod error;
 mod faces;
+mod transfer;
 mod wire;
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
+use reqwest::header::{IF_RANGE, RANGE};
 use tongtu_api::{self as api, path};
 use tongtu_blacklist::{ListedNumber, Span};
 use tongtu_crypto::PublicKey;
@@ -17,6 +19,7 @@ use tongtu_ride_code::UserCertificate;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
 pub use error::ClientError;
+pub use transfer::{Begun, Offer, Transfer};
 use wire::{LONG_TIMEOUT, Request};
 
 /// A client of one node; cheap to clone.
@@ -276,13 +279,22 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn lists_current(&self, after: u64) -> Result<Option<Vec<u8>>, ClientError> {
+        whole(self.lists_offer(after, None).await?).await
+    }
+
+    /// Asks for the signed lists if they are newer than version `after`, or for the rest of them
+    /// where the beginning is there.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn lists_offer(
+        &self,
+        after: u64,
+        begun: Option<&Begun>,
+    ) -> Result<Offer, ClientError> {
         let request = self.get(path::LISTS, path::LISTS.into());
-        let answer = request.query(&api::ListsQuery { after }).send().await?;
-        if answer.status() == StatusCode::NO_CONTENT {
-            return Ok(None);
-        }
-        let api::ListsView { bundle } = answer.json().await?;
-        Ok(Some(bundle.0))
+        let request = request.query(&api::ListsQuery { after });
+        offer(request, begun).await
     }
 
     /// Adds accounts to the blacklist; answers the lists' new version.
@@ -303,13 +315,23 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn card_blacklist_current(&self, after: u64) -> Result<Option<Vec<u8>>, ClientError> {
+        whole(self.card_blacklist_offer(after, None, None).await?).await
+    }
+
+    /// Asks for the same, or for the rest of the file that leads to version `to` where the
+    /// beginning of that one is there.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn card_blacklist_offer(
+        &self,
+        after: u64,
+        to: Option<u64>,
+        begun: Option<&Begun>,
+    ) -> Result<Offer, ClientError> {
         let request = self.get(path::CARD_BLACKLIST, path::CARD_BLACKLIST.into());
-        let request = request.query(&api::ListsQuery { after });
-        let answer = request.timeout(LONG_TIMEOUT).send().await?;
-        if answer.status() == StatusCode::NO_CONTENT {
-            return Ok(None);
-        }
-        answer.bytes().await.map(Some)
+        let request = request.query(&api::CardBlacklistQuery { after, to });
+        offer(request, begun).await
     }
 
     /// Changes the card blacklist; answers its version. Safe to repeat.
@@ -359,6 +381,16 @@ impl Client {
     pub async fn coverage_view(&self) -> Result<api::CoverageView, ClientError> {
         let request = self.get(path::COVERAGE, path::COVERAGE.into());
         request.json().await
+    }
+
+    /// Which lists those terminals have that lack something.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn coverage_lagging(&self) -> Result<api::CoverageView, ClientError> {
+        let request = self.get(path::COVERAGE, path::COVERAGE.into());
+        let query = api::CoverageQuery { lagging: true };
+        request.query(&query).json().await
     }
 
     /// Delivers a file in the name of `sender`; safe to repeat.
@@ -534,6 +566,25 @@ impl Client {
 
 fn hex(bytes: &[u8]) -> api::Hex {
     api::Hex::from(bytes)
+}
+
+/// Asks for a file, or for what is missing of it.
+async fn offer(mut request: Request, begun: Option<&Begun>) -> Result<Offer, ClientError> {
+    if let Some(begun) = begun {
+        let range = format!("bytes={}-", begun.len);
+        request = request
+            .header(RANGE.as_str(), &range)
+            .header(IF_RANGE.as_str(), &begun.tag);
+    }
+    let answer = request.timeout(LONG_TIMEOUT).send().await?;
+    transfer::offer(answer, begun)
+}
+
+async fn whole(offer: Offer) -> Result<Option<Vec<u8>>, ClientError> {
+    match offer {
+        Offer::Nothing { .. } => Ok(None),
+        Offer::File(transfer) => transfer.whole().await.map(Some),
+    }
 }
 
 fn receiver_query(receiver: InstitutionCode) -> api::ReceiverQuery {

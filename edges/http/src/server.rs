@@ -13,6 +13,7 @@ mod failure;
 mod guard;
 mod issuer;
 mod node;
+mod ranged;
 mod request;
 
 use std::io;

@@ -11,9 +11,9 @@ use tokio::net::TcpListener;
 use tongtu_blacklist::Blacklist;
 use tongtu_config::TerminalFile;
 use tongtu_crypto::PublicKey;
-use tongtu_door::{CardBlacklistKeeper, Door, ListsKeeper};
+use tongtu_door::{CardBlacklistKeeper, Door, ListsKeeper, PartKeeper};
 use tongtu_http::client::Client;
-use tongtu_journal::{FileBlacklist, FileJournal, Limits, ListsFile};
+use tongtu_journal::{FileBlacklist, FileJournal, FilePart, Limits, ListsFile};
 use tongtu_types::InstitutionCode;
 
 use crate::exit::{Exit, Failure};
@@ -90,12 +90,24 @@ async fn serve(config: &Path, report: &mut Report) -> Result<Exit, Failure> {
             ))
             .because(error)
         })?;
+    let part = |extension| {
+        let part = FilePart::open_at(&ready.journal.with_extension(extension));
+        part.map(Part).map_err(|error| {
+            Failure::fault(both(
+                "lists on their way cannot be kept",
+                "下载中的名单无法暂存",
+            ))
+            .because(error)
+        })
+    };
+    let parts = (part("lists-part")?, part("cards-part")?);
     let door = Door::open(
         ready.setup,
         Box::new(journal),
         acquirer,
         Some(Box::new(lists)),
     )
+    .map(|door| door.with_parts(Box::new(parts.0), Box::new(parts.1)))
     .and_then(|door| door.with_card_blacklist(Box::new(Cards(cards))))
     .map_err(|error| {
         Failure::fault(both("the terminal does not start", "终端无法启动")).because(error)
@@ -138,6 +150,32 @@ impl ListsKeeper for Lists {
 
     fn keep(&self, bundle: &[u8]) -> std::io::Result<()> {
         self.0.keep(bundle)
+    }
+}
+
+/// The beginning of a file on its way, beside the journal.
+struct Part(FilePart);
+
+impl PartKeeper for Part {
+    fn begun(&self) -> Option<(Vec<u8>, u64)> {
+        let label = self.0.label()?;
+        Some((label.to_vec(), self.0.len()))
+    }
+
+    fn begin(&mut self, label: &[u8]) -> std::io::Result<()> {
+        self.0.begin(label)
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.push(bytes)
+    }
+
+    fn load(&self) -> std::io::Result<Vec<u8>> {
+        self.0.load()
+    }
+
+    fn clear(&mut self) -> std::io::Result<()> {
+        self.0.clear()
     }
 }
 

@@ -224,6 +224,7 @@ async fn terminals_without_the_city_list_are_overdue_15_days_after_the_notice() 
         cities_since: Some(day(1)),
         card_blacklist: 17,
         overdue: false,
+        lags: vec![],
     };
     assert_eq!(views[0], expected);
     assert_eq!((views[2].reported_at, views[2].version), (None, 0));

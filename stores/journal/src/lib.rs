@@ -13,7 +13,8 @@
 //!
 //! What is here: [`Journal`] over any [`Medium`]; [`FileJournal`], the one in a file, locked
 //! against a second process; the lists beside it, [`ListsFile`] and [`FileBlacklist`], each twice so
-//! that one is always whole ([`Twin`]); [`SimMedium`], a device whose power fails at any byte. What is not
+//! that one is always whole ([`Twin`]), and the beginning of one that is on its way ([`FilePart`]);
+//! [`SimMedium`], a device whose power fails at any byte. What is not
 //! here: what a record says (the terminal's), and when to upload. Start with
 //! [`FileJournal::open`].
 
@@ -23,6 +24,7 @@ mod frame;
 mod journal;
 mod lists;
 mod medium;
+mod part;
 mod sim;
 mod twin;
 
@@ -31,5 +33,6 @@ pub use frame::FrameFault;
 pub use journal::{Cut, FileJournal, Journal, JournalError, Limits};
 pub use lists::ListsFile;
 pub use medium::{FileMedium, Medium, ReplaceError};
+pub use part::{FilePart, PartStore};
 pub use sim::{Fault, SimMedium, Survival};
 pub use twin::{Twin, TwinWriter};

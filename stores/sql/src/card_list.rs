@@ -88,15 +88,26 @@ impl Tx {
             )
             .bind(version),
         };
-        let Some(row) = row.fetch_optional(&mut *self.inner).await? else {
-            return Ok(None);
-        };
-        Ok(Some(CardListVersionRow {
-            version: row.try_get("version")?,
-            numbers: row.try_get("numbers")?,
-            sum: row.try_get("sum")?,
-            changed_at: row.try_get("changed_at")?,
-        }))
+        let row = row.fetch_optional(&mut *self.inner).await?;
+        row.as_ref().map(card_list_version).transpose()
+    }
+
+    /// The first version of the card blacklist after this one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card_list_version_after(
+        &mut self,
+        version: i64,
+    ) -> Result<Option<CardListVersionRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT version, numbers, sum, changed_at FROM card_list_version \
+             WHERE version > $1 ORDER BY version LIMIT 1",
+        )
+        .bind(version)
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        row.as_ref().map(card_list_version).transpose()
     }
 
     /// A listing of now that has a number in common with this span.
@@ -154,32 +165,40 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// All listings of now, rising.
+    /// All listings of a version, rising.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn card_listed(&mut self) -> Result<Vec<CardSpan>, StoreError> {
-        let rows = sqlx::query("SELECT low, high FROM card_listed WHERE ended = 0 ORDER BY low")
-            .fetch_all(&mut *self.inner)
-            .await?;
+    pub async fn card_listed(&mut self, version: i64) -> Result<Vec<CardSpan>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT low, high FROM card_listed \
+             WHERE began <= $1 AND (ended = 0 OR ended > $1) ORDER BY low",
+        )
+        .bind(version)
+        .fetch_all(&mut *self.inner)
+        .await?;
         rows.iter().map(card_span).collect()
     }
 
-    /// What was listed after a version and still is; and what was listed then and no longer is.
+    /// What the later of two versions lists and the earlier does not; and the other way round.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn card_listed_since(
+    pub async fn card_listed_between(
         &mut self,
-        version: i64,
+        from: i64,
+        to: i64,
     ) -> Result<[Vec<CardSpan>; 2], StoreError> {
         let mut out = [Vec::new(), Vec::new()];
         for (slot, text) in out.iter_mut().zip([
-            "SELECT low, high FROM card_listed WHERE began > $1 AND ended = 0 ORDER BY low",
-            "SELECT low, high FROM card_listed WHERE began <= $1 AND ended > $1 ORDER BY low",
+            "SELECT low, high FROM card_listed \
+             WHERE began > $1 AND began <= $2 AND (ended = 0 OR ended > $2) ORDER BY low",
+            "SELECT low, high FROM card_listed \
+             WHERE began <= $1 AND ended > $1 AND ended <= $2 ORDER BY low",
         ]) {
             let rows = sqlx::query(text)
-                .bind(version)
+                .bind(from)
+                .bind(to)
                 .fetch_all(&mut *self.inner)
                 .await?;
             *slot = rows.iter().map(card_span).collect::<Result<_, _>>()?;
@@ -239,6 +258,15 @@ impl Tx {
         }
         Ok(out)
     }
+}
+
+fn card_list_version(row: &AnyRow) -> Result<CardListVersionRow, StoreError> {
+    Ok(CardListVersionRow {
+        version: row.try_get("version")?,
+        numbers: row.try_get("numbers")?,
+        sum: row.try_get("sum")?,
+        changed_at: row.try_get("changed_at")?,
+    })
 }
 
 fn card_span(row: &AnyRow) -> Result<CardSpan, StoreError> {

@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod faces;
+mod line;
+mod lists;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

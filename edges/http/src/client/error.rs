@@ -66,6 +66,7 @@ impl ClientError {
 }
 
 /// Makes [`ClientError::Malformed`] for one request.
+#[derive(Debug)]
 pub(super) struct Malformed {
     pub(super) request: String,
 }

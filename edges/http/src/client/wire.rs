@@ -51,7 +51,7 @@ impl Request {
         }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
         self.builder = self.builder.header(name, value);
         self
     }
@@ -123,6 +123,7 @@ impl Request {
 }
 
 /// The answer to a request that was served.
+#[derive(Debug)]
 pub(super) struct Answer {
     response: Response,
     malformed: Malformed,
@@ -131,6 +132,24 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn status(&self) -> StatusCode {
         self.response.status()
+    }
+
+    /// Method and path pattern of the request.
+    pub(super) fn request(&self) -> &str {
+        &self.malformed.request
+    }
+
+    /// A header that is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// Reads some more of the body; none at its end.
+    pub(super) async fn piece(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
+        match self.response.chunk().await {
+            Ok(chunk) => Ok(chunk.map(|chunk| chunk.to_vec())),
+            Err(error) => Err(unreachable(self.malformed.request.clone(), error)),
+        }
     }
 
     /// Reads the body to its end.

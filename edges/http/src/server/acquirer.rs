@@ -2,17 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use tongtu_api as api;
 use tongtu_blacklist::{ListedNumber, Span};
-use tongtu_services::{CoverageView, TerminalRegistration, UploadKind, UploadOutcome};
+use tongtu_services::{
+    CoverageView, Lag, ListKind, TerminalRegistration, UploadKind, UploadOutcome,
+};
 use tongtu_types::{CardNumber, TerminalNumber, Timestamp};
 
 use super::Service;
 use super::failure::Failure;
 use super::issuer::public_key;
+use super::ranged;
 use super::request::{Asked, Body, Now, RequestError, Segment, array, parse};
 
 pub(super) async fn terminal_register(
@@ -46,15 +48,10 @@ pub(super) async fn lists_current(
     State(service): State<Service>,
     Now(now): Now,
     Asked(query): Asked<api::ListsQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let bundle = service.node.lists_current(query.after, now).await?;
-    Ok(match bundle {
-        Some(bundle) => {
-            let bundle = api::Hex(bundle);
-            Json(api::ListsView { bundle }).into_response()
-        }
-        None => StatusCode::NO_CONTENT.into_response(),
-    })
+    let offered = service.node.lists_offer(query.after, now).await?;
+    Ok(ranged::answer(offered, &headers))
 }
 
 pub(super) async fn blacklist_add(
@@ -73,16 +70,15 @@ pub(super) async fn blacklist_add(
 
 pub(super) async fn card_blacklist_current(
     State(service): State<Service>,
-    Asked(query): Asked<api::ListsQuery>,
+    Asked(query): Asked<api::CardBlacklistQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
     // A full file is tens of megabytes: so many are in memory at a time and no more.
     let permit = service.file_permits.acquire().await;
     let _permit = permit.expect("nobody closes the semaphore");
-    let file = service.node.card_blacklist_current(query.after).await?;
-    Ok(match file {
-        Some(file) => ([(CONTENT_TYPE, "application/octet-stream")], file).into_response(),
-        None => StatusCode::NO_CONTENT.into_response(),
-    })
+    let node = &service.node;
+    let offered = node.card_blacklist_offer(query.after, query.to).await?;
+    Ok(ranged::answer(offered, &headers))
 }
 
 pub(super) async fn card_blacklist_change(
@@ -125,10 +121,21 @@ pub(super) async fn coverage_report(
 pub(super) async fn coverage_view(
     State(service): State<Service>,
     Now(now): Now,
+    Asked(query): Asked<api::CoverageQuery>,
 ) -> Result<Json<api::CoverageView>, Failure> {
+    let in_force = service.node.lists_in_force().await?;
     let terminals = service.node.coverage_view(now).await?;
-    let terminals = terminals.into_iter().map(coverage_body).collect();
-    Ok(Json(api::CoverageView { terminals }))
+    let asked = |view: &CoverageView| !query.lagging || !view.lags.is_empty();
+    let terminals = terminals.into_iter().filter(asked).map(coverage_body);
+    Ok(Json(api::CoverageView {
+        in_force: api::ListsInForce {
+            version: in_force.version,
+            cities: in_force.cities,
+            cities_due_s: in_force.cities_due.map(Timestamp::get),
+            card_blacklist: in_force.card_blacklist,
+        },
+        terminals: terminals.collect(),
+    }))
 }
 
 fn coverage_body(view: CoverageView) -> api::TerminalCoverage {
@@ -140,6 +147,18 @@ fn coverage_body(view: CoverageView) -> api::TerminalCoverage {
         cities_since_s: view.cities_since.map(Timestamp::get),
         card_blacklist: view.card_blacklist,
         overdue: view.overdue,
+        lags: view.lags.iter().map(lag_body).collect(),
+    }
+}
+
+fn lag_body(lag: &Lag) -> api::TerminalLag {
+    api::TerminalLag {
+        list: match lag.list {
+            ListKind::Bundle => api::ListKind::Bundle,
+            ListKind::Cities => api::ListKind::Cities,
+            ListKind::CardBlacklist => api::ListKind::CardBlacklist,
+        },
+        since_s: lag.since.get(),
     }
 }
 

@@ -111,15 +111,24 @@ async fn a_card_listing_has_a_beginning_and_an_end(home: &Home) {
     tx.card_list_insert(&[span(5, 5)], 2).await.unwrap();
     tx.card_list_insert(&[span(10, 19)], 3).await.unwrap();
     let all = [span(5, 5), span(10, 19), span(30, 30)];
-    assert_eq!(tx.card_listed().await.unwrap(), all);
-    for (since, listed, removed) in [
-        (0, all.to_vec(), vec![]),
-        (1, all[..2].to_vec(), vec![span(10, 19)]),
-        (2, all[1..2].to_vec(), vec![]),
-        (3, vec![], vec![]),
+    for (version, listed) in [
+        (0, vec![]),
+        (1, vec![span(10, 19), span(30, 30)]),
+        (2, vec![span(5, 5), span(30, 30)]),
+        (3, all.to_vec()),
     ] {
-        let found = tx.card_listed_since(since).await.unwrap();
-        assert_eq!(found, [listed, removed], "since {since}");
+        assert_eq!(tx.card_listed(version).await.unwrap(), listed, "{version}");
+    }
+    for (from, to, listed, removed) in [
+        (0, 3, all.to_vec(), vec![]),
+        (1, 3, all[..2].to_vec(), vec![span(10, 19)]),
+        (1, 2, vec![span(5, 5)], vec![span(10, 19)]),
+        (2, 3, all[1..2].to_vec(), vec![]),
+        (0, 1, vec![span(10, 19), span(30, 30)], vec![]),
+        (3, 3, vec![], vec![]),
+    ] {
+        let found = tx.card_listed_between(from, to).await.unwrap();
+        assert_eq!(found, [listed, removed], "from {from} to {to}");
     }
     // What is listed now is listed once, whoever forgets to look.
     assert!(tx.card_list_insert(&[span(5, 9)], 4).await.is_err());
