@@ -12,9 +12,10 @@ use tongtu_ride_code::record::{RideRecord, check_signature};
 use tongtu_ride_code::{BlackLists, RideCode};
 use tongtu_sql::{BatchRow, GreyRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
 use tongtu_tap_record::TapRecord;
-use tongtu_terminal::{CardLists, ListBundle};
+use tongtu_terminal::{CardLists, ChainedRecord, ListBundle};
 use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
+use crate::chaining::{ChainPlace, follow};
 use crate::listing::{ListFile, Offered, card_list_state};
 use crate::taps::Tap;
 use crate::{Node, ServiceError, parallel, stored};
@@ -40,6 +41,8 @@ pub struct UploadOutcome {
     pub record: Option<RecordId>,
     /// What became of it.
     pub kind: UploadKind,
+    /// Where it stands in its terminal's chain, if it came with its place there.
+    pub chain: Option<ChainPlace>,
 }
 
 /// What became of one uploaded record.
@@ -102,6 +105,17 @@ impl Node {
         records: &[Vec<u8>],
         now: Timestamp,
     ) -> Result<Vec<UploadOutcome>, ServiceError> {
+        self.upload(terminal, records, None, now).await
+    }
+
+    /// Takes records, and their places in the chain where they came with them.
+    pub(crate) async fn upload(
+        &self,
+        terminal: TerminalNumber,
+        records: &[Vec<u8>],
+        chain: Option<&[ChainedRecord]>,
+        now: Timestamp,
+    ) -> Result<Vec<UploadOutcome>, ServiceError> {
         self.acquirer()?;
         let row = self
             .store()
@@ -124,8 +138,14 @@ impl Node {
         let due = self.config().cut_off.day_of(now);
         let upload = Upload::new(terminal, records, inspected, due, now);
         let mut tx = self.store().write().await?;
-        let outcomes = upload.store(&mut tx).await?;
+        let mut outcomes = upload.store(&mut tx).await?;
         self.faces_used(&mut tx, records, &outcomes).await?;
+        if let Some(chain) = chain {
+            let places = follow(&mut tx, terminal, chain, now).await?;
+            for (outcome, place) in outcomes.iter_mut().zip(places) {
+                outcome.chain = Some(place);
+            }
+        }
         tx.commit().await?;
         Ok(outcomes)
     }
@@ -518,7 +538,11 @@ impl<'a> Upload<'a> {
                     body: bytes.clone(),
                 });
             }
-            outcomes.push(UploadOutcome { record, kind });
+            outcomes.push(UploadOutcome {
+                record,
+                kind,
+                chain: None,
+            });
         }
         Ok((outcomes, rejected))
     }

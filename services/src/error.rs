@@ -152,6 +152,18 @@ pub enum ServiceError {
         /// The name.
         name: FileName,
     },
+    /// The chain that came with an upload is not this terminal's: its signature does not verify.
+    #[error("chain of an upload of terminal {terminal}, not signed by it")]
+    ChainSeal {
+        /// The terminal.
+        terminal: TerminalNumber,
+    },
+    /// A record's number is none.
+    #[error("record number {number}, expected 1 to 9223372036854775807")]
+    ChainNumber {
+        /// The number.
+        number: u64,
+    },
     /// A day's command is refused by the day itself.
     #[error("{0}")]
     Day(DayRefusal),
@@ -262,6 +274,8 @@ impl ServiceError {
             Self::CardBlacklist(_) => "acquiring.card_blacklist",
             Self::Coverage(_) => "acquiring.coverage",
             Self::Face(error) => error.code(),
+            Self::ChainSeal { .. } => "acquiring.chain_seal",
+            Self::ChainNumber { .. } => "acquiring.chain_number",
             Self::NeighbourUnknown { .. } => "exchange.neighbour_unknown",
             Self::FileKind { .. } => "exchange.file_kind",
             Self::FileNameReused { .. } => "exchange.file_name_reused",
@@ -311,6 +325,7 @@ impl ServiceError {
             Self::AccountSuspended { .. }
             | Self::AccountInArrears { .. }
             | Self::Coverage(_)
+            | Self::ChainSeal { .. }
             | Self::NeighbourUnknown { .. }
             | Self::FileKind { .. }
             | Self::UpperLine { .. }
@@ -323,8 +338,10 @@ impl ServiceError {
             | Self::FileNameReused { .. }
             | Self::FileDigestDiffers { .. }
             | Self::DayOutOfOrder { .. } => StatusKind::Conflict,
-            Self::RechargeAmount { .. } | Self::RechargeId { .. } => StatusKind::Invalid,
             Self::Face(error) => error.status_kind(),
+            Self::RechargeAmount { .. } | Self::RechargeId { .. } | Self::ChainNumber { .. } => {
+                StatusKind::Invalid
+            }
             Self::Day(refusal) => match refusal {
                 DayRefusal::NotOver { .. } | DayRefusal::TooEarly { .. } => StatusKind::Refused,
                 DayRefusal::ResultDiffers { .. } => StatusKind::Fault,

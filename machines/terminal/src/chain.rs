@@ -5,7 +5,8 @@
 //! value = SM3("TTCHAIN1" | value before 32 | number 8 | record)      the first after CHAIN_START
 //! ```
 //!
-//! What is here: the value of a record ([`chained`]), and the acquirer's side ([`ChainAudit`]).
+//! What is here: the value of a record ([`chained`]), what a terminal signs of an upload
+//! ([`sealed`]), and the acquirer's side ([`ChainAudit`]).
 //! What it shows: that a record was changed, taken out, put in or moved after another record, or
 //! an upload, named what follows it. What it cannot show: that the newest records are gone, as
 //! long as no one has seen them; and whoever rewrites the whole file writes a chain that holds,
@@ -16,6 +17,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use tongtu_crypto::sm3;
+use tongtu_types::TerminalNumber;
 
 use crate::StoredRecord;
 
@@ -27,6 +29,24 @@ pub const CHAIN_START: sm3::Digest = [0; 32];
 #[must_use]
 pub fn chained(before: &sm3::Digest, seq: u64, record: &[u8]) -> sm3::Digest {
     sm3::digest_parts(&[b"TTCHAIN1", before, &seq.to_be_bytes(), record])
+}
+
+/// What a terminal signs of an upload: whose it is, and the place of each record in the chain.
+/// The chain's values name the records. UNSPECIFIED: the form is ours, like the chain's.
+///
+/// ```text
+/// "TTCHUP01" | terminal 12 digits | for each record: number 8 | value before 32 | value 32
+/// ```
+#[must_use]
+pub fn sealed(terminal: TerminalNumber, records: &[ChainedRecord]) -> Vec<u8> {
+    let mut out = b"TTCHUP01".to_vec();
+    out.extend(terminal.as_str().as_bytes());
+    for sent in records {
+        out.extend(sent.seq.to_be_bytes());
+        out.extend(sent.before);
+        out.extend(sent.chain);
+    }
+    out
 }
 
 /// A record as it is uploaded.
@@ -136,6 +156,24 @@ impl ChainAudit {
         }
     }
 
+    /// An audit taken up again from what was kept: the tip, the values of earlier records that
+    /// may come again, and value before and at each record that came ahead of a missing one;
+    /// those that follow on the tip are taken at once.
+    #[must_use]
+    pub fn resume(
+        (tip, value): (u64, sm3::Digest),
+        known: impl IntoIterator<Item = (u64, sm3::Digest)>,
+        ahead: impl IntoIterator<Item = (u64, (sm3::Digest, sm3::Digest))>,
+    ) -> Self {
+        let mut audit = Self {
+            known: known.into_iter().filter(|(seq, _)| *seq <= tip).collect(),
+            ahead: ahead.into_iter().filter(|(seq, _)| *seq > tip).collect(),
+            ..Self::after(tip, value)
+        };
+        audit.join();
+        audit
+    }
+
     /// The newest record up to which nothing is missing, and the chain's value there.
     #[must_use]
     pub const fn tip(&self) -> (u64, sm3::Digest) {
@@ -212,6 +250,12 @@ impl ChainAudit {
             });
         }
         self.advance(seq, chain);
+        self.join();
+        Ok(())
+    }
+
+    /// Goes on to what waited for the tip.
+    fn join(&mut self) {
         while let Some(entry) = self.ahead.first_entry() {
             let (next, (before, chain)) = (*entry.key(), *entry.get());
             if before != self.value {
@@ -220,7 +264,6 @@ impl ChainAudit {
             entry.remove();
             self.advance(next, chain);
         }
-        Ok(())
     }
 
     fn advance(&mut self, seq: u64, chain: sm3::Digest) {
@@ -291,6 +334,38 @@ mod tests {
         assert_eq!(audit.missing(), Some((2, 2)));
         assert_eq!(audit.take(&records[1]), Ok(Audited::Next));
         assert_eq!((audit.missing(), audit.tip().0), (None, 4));
+    }
+
+    #[test]
+    fn an_audit_taken_up_again_goes_on_as_if_it_had_not_stopped() {
+        let records = run(6);
+        let link = |n: usize| (records[n].before, records[n].chain);
+        let known = [(1, records[0].chain), (2, records[1].chain)];
+        let resumed = || {
+            let tip = (2, records[1].chain);
+            ChainAudit::resume(tip, known, [(4, link(3)), (5, link(4))])
+        };
+        let mut whole = ChainAudit::default();
+        for n in [0, 1, 3, 4] {
+            whole.take(&records[n]).unwrap();
+        }
+        assert_eq!(resumed(), whole);
+        for n in [0, 1, 2, 3, 5] {
+            let mut audits = [whole.clone(), resumed()];
+            let taken = audits.each_mut().map(|audit| audit.take(&records[n]));
+            assert_eq!(taken[0], taken[1], "record {}", n + 1);
+            assert_eq!(audits[0], audits[1]);
+        }
+    }
+
+    #[test]
+    fn what_is_signed_names_terminal_and_every_place() {
+        let terminal = TerminalNumber::parse("100000000001").unwrap();
+        let records = run(2);
+        let signed = sealed(terminal, &records);
+        assert_eq!(signed.len(), 8 + 12 + 2 * 72);
+        assert!(signed.starts_with(b"TTCHUP01100000000001\0\0\0\0\0\0\0\x01"));
+        assert!(signed.ends_with(&records[1].chain));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub mod tap;
 mod upload;
 
 pub use book::{BLACKLIST_STALE_S, LISTS_OVERDUE_S, ListBook, ListsStatus};
-pub use chain::{Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, chained};
+pub use chain::{Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, chained, sealed};
 pub use clock::{ClockFault, ClockGuard, ClockRules, ClockSource, Heard, Reading, Trusted};
 pub use coverage::{Coverage, CoverageRecord};
 pub use entries::{OpenEntries, OpenEntry};

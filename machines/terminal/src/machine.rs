@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use tongtu_blacklist::{Blacklist, Loader};
+use tongtu_crypto::Signature;
 use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{
     Accepted, BlackLists, RecentCodes, RideCode, RootTable, Scan as CodeScan, Step, Verdict,
@@ -14,12 +15,13 @@ use tongtu_ride_code::{
 use tongtu_tap_record::TapRecord;
 use tongtu_types::{InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
+use crate::chain::sealed;
 use crate::fares::{Charge, charge, rider};
 use crate::held::Held;
 use crate::{
-    AlarmThresholds, ClockGuard, ClockRules, Coverage, ListBook, ListError, ListsStatus, Notice,
-    OutOfService, Outlook, Pace, Profile, Prompt, RecordStore, Refusal, Ride, Scan, ScanOutcome,
-    Setup, StoreError,
+    AlarmThresholds, ChainedRecord, ClockGuard, ClockRules, Coverage, ListBook, ListError,
+    ListsStatus, Notice, OutOfService, Outlook, Pace, Profile, Prompt, RecordStore, Refusal, Ride,
+    Scan, ScanOutcome, Setup, StoreError,
 };
 
 /// Seconds in which a second reading of an accepted code is ignored without a word: the rider
@@ -277,6 +279,13 @@ impl ScanTerminal {
     pub fn recorded(&mut self, at: Timestamp) {
         self.clock.recorded(at);
         self.pace.noted(at);
+    }
+
+    /// The signature that goes with an upload: it says that the chain is this terminal's.
+    #[must_use]
+    pub fn seal(&self, records: &[ChainedRecord]) -> Signature {
+        let sam = &self.setup.sam;
+        sam.sign(&sealed(self.setup.profile.terminal, records))
     }
 
     /// How long the store has room at this terminal's pace.

@@ -6,6 +6,7 @@ mod account;
 mod card;
 mod cards;
 mod cash;
+mod chain;
 mod country;
 mod file;
 mod judged;

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0008_card_lists.sql"),
     include_str!("../migrations/0009_cash.sql"),
     include_str!("../migrations/0010_face.sql"),
+    include_str!("../migrations/0011_chain.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -3,6 +3,7 @@
 
 mod account;
 mod card;
+mod chain;
 mod engine;
 mod face;
 mod file;
