@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Hex;
+use crate::{ChainPlace, Hex, UploadChain};
 
 /// Registers a terminal; the same again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct TerminalRegister {
 pub struct RecordsUpload {
     /// The records, each as the terminal signed it.
     pub records: Vec<Hex>,
+    /// Their places in the terminal's chain, where it keeps one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<UploadChain>,
 }
 
 /// What became of every record of an upload; all are acknowledged, none is to be sent again.
@@ -40,6 +43,9 @@ pub struct UploadOutcome {
     /// What became of it.
     #[serde(flatten)]
     pub kind: UploadKind,
+    /// Where it stands in the terminal's chain; absent when it came without its place there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainPlace>,
 }
 
 /// What became of one record; `kind` in JSON.

@@ -129,12 +129,33 @@ fn terminals_and_records() {
     check_request(
         &RecordsUpload {
             records: vec![hex(&[0xff]), hex(&[])],
+            chain: None,
         },
         r#"{"records":["ff",""]}"#,
+    );
+    let link = ChainLink {
+        number: 7,
+        before: hex(&[0]),
+        value: hex(&[1]),
+    };
+    check_request(&link, r#"{"number":7,"before":"00","value":"01"}"#);
+    check_request(
+        &RecordsUpload {
+            records: vec![hex(&[0xff])],
+            chain: Some(UploadChain {
+                links: vec![link],
+                seal: hex(&[2]),
+            }),
+        },
+        concat!(
+            r#"{"records":["ff"],"chain":{"links":[{"number":7,"before":"00","value":"01"}],"#,
+            r#""seal":"02"}}"#,
+        ),
     );
     let outcome = |record: Option<&str>, kind| UploadOutcome {
         record: record.map(String::from),
         kind,
+        chain: None,
     };
     check_answer(
         &RecordsUploaded {
@@ -163,6 +184,52 @@ fn terminals_and_records() {
             },
         ),
         r#"{"kind":"refused","reason":"short"}"#,
+    );
+}
+
+#[test]
+fn chains() {
+    let outcome = |chain| UploadOutcome {
+        record: None,
+        kind: UploadKind::Stored,
+        chain: Some(chain),
+    };
+    let reason = String::from("broken");
+    for (place, json) in [
+        (ChainPlace::Next, r#"{"place":"next"}"#),
+        (ChainPlace::Again, r#"{"place":"again"}"#),
+        (ChainPlace::Old, r#"{"place":"old"}"#),
+        (ChainPlace::Ahead, r#"{"place":"ahead"}"#),
+        (
+            ChainPlace::Fault { reason },
+            r#"{"place":"fault","reason":"broken"}"#,
+        ),
+    ] {
+        let json = format!(r#"{{"kind":"stored","chain":{json}}}"#);
+        check_answer(&outcome(place), &json);
+    }
+    let chain = ChainView {
+        terminal: "1".into(),
+        tip: 4,
+        value: hex(&[9]),
+        missing: Some(ChainGap { first: 5, last: 6 }),
+        waiting: 2,
+        faults: vec![ChainFaultView {
+            number: 3,
+            record: hex(&[8]),
+            arrived_at_s: 10,
+            reason: "other".into(),
+        }],
+    };
+    check_answer(
+        &ChainsView {
+            chains: vec![chain],
+        },
+        concat!(
+            r#"{"chains":[{"terminal":"1","tip":4,"value":"09","missing":{"first":5,"last":6},"#,
+            r#""waiting":2,"faults":[{"number":3,"record":"08","arrived_at_s":10,"#,
+            r#""reason":"other"}]}]}"#,
+        ),
     );
 }
 

@@ -18,6 +18,7 @@
 //! | `POST /issuer/accounts/{account}/certificates` | | [`CertificateView`] |
 //! | `POST /acquirer/terminals` | [`TerminalRegister`] | 204 |
 //! | `POST /acquirer/terminals/{terminal}/records` | [`RecordsUpload`] | [`RecordsUploaded`] |
+//! | `GET /acquirer/chains` | | [`ChainsView`] |
 //! | `GET /acquirer/lists?after=N` | [`ListsQuery`] | the signed bundle, or 204 when none is newer |
 //! | `POST /acquirer/blacklist` | [`BlacklistAdd`] | [`BlacklistView`] |
 //! | `GET /issuer/face-terms` | | [`FaceTermsView`] |
@@ -59,6 +60,7 @@ mod account;
 mod acquirer;
 mod amount;
 mod audit;
+mod chain;
 mod day;
 mod error;
 mod face;
@@ -79,6 +81,9 @@ pub use amount::AmountE7;
 pub use audit::{
     AlarmView, BalanceView, LedgerView, RejectedUpload, RejectedView, RideDirection, RideRole,
     RideState, RideView, RidesQuery, RidesView,
+};
+pub use chain::{
+    ChainFaultView, ChainGap, ChainLink, ChainPlace, ChainView, ChainsView, UploadChain,
 };
 pub use day::{DayPhase, DayView, PositionView};
 pub use error::ApiError;
@@ -101,6 +106,9 @@ pub const SENDER_HEADER: &str = "tongtu-sender";
 /// A server that runs on real time ignores it.
 pub const NOW_HEADER: &str = "tongtu-now";
 
+/// Header of every answer of a node that knows the time: Unix seconds, by which terminals may
+/// check their own clocks.
+pub const TIME_HEADER: &str = "tongtu-time";
 /// Header of an answer about lists: their version.
 pub const VERSION_HEADER: &str = "tongtu-version";
 

@@ -31,6 +31,8 @@ pub const CASH_LOADS: &str = "/issuer/e-cashes/{card}/loads";
 pub const TERMINALS: &str = "/acquirer/terminals";
 /// `POST`: uploads ride records of a terminal.
 pub const TERMINAL_RECORDS: &str = "/acquirer/terminals/{terminal}/records";
+/// `GET`: the chains over terminals' records, what is missing in them and what does not hold.
+pub const CHAINS: &str = "/acquirer/chains";
 /// `GET`: the current lists for terminals.
 pub const LISTS: &str = "/acquirer/lists";
 /// `POST`: adds accounts to the blacklist.
@@ -95,6 +97,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", CASH_LOADS),
     ("POST", TERMINALS),
     ("POST", TERMINAL_RECORDS),
+    ("GET", CHAINS),
     ("GET", LISTS),
     ("POST", BLACKLIST),
     ("GET", CARD_BLACKLIST),

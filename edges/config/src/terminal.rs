@@ -28,6 +28,10 @@ pub struct TerminalFile {
     /// Whose clock.
     #[serde(default)]
     pub clock: ClockKind,
+    /// Whether time servers keep the machine's clock; otherwise it is a battery clock to the
+    /// terminal, which begins a day and confirms nothing.
+    #[serde(default)]
+    pub time_servers: bool,
     /// Record store file.
     pub journal: String,
     /// The SAM's key file.
@@ -78,6 +82,8 @@ pub struct ReadyTerminal {
     pub journal: PathBuf,
     /// Whose clock.
     pub clock: ClockKind,
+    /// Whether time servers keep the machine's clock.
+    pub time_servers: bool,
 }
 
 /// Maker and model that our own terminal gives itself.
@@ -122,6 +128,7 @@ impl TerminalFile {
             acquirer_url: file.acquirer_url,
             journal: beside(path, &file.journal),
             clock: file.clock,
+            time_servers: file.time_servers,
         })
     }
 

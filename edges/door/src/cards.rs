@@ -150,9 +150,12 @@ impl Door {
         let file = if beginning.is_some_and(|b| b.is_whole) {
             download.whole()?
         } else {
-            let acquirer = self.acquirer.at(now);
+            let asking = self.asking(now);
             let (to, begun) = (beginning.map(|b| b.version), beginning.map(|b| &b.begun));
-            match acquirer.card_blacklist_offer(after, to, begun).await? {
+            let acquirer = &asking.acquirer;
+            let offer = acquirer.card_blacklist_offer(after, to, begun).await;
+            self.hear(&asking);
+            match offer? {
                 Offer::File(transfer) => download.receive(after, transfer).await?,
                 Offer::Nothing { newest } if newest < after => {
                     return Err(DoorError::SetBack {

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use tongtu_api::NOW_HEADER;
 use tongtu_types::Timestamp;
 
-use crate::wire::{ScanAnswer, ScanBody, ToldBody, UploadAnswer};
+use crate::wire::{ClockAnswer, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
 
 /// Why the door did not answer as it should.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,15 @@ impl DoorClient {
         self.post("upload", &(), now).await
     }
 
+    /// What the terminal believes of its clock.
+    ///
+    /// # Errors
+    /// [`DoorClientError`]; refused when it believes no clock.
+    pub async fn clock(&self, now: Timestamp) -> Result<ClockAnswer, DoorClientError> {
+        let request = self.http.get(format!("{}/clock", self.base_url));
+        Self::answer(request.header(NOW_HEADER, now.get())).await
+    }
+
     async fn post<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -98,6 +107,12 @@ impl DoorClient {
             .post(format!("{}/{what}", self.base_url))
             .header(NOW_HEADER, now.get())
             .json(body);
+        Self::answer(request).await
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, DoorClientError> {
         let answer = request.send().await.map_err(DoorClientError::Unreachable)?;
         let status = answer.status();
         if !status.is_success() {

@@ -10,6 +10,7 @@
 
 mod cards;
 mod client;
+mod clock;
 mod download;
 mod faces;
 mod lists;
@@ -21,4 +22,4 @@ pub use client::{DoorClient, DoorClientError};
 pub use download::{MemoryPart, PartKeeper};
 pub use faces::{FaceDoor, GalleryKeeper, GalleryKeys};
 pub use server::{Door, DoorError, ListsKeeper, serve};
-pub use wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
+pub use wire::{ClockAnswer, EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};

@@ -52,7 +52,6 @@ impl Door {
     /// A bundle above the version held, genuine and for this terminal to judge.
     async fn fetch_lists(&self, held: u64, now: Timestamp) -> Result<Option<Vec<u8>>, DoorError> {
         let download = &mut *self.lists_download.lock().await;
-        let acquirer = self.acquirer.at(now);
         let mut beginning = download.beginning().filter(|b| b.after == held);
         loop {
             let begun = beginning.as_ref().filter(|b| !b.is_whole);
@@ -60,7 +59,10 @@ impl Door {
             let bundle = if beginning.as_ref().is_some_and(|b| b.is_whole) {
                 download.whole()?
             } else {
-                match acquirer.lists_offer(held, begun).await? {
+                let asking = self.asking(now);
+                let offer = asking.acquirer.lists_offer(held, begun).await;
+                self.hear(&asking);
+                match offer? {
                     Offer::File(transfer) => download.receive(held, transfer).await?,
                     Offer::Nothing { newest } if newest < held => {
                         let list = "list bundle";

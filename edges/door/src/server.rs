@@ -11,19 +11,20 @@ use tokio::net::TcpListener;
 use tongtu_api::ApiError;
 use tongtu_blacklist::BlacklistError;
 use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_crypto::PublicKey;
+use tongtu_crypto::{PublicKey, Signature};
 use tongtu_fare::Lang;
 use tongtu_http::Clock;
 use tongtu_http::client::{Client, ClientError};
 use tongtu_terminal::{
-    Backoff, ChainedRecord, Held, ListBundle, ListError, OpenEntry, RecordStore, RecoverError,
-    Scan, ScanOutcome, ScanTerminal, Setup, StoreError, Upload, UploadStep,
+    Backoff, ChainedRecord, ClockFault, Held, ListBundle, ListError, OpenEntry, RecordStore,
+    RecoverError, Scan, ScanOutcome, ScanTerminal, Setup, StoreError, Upload, UploadStep,
 };
 use tongtu_types::{RecordId, StationCode, TerminalNumber, Timestamp};
 
 use crate::cards::CardBlacklistKeeper;
+use crate::clock::Counter;
 use crate::download::Download;
-use crate::wire::{EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
+use crate::wire::{ClockAnswer, EntryBody, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
 
 /// Why the terminal behind the door does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,9 @@ pub enum DoorError {
         /// The version held.
         held: u64,
     },
+    /// No clock can be believed.
+    #[error(transparent)]
+    Clock(#[from] ClockFault),
     /// The lists kept for the next start cannot be read or written.
     #[error("lists at rest: {0}")]
     Lists(std::io::Error),
@@ -102,6 +106,7 @@ pub struct Door {
     /// Held by whoever talks to the acquirer, so that one batch is out at a time.
     pub(crate) uplink: tokio::sync::Mutex<()>,
     pub(crate) acquirer: Client,
+    pub(crate) counter: Option<Counter>,
     pub(crate) lists: Option<Box<dyn ListsKeeper>>,
     /// The list bundle on its way, held by whoever fetches it.
     pub(crate) lists_download: tokio::sync::Mutex<Download>,
@@ -163,6 +168,7 @@ impl Door {
             inside,
             uplink: tokio::sync::Mutex::new(()),
             acquirer,
+            counter: None,
             lists,
             lists_download: tokio::sync::Mutex::default(),
             list_key,
@@ -184,10 +190,20 @@ impl Door {
 
     /// Hands in what the scan head read; the record is stored when this returns.
     pub fn scan(&self, bytes: &[u8], now: Timestamp, open_entry: Option<OpenEntry>) -> ScanOutcome {
+        self.scan_at(bytes, Some(now), open_entry)
+    }
+
+    /// The same at a time that may not be known: then the terminal is out of service.
+    fn scan_at(
+        &self,
+        bytes: &[u8],
+        now: Option<Timestamp>,
+        open_entry: Option<OpenEntry>,
+    ) -> ScanOutcome {
         let inside = &mut *self.inside();
         let scan = Scan {
             bytes,
-            now: Some(now),
+            now,
             open_entry,
         };
         inside.terminal.scan(scan, &mut *inside.store)
@@ -234,12 +250,12 @@ impl Door {
     pub async fn upload(&self, now: Timestamp) -> Result<UploadAnswer, DoorError> {
         let _one_at_a_time = self.uplink.lock().await;
         let mut acknowledged = 0;
-        while let Some((number, batch)) = self.next_batch(now) {
-            let (seqs, records): (Vec<_>, Vec<_>) = batch
-                .into_iter()
-                .map(|sent| (sent.seq, sent.record))
-                .unzip();
-            let answer = self.acquirer.at(now).records_upload(number, &records).await;
+        while let Some((number, batch, seal)) = self.next_batch(now) {
+            let seqs: Vec<_> = batch.iter().map(|sent| sent.seq).collect();
+            let asking = self.asking(now);
+            let acquirer = &asking.acquirer;
+            let answer = acquirer.records_upload_chained(number, &batch, &seal).await;
+            self.hear(&asking);
             let inside = &mut *self.inside();
             let Inside {
                 terminal,
@@ -266,11 +282,18 @@ impl Door {
         })
     }
 
-    fn next_batch(&self, now: Timestamp) -> Option<(TerminalNumber, Vec<ChainedRecord>)> {
+    /// Records to send, with the terminal's signature over their places in its chain.
+    fn next_batch(
+        &self,
+        now: Timestamp,
+    ) -> Option<(TerminalNumber, Vec<ChainedRecord>, Signature)> {
         let inside = &mut *self.inside();
         let number = inside.terminal.profile().terminal;
         match inside.upload.poll(now, &*inside.store) {
-            UploadStep::Send { records } => Some((number, records)),
+            UploadStep::Send { records } => {
+                let seal = inside.terminal.seal(&records);
+                Some((number, records, seal))
+            }
             UploadStep::Sent => {
                 // An earlier attempt of this process was broken off half-way.
                 inside.upload.failed(now);
@@ -305,6 +328,7 @@ pub async fn serve(
         .route("/told", post(told))
         .route("/lists", post(lists))
         .route("/upload", post(upload))
+        .route("/clock", get(clock_view))
         .with_state(shared);
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(shutdown)
@@ -328,9 +352,10 @@ async fn routine(shared: Shared) {
     let mut round: u32 = 0;
     loop {
         interval.tick().await;
-        let Ok(now) = shared.1.now(&HeaderMap::new()) else {
+        let Ok(wall) = shared.1.now(&HeaderMap::new()) else {
             continue;
         };
+        let now = shared.0.time_or(wall);
         if round.is_multiple_of(LISTS_EVERY) || shared.0.has_no_lists(now) {
             let _ = shared.0.refresh_lists(now).await;
             let _ = shared.0.refresh_card_blacklist(now).await;
@@ -355,6 +380,7 @@ impl axum::response::IntoResponse for Answer {
             DoorError::Refused(_) | DoorError::CardBlacklist(_) | DoorError::Gallery(_) => {
                 (StatusCode::BAD_GATEWAY, "door.lists_refused")
             }
+            DoorError::Clock(_) => (StatusCode::SERVICE_UNAVAILABLE, "door.clock"),
             DoorError::Lists(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.lists"),
             DoorError::Recover(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.recover"),
             DoorError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "door.store"),
@@ -392,15 +418,21 @@ async fn scan(
     headers: HeaderMap,
     Json(body): Json<ScanBody>,
 ) -> Result<Json<ScanAnswer>, Answer> {
-    let now = time_of(shared.1, &headers)?;
+    let wall = time_of(shared.1, &headers)?;
     let bytes = hex_decode(&body.code).map_err(invalid("code"))?;
     let open_entry = body.open_entry.map(entry).transpose()?;
     let door = &shared.0;
+    let now = door.time_or(wall);
     if door.has_no_lists(now) {
         // Nothing can be accepted yet; a moment's wait may mend it, a hung acquirer may not.
         let _ = tokio::time::timeout(LISTS_WAIT_MAX, door.refresh_lists(now)).await;
     }
-    let outcome = door.scan(&bytes, now, open_entry);
+    // A door that has no counter leaves the judgement to the scan, whose clock this is.
+    let now = match &door.counter {
+        Some(_) => door.time(wall).ok().map(|trusted| trusted.now),
+        None => Some(wall),
+    };
+    let outcome = door.scan_at(&bytes, now, open_entry);
     let display = |lang| {
         outcome
             .prompt()
@@ -433,7 +465,7 @@ fn entry(body: EntryBody) -> Result<OpenEntry, DoorError> {
 }
 
 async fn lists(State(shared): State<Shared>, headers: HeaderMap) -> Result<Json<u64>, Answer> {
-    let now = time_of(shared.1, &headers)?;
+    let now = shared.0.time_or(time_of(shared.1, &headers)?);
     let version = shared.0.refresh_lists(now).await?;
     shared.0.refresh_card_blacklist(now).await?;
     Ok(Json(version))
@@ -443,6 +475,20 @@ async fn upload(
     State(shared): State<Shared>,
     headers: HeaderMap,
 ) -> Result<Json<UploadAnswer>, Answer> {
-    let now = time_of(shared.1, &headers)?;
+    let now = shared.0.time_or(time_of(shared.1, &headers)?);
     Ok(Json(shared.0.upload(now).await?))
+}
+
+async fn clock_view(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+) -> Result<Json<ClockAnswer>, Answer> {
+    let wall = time_of(shared.1, &headers)?;
+    let trusted = shared.0.time(wall).map_err(DoorError::Clock)?;
+    Ok(Json(ClockAnswer {
+        now_s: trusted.now.get(),
+        unsynced_s: trusted.unsynced_s,
+        is_unsynced: trusted.is_unsynced,
+        is_disputed: trusted.is_disputed,
+    }))
 }

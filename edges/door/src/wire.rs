@@ -50,6 +50,20 @@ pub struct ToldBody {
     pub seq: u64,
 }
 
+/// `GET /clock`: what the terminal believes of its clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockAnswer {
+    /// The time, Unix seconds.
+    pub now_s: i64,
+    /// Seconds since a source last confirmed it; absent when none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsynced_s: Option<i64>,
+    /// That is too long.
+    pub is_unsynced: bool,
+    /// A source says something quite different, and no other agrees yet.
+    pub is_disputed: bool,
+}
+
 /// What came of `POST /upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadAnswer {

@@ -9,13 +9,16 @@ mod faces;
 mod transfer;
 mod wire;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use reqwest::Method;
 use reqwest::header::{IF_RANGE, RANGE};
 use tongtu_api::{self as api, path};
 use tongtu_blacklist::{ListedNumber, Span};
-use tongtu_crypto::PublicKey;
+use tongtu_crypto::{PublicKey, Signature};
 use tongtu_exchange_file::FileName;
 use tongtu_ride_code::UserCertificate;
+use tongtu_terminal::ChainedRecord;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
 pub use error::ClientError;
@@ -28,6 +31,8 @@ pub struct Client {
     http: reqwest::Client,
     base_url: String,
     now: Option<Timestamp>,
+    /// What time the node's last answer to this client said it was.
+    heard: Arc<Mutex<Option<Timestamp>>>,
 }
 
 /// A file that waits for its receiver.
@@ -52,6 +57,7 @@ impl Client {
             http: wire::connections(),
             base_url: String::from(base_url.trim_end_matches('/')),
             now: None,
+            heard: Arc::default(),
         }
     }
 
@@ -60,8 +66,16 @@ impl Client {
     pub fn at(&self, now: Timestamp) -> Self {
         Self {
             now: Some(now),
+            heard: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// What time the node's last answer said it was, to this client and its clones since
+    /// [`Client::at`].
+    #[must_use]
+    pub fn node_time(&self) -> Option<Timestamp> {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the node is, as given to [`Client::new`], without a slash at the end.
@@ -262,16 +276,60 @@ impl Client {
     ) -> Result<Vec<api::UploadOutcome>, ClientError> {
         let body = api::RecordsUpload {
             records: records.iter().map(|record| hex(record)).collect(),
+            chain: None,
         };
+        self.upload(terminal, &body).await
+    }
+
+    /// Uploads a terminal's records with their places in its chain, and its signature over those
+    /// ([`tongtu_terminal::sealed`]).
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was acknowledged then.
+    pub async fn records_upload_chained(
+        &self,
+        terminal: TerminalNumber,
+        records: &[ChainedRecord],
+        seal: &Signature,
+    ) -> Result<Vec<api::UploadOutcome>, ClientError> {
+        let link = |sent: &ChainedRecord| api::ChainLink {
+            number: sent.seq,
+            before: hex(&sent.before),
+            value: hex(&sent.chain),
+        };
+        let chain = api::UploadChain {
+            links: records.iter().map(link).collect(),
+            seal: hex(&seal.0),
+        };
+        let body = api::RecordsUpload {
+            records: records.iter().map(|sent| hex(&sent.record)).collect(),
+            chain: Some(chain),
+        };
+        self.upload(terminal, &body).await
+    }
+
+    async fn upload(
+        &self,
+        terminal: TerminalNumber,
+        body: &api::RecordsUpload,
+    ) -> Result<Vec<api::UploadOutcome>, ClientError> {
         let at = path::terminal_records(terminal.as_str());
-        let request = self.post(path::TERMINAL_RECORDS, at).body(&body);
+        let request = self.post(path::TERMINAL_RECORDS, at).body(body);
         let malformed = request.malformed();
         let api::RecordsUploaded { outcomes } = request.json().await?;
-        if outcomes.len() != records.len() {
-            let (found, expected) = (outcomes.len(), records.len());
+        let (found, expected) = (outcomes.len(), body.records.len());
+        if found != expected {
             return Err(malformed.what(format!("{found} outcomes, expected {expected}")));
         }
         Ok(outcomes)
+    }
+
+    /// Views the chains over terminals' records.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn chains_view(&self) -> Result<api::ChainsView, ClientError> {
+        self.get(path::CHAINS, path::CHAINS.into()).json().await
     }
 
     /// Fetches the signed lists if they are newer than version `after`.
@@ -556,7 +614,8 @@ impl Client {
 
     fn request(&self, method: Method, pattern: &'static str, at: String) -> Request {
         let url = format!("{}{at}", self.base_url);
-        let request = Request::new(&self.http, method, pattern, &url);
+        let heard = Arc::clone(&self.heard);
+        let request = Request::new(&self.http, method, pattern, &url, heard);
         match self.now {
             Some(now) => request.header(api::NOW_HEADER, &now.get().to_string()),
             None => request,

@@ -42,6 +42,14 @@ impl Clock {
 }
 
 impl Clock {
+    /// The time when the answer to a request of that time goes out.
+    pub(crate) fn time_after(self, asked: Option<Timestamp>) -> Option<Timestamp> {
+        match self {
+            Self::System => Some(system_now()),
+            Self::Simulated => asked,
+        }
+    }
+
     /// The time of a request, for other loopback servers of ours.
     ///
     /// # Errors

@@ -267,6 +267,7 @@ pub fn write_terminals(
             listen: format!("127.0.0.1:{port}"),
             acquirer_url: urls[post.city].clone(),
             clock,
+            time_servers: false,
             journal: "records.journal".to_owned(),
             sam_key: "sam.key".to_owned(),
             list_key: hex_encode(&country.list_key(post.city).public().to_compressed()),

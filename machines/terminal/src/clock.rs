@@ -31,6 +31,8 @@ pub enum ClockSource {
     Gps,
     /// The vehicle's or the station's computer.
     Host,
+    /// The acquirer's node, by the time in its answers.
+    Acquirer,
     /// Time servers.
     Ntp,
 }

@@ -4,6 +4,7 @@ pub(crate) mod tap;
 mod tapped;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Subcommand;
 
@@ -12,8 +13,10 @@ use tongtu_blacklist::Blacklist;
 use tongtu_config::TerminalFile;
 use tongtu_crypto::PublicKey;
 use tongtu_door::{CardBlacklistKeeper, Door, ListsKeeper, PartKeeper};
+use tongtu_http::Clock;
 use tongtu_http::client::Client;
 use tongtu_journal::{FileBlacklist, FileJournal, FilePart, Limits, ListsFile};
+use tongtu_terminal::ClockSource;
 use tongtu_types::InstitutionCode;
 
 use crate::exit::{Exit, Failure};
@@ -79,6 +82,11 @@ async fn serve(config: &Path, report: &mut Report) -> Result<Exit, Failure> {
     let journal = FileJournal::open(&ready.journal, Limits::default()).map_err(|error| {
         Failure::fault(both("the record store cannot be used", "记录存储不可用")).because(error)
     })?;
+    let machine = if ready.time_servers {
+        ClockSource::Ntp
+    } else {
+        ClockSource::Rtc
+    };
     let number = ready.setup.profile.terminal;
     let acquirer = Client::new(&ready.acquirer_url);
     let lists = Lists(ListsFile::new(&ready.journal.with_extension("lists")));
@@ -134,6 +142,15 @@ async fn serve(config: &Path, report: &mut Report) -> Result<Exit, Failure> {
     }
     report.flush()?;
     let clock = runtime::clock(ready.clock);
+    let door = match clock {
+        Clock::System => {
+            let started = Instant::now();
+            let ticks = move || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            door.with_counter(ticks, machine)
+        }
+        // Whoever calls has the only clock.
+        Clock::Simulated => door,
+    };
     tongtu_door::serve(listener, door, clock, runtime::until_told_to_stop())
         .await
         .map_err(|error| Failure::fault(both("the terminal stopped", "终端停止")).because(error))?;

@@ -1,6 +1,7 @@
 //! A terminal behind its door, over real HTTP, before a real acquirer's node.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod clock;
 mod faces;
 mod line;
 mod lists;
@@ -224,6 +225,41 @@ async fn a_scan_is_accepted_told_uploaded_and_there_once() {
     }
     assert_eq!(bench.rides().await, [record_id(&answer.record.unwrap())]);
     served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_carry_the_chain_and_a_journal_that_was_replaced_is_found_out() {
+    let bench = Bench::new("chain").await;
+    let chain = async || {
+        let view = bench.acquirer().chains_view().await.unwrap();
+        let [chain] = &view.chains[..] else {
+            panic!("{view:?}")
+        };
+        let faults = chain.faults.iter().map(|fault| fault.number).collect();
+        (chain.tip, chain.missing, faults)
+    };
+    let ride = async |door: &Door, at: Timestamp| {
+        door.refresh_lists(at).await.unwrap();
+        let code = hex_decode(&bench.code_at(at).code).unwrap();
+        let outcome = door.scan(&code, at, None);
+        assert_eq!(outcome.verdict().code(), "R00");
+        door.told(&outcome).unwrap();
+        door.upload(at).await.unwrap()
+    };
+    let medium = SimMedium::new();
+    let door = bench.door(&medium, bench.acquirer().clone());
+    for n in 1..=2 {
+        ride(&door, bench.now.plus_s(60 * n)).await;
+        let tip = u64::try_from(n).unwrap();
+        assert_eq!(chain().await, (tip, None, Vec::<u64>::new()));
+    }
+    drop(door);
+    // Somebody put an empty memory in: its record 1 is not the one that came. It is kept.
+    let door = bench.door(&SimMedium::new(), bench.acquirer().clone());
+    let uploaded = ride(&door, bench.now.plus_s(600)).await;
+    assert_eq!((uploaded.acknowledged, uploaded.waiting), (1, 0));
+    assert_eq!(chain().await, (2, None, vec![1]));
+    assert_eq!(bench.rides().await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,14 @@
 //! One request and its answer on the wire.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tongtu_api::ApiError;
+use tongtu_api::{ApiError, TIME_HEADER};
+use tongtu_types::Timestamp;
 
 use super::error::{ClientError, Malformed};
 
@@ -36,7 +38,11 @@ pub(super) fn connections() -> reqwest::Client {
 pub(super) struct Request {
     name: String,
     builder: RequestBuilder,
+    heard: Heard,
 }
+
+/// Where the time of an answer is noted.
+type Heard = Arc<Mutex<Option<Timestamp>>>;
 
 impl Request {
     pub(super) fn new(
@@ -44,8 +50,10 @@ impl Request {
         method: Method,
         pattern: &'static str,
         url: &str,
+        heard: Heard,
     ) -> Self {
         Self {
+            heard,
             name: format!("{method} {pattern}"),
             builder: http.request(method, url),
         }
@@ -105,6 +113,13 @@ impl Request {
             response,
             malformed,
         };
+        let time = answer
+            .header(TIME_HEADER)
+            .and_then(|time| time.parse().ok());
+        if let Some(time) = time {
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            *heard = Some(Timestamp::new(time));
+        }
         if answer.status().is_success() {
             return Ok(answer);
         }

@@ -12,6 +12,7 @@ use tongtu_services::{
 use tongtu_types::{CardNumber, TerminalNumber, Timestamp};
 
 use super::Service;
+use super::chain::{chained, place_body};
 use super::failure::Failure;
 use super::issuer::public_key;
 use super::ranged;
@@ -38,7 +39,15 @@ pub(super) async fn records_upload(
     Body(body): Body<api::RecordsUpload>,
 ) -> Result<Json<api::RecordsUploaded>, Failure> {
     let records: Vec<Vec<u8>> = body.records.into_iter().map(|record| record.0).collect();
-    let outcomes = service.node.records_upload(terminal, &records, now).await?;
+    let node = &service.node;
+    let outcomes = match &body.chain {
+        None => node.records_upload(terminal, &records, now).await?,
+        Some(chain) => {
+            let (records, seal) = chained(records, chain)?;
+            let upload = node.records_upload_chained(terminal, &records, &seal, now);
+            upload.await?
+        }
+    };
     Ok(Json(api::RecordsUploaded {
         outcomes: outcomes.into_iter().map(outcome_body).collect(),
     }))
@@ -171,5 +180,6 @@ fn outcome_body(outcome: UploadOutcome) -> api::UploadOutcome {
             UploadKind::Conflict { reason } => api::UploadKind::Conflict { reason },
             UploadKind::Refused { reason } => api::UploadKind::Refused { reason },
         },
+        chain: outcome.chain.map(place_body),
     }
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::http::Method;
+use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use tongtu_api::path;
+use tongtu_api::{TIME_HEADER, path};
 
 use super::Limits;
 use super::failure::{Failure, FailureCode};
@@ -33,7 +33,12 @@ async fn guard(clock: Clock, limits: Limits, mut request: Request, next: Next) -
         Ok(time) => {
             request.extensions_mut().insert(RequestTime(time));
             let limit = time_limit(&method, route, &limits);
-            served(limit, request, next).await
+            let mut response = served(limit, request, next).await;
+            if let Some(time) = clock.time_after(time) {
+                let headers = response.headers_mut();
+                headers.insert(TIME_HEADER, HeaderValue::from(time.get()));
+            }
+            response
         }
         Err(error) => Failure::from(error).into_response(),
     };

@@ -1,7 +1,7 @@
 //! Signed files for terminals: a line may break at any byte, and the rest is asked for later.
 //!
 //! One range is answered, `bytes=FROM-`, since a terminal asks for the end of a file and for
-//! nothing else (RFC 9110, 14.2: a server may answer any other range with the whole).
+//! nothing else; any other range is answered with the whole file, which HTTP allows.
 
 use std::sync::Arc;
 
