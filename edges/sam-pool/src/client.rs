@@ -5,13 +5,17 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
 use tongtu_codec::hex_encode;
 use tongtu_psam::{Psam, PsamAnswer, PsamFault, PsamIdentity, PsamRequest, PsamSerial};
 
-use crate::wire::{Asked, LeaseAsked, LeaseView, OutcomeForm, RequestForm, identity_of};
+use crate::admission::{Credential, LeaseKey, PROOF_HEADER};
+use crate::wire::{
+    Asked, ChallengeView, LeaseAsked, LeaseView, OutcomeForm, RequestForm, identity_of,
+};
 
 /// How long a client waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +56,8 @@ pub struct PoolPsam {
     http: reqwest::Client,
     base_url: String,
     timing: Timing,
-    lease: String,
+    credential: Credential,
+    lease: Lent,
     identity: PsamIdentity,
     number: u64,
     /// The last terminal sequence that each module gave us.
@@ -62,12 +67,14 @@ pub struct PoolPsam {
 }
 
 impl PoolPsam {
-    /// Leases a module of the pool at this base URL, if possible the one with this serial number.
+    /// Leases a module of the pool at this base URL for the client with this credential, if
+    /// possible the one with this serial number.
     ///
     /// # Errors
     /// [`PsamFault::Busy`], [`PsamFault::Timeout`], [`PsamFault::Absent`], [`PsamFault::Pool`].
     pub fn lease(
         base_url: &str,
+        credential: &Credential,
         prefer: Option<PsamSerial>,
         timing: Timing,
     ) -> Result<Self, PsamFault> {
@@ -88,8 +95,9 @@ impl PoolPsam {
             http: &http,
             timing,
         };
-        let (lease, identity) = line.lease(&base_url, prefer)?;
+        let (lease, identity) = line.lease(&base_url, credential, prefer)?;
         Ok(Self {
+            credential: credential.clone(),
             runtime,
             http,
             base_url,
@@ -117,7 +125,9 @@ impl PoolPsam {
     /// As [`PoolPsam::lease`].
     pub fn renew(&mut self) -> Result<Renewed, PsamFault> {
         let before = self.identity;
-        let (lease, identity) = self.line().lease(&self.base_url, Some(before.serial))?;
+        let prefer = Some(before.serial);
+        let line = self.line();
+        let (lease, identity) = line.lease(&self.base_url, &self.credential, prefer)?;
         (self.lease, self.identity, self.number) = (lease, identity, 0);
         Ok(if identity == before {
             Renewed::Same
@@ -128,8 +138,13 @@ impl PoolPsam {
 
     /// Gives the module back, for the next client; without it, the lease ends by itself.
     pub fn release(self) {
-        let url = format!("{}/leases/{}", self.base_url, self.lease);
-        let request = self.http.delete(url).timeout(self.timing.attempt);
+        let path = format!("/leases/{}", self.lease.name);
+        let count = self.lease.count + 1;
+        let proof = self.lease.key.proof(count, "DELETE", &path, b"");
+        let request = self.http.delete(format!("{}{path}", self.base_url));
+        let request = request
+            .header(PROOF_HEADER, proof)
+            .timeout(self.timing.attempt);
         // If it does not get there, the lease ends by itself.
         let _ = self.runtime.block_on(async { request.send().await });
     }
@@ -152,8 +167,21 @@ impl Psam for PoolPsam {
             number: self.number,
             request: RequestForm::of(request),
         };
-        let url = format!("{}/leases/{}/requests", self.base_url, self.lease);
-        let outcome: OutcomeForm = self.line().post(&url, &asked)?;
+        let path = format!("/leases/{}/requests", self.lease.name);
+        let body = written(&asked);
+        let line = Line {
+            runtime: &self.runtime,
+            http: &self.http,
+            timing: self.timing,
+        };
+        let lease = &mut self.lease;
+        let (base_url, key) = (&self.base_url, lease.key.clone());
+        // A new count each time: to whoever repeats what he heard, the pool says nothing.
+        let outcome: OutcomeForm = line.post(base_url, &path, &body, &mut |path, body| {
+            lease.count += 1;
+            let proof = key.proof(lease.count, "POST", path, body);
+            (proof, Some((key.clone(), lease.count)))
+        })?;
         let answer = outcome.read()?;
         if let PsamAnswer::Permit {
             terminal_sequence: found,
@@ -190,42 +218,92 @@ struct Line<'a> {
     timing: Timing,
 }
 
+/// A lease as its client knows it.
+struct Lent {
+    name: String,
+    key: LeaseKey,
+    /// How many requests were sent.
+    count: u64,
+}
+
+/// The proof that goes with a request, and what proves the answer to it, if anything does.
+type Proof = (String, Option<(LeaseKey, u64)>);
+
 impl Line<'_> {
     fn lease(
         &self,
         base_url: &str,
+        credential: &Credential,
         prefer: Option<PsamSerial>,
-    ) -> Result<(String, PsamIdentity), PsamFault> {
+    ) -> Result<(Lent, PsamIdentity), PsamFault> {
+        let nothing = &mut |_: &str, _: &[u8]| (String::new(), None);
+        let view: ChallengeView = self.post(base_url, "/challenges", b"", nothing)?;
+        let challenge = view.challenge;
+        let key = credential.lease_key(&challenge);
         let asked = LeaseAsked {
             prefer: prefer.map(|serial| hex_encode(&serial.0)),
         };
-        let view: LeaseView = self.post(&format!("{base_url}/leases"), &asked)?;
+        let body = written(&asked);
+        // A challenge is good once: an answer that is lost is a lease that ends by itself.
+        let view: LeaseView = self.post(base_url, "/leases", &body, &mut |path, body| {
+            let proof = credential.proof(&challenge, "POST", path, body);
+            (proof, Some((key.clone(), 0)))
+        })?;
         let identity = identity_of(&view.module).ok_or(PsamFault::Pool {
             what: "an identity that cannot be read",
         })?;
-        Ok((view.lease, identity))
+        let lent = Lent {
+            name: view.lease,
+            key,
+            count: 0,
+        };
+        Ok((lent, identity))
     }
 
     /// Posts, and posts again what got no answer, as long as the request may take.
-    fn post<T: DeserializeOwned>(&self, url: &str, body: &impl Serialize) -> Result<T, PsamFault> {
+    fn post<T: DeserializeOwned>(
+        &self,
+        base_url: &str,
+        path: &str,
+        body: &[u8],
+        prove: &mut dyn FnMut(&str, &[u8]) -> Proof,
+    ) -> Result<T, PsamFault> {
         let started = Instant::now();
         let mut fault = PsamFault::Absent;
         for _ in 0..ATTEMPTS_MAX {
             let left = self.timing.request.saturating_sub(started.elapsed());
             let attempt = self.timing.attempt.min(left);
-            let request = self.http.post(url).json(body).timeout(attempt);
+            let (proof, answer) = prove(path, body);
+            let request = self.http.post(format!("{base_url}{path}"));
+            let request = request
+                .header(CONTENT_TYPE, "application/json")
+                .header(PROOF_HEADER, proof)
+                .body(body.to_vec())
+                .timeout(attempt);
             // Its timer belongs to the runtime, so it is sent from inside.
             fault = match self.runtime.block_on(async {
                 let response = request.send().await?;
                 let status = response.status();
-                Ok::<_, reqwest::Error>((status, response.bytes().await?))
+                let proof = response.headers().get(PROOF_HEADER);
+                let proof = proof
+                    .and_then(|proof| proof.to_str().ok())
+                    .map(String::from);
+                Ok::<_, reqwest::Error>((status, proof, response.bytes().await?))
             }) {
-                Ok((status, bytes)) if status.is_success() => {
+                Ok((status, proof, bytes)) if status.is_success() => {
+                    let proof = proof.unwrap_or_default();
+                    let holds =
+                        |(key, count): &(LeaseKey, u64)| key.answer_holds(*count, &bytes, &proof);
+                    if !answer.as_ref().is_none_or(holds) {
+                        return Err(PsamFault::Pool {
+                            what: "an answer that is not proved to be its own",
+                        });
+                    }
                     return serde_json::from_slice(&bytes).map_err(|_| PsamFault::Pool {
                         what: "an answer that cannot be read",
                     });
                 }
-                Ok((status, _)) => return Err(refused(status)),
+                Ok((status, ..)) => return Err(refused(status)),
                 Err(error) if error.is_timeout() => PsamFault::Timeout {
                     waited_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
                 },
@@ -241,10 +319,17 @@ impl Line<'_> {
     }
 }
 
+fn written(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("plain values have a JSON form")
+}
+
 fn refused(status: StatusCode) -> PsamFault {
     match status {
         StatusCode::GONE => PsamFault::LeaseLost,
         StatusCode::SERVICE_UNAVAILABLE => PsamFault::Busy,
+        StatusCode::UNAUTHORIZED => PsamFault::Pool {
+            what: "it does not admit this client, or not with this proof",
+        },
         StatusCode::CONFLICT => PsamFault::Pool {
             what: "it says that the request number was used",
         },

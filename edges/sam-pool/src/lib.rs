@@ -11,12 +11,15 @@
 //! nothing was asked for a while. A request has a number; asked again with the same number, it is
 //! answered again and not carried out twice.
 //!
+//! Who may ask has a secret and proves that without saying it; a proof is good once ([`Admission`]).
+//!
 //! What is here: [`ReaderSlot`], [`Pool`] and [`serve`], [`PoolPsam`], and [`VirtualModule`], a soft
 //! module for the virtual reader.
-//! What is not here: what a module does (`tongtu-sam`); TLS and who may ask. A pool is for the
-//! loopback interface or for a wire that somebody else protects: whoever reaches it gets MAC1.
+//! What is not here: what a module does (`tongtu-sam`); TLS. Nobody who only listens or repeats gets
+//! anything from a module, but he hears what is said.
 //! Start with [`Pool`].
 
+mod admission;
 mod client;
 mod pool;
 mod server;
@@ -24,6 +27,7 @@ mod slot;
 mod virtual_module;
 mod wire;
 
+pub use admission::{Admission, AdmissionError, Clients, Credential, CredentialError};
 pub use client::{PoolPsam, Renewed, Timing};
 pub use pool::{Lease, Module, ModuleState, Pool, PoolError};
 pub use server::{router, serve};

@@ -18,13 +18,16 @@ pub struct Lease {
 }
 
 /// Why a pool did not pass a request on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PoolError {
     /// Every module is in use or out of service.
+    #[error("every module is in use or out of service")]
     Busy,
     /// There is no such lease, or not any more.
+    #[error("there is no such lease, or not any more")]
     LeaseLost,
     /// The request number was used for another request, or a later one was used already.
+    #[error("the number was used for another request, or a later one was used already")]
     RequestNumber,
 }
 
@@ -209,6 +212,19 @@ impl Pool {
             outcome: outcome.clone(),
         });
         Ok(outcome)
+    }
+
+    /// Whether a lease has not ended.
+    pub(crate) fn is_live(&self, lease: Lease, now_ms: u64) -> bool {
+        self.book().find(lease, now_ms).is_some()
+    }
+
+    /// Leaves the module of a lease alone for a while.
+    pub(crate) fn rest(&self, lease: Lease, now_ms: u64) {
+        let book = &mut *self.book();
+        if let Some(at) = book.find(lease, now_ms) {
+            book.entries[at].rests_until_ms = now_ms.saturating_add(REST_MS);
+        }
     }
 
     /// Lets a lease live on; which module it is for.

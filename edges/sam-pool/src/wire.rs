@@ -13,6 +13,12 @@ use tongtu_purse::field::{Amount, Date, DateTime, Institution, Kind};
 
 use crate::pool::Lease;
 
+/// Answer to `POST /challenges`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ChallengeView {
+    pub(crate) challenge: String,
+}
+
 /// `POST /leases`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

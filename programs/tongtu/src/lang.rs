@@ -106,6 +106,8 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::card::trace::explain::HELP,
     crate::psam::HELP,
     crate::psam::serve::HELP,
+    crate::psam::pool::HELP,
+    crate::psam::admit::HELP,
     crate::psam::show::HELP,
     crate::key::HELP,
     crate::key::root::HELP,

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -14,7 +15,7 @@ use tongtu_psam::{
 use tongtu_purse::field::{Amount, DateTime, Institution, Kind};
 use tongtu_purse::proof::{self, Deal};
 use tongtu_sam::{PsamProfile, SoftPsam};
-use tongtu_sam_pool::{Pool, serve};
+use tongtu_sam_pool::{Admission, Clients, Credential, Pool, serve};
 use tongtu_testkit::tear::Chip;
 
 #[derive(Clone, Debug)]
@@ -54,6 +55,23 @@ pub(crate) fn modules(chips: &[Chip]) -> Vec<Box<dyn Psam + Send>> {
     up.collect()
 }
 
+/// The client that the tests' pools admit.
+pub(crate) fn credential() -> Credential {
+    Credential::new("gate-1", [0x47; 32]).unwrap()
+}
+
+fn admission() -> Admission {
+    let mut clients = Clients::default();
+    clients.admit(credential());
+    // Another one in every life, as the program has it.
+    let life = LIVES.fetch_add(1, Ordering::SeqCst);
+    let mut secret = [0x11; 32];
+    secret[..8].copy_from_slice(&life.to_be_bytes());
+    Admission::new(clients, secret)
+}
+
+static LIVES: AtomicU64 = AtomicU64::new(0);
+
 /// A pool's server in a runtime of its own, which dies as a process does.
 pub(crate) struct Server {
     runtime: Runtime,
@@ -72,7 +90,8 @@ impl Server {
         listener.set_nonblocking(true).unwrap();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            serve(listener, Arc::new(pool), std::future::pending()).await
+            let pool = Arc::new(pool);
+            serve(listener, pool, admission(), std::future::pending()).await
         });
         Self { runtime, door }
     }

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tongtu_card_file::CardFile;
@@ -14,11 +15,12 @@ use tongtu_config::{read_key, write_key};
 use tongtu_crypto::SecretKey;
 use tongtu_fare::{FareBook, Tariff};
 use tongtu_journal::{FileJournal, Limits};
-use tongtu_psam::Psam as _;
+use tongtu_psam::Psam;
 use tongtu_purse::city::CITIES;
 use tongtu_purse::field::{City, Industry, Institution, Serial};
 use tongtu_reader::{CardChannel, ReaderError};
 use tongtu_sam::{PsamProfile, SoftPsam};
+use tongtu_sam_pool::{PoolPsam, Timing};
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
     CardLink, CardTerminal, Circumstances, Gate, Lost, PlainLists, Rules, Selection, Single,
@@ -67,6 +69,14 @@ pub(crate) const HELP: &[Row] = &[
     (
         "terminal tap/lose_answer",
         "模拟扣款后卡片过早拿开，随即再刷",
+    ),
+    (
+        "terminal tap/psam",
+        "PSAM 池的地址；不给时使用终端目录里的虚拟 PSAM",
+    ),
+    (
+        "terminal tap/psam_client",
+        "终端在该池的凭据文件，由 `tongtu psam admit` 写出",
     ),
     (
         "terminal tap/now",
@@ -129,6 +139,12 @@ pub(crate) struct Args {
     /// Pull the card away before it says that it paid, and tap again
     #[arg(long)]
     lose_answer: bool,
+    /// Base URL of a pool of PSAMs; by default the soft PSAM in the terminal's folder
+    #[arg(long, value_name = "URL", requires = "psam_client")]
+    psam: Option<String>,
+    /// The terminal's credential at that pool, as `tongtu psam admit` writes it
+    #[arg(long, value_name = "FILE", requires = "psam")]
+    psam_client: Option<PathBuf>,
     /// The moment of the tap: Unix seconds or a time with its zone; by default now
     #[arg(long, value_name = "T", value_parser = clock::moment)]
     now: Option<Timestamp>,
@@ -155,6 +171,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     }
     let cause = card.cause;
     said.end(&post.store, report)?;
+    post.psam.give_back();
     match outcome {
         TapOutcome::OutOfService(fault) => {
             Err(Failure::fault(both("the terminal serves no card", "终端暂停服务")).because(fault))
@@ -175,7 +192,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
 /// The terminal with what is in its folder.
 struct Post {
     terminal: CardTerminal,
-    psam: SoftPsam<CardFile>,
+    psam: Module,
     store: FileJournal,
     book: FareBook,
 }
@@ -198,12 +215,7 @@ impl Post {
         })?;
         let store = FileJournal::open(&folder.join("records.journal"), Limits::default())
             .map_err(|error| no_store(&error))?;
-        let module = folder.join("test.psam");
-        if !module.exists() {
-            let number = psam::serve::random_number()?;
-            psam::file::make(&module, &PsamProfile::test_flat().numbered(number))?;
-        }
-        let psam = psam::file::power_up(&module)?;
+        let mut psam = Module::open(args, folder)?;
         let signer = signer(&folder.join("terminal.key"))?;
         let city = City(packed(book.city().code.as_str()));
         let mut tariff = Tariff::default();
@@ -223,7 +235,8 @@ impl Post {
             selection: Selection::default(),
             rules: Rules::default(),
         };
-        let recovered = CardTerminal::recover(profile, held, *psam.identity(), signer, &store);
+        let identity = *psam.psam().identity();
+        let recovered = CardTerminal::recover(profile, held, identity, signer, &store);
         let terminal = recovered.map_err(|error| no_store(&error))?;
         Ok(Self {
             terminal,
@@ -256,7 +269,7 @@ impl Post {
             &mut self.terminal,
             circumstances,
             card,
-            &mut self.psam,
+            self.psam.psam(),
             &mut self.store,
         );
         let tap = tapped::Tap {
@@ -272,6 +285,53 @@ impl Post {
             told.map_err(|error| no_store(&error))?;
         }
         Ok(outcome)
+    }
+}
+
+/// Nobody stands at this gate: longer than a rider waits, for pools far away and busy machines.
+const PATIENT: Timing = Timing {
+    attempt: Duration::from_secs(5),
+    request: Duration::from_secs(15),
+};
+
+/// The module that a tap is paid with.
+enum Module {
+    /// A soft one in the terminal's folder.
+    Soft(Box<SoftPsam<CardFile>>),
+    /// One that a pool lends.
+    Lent(Box<PoolPsam>),
+}
+
+impl Module {
+    fn open(args: &Args, folder: &Path) -> Result<Self, Failure> {
+        if let (Some(url), Some(client)) = (&args.psam, &args.psam_client) {
+            let credential = psam::admit::credential(client)?;
+            let lent = PoolPsam::lease(url, &credential, None, PATIENT);
+            let lent = lent.map_err(|fault| {
+                Failure::fault(both("the pool lends no PSAM", "PSAM 池未借出 PSAM"))
+                    .because(format!("{url}: {fault}"))
+            })?;
+            return Ok(Self::Lent(Box::new(lent)));
+        }
+        let module = folder.join("test.psam");
+        if !module.exists() {
+            let number = psam::serve::random_number()?;
+            psam::file::make(&module, &PsamProfile::test_flat().numbered(number))?;
+        }
+        Ok(Self::Soft(Box::new(psam::file::power_up(&module)?)))
+    }
+
+    fn psam(&mut self) -> &mut dyn Psam {
+        match self {
+            Self::Soft(psam) => &mut **psam,
+            Self::Lent(psam) => &mut **psam,
+        }
+    }
+
+    fn give_back(self) {
+        if let Self::Lent(psam) = self {
+            psam.release();
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod help;
 mod key;
 mod pages;
 mod psam;
+mod psam_pool;
 mod run;
 mod serve;
 mod terminal_tap;
