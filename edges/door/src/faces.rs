@@ -238,7 +238,7 @@ impl FaceDoor {
                     let answered = &seqs[..outcomes.len().min(seqs.len())];
                     let answered = inside.upload.answered(answered);
                     let store = &mut *inside.store;
-                    inside.terminal.acknowledge(&answered, now, store)?;
+                    inside.terminal.acknowledge(&answered, store)?;
                     acknowledged += u64::try_from(answered.len()).unwrap_or(u64::MAX);
                 }
                 Err(error) => {

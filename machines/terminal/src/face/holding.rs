@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use tongtu_tap_record::TapRecord;
 use tongtu_types::Timestamp;
 
 use super::{FaceTerminal, Gallery, GalleryError, GalleryReport, GalleryUpdate, Handle};
@@ -113,31 +112,12 @@ impl FaceTerminal {
     pub fn acknowledge(
         &mut self,
         seqs: &[u64],
-        now: Timestamp,
         store: &mut dyn RecordStore,
     ) -> Result<(), StoreError> {
         if !seqs.is_empty() {
             store.acknowledge(seqs)?;
         }
-        let needed = self.needed_from(now, store);
+        let needed = self.needed_from();
         needed.map_or(Ok(()), |needed| store.release(needed))
-    }
-
-    /// The oldest record that a restart needs, if any: the last one tells the time, those of the
-    /// last moments tell who has just passed, or was not told.
-    #[must_use]
-    pub fn needed_from(&self, now: Timestamp, store: &dyn RecordStore) -> Option<u64> {
-        let policy = &self.setup.policy;
-        let needed_s = policy.interval_s.max(policy.resume_s);
-        let mut needed = None;
-        for stored in store.replay() {
-            let record = TapRecord::decode_signed(stored.record).ok();
-            let at = record.and_then(|record| record.recorded_at.instant());
-            needed = Some(stored.seq);
-            if at.is_some_and(|at| now.since_s(at) <= needed_s) {
-                break;
-            }
-        }
-        needed
     }
 }
