@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+/// Status, headers, body.
+pub(crate) type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
 /// What the line does to the next answers.
 #[derive(Clone, Default)]
 pub(crate) struct Fault {
@@ -12,8 +15,8 @@ pub(crate) struct Fault {
     pub(crate) cut: Option<usize>,
     /// It turns a bit of this byte of an answer's body.
     pub(crate) bend: Option<usize>,
-    /// It gives this answer instead: status, headers, body.
-    pub(crate) instead: Option<(u16, Vec<(&'static str, String)>, Vec<u8>)>,
+    /// It gives this answer instead.
+    pub(crate) instead: Option<Answer>,
 }
 
 /// A line; what it carried is counted.
