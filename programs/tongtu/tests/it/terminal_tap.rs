@@ -123,7 +123,7 @@ mod reader {
     use std::io::{Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicU8, Ordering};
     use std::time::Duration;
 
     use serde_json::Value;
@@ -137,13 +137,20 @@ mod reader {
     /// The test card's number.
     const NUMBER: &str = "3104899999900000017";
 
+    /// No instruction is cut.
+    const NONE: u8 = 0;
+    /// INITIALIZE, UPDATE CAPP DATA CACHE and DEBIT FOR PURCHASE.
+    const INITIALIZE: u8 = 0x50;
+    const CACHE: u8 = 0xDC;
+    const DEBIT: u8 = 0x54;
+
     /// A virtual card in a private pcscd's reader, on a line that can be cut.
     struct Field {
         service: CardService,
         serve: Leashed,
         args: [String; 6],
-        /// Of the next answer to DEBIT only the first byte reaches the reader.
-        cuts: Arc<AtomicBool>,
+        /// Of the next answer to this instruction only the first byte reaches the reader.
+        cuts: Arc<AtomicU8>,
     }
 
     impl Field {
@@ -151,7 +158,7 @@ mod reader {
             let mut service = CardService::start()?;
             let line = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = line.local_addr().unwrap().port().to_string();
-            let cuts = Arc::new(AtomicBool::new(false));
+            let cuts = Arc::new(AtomicU8::new(NONE));
             let (driver, cut) = (service.port(), Arc::clone(&cuts));
             // It ends with the test's process; the card and the reader end before.
             std::thread::spawn(move || {
@@ -217,7 +224,7 @@ mod reader {
     }
 
     /// Carries messages between driver and card until one of them leaves.
-    fn carry(mut driver: TcpStream, mut card: TcpStream, cuts: &AtomicBool) -> std::io::Result<()> {
+    fn carry(mut driver: TcpStream, mut card: TcpStream, cuts: &AtomicU8) -> std::io::Result<()> {
         driver.set_nodelay(true)?;
         card.set_nodelay(true)?;
         loop {
@@ -228,7 +235,10 @@ mod reader {
                 continue;
             }
             let mut answer = receive(&mut card)?;
-            if message.starts_with(&[0x80, 0x54]) && cuts.swap(false, Ordering::SeqCst) {
+            if let [0x80, instruction, ..] = message[..]
+                && instruction == cuts.load(Ordering::SeqCst)
+            {
+                cuts.store(NONE, Ordering::SeqCst);
                 answer.truncate(1);
             }
             send(&mut driver, &answer)?;
@@ -277,7 +287,7 @@ mod reader {
     #[test]
     fn a_card_that_leaves_the_reader_while_it_pays_is_recovered_when_it_is_back() {
         let Some(field) = Field::loaded() else { return };
-        field.cuts.store(true, Ordering::SeqCst);
+        field.cuts.store(DEBIT, Ordering::SeqCst);
         let (code, torn) = field.tap("bus", &[]);
         assert_eq!((code, last(&torn).0), (1, "torn_in_doubt"));
         assert_eq!(torn["store"]["intents"], 1);
@@ -296,5 +306,41 @@ mod reader {
             ]
         );
         assert_eq!(back["store"]["intents"], 0);
+    }
+
+    #[test]
+    fn a_card_that_leaves_both_gates_of_a_metro_ride_too_early_pays_it_once() {
+        let Some(mut field) = Field::loaded() else {
+            return;
+        };
+        for (post, station, stage, paid) in [
+            ("entry", "0101", "entry", (None, Some(5000))),
+            ("exit", "0123", "exit", (Some(600), Some(4400))),
+        ] {
+            let station = ["--station", station];
+            // Before the card was asked to pay nothing is in doubt.
+            for early in [INITIALIZE, CACHE] {
+                field.cuts.store(early, Ordering::SeqCst);
+                let (code, torn) = field.tap(post, &station);
+                assert_eq!((code, last(&torn).0), (1, "torn"), "{post} {early:02X}");
+                assert_eq!(torn["store"]["intents"], 0, "{post} {early:02X}");
+                field = field.put_back();
+            }
+            field.cuts.store(DEBIT, Ordering::SeqCst);
+            let (code, torn) = field.tap(post, &station);
+            assert_eq!((code, last(&torn).0), (1, "torn_in_doubt"), "{post}");
+            field = field.put_back();
+            let (code, back) = field.tap(post, &station);
+            let (fare, balance) = paid;
+            assert_eq!((code, last(&back)), (0, ("recovered", fare, balance)));
+            let recovered = (stage, "recovered here", "not verified");
+            let vouched = ("no ride", "vouching", "verified");
+            assert_eq!(records(&back), [recovered, vouched], "{post}");
+            assert_eq!(back["store"]["intents"], 0, "{post}");
+        }
+        // The card is out, and says so to a terminal that knows nothing of it.
+        let (code, again) = field.tap_at("fourth", "exit", &["--station", "0123"]);
+        assert_eq!(code, 1);
+        assert_eq!(again["taps"][0]["reason"], "NotInside");
     }
 }
