@@ -196,5 +196,5 @@ pub(crate) fn card_sequence(number: u64) -> u8 {
 /// Two digits packed.
 fn bcd(number: u64) -> Option<u8> {
     let number = u8::try_from(number).ok().filter(|n| *n < 100)?;
-    Some(number / 10 << 4 | number % 10)
+    Some(((number / 10) << 4) | (number % 10))
 }

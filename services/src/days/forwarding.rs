@@ -51,10 +51,10 @@ impl Node {
         let (mut codes, mut purses, mut cashes) = (Vec::new(), Vec::new(), Vec::new());
         for (serial, ride) in rides {
             match self.line(day, serial, ride)? {
-                Line::Code(line) => codes.push(line),
+                Line::Code(line) => codes.push(*line),
                 Line::Card(line) => match line.card {
-                    CdCard::Purse(_) => purses.push(line),
-                    CdCard::Cash(_) => cashes.push(line),
+                    CdCard::Purse(_) => purses.push(*line),
+                    CdCard::Cash(_) => cashes.push(*line),
                 },
             }
         }
@@ -125,7 +125,7 @@ impl Node {
             ride_record: body,
         };
         let trade = self.trade(day, serial, row, tail)?;
-        Ok(Line::Code(CqRecord::from_ride(trade)?))
+        Ok(Line::Code(CqRecord::from_ride(trade)?.into()))
     }
 
     /// The line of a ride by card, or by face, which goes the way of codes.
@@ -157,7 +157,7 @@ impl Node {
                 ride_record: body,
             };
             let trade = self.trade(day, serial, row, tail)?;
-            return Ok(Line::Code(CqRecord::from_ride(trade)?));
+            return Ok(Line::Code(CqRecord::from_ride(trade)?.into()));
         }
         let record = &tap.record;
         let tail = CdTail {
@@ -194,7 +194,7 @@ impl Node {
             algorithm,
             state,
         };
-        Ok(Line::Card(CdRecord::from_ride(ride)?))
+        Ok(Line::Card(CdRecord::from_ride(ride)?.into()))
     }
 
     /// What every line says of a trade, whatever paid it.

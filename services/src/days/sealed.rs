@@ -13,16 +13,16 @@ use crate::{Node, ServiceError};
 #[derive(Clone)]
 pub(super) enum Line {
     /// Of a CQ file: a ride by code or face.
-    Code(CqRecord),
+    Code(Box<CqRecord>),
     /// Of a CD file: a ride by card.
-    Card(CdRecord),
+    Card(Box<CdRecord>),
 }
 
 impl Line {
     pub(super) const fn detail(&self) -> &dyn Detail {
         match self {
-            Self::Code(line) => line,
-            Self::Card(line) => line,
+            Self::Code(line) => &**line,
+            Self::Card(line) => &**line,
         }
     }
 
@@ -84,10 +84,12 @@ pub(super) fn lines_of(file: &ReceivedRow) -> Result<Vec<Line>, ServiceError> {
     let name = file_name(&file.name)?;
     if name.kind() == FileKind::CD {
         let lines = CdFile::decode(&name, &file.content)?.records;
-        return Ok(lines.into_iter().map(Line::Card).collect());
+        let boxed = lines.into_iter().map(Box::new);
+        return Ok(boxed.map(Line::Card).collect());
     }
     let lines = CqFile::decode(&name, &file.content)?.records;
-    Ok(lines.into_iter().map(Line::Code).collect())
+    let boxed = lines.into_iter().map(Box::new);
+    Ok(boxed.map(Line::Code).collect())
 }
 
 impl Node {

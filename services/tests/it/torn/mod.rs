@@ -14,6 +14,7 @@
 
 mod audit;
 mod card;
+mod cash;
 mod flow;
 mod post;
 
