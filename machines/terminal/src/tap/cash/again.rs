@@ -16,6 +16,7 @@ use tongtu_tap_record::{CashCheck, RecordKind, Recovery, RideKey, TapRecord};
 
 use super::cashing::{After, Before, CashEnd, Cashing, Kept, Next, Purpose, Step};
 use crate::tap::ask::Ask;
+use crate::tap::flow::Task;
 use crate::tap::group::Settlement;
 use crate::tap::line::Reply;
 use crate::tap::outcome::Refusal;
@@ -180,7 +181,8 @@ impl Cashing {
         let rules = &desk.terminal.profile.rules;
         if let Some(recent) = desk.terminal.cash_recent(serial) {
             let age_s = desk.now.since_s(recent.at);
-            if recent.told && age_s <= rules.retap_s {
+            let is_ride = self.circumstances.task == Task::Ride;
+            if is_ride && recent.told && age_s <= rules.retap_s {
                 return Turn::Done(CashEnd::Refused(Refusal::ReTap));
             }
             if !recent.is_vouched() && age_s <= rules.grey_after_s {

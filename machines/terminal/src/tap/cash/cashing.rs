@@ -29,7 +29,7 @@ use crate::tap::paying::refusal_of;
 use crate::tap::plan::{self, Files, NoPlan, Plan, Slot, View};
 use crate::tap::profile::TapPost;
 use crate::tap::reading::is_ours;
-use crate::tap::{Desk, Input, Turn, bus, card, rail, single, unexpected};
+use crate::tap::{Desk, Input, MakeUp, Turn, bus, card, make_up, rail, single, unexpected};
 
 /// Country and currency of every terminal: China, CNY.
 pub(super) const CHINA: [u8; 2] = [0x01, 0x56];
@@ -184,7 +184,7 @@ impl Cashing {
             return Turn::Done(CashEnd::Elsewhere(Refusal::CashNotServed));
         };
         let is_counter = matches!(desk.terminal.profile.post, TapPost::Counter(_));
-        if is_counter || circumstances.task != Task::Ride {
+        if is_counter != matches!(circumstances.task, Task::MakeUp(_)) {
             return Turn::Done(CashEnd::Elsewhere(Refusal::CashNotServed));
         }
         let list = fci.pdol.clone().unwrap_or_default();
@@ -328,7 +328,11 @@ impl Cashing {
         let (wanted, id) = match &desk.terminal.profile.post {
             TapPost::Gate(_) => (Wanted::Rail, RAIL_ID),
             TapPost::Segmented(_) => (Wanted::Bus, BUS_ID),
-            TapPost::Single(_) | TapPost::Counter(_) => return self.decide(desk),
+            TapPost::Counter(_) => match self.circumstances.task {
+                Task::MakeUp(MakeUp::CloseBus { .. }) => (Wanted::Bus, BUS_ID),
+                _ => (Wanted::Rail, RAIL_ID),
+            },
+            TapPost::Single(_) => return self.decide(desk),
         };
         if !self.is_composite() {
             return self.decide(desk);
@@ -402,7 +406,10 @@ impl Cashing {
             TapPost::Single(post) => single::cash(&view, post),
             TapPost::Segmented(post) => bus::tap(&view, post),
             TapPost::Gate(post) => rail::gate(&view, post),
-            TapPost::Counter(_) => Err(Refusal::CashNotServed.into()),
+            TapPost::Counter(post) => match self.circumstances.task {
+                Task::MakeUp(what) => make_up::make_up(&view, post, what),
+                Task::Ride => Err(Refusal::CashNotServed.into()),
+            },
         };
         let mut plan = match plan {
             Ok(plan) => plan,

@@ -1,6 +1,7 @@
 //! The e-cash at the terminal, with the real card in the field.
 
 mod beside;
+mod counter;
 mod dual;
 pub(crate) mod fixture;
 mod flows;
