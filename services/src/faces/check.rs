@@ -137,6 +137,7 @@ impl Asked<'_> {
             digest: self.config.terms.digest(),
             at: consent.at,
             until: consent.until,
+            request: self.enrolment.request.clone(),
             scopes: consent.scopes.clone(),
         };
         statement.to_bytes().map_err(FaceError::Statement)

@@ -62,6 +62,23 @@ pub(crate) fn asked(
     scopes: &[FaceScope],
     now: Timestamp,
 ) -> FaceEnrolment {
+    asked_as(
+        format!("enrol-{number}-{}", now.get()),
+        rider,
+        number,
+        scopes,
+        now,
+    )
+}
+
+/// The same, under an id of its own.
+fn asked_as(
+    request: String,
+    rider: &Rider,
+    number: usize,
+    scopes: &[FaceScope],
+    now: Timestamp,
+) -> FaceEnrolment {
     let (at, until) = (now, now.plus_s(365 * DAY_S));
     let scopes: BTreeSet<FaceScope> = scopes.iter().copied().collect();
     let terms = face_config().terms;
@@ -72,11 +89,12 @@ pub(crate) fn asked(
         digest: terms.digest(),
         at,
         until,
+        request: request.clone(),
         scopes: scopes.clone(),
     };
     let signature = rider.key.sign(&statement.to_bytes().unwrap());
     FaceEnrolment {
-        request: format!("enrol-{number}-{}", now.get()),
+        request,
         consent: FaceConsent {
             terms: terms.version,
             at,
@@ -427,7 +445,9 @@ async fn another_accounts_face_is_not_enrolled_and_somebody_is_told() {
         .unwrap();
     city.client.face_withdraw(thief.account).await.unwrap();
     city.client.face_withdraw(rider.account).await.unwrap();
-    stolen.request = "again".into();
+    let captures = stolen.captures;
+    let mut stolen = asked_as("again".into(), &thief, 2, &scopes, T0);
+    stolen.captures = captures;
     enrol(&city, &thief, &stolen).await.unwrap();
 }
 
@@ -543,6 +563,10 @@ async fn an_enrolment_is_refused_for_what_is_wrong_with_it() {
         ("face_consent_signature", 422, |e| {
             e.consent.scopes.insert(scope(8, None));
         }),
+        // Whoever has seen a consent cannot enrol with it again.
+        ("face_consent_signature", 422, |e| {
+            e.request = "another".into()
+        }),
         ("face_evidence", 400, |e| {
             e.consent.channel = ConsentChannel::Recorded(String::new());
         }),
@@ -603,8 +627,7 @@ async fn an_enrolment_is_refused_for_what_is_wrong_with_it() {
     gate.contact(&city, T0).await;
     assert_eq!(gate.ride(&glasses, T0).account, rider.account);
     // One enrolment at a time, and a request is one enrolment.
-    let mut second = good();
-    second.request = "second".into();
+    let second = asked_as("second".into(), &rider, 1, &[scope(OPERATOR, None)], T0);
     let refused = enrol(&city, &rider, &second).await;
     assert_eq!(code(refused), (409, "issuing.face_enrolled".into()));
     let refused = enrol(&city, &rider, &good()).await;

@@ -66,6 +66,12 @@ pub enum GalleryError {
         /// How many it names.
         found: usize,
     },
+    /// A consent for a request whose id is too long.
+    #[error("request id of {length} bytes, expected at most 255")]
+    Request {
+        /// Its length.
+        length: usize,
+    },
     /// Bytes behind the last entry.
     #[error("{found} bytes behind the last entry, expected the end")]
     Behind {

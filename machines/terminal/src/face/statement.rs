@@ -1,8 +1,8 @@
 //! What a rider consents to, as the bytes that the rider's phone signs.
 //!
 //! ```text
-//! head 72    magic 4 "TTFC" | format 1 | account cn20 10 | issuer cn8 4 | terms 4
-//!            | digest of the text 32 | at 8 | until 8 | scopes 1
+//! head       magic 4 "TTFC" | format 1 | account cn20 10 | issuer cn8 4 | terms 4
+//!            | digest of the text 32 | at 8 | until 8 | request length 1 | request | scopes 1
 //! scope      acquirer cn8 4 | operator 2 | line 6, zeros behind it; all zeros are all lines
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! the counter keeps the paper or the recording, and the node its reference.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use tongtu_codec::{Cn, Cn10};
@@ -50,6 +51,8 @@ pub struct ConsentStatement {
     pub at: Timestamp,
     /// Until when.
     pub until: Timestamp,
+    /// The id of the enrolment that it is for, so that nobody uses it for another.
+    pub request: String,
     /// Who may hold the face.
     pub scopes: BTreeSet<FaceScope>,
 }
@@ -58,8 +61,8 @@ impl ConsentStatement {
     /// The bytes to be signed; one consent has one form.
     ///
     /// # Errors
-    /// [`GalleryError::Encode`] for numbers that do not fit, [`GalleryError::Scopes`] when no
-    /// operator is named or too many are.
+    /// [`GalleryError::Encode`] for numbers that do not fit, [`GalleryError::Request`] for an id
+    /// that is too long, [`GalleryError::Scopes`] when no operator is named or too many are.
     pub fn to_bytes(&self) -> Result<Vec<u8>, GalleryError> {
         let found = self.scopes.len();
         if found == 0 || found > SCOPES_MAX {
@@ -74,6 +77,10 @@ impl ConsentStatement {
         out.extend_from_slice(&self.digest);
         out.extend_from_slice(&self.at.get().to_be_bytes());
         out.extend_from_slice(&self.until.get().to_be_bytes());
+        let length = self.request.len();
+        let len = u8::try_from(length).map_err(|_| GalleryError::Request { length })?;
+        out.push(len);
+        out.extend_from_slice(self.request.as_bytes());
         out.push(u8::try_from(found).expect("64 at most"));
         for scope in &self.scopes {
             push::<Cn, _>("acquirer", &scope.acquirer, 4, &mut out)?;

@@ -342,6 +342,7 @@ fn a_consent_has_one_form_and_names_somebody() {
         digest: [0xAA; 32],
         at: T0,
         until: T0.plus_s(DAY_S),
+        request: "e1".into(),
         scopes: BTreeSet::from([scope(7, Some("B1")), scope(7, None)]),
     };
     let hex = tongtu_codec::hex_encode(&statement.to_bytes().unwrap());
@@ -353,11 +354,16 @@ fn a_consent_has_one_form_and_names_somebody() {
         &"aa".repeat(32),
         "0000000069562980",
         "0000000069577b00",
+        "026531",
         "02",
         "113458100007000000000000",
         "113458100007423100000000",
     ];
     assert_eq!(hex.to_lowercase(), expected.concat());
+    statement.request = "e".repeat(256);
+    let long = statement.to_bytes();
+    assert_eq!(long, Err(GalleryError::Request { length: 256 }));
+    statement.request = "e2".into();
     statement.scopes = BTreeSet::new();
     let nobody = statement.to_bytes();
     assert_eq!(nobody, Err(GalleryError::Scopes { found: 0 }));
