@@ -185,8 +185,9 @@ impl Gallery {
         self.riders.retain(|rider| !changed(rider));
         self.riders.extend(new);
         self.riders.sort_by_key(|rider| rider.handle);
-        // Nothing as old as this version is taken any more, so that these are safe.
-        self.forgotten.retain(|_, since| *since > head.version);
+        // Nothing older than this version is taken any more, so that these are safe. The same one
+        // may come again.
+        self.forgotten.retain(|_, since| *since >= head.version);
         self.lapsed = false;
         self.version = head.version;
         self.issued_at = head.issued_at;
@@ -194,9 +195,18 @@ impl Gallery {
         Ok(())
     }
 
-    /// Takes riders out who withdrew their consent; says how many were there.
+    /// Takes riders out who withdrew their consent; says how many were there. The version held does
+    /// not bring them back, should it come again.
     pub fn withdraw(&mut self, handles: &[Handle]) -> usize {
         let before = self.riders.len();
+        for rider in self
+            .riders
+            .iter()
+            .filter(|rider| handles.contains(&rider.handle))
+        {
+            let since = self.forgotten.entry(rider.handle).or_default();
+            *since = self.version.max(*since);
+        }
         self.riders.retain(|rider| !handles.contains(&rider.handle));
         before - self.riders.len()
     }

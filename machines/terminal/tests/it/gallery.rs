@@ -166,6 +166,28 @@ fn who_is_to_be_forgotten_is_forgotten_whatever_else_is_wrong() {
 }
 
 #[test]
+fn whoever_withdrew_here_does_not_come_back_with_the_version_held() {
+    let own = SealKey::new(&[3; 16]);
+    let mut terminal = terminal();
+    terminal.update(update(0, 3, &[], &[1, 2])).unwrap();
+    assert_eq!(terminal.withdraw(&[handle(1), handle(9)]), 1);
+    for _ in 0..2 {
+        terminal.update(update(0, 3, &[], &[1, 2])).unwrap();
+        assert_eq!(known(&terminal), [2]);
+    }
+    let held = terminal.gallery().unwrap();
+    let at_rest = held
+        .at_rest(&own, &mut |out: &mut [u8]| out.fill(5))
+        .unwrap();
+    let mut gallery = Gallery::from_rest(&at_rest, &own).unwrap();
+    gallery.apply(update(0, 3, &[], &[1, 2])).unwrap();
+    assert_eq!(gallery.riders().len(), 1);
+    // Whoever enrols anew comes by something newer.
+    terminal.update(update(3, 4, &[], &[1])).unwrap();
+    assert_eq!(known(&terminal), [1, 2]);
+}
+
+#[test]
 fn what_was_forgotten_stays_so_over_a_restart() {
     let own = SealKey::new(&[3; 16]);
     let mut first = terminal();
