@@ -32,6 +32,7 @@
 static uint64_t terminal;
 static int64_t now = TT_NO_TIME;
 static uint64_t tick_ms = 1000;
+static int has_faces;
 static char folder[512];
 
 /* Ends the program where the library says no and nothing can be done about it. */
@@ -246,7 +247,7 @@ static void keep_gallery(void)
     uint8_t *bytes;
     FILE *file;
     if (tt_gallery_keep(terminal, NULL, 0, &len) != TT_ERR_SHORT)
-        fail("no gallery to keep");
+        return; /* there is none */
     bytes = malloc(len);
     if (!bytes)
         fail("no memory");
@@ -261,8 +262,9 @@ static void gallery(const char *path)
 {
     size_t len;
     uint8_t *bytes = read_file(path, &len);
-    if (taken(tt_gallery_take(terminal, bytes, len), "gallery"))
-        keep_gallery();
+    taken(tt_gallery_update(terminal, bytes, len), "gallery");
+    /* In any case: whoever it forgets is forgotten even where the rest was refused. */
+    keep_gallery();
     free(bytes);
 }
 
@@ -344,13 +346,18 @@ static void tell_time(const char *text)
 {
     tt_heard_t heard = {.struct_size = sizeof heard};
     tt_clock_t clock = {.struct_size = sizeof clock};
-    uint32_t closed;
+    uint32_t closed, gone;
     tick_ms += 10000;
     must(tt_clock_read(terminal, TT_CLOCK_NTP, strtoll(text, NULL, 10), tick_ms, &heard), "time");
     must(tt_clock_now(terminal, tick_ms, &clock), "clock");
     now = clock.now;
     printf("clock heard %u, fault %u\n", heard.kind, clock.fault);
     must(tt_close_stale(terminal, now, &closed), "stale");
+    if (has_faces) {
+        must(tt_gallery_expire(terminal, now, &gone), "expire");
+        if (gone)
+            keep_gallery();
+    }
 }
 
 /* To an acquirer who has everything at once. */
@@ -361,7 +368,7 @@ static void upload(void)
     tt_status_t status = {.struct_size = sizeof status};
     uint8_t bytes[TT_RECORD_MAX];
     uint64_t seqs[64];
-    size_t len, sent = 0;
+    size_t len, faces_len = 0, sent = 0;
     must(tt_upload_begin(terminal, now, &batch), "upload");
     while (batch.kind == TT_UPLOAD_SEND && sent < 64 &&
            tt_upload_next(terminal, &record, bytes, sizeof bytes, &len) == TT_OK)
@@ -369,9 +376,11 @@ static void upload(void)
     if (sent)
         must(tt_upload_answered(terminal, seqs, sent), "answered");
     must(tt_coverage(terminal, now, bytes, sizeof bytes, &len), "coverage");
+    if (has_faces)
+        must(tt_gallery_report(terminal, now, bytes, sizeof bytes, &faces_len), "gallery report");
     must(tt_status(terminal, now, &status), "status");
-    printf("sent %zu records and a report of %zu bytes; %" PRIu64 " wait, days left %" PRId64 "\n",
-           sent, len, status.waiting, status.days_left);
+    printf("sent %zu records, reports of %zu and %zu bytes; %" PRIu64 " wait, days left %" PRId64
+           "\n", sent, len, faces_len, status.waiting, status.days_left);
 }
 
 /* What is put up ----------------------------------------------------------------- */
@@ -436,6 +445,7 @@ static void put_up(const char *kind, const char *list_key, const char *sam_key)
         memset(face.own_key, 2, sizeof face.own_key);
         memset(face.seed, 8, sizeof face.seed);
         must(tt_face_open(terminal, &face), "faces");
+        has_faces = 1;
         kept = fopen(in_folder("gallery"), "rb");
         if (kept) {
             size_t len;

@@ -275,7 +275,7 @@ typedef struct tt_rules {
 #define TT_REPLACE_UNCERTAIN (2)
 
 /* What signs records: the terminal's SAM. Called during tt_scan, tt_next,
- * tt_face_look, tt_face_digits, tt_coverage and tt_close_stale, from the thread that called those; must not call this library with the same
+ * tt_face_look, tt_face_digits, tt_coverage, tt_gallery_report and tt_close_stale, from the thread that called those; must not call this library with the same
  * handle (it would get TT_ERR_BUSY). */
 typedef struct tt_signer {
     /* Handed to sign as it is; lives as long as the terminal. */
@@ -486,6 +486,8 @@ typedef struct tt_status {
     uint64_t card_blacklist;
     /* Version of the gallery held; 0 for none. */
     uint64_t gallery;
+    /* The version that the next update may go on from; 0: ask for a whole one. */
+    uint64_t gallery_after;
     /* Nobody is recognised any more then, or TT_NO_TIME. */
     int64_t gallery_until;
     /* Riders in it. */
@@ -625,7 +627,7 @@ typedef struct tt_cash {
 /* A rider passes, or nobody is there, or the digits are wanted. */
 #define TT_FACE_FINE 0u
 
-/* No gallery, or its time is over. */
+/* No gallery, or its time is over: there was no word from the acquirer for too long. */
 #define TT_FACE_NO_GALLERY 1u
 
 /* More than one face. */
@@ -676,8 +678,9 @@ typedef struct tt_matcher {
      * the fault. NULL: the plain matcher of the workbench, whose id is COSINE01. */
     int32_t (*compare)(void *user, const uint8_t *probe, size_t probe_len, const uint8_t *enrolled, size_t enrolled_len, uint32_t *score);
     /* The same for a whole gallery, where the engine is faster than one by one: writes place and
-     * score of the best two; a place that is not below count stands for nobody. NULL: compare
-     * is called for each. */
+     * score of the best template of each of the best two riders; a rider may have several, with one
+     * handle. A place that is not below count stands for nobody; the same rider twice is a fault.
+     * NULL: compare is called for each. */
     int32_t (*rank)(void *user, const uint8_t *probe, size_t probe_len, const tt_template_t *templates, size_t count, uint64_t *places, uint32_t *scores);
 } tt_matcher_t;
 
@@ -993,20 +996,22 @@ int32_t tt_scan(uint64_t terminal, int64_t now, const uint8_t *code, size_t len,
 /* Writes the usual settings; matcher, keys and seed are yours to fill in. Errors: NULL, SIZE. */
 int32_t tt_face_usual(tt_face_t *face);
 
-/* Takes faces (人脸) from now on; a gallery comes after, by tt_gallery_restore and tt_gallery_take.
+/* Takes faces (人脸) from now on; a gallery comes after, by tt_gallery_restore and tt_gallery_update.
  * Called again it begins anew, without a gallery. Errors: HANDLE, BUSY, NULL, SIZE, STATE (a
  * dialogue is under way, or a counter), VALUE (which field, in tt_last_error). */
 int32_t tt_face_open(uint64_t terminal, const tt_face_t *face);
 
-/* Takes the acquirer's signed gallery (人脸名单), newer than the one held, all of it or nothing.
- * Errors: HANDLE, BUSY, NULL, STATE (faces were not opened), LISTS (the one held stays). */
-int32_t tt_gallery_take(uint64_t terminal, const uint8_t *bytes, size_t len);
+/* Takes the acquirer's signed update of the gallery (人脸名单), whole or from the version that
+ * tt_status says. Whoever it forgets is forgotten, also where the rest cannot be taken; so keep the
+ * gallery anew after it, whatever is returned, and then send tt_gallery_report. Errors: HANDLE, BUSY,
+ * NULL, STATE (faces were not opened), LISTS (the version held stays). */
+int32_t tt_gallery_update(uint64_t terminal, const uint8_t *bytes, size_t len);
 
 /* Writes the gallery as this terminal keeps it, sealed under own_key; keep it after every change,
  * withdrawals before all. Errors: HANDLE, BUSY, NULL, SHORT, STATE, NONE (no gallery). */
 int32_t tt_gallery_keep(uint64_t terminal, uint8_t *buffer, size_t room, size_t *len);
 
-/* Takes what tt_gallery_keep wrote, after a start. Errors: as tt_gallery_take. */
+/* Takes what tt_gallery_keep wrote, after a start. Errors: as tt_gallery_update. */
 int32_t tt_gallery_restore(uint64_t terminal, const uint8_t *bytes, size_t len);
 
 /* Forgets riders who withdrew their consent (撤回同意), at once: handles are how_many pseudonyms
@@ -1014,9 +1019,15 @@ int32_t tt_gallery_restore(uint64_t terminal, const uint8_t *bytes, size_t len);
  * STATE. */
 int32_t tt_gallery_withdraw(uint64_t terminal, const uint8_t *handles, size_t how_many, uint32_t *gone);
 
-/* Forgets riders whose consent has ended; call it once a day. Writes how many. Errors: HANDLE, BUSY,
- * NULL, STATE, VALUE (no time). */
-int32_t tt_gallery_forget_ended(uint64_t terminal, int64_t now, uint32_t *gone);
+/* Forgets what time has ended: riders whose consent has, and everybody where there was no word from
+ * the acquirer for too long. Writes how many; keep the gallery anew when there were any. Call it
+ * every hour. Errors: HANDLE, BUSY, NULL, STATE, VALUE (no time). */
+int32_t tt_gallery_expire(uint64_t terminal, int64_t now, uint32_t *gone);
+
+/* Writes the signed report of the gallery held, for the acquirer, who tells riders by it who has
+ * forgotten them: send it once the gallery is kept. Errors: HANDLE, BUSY, NULL, SHORT, STATE, VALUE
+ * (no time), SIGNER. */
+int32_t tt_gallery_report(uint64_t terminal, int64_t now, uint8_t *buffer, size_t room, size_t *len);
 
 /* Judges what the camera saw: call it for every picture, also with nobody in it. A ride is stored
  * before the function returns; tell the rider and call tt_told. A refusal is no error. Errors:

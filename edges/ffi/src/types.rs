@@ -112,7 +112,7 @@ pub const TT_REPLACE_OLD: i32 = 1;
 pub const TT_REPLACE_UNCERTAIN: i32 = 2;
 
 /// What signs records: the terminal's SAM. Called during `tt_scan`, `tt_next`,
-/// `tt_face_look`, `tt_face_digits`, `tt_coverage` and `tt_close_stale`, from the thread that called those; must not call this library with the same
+/// `tt_face_look`, `tt_face_digits`, `tt_coverage`, `tt_gallery_report` and `tt_close_stale`, from the thread that called those; must not call this library with the same
 /// handle (it would get TT_ERR_BUSY).
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -351,6 +351,8 @@ pub struct TtStatus {
     pub card_blacklist: u64,
     /// Version of the gallery held; 0 for none.
     pub gallery: u64,
+    /// The version that the next update may go on from; 0: ask for a whole one.
+    pub gallery_after: u64,
     /// Nobody is recognised any more then, or TT_NO_TIME.
     pub gallery_until: i64,
     /// Riders in it.

@@ -20,7 +20,7 @@ use std::cell::Cell;
 
 use tongtu_crypto::Algorithm;
 use tongtu_ffi::api::{
-    tt_ack, tt_close, tt_face_look, tt_face_open, tt_gallery_take, tt_next, tt_pending, tt_scan,
+    tt_ack, tt_close, tt_face_look, tt_face_open, tt_gallery_update, tt_next, tt_pending, tt_scan,
     tt_tap_begin, tt_tap_end, tt_told,
 };
 use tongtu_ffi::code::{TT_ERR_NONE, TT_OK};
@@ -334,7 +334,7 @@ fn looks_at_faces_leave_the_heap_as_it_was() {
         .collect();
     let bytes = fixture::gallery(1, *b"COSINE01", &riders);
     assert_eq!(
-        unsafe { tt_gallery_take(terminal, bytes.as_ptr(), bytes.len()) },
+        unsafe { tt_gallery_update(terminal, bytes.as_ptr(), bytes.len()) },
         TT_OK
     );
     let mut meter = Meter::default();

@@ -63,7 +63,7 @@ pub unsafe extern "C" fn tt_face_usual(face: *mut TtFace) -> i32 {
     })
 }
 
-/// Takes faces (人脸) from now on; a gallery comes after, by tt_gallery_restore and tt_gallery_take.
+/// Takes faces (人脸) from now on; a gallery comes after, by tt_gallery_restore and tt_gallery_update.
 /// Called again it begins anew, without a gallery. Errors: HANDLE, BUSY, NULL, SIZE, STATE (a
 /// dialogue is under way, or a counter), VALUE (which field, in tt_last_error).
 #[unsafe(no_mangle)]
@@ -116,14 +116,16 @@ fn policy(plain: &TtFace, usual: FacePolicy) -> Result<FacePolicy, Fault> {
     })
 }
 
-/// Takes the acquirer's signed gallery (人脸名单), newer than the one held, all of it or nothing.
-/// Errors: HANDLE, BUSY, NULL, STATE (faces were not opened), LISTS (the one held stays).
+/// Takes the acquirer's signed update of the gallery (人脸名单), whole or from the version that
+/// tt_status says. Whoever it forgets is forgotten, also where the rest cannot be taken; so keep the
+/// gallery anew after it, whatever is returned, and then send tt_gallery_report. Errors: HANDLE, BUSY,
+/// NULL, STATE (faces were not opened), LISTS (the version held stays).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tt_gallery_take(terminal: u64, bytes: *const u8, len: usize) -> i32 {
+pub unsafe extern "C" fn tt_gallery_update(terminal: u64, bytes: *const u8, len: usize) -> i32 {
     guarded(|| {
         // SAFETY: as the header demands.
         let bytes = unsafe { raw::bytes(bytes, len, "bytes") }?;
-        table::with(terminal, |terminal| terminal.take_gallery(bytes))
+        table::with(terminal, |terminal| terminal.update_gallery(bytes))
     })
 }
 
@@ -145,7 +147,7 @@ pub unsafe extern "C" fn tt_gallery_keep(
     })
 }
 
-/// Takes what tt_gallery_keep wrote, after a start. Errors: as tt_gallery_take.
+/// Takes what tt_gallery_keep wrote, after a start. Errors: as tt_gallery_update.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_gallery_restore(terminal: u64, bytes: *const u8, len: usize) -> i32 {
     guarded(|| {
@@ -179,17 +181,39 @@ pub unsafe extern "C" fn tt_gallery_withdraw(
     })
 }
 
-/// Forgets riders whose consent has ended; call it once a day. Writes how many. Errors: HANDLE, BUSY,
-/// NULL, STATE, VALUE (no time).
+/// Forgets what time has ended: riders whose consent has, and everybody where there was no word from
+/// the acquirer for too long. Writes how many; keep the gallery anew when there were any. Call it
+/// every hour. Errors: HANDLE, BUSY, NULL, STATE, VALUE (no time).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tt_gallery_forget_ended(terminal: u64, now: i64, gone: *mut u32) -> i32 {
+pub unsafe extern "C" fn tt_gallery_expire(terminal: u64, now: i64, gone: *mut u32) -> i32 {
     guarded(|| {
         let now = known_time(now)?;
         // SAFETY: as the header demands.
         let gone = unsafe { Out::plain(gone, "gone") }?;
         table::with(terminal, |terminal| {
-            gone.put(count(terminal.forget_ended(now)?));
+            gone.put(count(terminal.expire_gallery(now)?));
             Ok(())
+        })
+    })
+}
+
+/// Writes the signed report of the gallery held, for the acquirer, who tells riders by it who has
+/// forgotten them: send it once the gallery is kept. Errors: HANDLE, BUSY, NULL, SHORT, STATE, VALUE
+/// (no time), SIGNER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tt_gallery_report(
+    terminal: u64,
+    now: i64,
+    buffer: *mut u8,
+    room: usize,
+    len: *mut usize,
+) -> i32 {
+    guarded(|| {
+        let now = known_time(now)?;
+        // SAFETY: as the header demands.
+        let buffer = unsafe { Buffer::new(buffer, room, len) }?;
+        table::with(terminal, |terminal| {
+            buffer.put(&terminal.gallery_report(now)?)
         })
     })
 }

@@ -45,8 +45,8 @@ pub use about::{tt_abi, tt_error_text, tt_last_error, tt_version};
 pub use cash::{tt_authority_take, tt_cash_serve};
 pub use clock::{tt_clock_now, tt_clock_read, tt_clock_rules, tt_clock_set_rules};
 pub use face::{
-    tt_face_digits, tt_face_look, tt_face_open, tt_face_usual, tt_gallery_forget_ended,
-    tt_gallery_keep, tt_gallery_restore, tt_gallery_take, tt_gallery_withdraw,
+    tt_face_digits, tt_face_look, tt_face_open, tt_face_usual, tt_gallery_expire, tt_gallery_keep,
+    tt_gallery_report, tt_gallery_restore, tt_gallery_update, tt_gallery_withdraw,
 };
 pub use group::{tt_notice_next, tt_notice_take};
 pub use lists::{

@@ -41,6 +41,7 @@ pub unsafe extern "C" fn tt_status(terminal: u64, now: i64, status: *mut TtStatu
                 card_blacklist_behind: u32::from(lists.card_blacklist_behind),
                 card_blacklist: lists.card_blacklist,
                 gallery: gallery.map_or(0, |gallery| gallery.version),
+                gallery_after: terminal.gallery_after(),
                 gallery_until: time(gallery.map(|gallery| gallery.valid_until)),
                 gallery_riders: gallery.map_or(0, |gallery| count(gallery.riders().len())),
                 codes: u32::from(terminal.serves_codes(now)),

@@ -88,14 +88,17 @@ impl HookMatcher {
     }
 
     fn rank(&self, rank: Rank, probe: &[u8], riders: &[Enrolled]) -> Result<Ranking, EngineFault> {
-        let templates: Vec<TtTemplate> = riders
-            .iter()
-            .map(|rider| TtTemplate {
-                bytes: rider.template().as_ptr(),
-                len: rider.template().len(),
-                handle: rider.handle.0,
-            })
-            .collect();
+        let (mut templates, mut owners) = (Vec::new(), Vec::new());
+        for (index, rider) in riders.iter().enumerate() {
+            for bytes in rider.templates() {
+                owners.push(index);
+                templates.push(TtTemplate {
+                    bytes: bytes.as_ptr(),
+                    len: bytes.len(),
+                    handle: rider.handle.0,
+                });
+            }
+        }
         let (mut places, mut scores) = ([u64::MAX; 2], [0; 2]);
         // SAFETY: as above; the templates are the riders', who are borrowed.
         let code = unsafe {
@@ -110,13 +113,16 @@ impl HookMatcher {
             )
         };
         done(code)?;
-        // In the order of likeness, whatever order the engine has; the same rider once.
-        let mut ranking = Ranking::default();
         let [first, second] = places.map(|place| {
-            let index = usize::try_from(place).ok();
-            index.filter(|index| *index < riders.len())
+            let place = usize::try_from(place).ok();
+            place.and_then(|place| owners.get(place).copied())
         });
-        let second = second.filter(|place| Some(*place) != first);
+        if first.is_some() && first == second {
+            // How far ahead of the next rider the best is would be unknown.
+            return Err(EngineFault::Engine(u32::MAX));
+        }
+        // In the order of likeness, whatever order the engine has.
+        let mut ranking = Ranking::default();
         for (index, written) in [first, second].into_iter().zip(scores) {
             if let Some(index) = index {
                 let score = score(written)?;
@@ -150,7 +156,10 @@ impl Engine for Matcher {
         }
         let mut ranking = Ranking::default();
         for (index, rider) in riders.iter().enumerate() {
-            let score = self.compare(probe, rider.template())?;
+            let mut score = Score::ZERO;
+            for template in rider.templates() {
+                score = score.max(self.compare(probe, template)?);
+            }
             ranking.offer(Candidate { index, score });
         }
         Ok(ranking)

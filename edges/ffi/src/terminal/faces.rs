@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tongtu_crypto::sm3;
 use tongtu_tap_record::Stage;
 use tongtu_terminal::face::{
-    Capture, Engine, FacePolicy, FaceRide, FaceSetup, FaceTerminal, Gallery, Handle, Look, SealKey,
-    Sight,
+    Capture, Engine, FacePolicy, FaceRide, FaceSetup, FaceTerminal, Gallery, GalleryUpdate, Handle,
+    Look, SealKey, Sight,
 };
 use tongtu_terminal::{OpenEntry, Terms};
 use tongtu_types::{RecordId, Timestamp};
@@ -74,13 +74,25 @@ impl Terminal {
             .and_then(|faces| faces.terminal.gallery())
     }
 
-    /// Takes the acquirer's signed gallery.
-    pub(crate) fn take_gallery(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    /// The version that the next update may go on from; 0 when only a whole gallery helps.
+    pub(crate) fn gallery_after(&self) -> u64 {
+        let faces = self.faces.as_ref();
+        faces.map_or(0, |faces| faces.terminal.gallery_after())
+    }
+
+    /// Takes the acquirer's signed update.
+    pub(crate) fn update_gallery(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let list_key = self.list_key.clone();
         let faces = self.faces()?;
-        let opened = Gallery::open(bytes, &faces.seal, &list_key);
-        let taken = opened.and_then(|gallery| faces.terminal.take(gallery));
+        let opened = GalleryUpdate::open(bytes, &faces.seal, &list_key);
+        let taken = opened.and_then(|update| faces.terminal.update(update));
         taken.map_err(|error| Fault::of(TT_ERR_LISTS)(&error))
+    }
+
+    /// The signed report of the gallery held.
+    pub(crate) fn gallery_report(&mut self, now: Timestamp) -> Result<Vec<u8>, Fault> {
+        let report = self.faces()?.terminal.gallery_report(now);
+        report.map_err(|error| Fault::of(TT_ERR_LISTS)(&error))
     }
 
     /// Takes what this terminal itself kept.
@@ -114,9 +126,9 @@ impl Terminal {
         Ok(self.faces()?.terminal.withdraw(&handles))
     }
 
-    /// Forgets riders whose consent has ended; how many there were.
-    pub(crate) fn forget_ended(&mut self, now: Timestamp) -> Result<usize, Fault> {
-        Ok(self.faces()?.terminal.forget_ended(now))
+    /// Forgets what time has ended; how many riders that were.
+    pub(crate) fn expire_gallery(&mut self, now: Timestamp) -> Result<usize, Fault> {
+        Ok(self.faces()?.terminal.expire(now))
     }
 
     /// Judges what the camera saw.

@@ -47,11 +47,14 @@ impl Terminal {
             // What a restart needs of the taps is not known yet, so everything stays.
             return Ok(());
         };
-        let faces = self.faces.as_mut();
+        let needed_by_faces = match (&self.faces, self.scans.clock().newest()) {
+            (Some(faces), Some(newest)) => faces.terminal.needed_from(newest, &self.store),
+            _ => None,
+        };
         let needed = [
             self.scans.needed_from(),
             cards.needed_from(),
-            faces.and_then(|faces| faces.terminal.needed_from()),
+            needed_by_faces,
         ];
         let below = needed.into_iter().flatten().min();
         let below = below.unwrap_or_else(|| self.store.next_seq());

@@ -22,7 +22,7 @@ pub const TT_SPOOF_OTHER: u32 = 5;
 
 /// A rider passes, or nobody is there, or the digits are wanted.
 pub const TT_FACE_FINE: u32 = 0;
-/// No gallery, or its time is over.
+/// No gallery, or its time is over: there was no word from the acquirer for too long.
 pub const TT_FACE_NO_GALLERY: u32 = 1;
 /// More than one face.
 pub const TT_FACE_SEVERAL: u32 = 2;
@@ -77,8 +77,9 @@ pub struct TtMatcher {
         ) -> i32,
     >,
     /// The same for a whole gallery, where the engine is faster than one by one: writes place and
-    /// score of the best two; a place that is not below `count` stands for nobody. NULL: `compare`
-    /// is called for each.
+    /// score of the best template of each of the best two riders; a rider may have several, with one
+    /// handle. A place that is not below `count` stands for nobody; the same rider twice is a fault.
+    /// NULL: `compare` is called for each.
     pub rank: Option<
         unsafe extern "C" fn(
             user: *mut c_void,

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use tongtu_ffi::api::{
     tt_ack, tt_apply_lists, tt_blacklist_compact, tt_blacklist_take, tt_cancel, tt_cash_serve,
     tt_clock_now, tt_clock_read, tt_close, tt_close_stale, tt_confirm_lists, tt_coverage,
-    tt_face_digits, tt_face_look, tt_face_open, tt_gallery_forget_ended, tt_gallery_keep,
-    tt_gallery_restore, tt_gallery_take, tt_gallery_withdraw, tt_make_up_begin, tt_next,
+    tt_face_digits, tt_face_look, tt_face_open, tt_gallery_expire, tt_gallery_keep,
+    tt_gallery_restore, tt_gallery_update, tt_gallery_withdraw, tt_make_up_begin, tt_next,
     tt_notice_next, tt_notice_take, tt_pending, tt_prompt_voice, tt_psam_begin, tt_reason, tt_scan,
     tt_status, tt_tap_begin, tt_tap_end, tt_told, tt_upload_answered, tt_upload_begin,
     tt_upload_failed, tt_upload_next,
@@ -40,7 +40,7 @@ fn any_call() -> impl Strategy<Value = Call> {
         3 => proptest::collection::vec(any::<u8>(), 0..80),
         1 => Just(code(1, T0)),
         1 => (0..9u64).prop_map(bundle),
-        1 => (0..9u64).prop_map(|version| gallery(version, *b"COSINE01", &[(1, b"one", T0 + 900)])),
+        1 => (1..9u64).prop_map(|version| gallery(version, *b"COSINE01", &[(1, b"one", T0 + 900)])),
         1 => Just(b"one".to_vec()),
         2 => Just(vec![0x90, 0x00]),
     ];
@@ -103,11 +103,11 @@ fn make(terminal: u64, call: &Call, rider: &mut Rider) -> i32 {
             25 => tt_face_open(terminal, &face(plain_matcher())),
             26 => tt_face_look(terminal, now, &capture(&call.bytes), &mut blank_face_end()),
             27 => tt_face_digits(terminal, now, c"0001".as_ptr(), &mut blank_face_end()),
-            28 => tt_gallery_take(terminal, at, len),
+            28 => tt_gallery_update(terminal, at, len),
             29 => tt_gallery_restore(terminal, at, len),
             30 => tt_gallery_keep(terminal, out, room, got),
             31 => tt_gallery_withdraw(terminal, at, len / 16, &mut 0),
-            32 => tt_gallery_forget_ended(terminal, now, &mut 0),
+            32 => tt_gallery_expire(terminal, now, &mut 0),
             33 => {
                 let source = TtSource {
                     struct_size: size::<TtSource>(),

@@ -28,7 +28,9 @@ use tongtu_purse::profile::Profile;
 use tongtu_purse::proof;
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::{BlackLists, Root, RootTable, UserCertificate, UserTerms};
-use tongtu_terminal::face::{Consent, EngineId, Enrolled, Gallery, Handle, SealKey};
+use tongtu_terminal::face::{
+    Consent, EngineId, Enrolled, GALLERY_AGE_MAX_S, GalleryUpdate, Handle, SealKey, UpdateHead,
+};
 use tongtu_terminal::tap::AuthorityKey;
 use tongtu_terminal::{CardLists, ListBundle};
 use tongtu_types::{CardNumber, Fen, InstitutionCode, Timestamp};
@@ -306,34 +308,50 @@ const OWN_KEY: [u8; 16] = [2; 16];
 /// A matcher of the tests' own.
 pub(crate) const ENGINE: [u8; 8] = *b"BYTES001";
 
-/// A signed gallery with these riders: number, template and when the consent ends.
+/// A signed whole gallery with these riders: number, template and when the consent ends.
 pub(crate) fn gallery(version: u64, engine: [u8; 8], riders: &[(u8, &[u8], i64)]) -> Vec<u8> {
+    gallery_from(0, version, engine, &[], riders)
+}
+
+/// A signed update: what it goes on from and leads to, whom it forgets and whom it brings.
+pub(crate) fn gallery_from(
+    base: u64,
+    version: u64,
+    engine: [u8; 8],
+    forgotten: &[u8],
+    riders: &[(u8, &[u8], i64)],
+) -> Vec<u8> {
     let riders = riders.iter().map(|(number, template, until)| {
         let consent = Consent {
             terms: 3,
             until: Timestamp::new(*until),
         };
-        Enrolled::new(
+        // Two templates: the second is alike to nobody.
+        let other: Vec<u8> = template.iter().map(|byte| !byte).collect();
+        Enrolled::with_templates(
             Handle([*number; 16]),
             CardNumber::parse(&format!("3104581000000000{number:03}")).unwrap(),
             institution("01345810"),
             consent,
             [b'0', b'0', b'0', b'0' + number],
-            template,
+            &[template, &other],
         )
         .unwrap()
     });
-    let gallery = Gallery::new(
-        institution("11345810"),
+    let head = UpdateHead {
+        acquirer: institution("11345810"),
+        terminal: "581000000007".parse().unwrap(),
+        base,
         version,
-        Timestamp::new(T0),
-        Timestamp::new(T0 + 30 * 86_400),
-        EngineId(engine),
-        riders.collect(),
-    );
+        issued_at: Timestamp::new(T0),
+        valid_until: Timestamp::new(T0 + GALLERY_AGE_MAX_S),
+        engine: EngineId(engine),
+    };
+    let forgotten = forgotten.iter().map(|number| Handle([*number; 16]));
+    let update = GalleryUpdate::new(head, forgotten.collect(), riders.collect());
     let mut entropy = |out: &mut [u8]| out.fill(8);
     let seal = SealKey::new(&SEAL_KEY);
-    gallery
+    update
         .unwrap()
         .signed(&seal, &key("list"), &mut entropy)
         .unwrap()
