@@ -778,8 +778,11 @@ typedef struct tt_source {
 /* The vehicle's or the station's computer. */
 #define TT_CLOCK_HOST 2u
 
+/* The acquirer's node, by the time in its answers. */
+#define TT_CLOCK_ACQUIRER 3u
+
 /* Time servers. */
-#define TT_CLOCK_NTP 3u
+#define TT_CLOCK_NTP 4u
 
 /* There was no clock; this is it now. */
 #define TT_HEARD_SET 1u

@@ -9,10 +9,10 @@ use crate::fault::{Fault, guarded};
 use crate::raw::{self, Out, Sized32};
 use crate::table;
 use crate::types::{
-    TT_CLOCK_BEFORE_BUILD, TT_CLOCK_BEFORE_RECORD, TT_CLOCK_COUNTER, TT_CLOCK_FINE, TT_CLOCK_GPS,
-    TT_CLOCK_HOST, TT_CLOCK_NTP, TT_CLOCK_RTC, TT_CLOCK_UNSET, TT_CLOCK_UNSYNCED, TT_HEARD_CLAIMED,
-    TT_HEARD_CONFIRMED, TT_HEARD_FOLLOWED, TT_HEARD_REFUSED, TT_HEARD_SET, TT_HEARD_STEPPED,
-    TT_NO_TIME, TtClock, TtClockRules, TtHeard,
+    TT_CLOCK_ACQUIRER, TT_CLOCK_BEFORE_BUILD, TT_CLOCK_BEFORE_RECORD, TT_CLOCK_COUNTER,
+    TT_CLOCK_FINE, TT_CLOCK_GPS, TT_CLOCK_HOST, TT_CLOCK_NTP, TT_CLOCK_RTC, TT_CLOCK_UNSET,
+    TT_CLOCK_UNSYNCED, TT_HEARD_CLAIMED, TT_HEARD_CONFIRMED, TT_HEARD_FOLLOWED, TT_HEARD_REFUSED,
+    TT_HEARD_SET, TT_HEARD_STEPPED, TT_NO_TIME, TtClock, TtClockRules, TtHeard,
 };
 
 // SAFETY: `repr(C)`, `struct_size` first; numbers only.
@@ -101,9 +101,10 @@ pub unsafe extern "C" fn tt_clock_read(
             TT_CLOCK_RTC => ClockSource::Rtc,
             TT_CLOCK_GPS => ClockSource::Gps,
             TT_CLOCK_HOST => ClockSource::Host,
+            TT_CLOCK_ACQUIRER => ClockSource::Acquirer,
             TT_CLOCK_NTP => ClockSource::Ntp,
             _ => {
-                let detail = format!("source: {source}, expected 0 to 3");
+                let detail = format!("source: {source}, expected 0 to 4");
                 return Err(Fault::new(TT_ERR_VALUE, detail));
             }
         };
@@ -124,6 +125,7 @@ const fn source_of(source: ClockSource) -> u32 {
         ClockSource::Rtc => TT_CLOCK_RTC,
         ClockSource::Gps => TT_CLOCK_GPS,
         ClockSource::Host => TT_CLOCK_HOST,
+        ClockSource::Acquirer => TT_CLOCK_ACQUIRER,
         ClockSource::Ntp => TT_CLOCK_NTP,
     }
 }

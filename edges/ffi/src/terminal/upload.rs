@@ -47,10 +47,8 @@ impl Terminal {
             // What a restart needs of the taps is not known yet, so everything stays.
             return Ok(());
         };
-        let needed_by_faces = match (&self.faces, self.scans.clock().newest()) {
-            (Some(faces), Some(newest)) => faces.terminal.needed_from(newest, &self.store),
-            _ => None,
-        };
+        let faces = self.faces.as_mut();
+        let needed_by_faces = faces.and_then(|faces| faces.terminal.needed_from());
         let needed = [
             self.scans.needed_from(),
             cards.needed_from(),

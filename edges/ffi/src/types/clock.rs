@@ -6,8 +6,10 @@ pub const TT_CLOCK_RTC: u32 = 0;
 pub const TT_CLOCK_GPS: u32 = 1;
 /// The vehicle's or the station's computer.
 pub const TT_CLOCK_HOST: u32 = 2;
+/// The acquirer's node, by the time in its answers.
+pub const TT_CLOCK_ACQUIRER: u32 = 3;
 /// Time servers.
-pub const TT_CLOCK_NTP: u32 = 3;
+pub const TT_CLOCK_NTP: u32 = 4;
 
 /// There was no clock; this is it now.
 pub const TT_HEARD_SET: u32 = 1;
