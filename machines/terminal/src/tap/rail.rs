@@ -82,7 +82,7 @@ fn entry(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan
         // pays what was marked, as the operator decides; for rides of others, the counter.
         let ours = rail.entry_institution == view.profile.acceptor;
         let believed = rail.marked <= rules.arrears_max;
-        if !ours || !believed {
+        if !ours || !believed || entered_just_now(view, post, rail) {
             return Err(Refusal::AlreadyInside.into());
         }
         arrears = match rules.open_ride {
@@ -110,6 +110,15 @@ fn entry(view: &View<'_>, post: &Gate, rail: &RailRecord) -> Result<Plan, NoPlan
     }
     plan.updates.trip = Some(view.trip(TripKind::ENTRY, &place, plan.record.amount));
     Ok(plan)
+}
+
+/// Whether the open ride began at this station while a torn tap of it may still be open at the
+/// gate beside: nobody has missed an exit within it.
+fn entered_just_now(view: &View<'_>, post: &Gate, rail: &RailRecord) -> bool {
+    let grey_after_s = view.profile.rules.grey_after_s;
+    let entered = rail.entry_at.instant();
+    rail.entry_station == station_bytes(post.station)
+        && entered.is_some_and(|at| view.now.since_s(at) <= grey_after_s)
 }
 
 /// What the book says that a ride costs whose exit is not known.

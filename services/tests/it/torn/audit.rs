@@ -77,7 +77,8 @@ fn fen(debit: &Transaction) -> i64 {
 /// What a rider has begun and not ended.
 #[derive(Debug, Default)]
 struct Story {
-    is_inside: bool,
+    /// At which gates and when she entered the metro.
+    inside: Option<(usize, i64)>,
     /// Bus, stop and moment.
     aboard: Option<(usize, i64, i64)>,
 }
@@ -102,12 +103,14 @@ impl Story {
     fn goes_on(&mut self, debit: &Transaction, stop: i64) -> (i64, bool) {
         let at = seconds(debit.at);
         match place(debit) / 2 * 2 {
-            flow::GATE_IN | flow::GATE_ARREARS => {
-                let was_inside = std::mem::replace(&mut self.is_inside, true);
-                (i64::from(was_inside) * METRO_DEAREST, was_inside)
+            gates @ (flow::GATE_IN | flow::GATE_ARREARS) => {
+                // Nobody has missed an exit who entered at this very station a moment ago.
+                let is_missed = |(before, entered)| before != gates || at - entered > 120;
+                let is_missed = self.inside.replace((gates, at)).is_some_and(is_missed);
+                (i64::from(is_missed) * METRO_DEAREST, is_missed)
             }
             flow::GATE_OUT => {
-                assert!(std::mem::take(&mut self.is_inside), "out, and never in");
+                assert!(self.inside.take().is_some(), "out, and never in");
                 (METRO, false)
             }
             flow::COUNTER => (i64::from(CLAIM), false),
@@ -185,7 +188,7 @@ fn card(seen: &mut Seen, what: &str, records: &[&TapRecord]) -> Account {
             story.aboard = None;
         }
         if flow == Flow::CloseRail && place(debit) / 2 * 2 == flow::COUNTER {
-            story.is_inside = false;
+            story.inside = None;
         }
         let (price, is_open) = story.goes_on(debit, stop);
         assert_eq!(fen(debit), price, "{what}: {debit:?} of {debits:?}");

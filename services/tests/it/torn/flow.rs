@@ -63,7 +63,7 @@ pub(super) const BUS: usize = 0;
 pub(super) const TRIP: usize = 2;
 pub(super) const GATE_IN: usize = 4;
 pub(super) const GATE_OUT: usize = 6;
-/// A gate of an operator who takes what a missed exit owes.
+/// A gate at another station, where what a missed exit owes is taken.
 pub(super) const GATE_ARREARS: usize = 8;
 /// A bus of segmented fares, and another that was there before and comes the next day.
 pub(super) const LONG: usize = 10;
@@ -104,9 +104,9 @@ pub(super) fn places() -> Vec<Place> {
     let pairs = [
         (bus(), plain()),
         (trip, plain()),
-        (gate("0101", Way::Entry), plain()),
-        (gate("0123", Way::Exit), plain()),
         (gate("0101", Way::Entry), settles()),
+        (gate("0123", Way::Exit), plain()),
+        (gate("0102", Way::Entry), settles()),
         (long(1, 7), settles()),
         (long(1, 9), settles()),
         (counter, plain()),

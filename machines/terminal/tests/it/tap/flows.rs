@@ -163,6 +163,23 @@ fn an_entry_with_an_open_ride_settles_it_where_the_rules_say_so() {
 }
 
 #[test]
+fn who_entered_at_this_station_a_moment_ago_has_missed_no_exit() {
+    let settles = |number, station| {
+        Post::new(number, gate(station, Way::Entry))
+            .changed(|profile, _| profile.rules.open_ride = OpenRide::Settle)
+    };
+    let mut entered = rider();
+    settles(1, "0101").tap(&mut entered, at(0));
+    // The gate beside, which was not told.
+    let end = settles(2, "0101").tap(&mut entered.clone(), at(1));
+    assert_eq!(refusal(&end), &Refusal::AlreadyInside);
+    for (station, minutes) in [("0101", 3), ("0102", 1)] {
+        let end = settles(2, station).tap(&mut entered.clone(), at(minutes));
+        assert!(end.outcome.ride().unwrap().record.arrears > Amount::ZERO);
+    }
+}
+
+#[test]
 fn over_stay_is_charged_or_sent_to_the_counter_as_the_rules_say() {
     for (rule, refused) in [(OverStay::Charge, false), (OverStay::Counter, true)] {
         let mut rider = rider();
