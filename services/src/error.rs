@@ -51,6 +51,16 @@ pub enum ServiceError {
         /// The account.
         account: CardNumber,
     },
+    /// The account is there with another type.
+    #[error("account {account} is there with type {found}, not {asked}")]
+    AccountTypeDiffers {
+        /// The account.
+        account: CardNumber,
+        /// Its type.
+        found: u8,
+        /// The type that was asked for.
+        asked: u8,
+    },
     /// The account is suspended.
     #[error("account {account} is suspended")]
     AccountSuspended {
@@ -260,6 +270,7 @@ impl ServiceError {
             Self::RoleMissing { .. } => "node.role_missing",
             Self::AccountUnknown { .. } => "issuing.account_unknown",
             Self::AccountKeyDiffers { .. } => "issuing.account_key_differs",
+            Self::AccountTypeDiffers { .. } => "issuing.account_type_differs",
             Self::AccountSuspended { .. } => "issuing.account_suspended",
             Self::AccountInArrears { .. } => "issuing.account_in_arrears",
             Self::RechargeAmount { .. } => "issuing.recharge_amount",
@@ -332,6 +343,7 @@ impl ServiceError {
             | Self::Run { .. }
             | Self::Fees { .. } => StatusKind::Refused,
             Self::AccountKeyDiffers { .. }
+            | Self::AccountTypeDiffers { .. }
             | Self::CardListed { .. }
             | Self::RechargeIdReused
             | Self::TerminalKeyDiffers { .. }

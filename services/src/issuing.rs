@@ -29,25 +29,41 @@ const RECHARGE_FEN_MAX: i64 = 1_000_000_000;
 /// The longest id of a payment; with what stands before it, it is an entry's id.
 const RECHARGE_ID_LEN_MAX: usize = 48;
 
-/// Account type (用户账户类型) in user certificates.
+/// Account type (用户账户类型) of an ordinary rider, in user certificates.
 // UNSPECIFIED: no value list is public; real codes carry 01.
-const ACCOUNT_TYPE: u8 = 1;
+const ORDINARY: u8 = 1;
 
 impl Node {
-    /// Opens an account; repeated, it changes nothing.
+    /// Opens an ordinary rider's account; repeated, it changes nothing.
     ///
     /// # Errors
-    /// [`ServiceError`], a conflict when the account is there with another key.
+    /// As [`Node::account_open_as`].
     pub async fn account_open(
         &self,
         account: CardNumber,
         user_key: &PublicKey,
         now: Timestamp,
     ) -> Result<AccountView, ServiceError> {
+        self.account_open_as(account, user_key, ORDINARY, now).await
+    }
+
+    /// Opens an account of a type (用户账户类型), which its certificates will carry; repeated, it
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`ServiceError`], a conflict when the account is there with another key or type.
+    pub async fn account_open_as(
+        &self,
+        account: CardNumber,
+        user_key: &PublicKey,
+        account_type: u8,
+        now: Timestamp,
+    ) -> Result<AccountView, ServiceError> {
         self.issuer()?;
         let row = AccountRow {
             number: account.reveal().to_owned(),
             user_key: user_key.to_compressed().to_vec(),
+            account_type: account_type.into(),
             suspended: false,
             opened_at: now.get(),
             certificate_expires: None,
@@ -57,6 +73,13 @@ impl Node {
         let there = account_row(&mut tx, account).await?;
         if there.user_key != row.user_key {
             return Err(ServiceError::AccountKeyDiffers { account });
+        }
+        if there.account_type != row.account_type {
+            return Err(ServiceError::AccountTypeDiffers {
+                account,
+                found: stored::account_type(there.account_type)?,
+                asked: account_type,
+            });
         }
         let view = self.view(&mut tx, account, &there).await?;
         tx.commit().await?;
@@ -198,7 +221,7 @@ impl Node {
             account,
             card_issuer: card_issuer(issuer.certificate.issuer.as_str()),
             platform: issuer.platform,
-            account_type: ACCOUNT_TYPE,
+            account_type: stored::account_type(row.account_type)?,
             limit: issuer.limit,
             user_key: stored::key(&row.user_key)?,
             expires,

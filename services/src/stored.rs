@@ -61,6 +61,10 @@ pub(crate) fn count(number: i64) -> Result<u64, ServiceError> {
     u64::try_from(number).map_err(|_| fault("count"))
 }
 
+pub(crate) fn account_type(number: i64) -> Result<u8, ServiceError> {
+    u8::try_from(number).map_err(|_| fault("account type"))
+}
+
 pub(crate) fn result(number: i64) -> Result<u32, ServiceError> {
     u32::try_from(number).map_err(|_| fault("result code"))
 }

@@ -12,6 +12,9 @@ pub struct AccountOpen {
     pub account: String,
     /// The public key of the rider's phone: a compressed SM2 point, 33 bytes.
     pub user_key: Hex,
+    /// The type in its codes (用户账户类型), one byte; absent for an ordinary rider's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_type: Option<u8>,
 }
 
 /// Pays into an account (充值); the same id again pays nothing.

@@ -55,8 +55,17 @@ fn accounts() {
         &AccountOpen {
             account: "3104100000000000017".into(),
             user_key: hex(&[2, 0xab]),
+            account_type: None,
         },
         r#"{"account":"3104100000000000017","user_key":"02ab"}"#,
+    );
+    check_request(
+        &AccountOpen {
+            account: "3104100000000000017".into(),
+            user_key: hex(&[2, 0xab]),
+            account_type: Some(2),
+        },
+        r#"{"account":"3104100000000000017","user_key":"02ab","account_type":2}"#,
     );
     check_request(
         &AccountRecharge {

@@ -92,18 +92,32 @@ impl Client {
         self.get(path::HEALTH, path::HEALTH.into()).json().await
     }
 
-    /// Opens an account.
+    /// Opens an ordinary rider's account.
     ///
     /// # Errors
-    /// [`ClientError`]; refused when the account has another key.
+    /// [`ClientError`]; refused when the account has another key or type.
     pub async fn account_open(
         &self,
         account: CardNumber,
         user_key: &PublicKey,
     ) -> Result<api::AccountView, ClientError> {
+        self.account_open_as(account, user_key, None).await
+    }
+
+    /// Opens an account of a type (用户账户类型); none is an ordinary rider's.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when the account has another key or type.
+    pub async fn account_open_as(
+        &self,
+        account: CardNumber,
+        user_key: &PublicKey,
+        account_type: Option<u8>,
+    ) -> Result<api::AccountView, ClientError> {
         let body = api::AccountOpen {
             account: account.reveal().into(),
             user_key: hex(&user_key.to_compressed()),
+            account_type,
         };
         let request = self.post(path::ACCOUNTS, path::ACCOUNTS.into());
         request.body(&body).json().await

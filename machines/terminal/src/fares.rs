@@ -1,6 +1,6 @@
 //! What a scan costs at a post.
 
-use tongtu_fare::{FareBook, FareError, History, Journey, Means, Ride as FareRide, Rider};
+use tongtu_fare::{Class, FareBook, FareError, History, Journey, Means, Ride as FareRide, Rider};
 use tongtu_ride_code::RideCode;
 use tongtu_types::{Fen, Timestamp};
 
@@ -19,13 +19,30 @@ pub(crate) struct Charge {
 /// Who shows a code, as far as a fare depends on it. What is no code is refused anyway, and costs
 /// whatever it costs a rider of this city.
 ///
-/// UNSPECIFIED: how an account's type (用户账户类型) says of what class its rider is; every code
-/// rides as an ordinary one.
+/// The issuer signs the account's type, so a phone cannot choose its class.
 pub(crate) fn rider(bytes: &[u8], book: &FareBook) -> Rider {
     let code = RideCode::frame(bytes).ok();
+    let code = code.as_ref();
     let certificate = code.and_then(|code| code.certificate().ok());
     let home = certificate.map_or(book.city().code, |certificate| certificate.issuer.city());
-    Rider::ordinary(Means::Code, home)
+    let user = code.and_then(|code| code.user().ok());
+    Rider {
+        class: user.map_or(Class::ORDINARY, |user| account_class(user.account_type)),
+        ..Rider::ordinary(Means::Code, home)
+    }
+}
+
+/// The class of an account's rider, by the type in its codes (用户账户类型).
+///
+/// UNSPECIFIED: how a type says of what class its rider is; its table is not public, and real
+/// codes carry 01. We read it as the kind of a card (卡种类型) that means the same in every city:
+/// 02 student, 03 elder, 05 military. Every other rides as an ordinary one.
+#[must_use]
+pub const fn account_class(account_type: u8) -> Class {
+    match Class(account_type) {
+        class @ (Class::STUDENT | Class::ELDER | Class::MILITARY) => class,
+        _ => Class::ORDINARY,
+    }
 }
 
 /// Prices a scan by the whole fare engine.

@@ -41,6 +41,7 @@ pub use chain::{Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, cha
 pub use clock::{ClockFault, ClockGuard, ClockRules, ClockSource, Heard, Reading, Trusted};
 pub use coverage::{Coverage, CoverageRecord};
 pub use entries::{OpenEntries, OpenEntry};
+pub use fares::account_class;
 pub use held::{Held, Terms};
 pub use lists::{CardLists, ListBundle, ListError};
 pub use machine::{DEBOUNCE_S, RecoverError, ScanTerminal};

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, home_code, judge};
 use tongtu_exchange_file::{CdCard, CdRecord, Detail as _};
+use tongtu_fare::Class;
 use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{RideCode, Verifier};
 use tongtu_sql::{ClaimRow, JudgementRow};
 use tongtu_tap_record::TapRecord;
+use tongtu_terminal::account_class;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
 
 use super::files_keep;
@@ -212,8 +214,12 @@ fn look(
         .as_ref()
         .ok()
         .and_then(|record| RideCode::frame(&record.code).ok());
-    let limit = code.as_ref().and_then(|code| code.user().ok());
-    let limit = limit.map_or(0, |user| i64::from(user.limit_fen));
+    let user = code.as_ref().and_then(|code| code.user().ok());
+    let limit = user.as_ref().map_or(0, |user| i64::from(user.limit_fen));
+    // UNSPECIFIED: whose code rides may cost nothing. A class may be free in a city, and nothing
+    // tells a hub what it pays there; nobody else's whole ride is free.
+    let class = user.map(|user| account_class(user.account_type));
+    let may_be_free = class.is_some_and(|class| class != Class::ORDINARY);
     let scanned_at = Timestamp::new(row.scanned_at);
     let (well_formed, evidence) = match (&decoded, &code) {
         (Err(RecordError::Digest), _) => (true, Evidence::DigestWrong),
@@ -240,7 +246,7 @@ fn look(
         not_before: None,
         amount: Fen::new(row.amount),
         single_limit: Fen::new(limit),
-        may_be_free: false,
+        may_be_free,
         balance_follows: true,
         evidence,
         blacklisted_since,

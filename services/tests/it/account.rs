@@ -31,6 +31,8 @@ async fn an_account_is_opened_once() {
         .account_open(account(1), key("other").public(), t)
         .await;
     assert_eq!(refused(other), "issuing.account_key_differs");
+    let student = node.account_open_as(account(1), phone.public(), 2, t).await;
+    assert_eq!(refused(student), "issuing.account_type_differs");
     let unknown = node.account_view(account(2)).await.unwrap_err();
     assert_eq!(unknown.code(), "issuing.account_unknown");
     assert_eq!(unknown.status_kind(), StatusKind::NotFound);
@@ -105,4 +107,24 @@ async fn a_certificate_is_for_the_sound() {
     node.user_certificate_issue(account(1), t).await.unwrap();
     let unknown = node.account_suspend(account(2), true, t).await;
     assert_eq!(refused(unknown), "issuing.account_unknown");
+}
+
+#[tokio::test]
+async fn a_certificate_carries_the_type_of_its_account() {
+    let country = Country::found().await;
+    let node = country.node(BEIJING_CODE);
+    let (phone, t) = (key("phone"), morning());
+    node.account_open(account(1), phone.public(), t)
+        .await
+        .unwrap();
+    for (number, kind) in [(2, 2), (3, 255)] {
+        node.account_open_as(account(number), phone.public(), kind, t)
+            .await
+            .unwrap();
+    }
+    for (number, kind) in [(1, 1), (2, 2), (3, 255)] {
+        let certificate = node.user_certificate_issue(account(number), t).await;
+        let code = certificate.unwrap().ride_code(t, &phone).unwrap();
+        assert_eq!(code.user().unwrap().account_type, kind);
+    }
 }

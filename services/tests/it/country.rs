@@ -165,12 +165,17 @@ impl Country {
 
     /// A rider of a city with 50 yuan and a certificate.
     pub(crate) async fn rider(&self, city: &str, number: u32) -> Rider {
+        self.rider_of(city, number, 1).await
+    }
+
+    /// A rider whose account has this type.
+    pub(crate) async fn rider_of(&self, city: &str, number: u32, account_type: u8) -> Rider {
         let account = format!("310{}{number:012}", &city[4..]);
         let account = CardNumber::parse(&account).unwrap();
         let phone = key(&format!("phone {city} {number}"));
         let node = self.node(city);
         let now = morning().plus_s(-3600);
-        node.account_open(account, phone.public(), now)
+        node.account_open_as(account, phone.public(), account_type, now)
             .await
             .unwrap();
         let id = format!("first-{number}");

@@ -67,6 +67,39 @@ async fn one_code_pays_one_ride() {
     assert_eq!(country.balance(BEIJING_CODE, &bei).await, Fen::new(4800));
 }
 
+/// Whoever rides free because of a class is right to pay nothing, at home and away.
+#[tokio::test]
+async fn a_whole_ride_costs_nothing_only_where_the_account_has_a_class() {
+    let country = Country::found().await;
+    let terminal = country.terminal(GUANGZHOU_CODE, 1).await;
+    let (elder, ordinary, local) = (
+        country.rider_of(BEIJING_CODE, 1, 3).await,
+        country.rider(BEIJING_CODE, 2).await,
+        country.rider_of(GUANGZHOU_CODE, 3, 3).await,
+    );
+    let t = morning();
+    let records: Vec<Vec<u8>> = [(&elder, 1), (&ordinary, 2), (&local, 3)]
+        .into_iter()
+        .map(|(rider, number)| {
+            let at = t.plus_s(i64::try_from(number).unwrap());
+            terminal.record(Tap::ride(rider, at, number, 0))
+        })
+        .collect();
+    country.upload(&terminal, &records, t.plus_s(60)).await;
+    country.close(day()).await;
+    country.settle(day()).await;
+    country.audit().await;
+    let found = results(country.node(GUANGZHOU_CODE)).await;
+    assert_eq!(found, [SETTLED, refused(Outcome::Amount), SETTLED]);
+    for (city, rider) in [
+        (BEIJING_CODE, &elder),
+        (BEIJING_CODE, &ordinary),
+        (GUANGZHOU_CODE, &local),
+    ] {
+        assert_eq!(country.balance(city, rider).await, Fen::new(5000));
+    }
+}
+
 /// Two cities accept one code, neither knows of the other: the hub that both send to does.
 #[tokio::test]
 async fn one_code_in_two_cities_is_seen_by_their_hub() {

@@ -15,6 +15,8 @@ pub struct AccountRow {
     pub number: String,
     /// The phone's public key, 33 bytes.
     pub user_key: Vec<u8>,
+    /// The type in its user certificates, one byte.
+    pub account_type: i64,
     /// Whether it is suspended.
     pub suspended: bool,
     /// Unix seconds.
@@ -85,11 +87,13 @@ impl Tx {
     /// [`StoreError`].
     pub async fn account_insert(&mut self, row: &AccountRow) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO account (number, user_key, suspended, opened_at, certificate_expires) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING",
+            "INSERT INTO account \
+             (number, user_key, account_type, suspended, opened_at, certificate_expires) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (number) DO NOTHING",
         )
         .bind(&row.number)
         .bind(&row.user_key)
+        .bind(row.account_type)
         .bind(i64::from(row.suspended))
         .bind(row.opened_at)
         .bind(row.certificate_expires)
@@ -104,7 +108,7 @@ impl Tx {
     /// [`StoreError`].
     pub async fn account(&mut self, number: &str) -> Result<Option<AccountRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT number, user_key, suspended, opened_at, certificate_expires \
+            "SELECT number, user_key, account_type, suspended, opened_at, certificate_expires \
              FROM account WHERE number = $1",
         )
         .bind(number)
@@ -295,6 +299,7 @@ fn account(row: &AnyRow) -> Result<AccountRow, StoreError> {
     Ok(AccountRow {
         number: row.try_get("number")?,
         user_key: row.try_get("user_key")?,
+        account_type: row.try_get("account_type")?,
         suspended: suspended != 0,
         opened_at: row.try_get("opened_at")?,
         certificate_expires: row.try_get("certificate_expires")?,

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0009_cash.sql"),
     include_str!("../migrations/0010_face.sql"),
     include_str!("../migrations/0011_chain.sql"),
+    include_str!("../migrations/0012_account_type.sql"),
 ];
 
 const VERSION_TABLE: &str =

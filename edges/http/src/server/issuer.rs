@@ -18,7 +18,11 @@ pub(super) async fn account_open(
 ) -> Result<Json<api::AccountView>, Failure> {
     let account = parse("account", &body.account)?;
     let user_key = public_key("user_key", &body.user_key)?;
-    let opened = service.node.account_open(account, &user_key, now).await?;
+    let node = &service.node;
+    let opened = match body.account_type {
+        None => node.account_open(account, &user_key, now).await?,
+        Some(kind) => node.account_open_as(account, &user_key, kind, now).await?,
+    };
     Ok(Json(account_body(&opened)))
 }
 

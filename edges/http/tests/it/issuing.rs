@@ -34,6 +34,12 @@ async fn opens_an_account_once() {
         .unwrap_err();
     assert_eq!(status_of(&error).0, 409, "{error}");
     assert!(!error.retryable());
+    let student = city
+        .client
+        .account_open_as(rider.account, rider.key.public(), Some(2))
+        .await
+        .unwrap_err();
+    assert_eq!(status_of(&student), (409, "issuing.account_type_differs"));
     let unchanged = city.client.account_view(rider.account).await.unwrap();
     assert_eq!(unchanged, opened);
 }

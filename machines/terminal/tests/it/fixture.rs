@@ -77,6 +77,10 @@ impl City {
     }
 
     pub(crate) fn rider_with_limit(&self, number: u8, limit: Fen) -> Rider {
+        self.rider_of(number, limit, 0)
+    }
+
+    pub(crate) fn rider_of(&self, number: u8, limit: Fen, account_type: u8) -> Rider {
         let user_key = key(&format!("rider {number}"));
         let account = CardNumber::parse(&format!("3104581000000000{number:03}")).unwrap();
         let terms = UserTerms {
@@ -84,7 +88,7 @@ impl City {
             account,
             card_issuer: [0x01, 0x34, 0x58, 0x10],
             platform: [0; 4],
-            account_type: 0,
+            account_type,
             limit,
             user_key: user_key.public().clone(),
             expires: T0.plus_s(7 * 86_400),

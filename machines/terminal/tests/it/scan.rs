@@ -102,6 +102,38 @@ fn a_fresh_code_within_two_seconds_is_silent_and_after_them_a_companion() {
 }
 
 /// Another account is not an echo of the one before.
+/// Types that mean nothing here ride as ordinary ones.
+#[test]
+fn a_scan_costs_what_the_class_of_the_account_pays() {
+    let book = "fare-book 2\ncity 5810 | 广州 | Guangzhou\nversion 7\neffective 2018-01-01\n\
+         currency CNY\nclass ordinary | 普通 | Ordinary | 1\nclass student | 学生 | Student | 2\n\
+         class elder | 老年 | Elder | 3\nclass test | 测试 | Test | 4\n\
+         class military | 军人 | Military | 5\nclass own | 本地 | Own | 17\n\
+         concession a | 甲 | A | class=student | 50%\nconcession b | 乙 | B | class=elder | 25%\n\
+         concession c | 丙 | C | class=military | free\n\
+         concession d | 丁 | D | class=test,own | 10%\nflat B00001 | 1路 | Bus 1 | 2.00\n";
+    let kinds = [
+        (0, 200),
+        (1, 200),
+        (2, 100),
+        (3, 50),
+        (4, 200),
+        (5, 0),
+        (17, 200),
+        (255, 200),
+    ];
+    for (number, (kind, fen)) in (1..).zip(kinds) {
+        let mut street = Street::new(bus());
+        let mut bundle = street.city.bundle(2);
+        bundle.fare_books = vec![book.to_string()];
+        street.apply(&bundle).unwrap();
+        let rider = street.city.rider_of(number, Fen::new(2000), kind);
+        let outcome = street.scan(&rider.code_at(T0), T0.plus_s(3));
+        let record = &outcome.ride().unwrap().record;
+        assert_eq!(record.amount, Fen::new(fen), "account type {kind}");
+    }
+}
+
 #[test]
 fn the_next_rider_need_not_wait() {
     let mut street = Street::new(bus());

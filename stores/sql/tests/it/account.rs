@@ -18,6 +18,7 @@ fn account() -> AccountRow {
     AccountRow {
         number: NUMBER.into(),
         user_key: vec![2; 33],
+        account_type: 2,
         suspended: false,
         opened_at: 100,
         certificate_expires: None,
