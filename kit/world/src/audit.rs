@@ -6,12 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tongtu_ride_code::Verdict;
 use tongtu_ride_code::record::Direction;
+use tongtu_terminal::Light;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
 
 use crate::cards::{self, TapLog};
 use crate::country::{CITIES, Country, NODES, Place};
+use crate::hardware::Barrier;
 use crate::log::{LoggedRecord, Observed, RideState, ScanLog};
+use crate::plan::Trick;
+use crate::terms::Ridden;
 
 /// One thing the auditor looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +98,7 @@ pub fn audit(
     if strictness == Strictness::AsPlanned {
         audit.findings.push(verdicts(logs));
         audit.findings.push(fares(country, logs));
+        audit.findings.push(told(country, logs));
     }
     let records = records(logs, &mut audit);
     let fates = fates(&records);
@@ -165,6 +171,16 @@ fn fares(country: &Country, logs: &[ScanLog]) -> Finding {
         .into_iter()
         .map(|city| (city, Metres::of(country, city)))
         .collect();
+    // The terms of the city ridden in count, whoever's rider it is.
+    let pays = |log: &ScanLog, is_bus, fare| {
+        let ridden = Ridden {
+            city: country.posts[log.scan.post].city,
+            by_card: false,
+            is_bus,
+            class: country.riders[log.scan.rider].class,
+        };
+        ridden.own(fare).0.fen()
+    };
     let mut entered = BTreeMap::new();
     let mut differences = Vec::new();
     let mut compared = 0;
@@ -173,7 +189,7 @@ fn fares(country: &Country, logs: &[ScanLog]) -> Finding {
         let post = &country.posts[log.scan.post];
         let expected = match &post.place {
             Place::Bus { line, .. } if line.as_str() == "B00001" || line.as_str() == "B00002" => {
-                Some(Fen::new(200))
+                Some(pays(log, true, Fen::new(200)))
             }
             Place::Bus { .. } => None,
             Place::Entry { station } => {
@@ -181,7 +197,8 @@ fn fares(country: &Country, logs: &[ScanLog]) -> Finding {
                 Some(Fen::ZERO)
             }
             Place::Exit { station } => entered.remove(&record.account).and_then(|from| {
-                networks[&post.city].fare(post.city, from.as_str(), station.as_str())
+                let fare = networks[&post.city].fare(post.city, from.as_str(), station.as_str());
+                fare.map(|fare| pays(log, false, fare))
             }),
         };
         compared += 1;
@@ -191,9 +208,55 @@ fn fares(country: &Country, logs: &[ScanLog]) -> Finding {
         }
     }
     Finding {
-        en: "every fare is the published one",
-        zh: "每笔票价符合公布的规则",
+        en: "every fare by code is the published one for the rider's class",
+        zh: "每笔用码票价符合公布的规则与乘客类别",
         compared,
+        differences,
+    }
+}
+
+/// Lamp, voice and barrier, by what the scan deserved.
+fn told(country: &Country, logs: &[ScanLog]) -> Finding {
+    let mut differences = Vec::new();
+    for log in logs {
+        let place = &country.posts[log.scan.post].place;
+        let lets_on = log.scan.trick.verdict() == Verdict::Accepted;
+        let expected = match log.scan.trick {
+            // So soon after, the scanner reads what it has just read.
+            Trick::Companion => None,
+            _ if lets_on => Some(Light::Green),
+            _ => Some(Light::Red),
+        };
+        let voice = match place {
+            Place::Bus { .. } => ["乘车成功", "Welcome"],
+            Place::Entry { .. } => ["请进站", "Please enter"],
+            Place::Exit { .. } => ["请出站", "Please exit"],
+        };
+        let barrier = match place {
+            Place::Bus { .. } => None,
+            _ if lets_on => Some(Barrier::Open),
+            _ => Some(Barrier::Closed),
+        };
+        let agrees = match &log.shown {
+            None => expected.is_none() && !log.went_on,
+            Some(shown) => {
+                let said = [shown.voice.zh.as_str(), shown.voice.en.as_str()];
+                Some(shown.light) == expected
+                    && shown.barrier == barrier
+                    && (said == voice) == lets_on
+                    && log.went_on == lets_on
+            }
+        };
+        if !agrees {
+            let (trick, at, shown, went_on) =
+                (log.scan.trick, log.scan.at, &log.shown, log.went_on);
+            differences.push(format!("{trick:?} at {at}: {shown:?}, went on: {went_on}"));
+        }
+    }
+    Finding {
+        en: "every scan was answered in light, voice and barrier as it deserved",
+        zh: "每次扫码的灯光、语音与闸门正确",
+        compared: logs.len(),
         differences,
     }
 }
@@ -289,7 +352,7 @@ fn records(logs: &[ScanLog], audit: &mut Audit) -> Vec<LoggedRecord> {
                     records.push(record.clone());
                 }
             }
-            None if log.verdict == tongtu_ride_code::Verdict::Accepted => {
+            None if log.verdict == Verdict::Accepted => {
                 differences.push(format!("accepted at {} without a record", log.scan.at));
             }
             None => {}
@@ -304,7 +367,8 @@ fn records(logs: &[ScanLog], audit: &mut Audit) -> Vec<LoggedRecord> {
     records
 }
 
-/// The first ride of an (account, generation time) to arrive is settled; a later one is not.
+/// The first ride of an (account, generation time) to arrive is settled, whatever it costs; a
+/// later one is not.
 fn fates(records: &[LoggedRecord]) -> Vec<Fate> {
     let mut order: Vec<usize> = (0..records.len()).collect();
     order.sort_by_key(|i| {
@@ -318,7 +382,7 @@ fn fates(records: &[LoggedRecord]) -> Vec<Fate> {
     let mut fates = vec![Fate::Evidence; records.len()];
     for i in order {
         let record = &records[i];
-        if record.direction == Direction::Entry || record.amount.is_zero() {
+        if record.direction == Direction::Entry {
             continue;
         }
         let first = taken.insert((record.account, record.generated_at));

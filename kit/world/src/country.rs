@@ -2,8 +2,8 @@
 //!
 //! Two real cities on opposite sides of it: Beijing sits directly under the nation,
 //! Guangzhou under its province. Metro lines, distances and fare ladders are the published
-//! ones (`tongtu-fare`'s books name their sources); one flat line above the riders' limit is
-//! added so that somebody can be over it. All keys are test keys made from the seed.
+//! ones (`tongtu-fare`'s books name their sources); what is added to them is in
+//! [`crate::books`]. All keys are test keys made from the seed.
 
 use tongtu_crypto::SecretKey;
 use tongtu_fare::FareBook;
@@ -15,23 +15,15 @@ use tongtu_types::{
     VehicleCode,
 };
 
+use crate::books::{self, AIRPORT_LINE};
 use crate::cards::{CardPost, Cardholder, people, posts};
+use crate::class::Class;
 use crate::seed::Seed;
 
 /// CA index of the world's root.
 pub const CA_INDEX: u8 = 0x02;
 /// Single-ride limit that both issuers give their riders.
 pub const LIMIT: Fen = Fen::new(2000);
-/// Fare of the line that is above it.
-pub const AIRPORT_FARE: Fen = Fen::new(2500);
-/// Line code of the bus of segmented fares, whose stops are a network of the fare book.
-pub const SUBURB: &str = "SUBURB";
-/// Its stops, counted from 1.
-pub const SUBURB_STOPS: u8 = 4;
-/// Metres from each of its stops to the next; a ride of so many costs one yuan.
-pub const SUBURB_STOP_M: u32 = 4000;
-/// Line code of the line above the limit.
-pub const AIRPORT_LINE: &str = "B00009";
 /// Seconds a code is good for.
 pub const VALIDITY_S: u16 = 60;
 /// Seconds a user certificate is good for.
@@ -148,6 +140,8 @@ pub struct Rider {
     pub account: CardNumber,
     /// What the rider paid in beforehand.
     pub recharge: Fen,
+    /// What the account's type says of the rider.
+    pub class: Class,
 }
 
 /// One city's side of the country.
@@ -203,14 +197,13 @@ impl Country {
             root.certify(&application, &root_key)
                 .expect("the application is sound")
         };
-        let books = [tongtu_fare::BEIJING, tongtu_fare::GUANGZHOU];
+        let books = [books::beijing(), books::guangzhou()];
         let cities: Vec<City> = CITIES
             .into_iter()
             .zip(books)
-            .map(|(node, book)| {
-                let book_text = with_suburb_line(&with_airport_line(book));
+            .map(|(node, book_text)| {
                 let book = FareBook::parse(book_text.as_bytes())
-                    .expect("the shipped book and one more flat line");
+                    .expect("the shipped book and what is added to it");
                 let serial = u8::try_from(node).expect("four nodes");
                 let certificate = certify(NODES[node].institution(), serial);
                 City {
@@ -299,33 +292,8 @@ fn issuer_key_name(code: InstitutionCode) -> String {
     format!("issuer {code}")
 }
 
-/// Adds the flat line that is above the riders' limit.
-fn with_airport_line(book: &str) -> String {
-    let line = format!("flat {AIRPORT_LINE} | 示范机场巴士 | Demo airport bus | {AIRPORT_FARE}\n");
-    match book.find("\nflat ").map(|at| at + 1) {
-        Some(at) => format!("{}{line}{}", &book[..at], &book[at..]),
-        None => format!("{book}\n{line}"),
-    }
-}
-
-/// Adds the bus of segmented fares: a yuan for each stop.
-fn with_suburb_line(book: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!(
-        "{book}\nnetwork {SUBURB} | 示范郊区巴士 | Demo suburb bus\nstay 14400 | max-fare\n\
-         ladder {SUBURB_STOP_M} | 1.00\nstep inf | {SUBURB_STOP_M}\n\n\
-         line 9 | 9路 | Bus 9\n"
-    );
-    let mut links = String::new();
-    for stop in 1..=SUBURB_STOPS {
-        writeln!(text, "station {stop:02} | 第{stop}站 | Stop {stop}").expect("a String");
-        if stop > 1 {
-            let before = stop - 1;
-            writeln!(links, "link {before:02} | {stop:02} | {SUBURB_STOP_M}").expect("a String");
-        }
-    }
-    text + &links
-}
+/// Two of so many riders with codes are of a class, one in each city.
+const CLASS_EVERY: usize = 10;
 
 /// How large the country is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -425,6 +393,10 @@ fn riders_of(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Rider> {
                 home,
                 account: CardNumber::parse(&digits).expect("nineteen digits"),
                 recharge: Fen::new(dice.between(8, 20) * 1000),
+                class: match i % CLASS_EVERY {
+                    5 | 8 => Class::dealt(i / CLASS_EVERY),
+                    _ => Class::Ordinary,
+                },
             }
         })
         .collect()

@@ -17,11 +17,12 @@ use crate::WorldError;
 use crate::cards::{CardSide, ObservedCardRide, PlannedTap, TapLog};
 use crate::codes::Phone;
 use crate::country::{CITIES, Country, NODES, Place};
+use crate::hardware::Hardware;
 use crate::log::{
     LoggedRecord, Observed, ObservedDay, ObservedPosition, ObservedRide, RideState, ScanLog,
 };
 use crate::plan::{PlannedDay, PlannedScan, Trick};
-use crate::terminals::{Answer, Terminals};
+use crate::terminals::{Answer, RESTART_S, Terminals};
 
 /// Keeps the country's processes alive.
 pub trait Caretaker {
@@ -74,6 +75,8 @@ pub struct Drive<'a, C> {
     inside: BTreeMap<(usize, CardNumber), OpenEntry>,
     issuers: BTreeMap<InstitutionCode, usize>,
     cards: Option<CardSide<'a>>,
+    /// What stands around the terminals, for codes and for cards.
+    hardware: Hardware,
     /// Every scan so far.
     pub logs: Vec<ScanLog>,
 }
@@ -108,6 +111,7 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             inside: BTreeMap::new(),
             issuers,
             cards: None,
+            hardware: Hardware::of(country),
             logs: Vec::new(),
         }
     }
@@ -149,7 +153,7 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             let client = self.clients[rider.home].at(at);
             let key = self.phones[index].key.public().clone();
             insist(&mut self.caretaker, || {
-                client.account_open(rider.account, &key)
+                client.account_open_as(rider.account, &key, rider.class.account_type())
             })
             .await
             .map_err(WorldError::http("opening an account", at))?;
@@ -191,21 +195,21 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             .peekable();
         for scan in &day.scans {
             while let Some(at) = uploads.next_if(|at| *at <= scan.at) {
-                self.upload(day, late_from_yesterday, at).await?;
-                self.cards_until(&mut taps, at, tick).await?;
+                self.all_upload(day, late_from_yesterday, at, &mut taps, tick)
+                    .await?;
             }
+            self.cards_until(&mut taps, scan.at, tick).await?;
             self.scan(day, *scan).await?;
             tick();
         }
         for at in uploads {
-            self.upload(day, late_from_yesterday, at).await?;
-            self.cards_until(&mut taps, at, tick).await?;
+            self.all_upload(day, late_from_yesterday, at, &mut taps, tick)
+                .await?;
         }
         Ok(())
     }
 
-    /// What cards did up to this moment, and their terminals' upload. Codes and cards meet at
-    /// the nodes only, so it does not matter that the one comes after the other.
+    /// What cards did up to this moment.
     async fn cards_until(
         &mut self,
         taps: &mut &[PlannedTap],
@@ -217,8 +221,24 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         };
         let (now, later) = taps.split_at(taps.partition_point(|tap| tap.at <= at));
         *taps = later;
-        cards.tap(now, tick).await?;
-        cards.upload(at).await
+        cards.tap(now, &mut self.hardware, tick).await
+    }
+
+    /// The upload of every terminal, for codes and for cards.
+    async fn all_upload(
+        &mut self,
+        day: &PlannedDay,
+        late_from_yesterday: &[usize],
+        at: Timestamp,
+        taps: &mut &[PlannedTap],
+        tick: &mut dyn FnMut(),
+    ) -> Result<(), WorldError> {
+        self.cards_until(taps, at, tick).await?;
+        self.upload(day, late_from_yesterday, at).await?;
+        match &mut self.cards {
+            Some(cards) => cards.upload(at).await,
+            None => Ok(()),
+        }
     }
 
     /// On the day after the last: riders whose last tap nobody knows of ride once more, and the
@@ -234,6 +254,9 @@ impl<'a, C: Caretaker> Drive<'a, C> {
     ) -> Result<(), WorldError> {
         let at = day.at(24 * 3600 + 10 * 3600);
         self.cards_until(&mut homecoming, at, tick).await?;
+        if let Some(cards) = &mut self.cards {
+            cards.upload(at).await?;
+        }
         for post in &day.late_posts {
             self.upload_post(*post, at).await?;
         }
@@ -521,12 +544,27 @@ impl<'a, C: Caretaker> Drive<'a, C> {
                 Place::Bus { .. } => {}
             }
         }
+        let device = self.hardware.at(post.number);
+        let told_at = match scan.trick {
+            Trick::PowerCutWriting | Trick::PowerCutUntold => scan.at.plus_s(RESTART_S),
+            _ => scan.at,
+        };
+        let shown = answer
+            .prompt
+            .map(|prompt| device.show_scan(&prompt, told_at));
+        let went_on = match &shown {
+            Some(_) => record.is_some() && device.pass(),
+            // In a process of its own no device stands around it.
+            None => record.is_some(),
+        };
         let (verdict, resumed) = (answer.verdict, answer.resumed);
         self.logs.push(ScanLog {
             scan,
             verdict,
             record,
             resumed,
+            shown,
+            went_on,
         });
         Ok(())
     }

@@ -1,15 +1,21 @@
 //! Simulated devices: what stands around a terminal and what a rider sees and hears of it.
 //!
 //! A gate (闸机) has a barrier and a passage sensor, a bus validator (车载刷卡机) and a hand-held
-//! terminal (手持机) have a lamp, a buzzer, a voice and a display. All are driven by prompts
-//! alone: what a device does is what the terminal told it, and nothing else.
+//! terminal (手持机) have a lamp, a buzzer, a voice and a display. Card reader and scanner of one
+//! housing share them. All are driven by prompts alone: what a device does is what the terminal
+//! told it, and nothing else.
 //!
-//! What is not here: the terminal, the card.
+//! What is not here: the terminal, the card, the phone.
+
+use std::collections::BTreeMap;
 
 use tongtu_fare::Lang;
-use tongtu_terminal::Light;
+use tongtu_ride_code::Verdict;
 use tongtu_terminal::tap::TapPrompt;
-use tongtu_types::Timestamp;
+use tongtu_terminal::{Light, Prompt};
+use tongtu_types::{TerminalNumber, Timestamp};
+
+use crate::country::{Country, Place};
 
 /// Which device it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,7 +116,24 @@ impl Device {
             en: prompt.display(Lang::En),
             zh: prompt.display(Lang::Zh),
         };
-        self.sound(prompt.light(), both, display, at)
+        let light = prompt.light();
+        self.sound(light, light == Light::Green, both, display, at)
+    }
+
+    /// Shows what is said to a code. A rider who is let out although something is to be settled
+    /// later sees amber, and passes.
+    pub fn show_scan(&mut self, prompt: &Prompt, at: Timestamp) -> Shown {
+        let voice = |lang| prompt.voice(lang).to_owned();
+        let both = Both {
+            en: voice(Lang::En),
+            zh: voice(Lang::Zh),
+        };
+        let display = Both {
+            en: prompt.display(Lang::En),
+            zh: prompt.display(Lang::Zh),
+        };
+        let lets_on = prompt.verdict == Verdict::Accepted || prompt.notice.is_some();
+        self.sound(prompt.light(), lets_on, both, display, at)
     }
 
     /// Two cards are in the field at once: the reader hears both, and asks for one. No terminal
@@ -120,19 +143,26 @@ impl Device {
             en: "One card at a time".to_owned(),
             zh: "请只出示一张卡".to_owned(),
         };
-        self.sound(Light::Amber, both.clone(), both, at)
+        self.sound(Light::Amber, false, both.clone(), both, at)
     }
 
-    fn sound(&mut self, light: Light, voice: Both, display: Both, at: Timestamp) -> Shown {
+    fn sound(
+        &mut self,
+        light: Light,
+        lets_on: bool,
+        voice: Both,
+        display: Both,
+        at: Timestamp,
+    ) -> Shown {
         let beeps = match light {
             Light::Green => 1,
             Light::Amber => 2,
             Light::Red => 3,
         };
         if let Some(barrier) = &mut self.barrier {
-            *barrier = match light {
-                Light::Green => Barrier::Open,
-                Light::Amber | Light::Red => Barrier::Closed,
+            *barrier = match lets_on {
+                true => Barrier::Open,
+                false => Barrier::Closed,
             };
         }
         Shown {
@@ -164,8 +194,45 @@ impl Device {
     }
 }
 
+/// Every device of the country, by its terminal's number.
+#[derive(Debug)]
+pub struct Hardware(BTreeMap<TerminalNumber, Device>);
+
+impl Hardware {
+    /// Puts one around every terminal.
+    #[must_use]
+    pub fn of(country: &Country) -> Self {
+        let codes = country.posts.iter().map(|post| {
+            let kind = match post.place {
+                Place::Bus { .. } => DeviceKind::Validator,
+                Place::Entry { .. } | Place::Exit { .. } => DeviceKind::Gate,
+            };
+            (post.number, kind)
+        });
+        let cards = country.card_posts.iter();
+        let cards = cards.map(|post| (post.number, post.device()));
+        let devices = codes.chain(cards);
+        Self(
+            devices
+                .map(|(number, kind)| (number, Device::new(kind)))
+                .collect(),
+        )
+    }
+
+    /// The device around this terminal.
+    ///
+    /// # Panics
+    /// When the terminal is not of the country.
+    pub fn at(&mut self, number: TerminalNumber) -> &mut Device {
+        let device = self.0.get_mut(&number);
+        device.expect("every terminal of the country has one")
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use tongtu_ride_code::record::Direction;
+    use tongtu_terminal::Notice;
     use tongtu_terminal::tap::Say;
     use tongtu_types::Fen;
 
@@ -208,6 +275,35 @@ mod tests {
         assert!(shown.display.zh.contains("余额 17.00 元"), "{shown:?}");
         assert!(shown.display.en.contains("Fare 3.00 yuan"), "{shown:?}");
         assert!(validator.pass());
+    }
+
+    #[test]
+    fn a_code_opens_the_gate_for_one_rider_and_an_amber_exit_does_too() {
+        let mut gate = Device::new(DeviceKind::Gate);
+        for (verdict, notice, light, passes) in [
+            (Verdict::Accepted, None, Light::Green, true),
+            (Verdict::Accepted, Some(Notice::NoEntry), Light::Amber, true),
+            (
+                Verdict::OverLimit,
+                Some(Notice::OverLimit),
+                Light::Amber,
+                true,
+            ),
+            (Verdict::OverLimit, None, Light::Red, false),
+            (Verdict::TooFrequent, None, Light::Amber, false),
+            (Verdict::Blacklisted, None, Light::Red, false),
+        ] {
+            let prompt = Prompt {
+                verdict,
+                direction: Direction::Exit,
+                fare: None,
+                notice,
+            };
+            let shown = gate.show_scan(&prompt, Timestamp::new(0));
+            assert_eq!(shown.light, light, "{verdict}");
+            assert_eq!(gate.pass(), passes, "{verdict}");
+            assert!(!gate.pass(), "closed behind the rider");
+        }
     }
 
     #[test]

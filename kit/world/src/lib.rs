@@ -14,7 +14,9 @@
 //! Start with [`Country::found`], [`plan::plan`] and [`drive::Drive`].
 
 pub mod audit;
+pub mod books;
 pub mod cards;
+pub mod class;
 pub mod codes;
 pub mod country;
 pub mod drive;
@@ -26,6 +28,7 @@ pub mod plan;
 pub mod report;
 pub mod seed;
 pub mod terminals;
+mod terms;
 
 pub use country::Country;
 pub use seed::Seed;

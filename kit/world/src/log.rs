@@ -7,6 +7,7 @@ use tongtu_ride_code::record::Direction;
 use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, Timestamp};
 
 use crate::cards::{ObservedCard, ObservedCardRide};
+use crate::hardware::Shown;
 use crate::plan::PlannedScan;
 
 /// One scan and what the terminal said to it.
@@ -20,6 +21,11 @@ pub struct ScanLog {
     pub record: Option<LoggedRecord>,
     /// Whether an earlier record was completed instead of a new one written.
     pub resumed: bool,
+    /// What the rider saw and heard; none where the terminal stayed silent, or is in a process of
+    /// its own.
+    pub shown: Option<Shown>,
+    /// Whether the rider went on: through the gate, into the bus.
+    pub went_on: bool,
 }
 
 /// A record that a terminal said it keeps.

@@ -298,7 +298,7 @@ impl Posts {
                 })
                 .collect()
         };
-        let airport = |line: &tongtu_types::LineCode| line.as_str() == crate::country::AIRPORT_LINE;
+        let airport = |line: &tongtu_types::LineCode| line.as_str() == crate::books::AIRPORT_LINE;
         Self {
             buses: select(&|p| matches!(p, Place::Bus { line, .. } if !airport(line))),
             airport: select(&|p| matches!(p, Place::Bus { line, .. } if airport(line))),

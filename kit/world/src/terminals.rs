@@ -6,12 +6,15 @@ use tongtu_door::{Door, DoorClient, DoorClientError, DoorError, EntryBody, ScanB
 use tongtu_http::client::Client;
 use tongtu_journal::{Journal, Limits, SimMedium, Survival};
 use tongtu_ride_code::{Policy, Verdict};
-use tongtu_terminal::{OpenEntry, Post as TerminalPost, Profile, ScanOutcome, Setup};
+use tongtu_terminal::{OpenEntry, Post as TerminalPost, Profile, Prompt, ScanOutcome, Setup};
 use tongtu_types::{LineCode, Timestamp};
 
 use crate::WorldError;
 use crate::country::{Country, NETWORK, NODES, Place};
 use crate::drive::{Caretaker, verdict_of};
+
+/// Seconds from a power cut to the scan after it.
+pub const RESTART_S: i64 = 12;
 
 /// What a terminal said to a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Answer {
     pub record: Option<Vec<u8>>,
     /// Whether a ride from before a power cut was completed.
     pub resumed: bool,
+    /// What the rider is told; none where the terminal stays silent or is in a process of its own.
+    pub prompt: Option<Prompt>,
 }
 
 /// All terminals, in the order of the country's posts.
@@ -154,6 +159,7 @@ impl Terminals {
                     verdict,
                     record,
                     resumed: answer.resumed,
+                    prompt: None,
                 })
             }
         }
@@ -220,7 +226,7 @@ impl Terminals {
         local
             .start()
             .map_err(|e| failed("restarting a terminal", at, e))?;
-        let again = at.plus_s(12);
+        let again = at.plus_s(RESTART_S);
         local.refresh_lists(again).await?;
         local.scan(bytes, again, None)
     }
@@ -360,6 +366,7 @@ impl Local {
             verdict,
             record: outcome.ride().map(|ride| ride.raw.clone()),
             resumed: matches!(outcome, ScanOutcome::Resumed(_)),
+            prompt: outcome.prompt().copied(),
         })
     }
 }

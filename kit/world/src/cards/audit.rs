@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use tongtu_terminal::tap::Say;
 use tongtu_types::{BusinessDay, CardNumber, Fen, RecordId};
 
+use super::fares::Reckoning;
 use super::log::{ObservedCardRide, TapLog};
 use super::people::Flaw;
-use super::plan::{Act, Due};
-use crate::audit::{Claim, Finding, Metres};
-use crate::country::{CITIES, Country, SUBURB_STOPS};
+use super::plan::Act;
+use crate::audit::{Claim, Finding};
+use crate::country::Country;
 use crate::log::{Observed, RideState};
 
 /// Everything that must be true of cards.
@@ -88,26 +89,10 @@ fn said(taps: &[TapLog]) -> Finding {
 }
 
 fn fares(country: &Country, taps: &[TapLog]) -> Finding {
-    let metros: BTreeMap<usize, Metres> = CITIES
-        .into_iter()
-        .map(|city| (city, Metres::of(country, city)))
-        .collect();
+    let mut reckoning = Reckoning::new(country);
     let mut differences = Vec::new();
     for log in taps {
-        let city = country.card_posts[log.tap.post].city;
-        let yuan = |yuan: u8| Some(Fen::new(i64::from(yuan) * 100));
-        let due = match log.tap.due {
-            Due::Nothing => Some(Fen::ZERO),
-            // Cards pay half on Beijing's buses.
-            Due::Bus if city == CITIES[0] => Some(Fen::new(100)),
-            Due::Bus => Some(Fen::new(200)),
-            Due::Metro { from, to } => metros[&city].fare(city, from.as_str(), to.as_str()),
-            Due::MetroMax => metros[&city].dearest(city),
-            // Four kilometres from stop to stop, a yuan for each four.
-            Due::Suburb { from, to } => yuan(to - from),
-            Due::MetroFrom { from } => metros[&city].dearest_from(city, from.as_str()),
-            Due::SuburbFrom { from } => yuan((from - 1).max(SUBURB_STOPS - from)),
-        };
+        let due = reckoning.due(log);
         if due != Some(log.debit) {
             let (at, mishap, debit) = (log.tap.at, log.tap.mishap, log.debit);
             differences.push(format!(
@@ -116,8 +101,8 @@ fn fares(country: &Country, taps: &[TapLog]) -> Finding {
         }
     }
     Finding {
-        en: "every card paid the published fare, and once",
-        zh: "每张卡恰按公布票价扣款一次",
+        en: "every card paid the published fare by its class, transfers and sums, and once",
+        zh: "每张卡按公布票价及卡种、换乘、累计规则恰扣款一次",
         compared: taps.len(),
         differences,
     }

@@ -12,6 +12,7 @@ use super::posts::{Machine, snapshot};
 use super::wallet::{Tear, Wallet};
 use crate::WorldError;
 use crate::country::{CITIES, Country};
+use crate::hardware::Hardware;
 
 /// Below this a rider loads before the day begins.
 const LOW: Fen = Fen::new(5000);
@@ -143,6 +144,7 @@ impl<'a> CardSide<'a> {
     pub async fn tap(
         &mut self,
         taps: &[PlannedTap],
+        hardware: &mut Hardware,
         tick: &mut dyn FnMut(),
     ) -> Result<(), WorldError> {
         for tap in taps {
@@ -155,17 +157,17 @@ impl<'a> CardSide<'a> {
                     }
                 }
                 Act::TwoCards => {
-                    let device = &mut self.machines[tap.post].device;
+                    let device = hardware.at(self.machines[tap.post].post.number);
                     let shown = device.show_collision(tap.at);
                     TapLog {
                         shown: Some(shown),
                         ..Self::blank(tap)
                     }
                 }
-                Act::Tap(tear) => self.at_terminal(tap, tear, Task::Ride)?,
+                Act::Tap(tear) => self.at_terminal(tap, tear, Task::Ride, hardware)?,
                 Act::CloseRail => {
                     let task = Task::MakeUp(MakeUp::CloseRail { amount: None });
-                    self.at_terminal(tap, Tear::Never, task)?
+                    self.at_terminal(tap, Tear::Never, task, hardware)?
                 }
             };
             self.logs.push(log);
@@ -190,14 +192,16 @@ impl<'a> CardSide<'a> {
         tap: &PlannedTap,
         tear: Tear,
         task: Task,
+        hardware: &mut Hardware,
     ) -> Result<TapLog, WorldError> {
         let card = &mut self.wallets[tap.holder];
         card.present(tear);
         let machine = &mut self.machines[tap.post];
         machine.stand_at(tap.stop);
         let end = machine.tap(card, task, tap.at)?;
-        let shown = machine.device.show(&end.prompt, tap.at);
-        let went_on = end.outcome.ride().is_some() && machine.device.pass();
+        let device = hardware.at(machine.post.number);
+        let shown = device.show(&end.prompt, tap.at);
+        let went_on = end.outcome.ride().is_some() && device.pass();
         if !tap.is_cut_off {
             self.tell_the_others(tap, &end)?;
         }

@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod drive;
+mod fares;
 pub mod log;
 pub mod people;
 pub mod plan;
@@ -21,6 +22,6 @@ pub mod wallet;
 
 pub use drive::CardSide;
 pub use log::{ObservedCard, ObservedCardRide, TapLog};
-pub use people::{Cardholder, Flaw};
+pub use people::{Cardholder, Flaw, Habit};
 pub use plan::{Act, Due, Mishap, PlannedTap};
 pub use posts::{CardPlace, CardPost};

@@ -1,11 +1,14 @@
 //! Who rides by card, and what is wrong with some cards.
 
 use tongtu_crypto::Algorithm;
-use tongtu_purse::field::{Date, Institution, Serial};
+use tongtu_purse::command::Sfi;
+use tongtu_purse::field::{Date, Institution, Limit, Serial};
+use tongtu_purse::layout::LocalHistory;
 use tongtu_purse::profile::{Profile, test_keys};
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode};
 
 use super::wallet::Wallet;
+use crate::class::Class;
 use crate::country::{CITIES, NODES, STRANGER};
 use crate::seed::Seed;
 
@@ -59,7 +62,29 @@ pub struct Cardholder {
     pub loaded: Fen,
     /// What is wrong with it.
     pub flaw: Flaw,
+    /// The kind that it says its rider is of.
+    pub class: Class,
+    /// What was ridden earlier in the month by the sum on the card, and the last day of that.
+    pub ridden: Option<(BusinessDay, Fen)>,
+    /// How its rider rides.
+    pub habit: Habit,
 }
+
+/// How a rider rides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Habit {
+    /// As it comes.
+    Plain,
+    /// Changes from bus to metro and to buses, within the hour each time.
+    Changes,
+    /// Changes a moment too late.
+    ChangesLate,
+    /// Rides all day.
+    AllDay,
+}
+
+/// Sums of a month at which a discount begins or changes, in each city.
+const THRESHOLDS: [&[i64]; 2] = [&[10_000, 15_000, 40_000], &[8_000, 20_000]];
 
 /// One card in so many has a flaw.
 const FLAW_EVERY: usize = 10;
@@ -84,6 +109,10 @@ pub fn cardholders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Card
                 _ => Flaw::Sound,
             };
             let purse = Fen::new(dice.between(6, 18) * 1000);
+            // Somewhat below a threshold, so that the day's rides reach it.
+            let threshold = *dice.pick(THRESHOLDS[i % CITIES.len()]);
+            let ridden = Fen::new(threshold - dice.between(0, 40) * 10);
+            let nth = i / FLAW_EVERY;
             Cardholder {
                 home,
                 number: CardNumber::parse(&digits).expect("nineteen digits"),
@@ -95,6 +124,21 @@ pub fn cardholders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Card
                 },
                 loaded: if flaw == Flaw::Poor { POOR } else { purse },
                 flaw,
+                class: match i % FLAW_EVERY {
+                    5 | 8 => Class::dealt(nth),
+                    // A student who changes, at every other turn.
+                    1 if nth % 2 == 1 => Class::Student,
+                    _ => Class::Ordinary,
+                },
+                ridden: match i % FLAW_EVERY {
+                    0 | 3 => Some((BusinessDay::from_days(first_day.days() - 1), ridden)),
+                    _ => None,
+                },
+                habit: match i % FLAW_EVERY {
+                    1 => [Habit::Changes, Habit::AllDay, Habit::ChangesLate][nth % 3],
+                    6 => [Habit::Changes, Habit::ChangesLate][nth % 2],
+                    _ => Habit::Plain,
+                },
             }
         })
         .collect()
@@ -120,6 +164,10 @@ impl Cardholder {
         profile.public.issuer = issuer;
         (profile.transit.province, profile.transit.city) = (issuer.city(), issuer.city());
         profile.transit.interop = 1;
+        profile.transit.kind = self.class.card_kind();
+        if let Some((day, sum)) = self.ridden {
+            self.put_history(&mut profile, day, sum);
+        }
         match self.flaw {
             Flaw::Expired => profile.public.expires = Date([0x20, 0x25, 0x12, 0x31]),
             Flaw::NotStarted => profile.public.starts = Date([0x20, 0x30, 0x01, 0x01]),
@@ -129,5 +177,21 @@ impl Cardholder {
         let profile = profile.for_card(Serial::of(&self.number), &masters);
         let chance = seed.dice(&format!("card {index}"));
         Wallet::personalise(profile, chance, self.flaw == Flaw::Forged)
+    }
+
+    /// The city's record with what was ridden before the world began: counter 1 of both books is
+    /// the month's.
+    fn put_history(&self, profile: &mut Profile, day: BusinessDay, sum: Fen) {
+        let sum = u32::try_from(sum.get()).ok().and_then(Limit::new);
+        let history = LocalHistory {
+            day_1: u16::try_from(day.days()).expect("a day of this century"),
+            sum_1: sum.expect("some hundred yuan"),
+            ..LocalHistory::blank(profile.transit.city)
+        };
+        for (sfi, records) in &mut profile.contents {
+            if *sfi == Sfi::LOCAL {
+                *records = vec![history.sealed()];
+            }
+        }
     }
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use tongtu_terminal::tap::{Say, Way};
 use tongtu_types::{BusinessDay, Fen, StationCode, Timestamp};
 
-use super::people::Flaw;
-use super::posts::CardPlace;
+use super::people::{Flaw, Habit};
+use super::posts::{CardPlace, TRANSFERS};
 use super::wallet::Tear;
-use crate::country::{AIRPORT_LINE, CITIES, Country, NODES, SUBURB_STOPS};
+use crate::books::{AIRPORT_LINE, SUBURB_STOPS};
+use crate::country::{CITIES, Country, NODES};
 use crate::seed::Dice;
 
 /// What is special about a ride by card.
@@ -43,6 +44,12 @@ pub enum Mishap {
     DoubleTap,
     /// Two cards in one hand.
     TwoCards,
+    /// Nothing is wrong: changed within the window of transfers.
+    Changed,
+    /// Nothing is wrong: changed after it.
+    ChangedLate,
+    /// Nothing is wrong: rode until the cap of the day.
+    AllDay,
     /// The card itself is at fault.
     Card(Flaw),
 }
@@ -102,6 +109,9 @@ impl Mishap {
             Self::OverStay => ("stayed in the metro too long", "地铁内超时"),
             Self::DoubleTap => ("tapped twice", "重复刷卡"),
             Self::TwoCards => ("two cards in one hand", "两张卡同时出示"),
+            Self::Changed => ("changed within the hour", "一小时内换乘"),
+            Self::ChangedLate => ("changed too late", "换乘超时"),
+            Self::AllDay => ("rode all day, up to the cap", "全天乘车，单日封顶"),
             Self::Card(Flaw::Sound) => ("sound card", "正常卡"),
             Self::Card(Flaw::Poor) => ("not enough on the card", "卡内余额不足"),
             Self::Card(Flaw::Blacklisted) => ("blacklisted card", "黑名单卡"),
@@ -280,6 +290,11 @@ pub fn plan_taps(
             holder.home
         };
         let city = staying.get(&index).copied().unwrap_or(city);
+        let city = match holder.habit {
+            Habit::Plain => city,
+            // Transfers and the cap of a day count there.
+            Habit::Changes | Habit::ChangesLate | Habit::AllDay => TRANSFERS,
+        };
         let mut rider = Rider {
             taps: &mut taps,
             posts: &posts,
@@ -293,7 +308,12 @@ pub fn plan_taps(
             Flaw::Sound if index % MISHAP_EVERY == 2 => {
                 Mishap::DEALT[(index / MISHAP_EVERY + offset) % Mishap::DEALT.len()]
             }
-            Flaw::Sound => Mishap::Honest,
+            Flaw::Sound => match holder.habit {
+                Habit::Plain => Mishap::Honest,
+                Habit::Changes => Mishap::Changed,
+                Habit::ChangesLate => Mishap::ChangedLate,
+                Habit::AllDay => Mishap::AllDay,
+            },
             flaw => Mishap::Card(flaw),
         };
         rider.day(day, mishap, n);
@@ -365,7 +385,8 @@ impl Rider<'_> {
             Mishap::TornPaidGone | Mishap::TornUnpaidGone => 2,
             _ => 0,
         };
-        let rides = if special == 2 || self.dice.one_in(3) {
+        let is_all = mishap == Mishap::AllDay;
+        let rides = if special == 2 || is_all || self.dice.one_in(3) {
             3
         } else {
             2
@@ -384,6 +405,10 @@ impl Rider<'_> {
                 // What was not ended is ended in the evening, and by no such bus before.
                 Mishap::MissedAlight if i == 2 => {}
                 Mishap::MissedAlight => self.bus(at),
+                Mishap::AllDay => {
+                    self.mishap = mishap;
+                    self.metro_and_bus(at);
+                }
                 // Still inside.
                 Mishap::OverStay if i == 1 => {}
                 _ if i == special => {
@@ -446,10 +471,42 @@ impl Rider<'_> {
     }
 
     fn metro(&mut self, at: Timestamp) {
+        let stayed_s = self.dice.between(8 * 60, 70 * 60);
+        self.metro_for(at, stayed_s);
+    }
+
+    /// When the rider is out again.
+    fn metro_for(&mut self, at: Timestamp, stayed_s: i64) -> Timestamp {
         let [(from, [entry, ..]), (to, [_, exit, _])] = self.two_stations();
         self.tap(at, entry, Say::Enter, Due::Nothing);
-        let out = at.plus_s(self.dice.between(8 * 60, 70 * 60));
+        let out = at.plus_s(stayed_s);
         self.tap(out, exit, Say::Leave, Due::Metro { from, to });
+        out
+    }
+
+    /// When the rider is in the bus.
+    fn metro_and_bus(&mut self, at: Timestamp) -> Timestamp {
+        let stayed_s = self.dice.between(8 * 60, 25 * 60);
+        let out = self.metro_for(at, stayed_s);
+        let at = out.plus_s(self.dice.between(120, 900));
+        self.bus(at);
+        at
+    }
+
+    /// Bus, metro, bus, and one bus more: beyond the transfers that count in a row.
+    fn changes(&mut self, at: Timestamp) {
+        self.bus(at);
+        let down = at.plus_s(self.dice.between(400, 900));
+        let up = self.metro_and_bus(down);
+        let at = up.plus_s(self.dice.between(300, 900));
+        self.bus(at);
+    }
+
+    /// Two buses, and a moment more than an hour between them.
+    fn changes_late(&mut self, at: Timestamp) {
+        self.bus(at);
+        let at = at.plus_s(3600 + self.dice.between(1, 600));
+        self.bus(at);
     }
 
     /// The time, at or after this one, when the bus stands where it can be boarded, and where
@@ -556,7 +613,11 @@ impl Rider<'_> {
                 both.say = None;
                 self.tap(at.plus_s(4), front, Say::Paid, Due::Bus);
             }
-            Mishap::Honest | Mishap::MissedAlight | Mishap::Card(_) => self.ride(at),
+            Mishap::Changed => self.changes(at),
+            Mishap::ChangedLate => self.changes_late(at),
+            Mishap::Honest | Mishap::AllDay | Mishap::MissedAlight | Mishap::Card(_) => {
+                self.ride(at);
+            }
         }
     }
 

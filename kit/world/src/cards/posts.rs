@@ -20,8 +20,9 @@ use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp};
 use super::people::Flaw;
 use super::wallet::Wallet;
 use crate::WorldError;
-use crate::country::{CITIES, Country, NETWORK, NODES, Place, SUBURB};
-use crate::hardware::{Device, DeviceKind};
+use crate::books::{AIRPORT_LINE, SUBURB};
+use crate::country::{CITIES, Country, NETWORK, NODES, Place};
+use crate::hardware::DeviceKind;
 
 /// Where a terminal for cards stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,9 @@ pub struct CardPost {
     /// Whether it has its number to itself and must be registered.
     pub is_extra: bool,
 }
+
+/// The city where transfers count, an index into [`NODES`].
+pub const TRANSFERS: usize = CITIES[1];
 
 /// Numbers of terminals for cards alone begin here in each city.
 const EXTRA_FROM: usize = 60_001;
@@ -155,16 +159,23 @@ impl CardPost {
         let network = LineCode::parse(NETWORK).expect("a line code");
         match self.place {
             CardPlace::Bus { line, bus, .. } => {
+                // Two lines that a card can tell apart, and the same in the whole city.
+                let number = match line.as_str() {
+                    "B00001" => 1,
+                    "B00002" => 2,
+                    AIRPORT_LINE => 3,
+                    _ => 0,
+                };
                 let mut vehicle = *b"BUS 0000";
                 let digits = format!("{:04}", bus % 10_000);
                 vehicle[4..].copy_from_slice(digits.as_bytes());
                 TapPost::Single(Single {
                     industry: Industry::BUS,
                     line,
-                    card_line: [0, 1],
+                    card_line: [0, number],
                     stop: [0; 8],
                     vehicle,
-                    leaves_trip: false,
+                    leaves_trip: self.city == TRANSFERS,
                 })
             }
             CardPlace::Suburb => TapPost::Segmented(Segmented {
@@ -194,8 +205,6 @@ impl CardPost {
 pub struct Machine {
     /// Which it is.
     pub post: CardPost,
-    /// The device around it.
-    pub device: Device,
     terminal: CardTerminal,
     psam: SoftPsam<RamMemory>,
     journal: Journal<SimMedium>,
@@ -245,7 +254,6 @@ impl Machine {
         let terminal = CardTerminal::recover(profile, held, module.identity, sam, &journal)
             .map_err(|e| failed(e.to_string()))?;
         Ok(Self {
-            device: Device::new(post.device()),
             post,
             terminal,
             psam,
@@ -326,15 +334,21 @@ impl Machine {
     }
 }
 
-/// The rules of a post: cities differ in what becomes of a ride that was never ended.
+/// The rules of a post. Cities differ in what becomes of a ride that was never ended, and in what
+/// they ask of cards: Guangzhou the ride before, for transfers, and the sums of month and day at
+/// every charge; Beijing the month's sum at its gates, because its buses have no part in it.
 fn rules_of(post: &CardPost) -> Rules {
     let open_ride = match post.place {
         // Beijing's riders see the counter; Guangzhou's pay the highest fare with the next ride.
         CardPlace::Gate { .. } if post.city == CITIES[0] => OpenRide::Counter,
         _ => OpenRide::Settle,
     };
+    let transfers = post.city == TRANSFERS;
+    let is_gate = matches!(post.place, CardPlace::Gate { .. });
     Rules {
         open_ride,
+        transfers,
+        history: transfers || is_gate,
         ..Rules::default()
     }
 }

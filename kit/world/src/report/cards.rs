@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tongtu_fare::{Lang, Ride};
-use tongtu_types::{Fen, LineCode, StationCode};
+use tongtu_fare::Lang;
+use tongtu_types::Fen;
 
-use super::{Story, Table, node_name, say};
-use crate::cards::{Act, CardPlace, Due, Mishap, TapLog};
-use crate::country::{NETWORK, NODES, SUBURB};
-use crate::hardware::Both;
+use super::devices::in_lang;
+use super::{Story, Table, say};
+use crate::cards::{Act, Mishap, TapLog};
 use crate::log::RideState;
-
-/// Rides explained of each kind in each city.
-const EXPLAINED: usize = 2;
 
 impl Story<'_> {
     /// By what riders paid, at home and away.
@@ -113,131 +109,6 @@ impl Story<'_> {
         }
     }
 
-    /// What devices said, with the lamp and the barrier.
-    #[must_use]
-    pub fn words(&self, lang: Lang) -> Table {
-        let mut counts: BTreeMap<(String, Both), (usize, String)> = BTreeMap::new();
-        for log in self.taps {
-            let Some(shown) = &log.shown else { continue };
-            let light = match shown.light {
-                tongtu_terminal::Light::Green => say(lang, "green", "绿"),
-                tongtu_terminal::Light::Amber => say(lang, "amber", "黄"),
-                tongtu_terminal::Light::Red => say(lang, "red", "红"),
-            };
-            let display = in_lang(&shown.display, lang).replace('\n', " · ");
-            let count = counts
-                .entry((light, shown.voice.clone()))
-                .or_insert((0, display));
-            count.0 += 1;
-        }
-        let rows = counts
-            .into_iter()
-            .map(|((light, voice), (count, display))| {
-                vec![
-                    light,
-                    in_lang(&voice, lang).to_owned(),
-                    count.to_string(),
-                    display,
-                ]
-            })
-            .collect();
-        Table {
-            title: say(lang, "What card readers said", "读卡设备的提示"),
-            header: [
-                ("lamp", "指示灯"),
-                ("voice", "语音"),
-                ("times", "次数"),
-                ("the display, first time", "显示（首例）"),
-            ]
-            .map(|(en, zh)| say(lang, en, zh))
-            .to_vec(),
-            rows,
-        }
-    }
-
-    /// Why some cards paid what they paid.
-    #[must_use]
-    pub fn card_fares(&self, lang: Lang) -> Table {
-        let mut rows = Vec::new();
-        for city in crate::country::CITIES {
-            let mut kinds: BTreeMap<u8, usize> = BTreeMap::new();
-            for log in self.taps {
-                let post = &self.country.card_posts[log.tap.post];
-                if post.city != city || log.debit.get() <= 0 || log.tap.mishap != Mishap::Honest {
-                    continue;
-                }
-                let (kind, ride) = match (log.tap.due, post.place) {
-                    (Due::Bus, CardPlace::Bus { line, .. }) => (0, Ride::Flat { line }),
-                    (Due::Metro { from, to }, _) => (1, between(NETWORK, from, to)),
-                    (Due::Suburb { from, to }, _) => {
-                        let stop = |n: u8| StationCode::parse(&format!("{n:02}"));
-                        let (Ok(from), Ok(to)) = (stop(from), stop(to)) else {
-                            continue;
-                        };
-                        (2, between(SUBURB, from, to))
-                    }
-                    _ => continue,
-                };
-                let shown = kinds.entry(kind).or_default();
-                if *shown >= EXPLAINED {
-                    continue;
-                }
-                let Ok(quote) = self.country.city(city).book.quote(&ride) else {
-                    continue;
-                };
-                *shown += 1;
-                let holder = &self.country.cardholders[log.tap.holder];
-                rows.push(vec![
-                    node_name(lang, city),
-                    node_name(lang, holder.home),
-                    log.debit.to_string(),
-                    quote.explain(lang),
-                ]);
-            }
-        }
-        Table {
-            title: say(lang, "Fares of cards explained", "刷卡票价说明"),
-            header: [
-                ("city", "城市"),
-                ("card of", "发卡地"),
-                ("paid ¥", "扣款 ¥"),
-                ("why", "缘由"),
-            ]
-            .map(|(en, zh)| say(lang, en, zh))
-            .to_vec(),
-            rows,
-        }
-    }
-
-    /// What the devices around card readers did, one JSON object a line, in order of time.
-    #[must_use]
-    pub fn events(&self) -> String {
-        let mut out = String::new();
-        for log in self.taps {
-            let Some(shown) = &log.shown else { continue };
-            let post = &self.country.card_posts[log.tap.post];
-            let holder = &self.country.cardholders[log.tap.holder];
-            let event = serde_json::json!({
-                "at": shown.at.to_string(),
-                "city": NODES[post.city].en,
-                "terminal": post.number.as_str(),
-                "device": post.device().name().0,
-                "card": holder.number.to_string(),
-                "mishap": log.tap.mishap.name().0,
-                "light": format!("{:?}", shown.light),
-                "beeps": shown.beeps,
-                "voice": { "zh": shown.voice.zh, "en": shown.voice.en },
-                "display": { "zh": shown.display.zh, "en": shown.display.en },
-                "barrier": shown.barrier.map(|barrier| format!("{barrier:?}")),
-                "went_on": log.went_on,
-                "paid_fen": log.debit.get(),
-            });
-            out += &event.to_string();
-            out.push('\n');
-        }
-        out
-    }
-
     /// Every settled ride that was paid: by card or by code, issuer, acquirer, amount.
     pub(super) fn paid(&self) -> impl Iterator<Item = (bool, usize, usize, Fen)> + '_ {
         let homes: BTreeMap<_, _> = self
@@ -260,22 +131,6 @@ impl Story<'_> {
                 Some((true, *home, acquirer, ride.amount))
             });
         codes.chain(cards)
-    }
-}
-
-fn between(network: &str, entry: StationCode, exit: StationCode) -> Ride {
-    Ride::Distance {
-        network: LineCode::parse(network).expect("a line code"),
-        entry,
-        exit,
-        stayed_s: 0,
-    }
-}
-
-fn in_lang(both: &Both, lang: Lang) -> &str {
-    match lang {
-        Lang::En => &both.en,
-        Lang::Zh => &both.zh,
     }
 }
 
@@ -340,6 +195,9 @@ fn fate(mishap: Mishap, lang: Lang) -> String {
         Mishap::OverStay => ("the dearest ride", "按最高票价"),
         Mishap::DoubleTap => ("the second tap costs nothing", "第二次不扣款"),
         Mishap::TwoCards => ("no card was asked; one was, then", "未读卡，改刷一张"),
+        Mishap::Changed => ("the transfer takes off", "享换乘优惠"),
+        Mishap::ChangedLate => ("the whole fare", "无换乘优惠"),
+        Mishap::AllDay => ("no more than the cap of the day", "不超过单日封顶"),
         Mishap::Card(Flaw::Poor) => ("refused, loaded, rode", "拒绝，充值后乘车"),
         Mishap::Card(Flaw::Blacklisted) => ("locked by the terminal", "终端锁卡"),
         Mishap::Card(Flaw::Expired | Flaw::NotStarted | Flaw::Stranger) => {

@@ -126,7 +126,12 @@ fn write_page(out: &mut String, story: &Story<'_>, lang: Lang, title: &str) -> s
     writeln!(out, "<h2>{}</h2>", escape(&positions.title))?;
     out.push_str(&bars(&positions.title, &nets));
     write_table(out, &positions)?;
-    for table in [story.media(lang), story.flows(lang), story.fees(lang)] {
+    for table in [
+        story.media(lang),
+        story.classes(lang),
+        story.flows(lang),
+        story.fees(lang),
+    ] {
         writeln!(out, "<h2>{}</h2>", escape(&table.title))?;
         write_table(out, &table)?;
     }
@@ -156,7 +161,6 @@ fn write_page(out: &mut String, story: &Story<'_>, lang: Lang, title: &str) -> s
         story.fares(lang),
         story.mishaps(lang),
         story.words(lang),
-        story.card_fares(lang),
         story.findings(lang),
     ] {
         writeln!(out, "<h2>{}</h2>", escape(&table.title))?;

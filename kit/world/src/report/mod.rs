@@ -4,19 +4,21 @@
 
 mod cards;
 mod chart;
+mod devices;
+mod fares;
 mod html;
 
 use std::collections::BTreeMap;
 
 use tongtu_clearing::Outcome;
-use tongtu_fare::{Lang, Ride};
+use tongtu_fare::Lang;
 use tongtu_ride_code::Verdict;
 use tongtu_ride_code::record::Direction;
 use tongtu_types::{Fen, FenE7, LineCode};
 
 use crate::audit::Audit;
 use crate::cards::TapLog;
-use crate::country::{CITIES, Country, NETWORK, NODES, Place, STRANGER};
+use crate::country::{Country, NETWORK, NODES, Place, STRANGER};
 use crate::log::{Observed, RideState, ScanLog};
 use crate::plan::PlannedDay;
 
@@ -320,57 +322,6 @@ impl Story<'_> {
         }
     }
 
-    /// A few fares with their reasons.
-    #[must_use]
-    pub fn fares(&self, lang: Lang) -> Table {
-        let mut rows = Vec::new();
-        for city in CITIES {
-            let mut entries: BTreeMap<_, _> = BTreeMap::new();
-            let mut shown = 0;
-            for log in self.logs {
-                let (Some(record), post) = (&log.record, &self.country.posts[log.scan.post]) else {
-                    continue;
-                };
-                if post.city != city || shown == 3 {
-                    continue;
-                }
-                match &post.place {
-                    Place::Entry { station } => {
-                        entries.insert(record.account, *station);
-                    }
-                    Place::Exit { station } => {
-                        let Some(entry) = entries.remove(&record.account) else {
-                            continue;
-                        };
-                        let network = LineCode::parse(NETWORK).expect("a line code");
-                        let ride = Ride::Distance {
-                            network,
-                            entry,
-                            exit: *station,
-                            stayed_s: 0,
-                        };
-                        if let Ok(quote) = self.country.city(city).book.quote(&ride) {
-                            shown += 1;
-                            rows.push(vec![
-                                node_name(lang, city),
-                                quote.amount.to_string(),
-                                quote.explain(lang),
-                            ]);
-                        }
-                    }
-                    Place::Bus { .. } => {}
-                }
-            }
-        }
-        Table {
-            title: say(lang, "Fares explained", "票价说明"),
-            header: [("city", "城市"), ("fare ¥", "票价 ¥"), ("why", "缘由")]
-                .map(|(en, zh)| say(lang, en, zh))
-                .to_vec(),
-            rows,
-        }
-    }
-
     /// The few numbers that a page begins with.
     #[must_use]
     pub fn headline(&self, lang: Lang) -> Vec<(String, String)> {
@@ -498,6 +449,8 @@ impl Story<'_> {
                 .collect::<Vec<_>>(),
             "tables": [
                 table(self.media(en)),
+                table(self.classes(en)),
+                table(self.fares(en)),
                 table(self.mishaps(en)),
                 table(self.words(en)),
                 table(self.positions(en)),

@@ -99,7 +99,7 @@ async fn every_debit_of_a_card_is_settled_once_or_owed_back() {
         let audit = lived.audit();
         assert!(audit.is_clean(), "seed {seed}: {:?}", audit.findings);
         let mishaps: BTreeSet<Mishap> = lived.taps.iter().map(|log| log.tap.mishap).collect();
-        assert_eq!(mishaps.len(), 13 + 6, "{mishaps:?}");
+        assert_eq!(mishaps.len(), 13 + 3 + 6, "{mishaps:?}");
         let owed: i64 = lived
             .observed
             .cards

@@ -127,7 +127,7 @@ impl Place {
             ("report.zh.html", page(story, tongtu_fare::Lang::Zh)),
             ("report.en.html", page(story, tongtu_fare::Lang::En)),
             (SUMMARY, summary + "\n"),
-            ("taps.jsonl", story.events()),
+            ("events.jsonl", story.events()),
         ] {
             let path = self.part.join(name);
             fs::write(&path, text).map_err(io(&path))?;

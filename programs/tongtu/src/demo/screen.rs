@@ -98,6 +98,7 @@ pub(super) fn tell(story: &Story<'_>, report: &mut Report) -> Result<(), Failure
         story.refusals(lang),
         story.mishaps(lang),
         story.media(lang),
+        story.classes(lang),
         story.flows(lang),
         story.fees(lang),
         story.positions(lang),
@@ -120,7 +121,7 @@ pub(super) fn where_it_is(out: &Path, report: &mut Report) -> Result<(), Failure
     let shown = out.display();
     let page = report.lang().pick(("report.en.html", "report.zh.html"));
     report.say(&both(
-        format!("Written to {shown}: {page}, qr/, exchange/, taps.jsonl, summary.json"),
-        format!("已写入 {shown}：{page}、qr/、exchange/、taps.jsonl、summary.json"),
+        format!("Written to {shown}: {page}, qr/, exchange/, events.jsonl, summary.json"),
+        format!("已写入 {shown}：{page}、qr/、exchange/、events.jsonl、summary.json"),
     ))
 }

@@ -1,0 +1,300 @@
+//! Why riders paid what they paid: one fare of every kind that the days had.
+//!
+//! The reasons are the fare engine's, asked once more with what it is told of each ride; that the
+//! amounts are right is the auditor's affair. A fare that is explained otherwise than it was paid
+//! is left out here, and found there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tongtu_fare::{
+    Class as FareClass, FareBook, History, Journey, Lang, LastRide, Means, Quote, Ride, Rider,
+    RuleKind, Step, Tally, Window,
+};
+use tongtu_terminal::tap::Say;
+use tongtu_types::{Fen, LineCode, StationCode, Timestamp};
+
+use super::{Story, Table, node_name, say};
+use crate::books::SUBURB;
+use crate::cards::{CardPlace, Due, TapLog};
+use crate::class::Class;
+use crate::country::{NETWORK, NODES, Place};
+
+/// A fare and its reasons.
+struct Explained {
+    city: usize,
+    home: usize,
+    is_card: bool,
+    class: Class,
+    quote: Quote,
+}
+
+impl Explained {
+    /// What kind of fare it is: what was ridden, and which rules had a say in it.
+    fn kind(&self) -> (usize, bool, bool, BTreeSet<&'static str>) {
+        let is_bus = matches!(self.quote.steps.first(), Some(Step::Flat { .. }));
+        let rules = self.quote.steps.iter().filter_map(|step| match step {
+            Step::OverStay { .. } => Some("over-stay"),
+            Step::Rule { kind, .. } => Some(match kind {
+                RuleKind::Concession => "concession",
+                RuleKind::Means => "means",
+                RuleKind::Transfer => "transfer",
+                RuleKind::Accumulation => "accumulation",
+                RuleKind::Cap => "cap",
+                RuleKind::Surcharge => "surcharge",
+            }),
+            _ => None,
+        });
+        (self.city, self.is_card, is_bus, rules.collect())
+    }
+}
+
+impl Story<'_> {
+    /// One fare of each kind, with its reasons.
+    #[must_use]
+    pub fn fares(&self, lang: Lang) -> Table {
+        let mut fares = self.explained_codes();
+        fares.extend(self.explained_cards());
+        let mut first: BTreeMap<_, Explained> = BTreeMap::new();
+        for fare in fares {
+            first.entry(fare.kind()).or_insert(fare);
+        }
+        let rows = first.into_values().map(|fare| {
+            let medium = match fare.is_card {
+                true => say(lang, "card", "实体卡"),
+                false => say(lang, "ride code", "乘车码"),
+            };
+            let (en, zh) = fare.class.name();
+            let home = node_name(lang, fare.home);
+            let rider = format!("{medium} · {} · {home}", say(lang, en, zh));
+            vec![
+                node_name(lang, fare.city),
+                rider,
+                fare.quote.amount.to_string(),
+                fare.quote.explain(lang),
+            ]
+        });
+        Table {
+            title: say(
+                lang,
+                "Fares explained: one of every kind",
+                "票价说明：各类一例",
+            ),
+            header: [
+                ("city", "城市"),
+                ("rider", "乘客"),
+                ("paid ¥", "实付 ¥"),
+                ("why", "缘由"),
+            ]
+            .map(|(en, zh)| say(lang, en, zh))
+            .to_vec(),
+            rows: rows.collect(),
+        }
+    }
+
+    fn explained_codes(&self) -> Vec<Explained> {
+        let mut inside: BTreeMap<_, (StationCode, Timestamp)> = BTreeMap::new();
+        let mut fares = Vec::new();
+        for log in self.logs {
+            let (Some(record), post) = (&log.record, &self.country.posts[log.scan.post]) else {
+                continue;
+            };
+            let rider = &self.country.riders[log.scan.rider];
+            let key = (post.city, record.account);
+            let ride = match &post.place {
+                Place::Bus { line, .. } => Ride::Flat { line: *line },
+                Place::Entry { station } => {
+                    inside.insert(key, (*station, log.scan.at));
+                    continue;
+                }
+                Place::Exit { station } => {
+                    let Some((entry, at)) = inside.remove(&key) else {
+                        continue;
+                    };
+                    between(NETWORK, entry, *station, log.scan.at.since_s(at))
+                }
+            };
+            let payer = payer(rider.class, Means::Code, rider.home);
+            let journey = Journey::new(ride, log.scan.at);
+            let book = &self.country.city(post.city).book;
+            let Ok(quote) = book.explain(&journey, &payer, &History::default()) else {
+                continue;
+            };
+            if quote.amount == record.amount {
+                fares.push(Explained {
+                    city: post.city,
+                    home: rider.home,
+                    is_card: false,
+                    class: rider.class,
+                    quote,
+                });
+            }
+        }
+        fares
+    }
+
+    fn explained_cards(&self) -> Vec<Explained> {
+        let mut told = Telling::new(self);
+        let fares = self.taps.iter().filter_map(|log| told.explain(log));
+        fares.collect()
+    }
+
+    /// What riders of each class paid, by medium, at home and away.
+    #[must_use]
+    pub fn classes(&self, lang: Lang) -> Table {
+        let mut totals: BTreeMap<(Class, bool, bool), (BTreeSet<usize>, usize, i64)> =
+            BTreeMap::new();
+        let mut add = |class, is_card, is_away, rider: usize, fen: Fen| {
+            let total = totals.entry((class, is_card, is_away)).or_default();
+            total.0.insert(rider);
+            total.1 += 1;
+            total.2 += fen.get();
+        };
+        let riders = self.country.riders.iter().enumerate();
+        let riders: BTreeMap<_, _> = riders.map(|(i, r)| (r.account, (i, r.class))).collect();
+        for record in self.settled() {
+            let Some((rider, class)) = riders.get(&record.account) else {
+                continue;
+            };
+            let is_away = record.issuer != record.acquirer;
+            add(*class, false, is_away, *rider, record.amount);
+        }
+        for log in self.taps {
+            let holder = &self.country.cardholders[log.tap.holder];
+            let is_away = holder.home != self.country.card_posts[log.tap.post].city;
+            if log.tap.due != Due::Nothing && !log.tap.is_refunded {
+                add(holder.class, true, is_away, log.tap.holder, log.debit);
+            }
+        }
+        let rows = totals
+            .into_iter()
+            .map(|((class, is_card, is_away), (riders, rides, fen))| {
+                let (en, zh) = class.name();
+                let medium = match is_card {
+                    true => say(lang, "card", "实体卡"),
+                    false => say(lang, "ride code", "乘车码"),
+                };
+                let place = match is_away {
+                    true => say(lang, "in the other city", "异地"),
+                    false => say(lang, "at home", "本地"),
+                };
+                vec![
+                    say(lang, en, zh),
+                    medium,
+                    place,
+                    riders.len().to_string(),
+                    rides.to_string(),
+                    Fen::new(fen).to_string(),
+                ]
+            })
+            .collect();
+        Table {
+            title: say(lang, "Rides by class", "各类乘客的乘车"),
+            header: [
+                ("class", "类别"),
+                ("medium", "介质"),
+                ("where", "地点"),
+                ("riders", "乘客"),
+                ("rides", "乘车"),
+                ("paid ¥", "实付 ¥"),
+            ]
+            .map(|(en, zh)| say(lang, en, zh))
+            .to_vec(),
+            rows,
+        }
+    }
+}
+
+/// Tells what each card had to say to the fare engine, ride after ride.
+struct Telling<'a> {
+    story: &'a Story<'a>,
+    /// By card and city.
+    histories: BTreeMap<(usize, usize), History>,
+    /// Where and when the ride under way began.
+    begun: BTreeMap<usize, (StationCode, Timestamp)>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(story: &'a Story<'a>) -> Self {
+        let mut histories = BTreeMap::new();
+        for (index, holder) in story.country.cardholders.iter().enumerate() {
+            let Some((day, sum)) = holder.ridden else {
+                continue;
+            };
+            let mut history = History::default();
+            history.counters[0] = Tally {
+                period: Window::Month.period(day),
+                sum: u32::try_from(sum.get()).unwrap_or(u32::MAX),
+            };
+            histories.insert((index, holder.home), history);
+        }
+        Self {
+            story,
+            histories,
+            begun: BTreeMap::new(),
+        }
+    }
+
+    fn explain(&mut self, log: &TapLog) -> Option<Explained> {
+        let country = self.story.country;
+        let (holder, at) = (log.tap.holder, log.tap.at);
+        let post = &country.card_posts[log.tap.post];
+        let here = match post.place {
+            CardPlace::Gate { station, .. } => Some(station),
+            CardPlace::Suburb => StationCode::parse(&format!("{:02}", log.tap.stop)).ok(),
+            CardPlace::Bus { .. } | CardPlace::HandHeld { .. } => None,
+        };
+        if matches!(log.say, Some(Say::Enter | Say::Boarded)) {
+            self.begun.insert(holder, (here?, at));
+        }
+        let through = |network: &str, begun: Option<&(StationCode, Timestamp)>| {
+            let (from, began_at) = *begun?;
+            Some(between(network, from, here?, at.since_s(began_at)))
+        };
+        let begun = self.begun.get(&holder);
+        let ride = match (log.tap.due, post.place) {
+            (Due::Bus, CardPlace::Bus { line, .. }) => Ride::Flat { line },
+            (Due::Metro { .. } | Due::MetroMax, _) => through(NETWORK, begun)?,
+            (Due::Suburb { .. }, _) => through(SUBURB, begun)?,
+            _ => return None,
+        };
+        let rider = &country.cardholders[holder];
+        let book: &FareBook = &country.city(post.city).book;
+        let payer = payer(rider.class, Means::Card, rider.home);
+        let history = self.histories.entry((holder, post.city)).or_default();
+        let journey = Journey::new(ride, at);
+        let quote = book.explain(&journey, &payer, history).ok()?;
+        let after = book.charge(&journey, &payer, history).ok()?.history;
+        *history = match rider.home == post.city {
+            true => after,
+            // Of another city's card only its newest trip is known.
+            false => History {
+                last: after.last.map(|last| LastRide { chain: 0, ..last }),
+                ..History::default()
+            },
+        };
+        let is_paid = quote.amount == log.debit;
+        is_paid.then_some(Explained {
+            city: post.city,
+            home: rider.home,
+            is_card: true,
+            class: rider.class,
+            quote,
+        })
+    }
+}
+
+fn payer(class: Class, means: Means, home: usize) -> Rider {
+    Rider {
+        class: FareClass(class.card_kind().0),
+        ..Rider::ordinary(means, NODES[home].institution().city())
+    }
+}
+
+fn between(network: &str, entry: StationCode, exit: StationCode, stayed_s: i64) -> Ride {
+    Ride::Distance {
+        network: LineCode::parse(network).expect("a line code"),
+        entry,
+        exit,
+        stayed_s: u32::try_from(stayed_s.max(0)).unwrap_or(u32::MAX),
+    }
+}
