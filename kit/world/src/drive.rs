@@ -235,10 +235,15 @@ impl<'a, C: Caretaker> Drive<'a, C> {
     ) -> Result<(), WorldError> {
         self.cards_until(taps, at, tick).await?;
         self.upload(day, late_from_yesterday, at).await?;
-        match &mut self.cards {
-            Some(cards) => cards.upload(at).await,
-            None => Ok(()),
+        let Some(cards) = &mut self.cards else {
+            return Ok(());
+        };
+        cards.upload(at).await?;
+        if day.reports_at == Some(at) {
+            cards.report(at).await?;
+            self.refresh_lists(at).await?;
         }
+        Ok(())
     }
 
     /// On the day after the last: riders whose last tap nobody knows of ride once more, and the
@@ -394,7 +399,10 @@ impl<'a, C: Caretaker> Drive<'a, C> {
                 .refresh_lists(post, at, &mut self.caretaker)
                 .await?;
         }
-        Ok(())
+        match &mut self.cards {
+            Some(cards) => cards.refresh_lists(&self.terminals, at).await,
+            None => Ok(()),
+        }
     }
 
     async fn upload(

@@ -24,6 +24,7 @@ use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
 use tongtu_sql::Store;
 
 use crate::WorldError;
+use crate::cards::lists::lists_of;
 use crate::country::{Country, LIFETIME_S, LIMIT, NETWORK, NODES, Place, Post, VALIDITY_S};
 use crate::faces::{face_config, write_faces};
 
@@ -78,7 +79,7 @@ pub fn node_config(country: &Country, index: usize) -> NodeConfig {
         acquirer: city.map(|city| AcquirerConfig {
             list_key: Arc::new(country.list_key(index)),
             fare_books: vec![city.book_text.clone()],
-            cards: tongtu_terminal::CardLists::default(),
+            cards: lists_of(country, city.node),
         }),
         faces: city.map(|_| face_config(country, index)),
     }

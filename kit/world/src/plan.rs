@@ -144,6 +144,9 @@ pub struct PlannedDay {
     pub tampered_posts: Vec<usize>,
     /// Riders suspended before the day's first ride.
     pub suspended: Vec<usize>,
+    /// When cards are reported lost or found, at the time of an upload; terminals fetch lists
+    /// then once more.
+    pub reports_at: Option<Timestamp>,
 }
 
 impl PlannedDay {
@@ -158,6 +161,8 @@ impl PlannedDay {
 const TRICK_EVERY: usize = 5;
 /// Every `SUSPENDED_EVERY`-th rider is suspended from the first day on.
 const SUSPENDED_EVERY: usize = 40;
+/// When cards are reported on the first day, seconds after midnight in China.
+const REPORTS_S: i64 = 10 * 3600;
 /// One wallet code for so many riders.
 const WALLET_EVERY: usize = 25;
 
@@ -273,6 +278,7 @@ fn plan_day(
         double_posts,
         tampered_posts,
         suspended,
+        reports_at: (n == 0).then(|| day.start_in_china().plus_s(REPORTS_S)),
     }
 }
 

@@ -1,13 +1,15 @@
 //! The country's terminals: in this process on simulated devices, or in processes of their own.
 
+use std::sync::Arc;
+
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_config::{MODEL, SOFTWARE, terminal_id};
 use tongtu_door::{Door, DoorClient, DoorClientError, DoorError, EntryBody, ScanBody};
 use tongtu_http::client::Client;
 use tongtu_journal::{Journal, Limits, SimMedium, Survival};
 use tongtu_ride_code::{Policy, Verdict};
-use tongtu_terminal::{OpenEntry, Post as TerminalPost, Profile, Prompt, ScanOutcome, Setup};
-use tongtu_types::{LineCode, Timestamp};
+use tongtu_terminal::{Held, OpenEntry, Post as TerminalPost, Profile, Prompt, ScanOutcome, Setup};
+use tongtu_types::{LineCode, TerminalNumber, Timestamp};
 
 use crate::WorldError;
 use crate::country::{Country, NETWORK, NODES, Place};
@@ -42,6 +44,8 @@ pub enum Terminals {
 #[derive(Debug)]
 pub struct Local {
     profile: Profile,
+    /// Whether it takes cards too, and so wants their blacklist.
+    takes_cards: bool,
     list_key: tongtu_crypto::PublicKey,
     sam_key: [u8; 32],
     acquirer: Client,
@@ -77,27 +81,11 @@ impl Terminals {
     pub fn local(country: &Country, clients: &[Client]) -> Result<Self, WorldError> {
         let mut terminals = Vec::new();
         for post in &country.posts {
-            let profile = Profile {
-                acquirer: NODES[post.city].institution().as_acquirer(),
-                terminal: post.number,
-                model: MODEL,
-                terminal_id: terminal_id(post.number),
-                software: SOFTWARE,
-                serial: post.serial,
-                post: terminal_post(&post.place),
-            };
-            let mut local = Local {
-                profile,
-                list_key: country.list_key(post.city).public().clone(),
-                sam_key: *country.terminal_key(post.number).danger_to_bytes(),
-                acquirer: clients[post.city].clone(),
-                medium: SimMedium::new(),
-                door: None,
-            };
-            local
-                .start()
-                .map_err(|e| failed("starting a terminal", Timestamp::default(), e))?;
-            terminals.push(local);
+            let (number, serial) = (post.number, post.serial);
+            let stands = terminal_post(&post.place);
+            terminals.push(Local::new(
+                country, clients, post.city, number, serial, stands,
+            )?);
         }
         Ok(Self::Local(terminals))
     }
@@ -254,6 +242,15 @@ impl Terminals {
         }
     }
 
+    /// The lists that a terminal in this process holds.
+    #[must_use]
+    pub fn held(&self, post: usize) -> Option<Arc<Held>> {
+        match self {
+            Self::Local(terminals) => terminals[post].held(),
+            Self::Remote(_) => None,
+        }
+    }
+
     /// Uploads what waits.
     ///
     /// # Errors
@@ -306,6 +303,46 @@ impl Terminals {
 }
 
 impl Local {
+    /// Puts one up.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when it does not start.
+    pub(crate) fn new(
+        country: &Country,
+        clients: &[Client],
+        city: usize,
+        number: TerminalNumber,
+        serial: [u8; 4],
+        post: TerminalPost,
+    ) -> Result<Self, WorldError> {
+        let mut local = Self {
+            profile: Profile {
+                acquirer: NODES[city].institution().as_acquirer(),
+                terminal: number,
+                model: MODEL,
+                terminal_id: terminal_id(number),
+                software: SOFTWARE,
+                serial,
+                post,
+            },
+            takes_cards: !country.card_posts.is_empty(),
+            list_key: country.list_key(city).public().clone(),
+            sam_key: *country.terminal_key(number).danger_to_bytes(),
+            acquirer: clients[city].clone(),
+            medium: SimMedium::new(),
+            door: None,
+        };
+        local
+            .start()
+            .map_err(|e| failed("starting a terminal", Timestamp::default(), e))?;
+        Ok(local)
+    }
+
+    /// The lists held.
+    pub(crate) fn held(&self) -> Option<Arc<Held>> {
+        self.door.as_ref().and_then(Door::held)
+    }
+
     fn start(&mut self) -> Result<(), DoorError> {
         let setup = Setup {
             profile: self.profile.clone(),
@@ -340,11 +377,16 @@ impl Local {
         })
     }
 
-    async fn refresh_lists(&mut self, at: Timestamp) -> Result<(), WorldError> {
-        self.door()?
-            .refresh_lists(at)
+    pub(crate) async fn refresh_lists(&self, at: Timestamp) -> Result<(), WorldError> {
+        let door = self.door()?;
+        door.refresh_lists(at)
             .await
             .map_err(|e| failed("fetching lists", at, e))?;
+        if self.takes_cards {
+            door.refresh_card_blacklist(at)
+                .await
+                .map_err(|e| failed("fetching the card blacklist", at, e))?;
+        }
         Ok(())
     }
 

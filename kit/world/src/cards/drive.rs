@@ -1,18 +1,21 @@
 //! Moves cards through their days: taps in order of time, uploads, loads told to the issuers.
 
 use tongtu_api::UploadKind;
+use tongtu_blacklist::Span;
 use tongtu_http::client::Client;
-use tongtu_terminal::tap::{GroupNotice, MakeUp, Snapshot, TapEnd, Task};
+use tongtu_terminal::tap::{GroupNotice, MakeUp, TapEnd, Task};
 use tongtu_types::{Fen, Timestamp};
 
+use super::lists;
 use super::log::{ObservedCard, ObservedMirror, TapLog};
 use super::people::Flaw;
 use super::plan::{Act, PlannedTap};
-use super::posts::{Machine, snapshot};
+use super::posts::Machine;
 use super::wallet::{Tear, Wallet};
 use crate::WorldError;
 use crate::country::{CITIES, Country};
 use crate::hardware::Hardware;
+use crate::terminals::{Local, Terminals};
 
 /// Below this a rider loads before the day begins.
 const LOW: Fen = Fen::new(5000);
@@ -26,6 +29,8 @@ pub struct CardSide<'a> {
     clients: &'a [Client],
     wallets: Vec<Wallet>,
     machines: Vec<Machine>,
+    /// What brings each of them its lists.
+    doors: Vec<Housing>,
     /// What was on each card when it was last asked.
     balances: Vec<Fen>,
     loaded: Vec<Fen>,
@@ -33,6 +38,15 @@ pub struct CardSide<'a> {
     uploads: usize,
     /// Every tap so far.
     pub logs: Vec<TapLog>,
+}
+
+/// What stands in one housing with a card terminal and fetches lists for both.
+#[derive(Debug)]
+enum Housing {
+    /// A terminal for codes of the country, by its index.
+    Shared(usize),
+    /// One that has nothing else to do.
+    Own(Box<Local>),
 }
 
 impl<'a> CardSide<'a> {
@@ -45,15 +59,22 @@ impl<'a> CardSide<'a> {
         let wallets: Vec<Wallet> = holders
             .map(|(index, holder)| holder.card(country.seed, index))
             .collect();
-        let mut held: Vec<(usize, Snapshot)> = Vec::new();
-        for city in CITIES {
-            held.push((city, snapshot(country, city)?));
-        }
-        let mut machines = Vec::new();
+        let (mut machines, mut doors) = (Vec::new(), Vec::new());
         for post in &country.card_posts {
-            let of_city = held.iter().find(|(city, _)| *city == post.city);
-            let (_, held) = of_city.expect("a post stands in a city");
-            machines.push(Machine::start(country, post.clone(), held.clone())?);
+            let code_post = country.posts.iter();
+            let code_post = code_post
+                .enumerate()
+                .find(|(_, other)| other.number == post.number);
+            doors.push(match code_post {
+                Some((index, _)) => Housing::Shared(index),
+                None => {
+                    let (number, serial) = (post.number, post.serial);
+                    let stands = post.scan_post();
+                    let own = Local::new(country, clients, post.city, number, serial, stands)?;
+                    Housing::Own(Box::new(own))
+                }
+            });
+            machines.push(Machine::start(country, post.clone())?);
         }
         Ok(Self {
             country,
@@ -62,6 +83,7 @@ impl<'a> CardSide<'a> {
             loaded: vec![Fen::ZERO; wallets.len()],
             wallets,
             machines,
+            doors,
             loads: 0,
             uploads: 0,
             logs: Vec::new(),
@@ -85,6 +107,8 @@ impl<'a> CardSide<'a> {
                 .await
                 .map_err(WorldError::http("registering a card terminal", at))?;
         }
+        let listed = lists::listed_at_first(self.country);
+        self.change_blacklists(&listed, &[], at).await?;
         for (index, holder) in self.country.cardholders.iter().enumerate() {
             if holder.flaw.is_issued() {
                 self.clients[holder.home]
@@ -95,6 +119,57 @@ impl<'a> CardSide<'a> {
             }
             self.load(index, holder.loaded, at).await?;
             tick();
+        }
+        Ok(())
+    }
+
+    async fn change_blacklists(
+        &self,
+        listed: &[Span],
+        removed: &[Span],
+        at: Timestamp,
+    ) -> Result<(), WorldError> {
+        for city in CITIES {
+            self.clients[city]
+                .at(at)
+                .card_blacklist_change(listed, removed)
+                .await
+                .map_err(WorldError::http("changing a card blacklist", at))?;
+        }
+        Ok(())
+    }
+
+    /// The first morning's calls: cards reported lost, and cards that were found again.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a node does not answer as it should.
+    pub async fn report(&self, at: Timestamp) -> Result<(), WorldError> {
+        let [lost, found] = lists::reported(self.country);
+        self.change_blacklists(&lost, &found, at).await
+    }
+
+    /// Every terminal fetches lists: those that share a housing with one for codes after it.
+    ///
+    /// # Errors
+    /// [`WorldError`] when terminal or acquirer do not answer as they should.
+    pub async fn refresh_lists(
+        &mut self,
+        codes: &Terminals,
+        at: Timestamp,
+    ) -> Result<(), WorldError> {
+        for (machine, housing) in self.machines.iter_mut().zip(&self.doors) {
+            let held = match housing {
+                Housing::Shared(post) => codes.held(*post),
+                Housing::Own(door) => {
+                    door.refresh_lists(at).await?;
+                    door.held()
+                }
+            };
+            let Some(held) = held else {
+                let number = machine.post.number.to_string();
+                return Err(unexpected("fetching lists", &number, "lists held"));
+            };
+            machine.take(&held);
         }
         Ok(())
     }

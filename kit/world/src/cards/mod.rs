@@ -14,6 +14,7 @@
 pub mod audit;
 pub mod drive;
 mod fares;
+pub mod lists;
 pub mod log;
 pub mod people;
 pub mod plan;

@@ -29,6 +29,10 @@ pub enum Flaw {
     Stranger,
     /// Made by somebody who has no issuer's keys.
     Forged,
+    /// Reported lost on the first morning, after a ride.
+    Lost,
+    /// On the blacklist until the first morning: it had been lost, and is found again.
+    Found,
 }
 
 impl Flaw {
@@ -102,8 +106,10 @@ pub fn cardholders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Card
             // Invented numbers: 311, the city, a day that nobody was born on, a serial.
             let day = first_day.days().rem_euclid(100_000);
             let digits = format!("311{region}00{day:05}{i:05}");
+            let is_second = i % (2 * FLAW_EVERY) >= FLAW_EVERY;
             let flaw = match i % FLAW_EVERY {
-                4 | 9 if i % (2 * FLAW_EVERY) >= FLAW_EVERY => Flaw::Sound,
+                4 if is_second => [Flaw::Lost, Flaw::Found][i / FLAW_EVERY / 2 % 2],
+                9 if is_second => Flaw::Sound,
                 9 => Flaw::DEALT[(i / FLAW_EVERY / 2) % 3],
                 4 => Flaw::DEALT[3 + (i / FLAW_EVERY / 2) % 3],
                 _ => Flaw::Sound,
@@ -119,7 +125,7 @@ pub fn cardholders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Card
                 algorithm: match (flaw, i / 2 % 2) {
                     // A lock names the set of its key before the card does; terminals here name
                     // the older one.
-                    (Flaw::Blacklisted, _) | (_, 0) => Algorithm::Tdes,
+                    (Flaw::Blacklisted | Flaw::Lost, _) | (_, 0) => Algorithm::Tdes,
                     _ => Algorithm::Sm4,
                 },
                 loaded: if flaw == Flaw::Poor { POOR } else { purse },

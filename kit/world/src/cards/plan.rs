@@ -119,6 +119,8 @@ impl Mishap {
             Self::Card(Flaw::NotStarted) => ("card not in use yet", "未启用卡"),
             Self::Card(Flaw::Stranger) => ("card of an issuer on no list", "发卡机构不在名单"),
             Self::Card(Flaw::Forged) => ("forged card", "伪造卡"),
+            Self::Card(Flaw::Lost) => ("reported lost in the morning", "上午挂失"),
+            Self::Card(Flaw::Found) => ("found again, off the blacklist", "找回后解除挂失"),
         }
     }
 }
@@ -304,7 +306,7 @@ pub fn plan_taps(
             mishap: Mishap::Honest,
         };
         let mishap = match holder.flaw {
-            Flaw::Poor if n > 0 => Mishap::Honest,
+            Flaw::Poor | Flaw::Found if n > 0 => Mishap::Honest,
             Flaw::Sound if index % MISHAP_EVERY == 2 => {
                 Mishap::DEALT[(index / MISHAP_EVERY + offset) % Mishap::DEALT.len()]
             }
@@ -375,7 +377,8 @@ impl Rider<'_> {
         if let Mishap::Card(flaw) = mishap {
             let at = self.within(day, WINDOWS[0]);
             self.mishap = mishap;
-            self.flawed(at, flaw, n);
+            let noon = self.within(day, WINDOWS[1]);
+            self.flawed(at, noon, flaw, n);
             if flaw != Flaw::Poor {
                 return;
             }
@@ -644,7 +647,7 @@ impl Rider<'_> {
     }
 
     /// What a card with a flaw comes to.
-    fn flawed(&mut self, at: Timestamp, flaw: Flaw, n: i64) {
+    fn flawed(&mut self, at: Timestamp, noon: Timestamp, flaw: Flaw, n: i64) {
         let [front, _] = self.a_bus();
         match flaw {
             Flaw::Sound => self.ride(at),
@@ -666,6 +669,14 @@ impl Rider<'_> {
             Flaw::NotStarted => self.tap(at, front, Say::NotStarted, Due::Nothing),
             Flaw::Stranger => self.tap(at, front, Say::NotAccepted, Due::Nothing),
             Flaw::Forged => self.tap(at, front, Say::SeeStaff, Due::Nothing),
+            // Whoever found it rides no further; locked by then, it is refused for ever.
+            Flaw::Lost if n == 0 => {
+                self.tap(at, front, Say::Paid, Due::Bus);
+                self.tap(noon, front, Say::SeeIssuer, Due::Nothing);
+                self.tap(noon.plus_s(60), front, Say::SeeIssuer, Due::Nothing);
+            }
+            Flaw::Lost => self.tap(at, front, Say::SeeIssuer, Due::Nothing),
+            Flaw::Found => self.tap(noon, front, Say::Paid, Due::Bus),
         }
     }
 }

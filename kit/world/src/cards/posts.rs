@@ -7,17 +7,16 @@ use tongtu_codec::hex_decode;
 use tongtu_fare::Tariff;
 use tongtu_journal::{Journal, Limits, SimMedium};
 use tongtu_psam::PsamSerial;
-use tongtu_purse::field::{Direction, Industry, Institution, Serial, Terminal};
+use tongtu_purse::field::{Direction, Industry, Institution, Terminal};
 use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
     CardTerminal, Circumstances, Counter, Gate, GroupNotice, OpenRide, PlainLists, Rules,
-    Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Versions, Way,
-    drive,
+    Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Way, drive,
 };
-use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp};
+use tongtu_terminal::{Held, Post as ScanPost};
+use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp, VehicleCode};
 
-use super::people::Flaw;
 use super::wallet::Wallet;
 use crate::WorldError;
 use crate::books::{AIRPORT_LINE, SUBURB};
@@ -154,6 +153,30 @@ impl CardPost {
         }
     }
 
+    /// What the scanner in the same housing is to its terminal.
+    #[must_use]
+    pub fn scan_post(&self) -> ScanPost {
+        let network = LineCode::parse(NETWORK).expect("a line code");
+        let vehicle = |text: &str| VehicleCode::parse(text).expect("six characters");
+        match self.place {
+            CardPlace::Bus { line, bus, .. } => ScanPost::Bus {
+                line,
+                vehicle: vehicle(&format!("B{:05}", bus % 100_000)),
+            },
+            CardPlace::Suburb => ScanPost::Bus {
+                line: LineCode::parse(SUBURB).expect("a line code"),
+                vehicle: vehicle("SUBURB"),
+            },
+            CardPlace::Gate {
+                station,
+                way: Way::Entry,
+            } => ScanPost::Entry { network, station },
+            CardPlace::Gate { station, .. } | CardPlace::HandHeld { station } => {
+                ScanPost::Exit { network, station }
+            }
+        }
+    }
+
     /// What the post is to the tap machine; a segmented bus stands at one of its stops.
     fn tap_post(&self, stop: u8) -> TapPost {
         let network = LineCode::parse(NETWORK).expect("a line code");
@@ -224,7 +247,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`WorldError::Terminal`] when module, journal or terminal do not start.
-    pub fn start(country: &Country, post: CardPost, held: Snapshot) -> Result<Self, WorldError> {
+    pub fn start(country: &Country, post: CardPost) -> Result<Self, WorldError> {
         let failed = |message: String| {
             WorldError::terminal("starting a card terminal", Timestamp::default(), message)
         };
@@ -251,7 +274,7 @@ impl Machine {
             rules: rules_of(&post),
         };
         let sam = Arc::new(country.terminal_key(post.number));
-        let terminal = CardTerminal::recover(profile, held, module.identity, sam, &journal)
+        let terminal = CardTerminal::recover(profile, nothing(), module.identity, sam, &journal)
             .map_err(|e| failed(e.to_string()))?;
         Ok(Self {
             post,
@@ -259,6 +282,11 @@ impl Machine {
             psam,
             journal,
         })
+    }
+
+    /// Takes the lists that its housing holds.
+    pub fn take(&mut self, held: &Arc<Held>) {
+        self.terminal.take(Snapshot::of(held));
     }
 
     /// The bus has come to a stop.
@@ -353,38 +381,10 @@ fn rules_of(post: &CardPost) -> Rules {
     }
 }
 
-/// Lists and fares of a city.
-///
-/// # Errors
-/// [`WorldError::Terminal`] when the city's fare book is not taken.
-pub fn snapshot(country: &Country, city: usize) -> Result<Snapshot, WorldError> {
-    let head = |node: usize| {
-        let [a, b, c, d, ..] = Institution::of(NODES[node].institution()).0;
-        [a, b, c, d]
-    };
-    let others = CITIES.iter().filter(|other| **other != city);
-    let blacklisted = country
-        .cardholders
-        .iter()
-        .filter(|holder| holder.flaw == Flaw::Blacklisted)
-        .map(|holder| Serial::of(&holder.number).0);
-    let lists = PlainLists {
-        local: vec![head(city)],
-        listed: others.map(|other| head(*other)).collect(),
-        barred: Vec::new(),
-        blacklist: blacklisted.collect(),
-        versions: Versions {
-            parameters: 1,
-            white_list: 1,
-            blacklist: 1,
-        },
-    };
-    let mut tariff = Tariff::default();
-    tariff
-        .adopt(country.city(city).book.clone())
-        .map_err(|e| WorldError::terminal("taking a fare book", Timestamp::default(), e))?;
-    Ok(Snapshot {
-        lists: Arc::new(lists),
-        tariff: Arc::new(tariff),
-    })
+/// What a terminal holds that has heard nothing yet: it takes nobody's card.
+fn nothing() -> Snapshot {
+    Snapshot {
+        lists: Arc::new(PlainLists::default()),
+        tariff: Arc::new(Tariff::default()),
+    }
 }

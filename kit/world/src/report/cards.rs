@@ -200,6 +200,14 @@ fn fate(mishap: Mishap, lang: Lang) -> String {
         Mishap::AllDay => ("no more than the cap of the day", "不超过单日封顶"),
         Mishap::Card(Flaw::Poor) => ("refused, loaded, rode", "拒绝，充值后乘车"),
         Mishap::Card(Flaw::Blacklisted) => ("locked by the terminal", "终端锁卡"),
+        Mishap::Card(Flaw::Lost) => (
+            "on the blacklist by ten, locked at noon",
+            "十时列入黑名单，中午锁卡",
+        ),
+        Mishap::Card(Flaw::Found) => (
+            "off the blacklist by ten, rode at noon",
+            "十时移出黑名单，中午乘车",
+        ),
         Mishap::Card(Flaw::Expired | Flaw::NotStarted | Flaw::Stranger) => {
             ("refused, nothing recorded", "拒绝，无记录")
         }

@@ -1,16 +1,19 @@
 //! Riders with cards for two days, every mishap and every flaw among them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use tongtu_fare::Lang;
+use tongtu_terminal::tap::Say;
 use tongtu_types::{BusinessDay, Fen};
 use tongtu_world::audit::{Audit, Strictness, audit};
 use tongtu_world::cards::plan::plan_homecoming;
-use tongtu_world::cards::{CardSide, Mishap, TapLog};
+use tongtu_world::cards::{CardSide, Flaw, Mishap, TapLog};
 use tongtu_world::country::Scale;
 use tongtu_world::drive::{Drive, Peace};
 use tongtu_world::log::Observed;
 use tongtu_world::plan::plan;
+use tongtu_world::report::Story;
 use tongtu_world::terminals::Terminals;
 use tongtu_world::{Country, Seed, hosting};
 
@@ -99,7 +102,7 @@ async fn every_debit_of_a_card_is_settled_once_or_owed_back() {
         let audit = lived.audit();
         assert!(audit.is_clean(), "seed {seed}: {:?}", audit.findings);
         let mishaps: BTreeSet<Mishap> = lived.taps.iter().map(|log| log.tap.mishap).collect();
-        assert_eq!(mishaps.len(), 13 + 3 + 6, "{mishaps:?}");
+        assert_eq!(mishaps.len(), 13 + 3 + 8, "{mishaps:?}");
         let owed: i64 = lived
             .observed
             .cards
@@ -169,6 +172,57 @@ async fn the_auditor_notices_a_fen_too_much_anywhere() {
 
     let audit = lived.audit();
     assert!(audit.is_clean(), "{:?}", audit.findings);
+}
+
+#[tokio::test]
+async fn a_card_reported_lost_in_the_morning_is_refused_at_noon_and_a_found_one_is_not() {
+    let lived = live(4, "lost").await;
+    let said = |flaw: Flaw| -> Vec<Vec<Option<Say>>> {
+        let mut of: BTreeMap<usize, Vec<Option<Say>>> = BTreeMap::new();
+        let first_day = |log: &&TapLog| log.tap.at.china().day == lived.taps[0].tap.at.china().day;
+        for log in lived.taps.iter().filter(first_day) {
+            if log.tap.mishap == Mishap::Card(flaw) {
+                of.entry(log.tap.holder).or_default().push(log.say);
+            }
+        }
+        of.into_values().collect()
+    };
+    let lost = [Say::Paid, Say::SeeIssuer, Say::SeeIssuer]
+        .map(Some)
+        .to_vec();
+    assert_eq!(said(Flaw::Lost), [lost.clone(), lost], "two cards");
+    assert_eq!(said(Flaw::Found), [[Some(Say::Paid)]], "one card");
+}
+
+#[tokio::test]
+async fn the_report_explains_a_fare_of_every_kind() {
+    let lived = live(1, "fares").await;
+    let audit = lived.audit();
+    let story = Story {
+        country: &lived.country,
+        days: &[],
+        logs: &[],
+        taps: &lived.taps,
+        observed: &lived.observed,
+        audit: &audit,
+        files: &[],
+        symbols: &[],
+    };
+    let rows = story.fares(Lang::En).rows;
+    let reasons: Vec<&String> = rows.iter().filter_map(|row| row.last()).collect();
+    for kind in [
+        "Card on buses 50%",
+        "Students half fare 50%",
+        "Free for elders",
+        "Demo transfer from a bus (",
+        "Demo transfer from the metro (",
+        "Metro by the month (",
+        "By the month (",
+        "Demo cap of a day (",
+        "min exceed the 240 min allowed",
+    ] {
+        assert!(reasons.iter().any(|why| why.contains(kind)), "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod cards;
 
 use std::path::PathBuf;
 
+use tongtu_terminal::Light;
 use tongtu_types::{BusinessDay, Fen, FenE7};
 use tongtu_world::audit::{Audit, Strictness, audit};
 use tongtu_world::country::{CITIES, Scale};
@@ -200,4 +201,13 @@ async fn the_auditor_sees_through_false_books() {
     falsify("a ledger that does not sum to zero", &|o| {
         o.ledgers.get_mut(&1).unwrap().push(1);
     });
+    lived.observed = honest;
+    assert!(lived.audit().is_clean());
+    let refused = lived.logs.iter().position(|log| !log.went_on).unwrap();
+    lived.logs[refused].went_on = true;
+    assert!(!lived.audit().is_clean(), "let on under a red light");
+    lived.logs[refused].went_on = false;
+    let shown = lived.logs[refused].shown.as_mut().unwrap();
+    shown.light = Light::Green;
+    assert!(!lived.audit().is_clean(), "a green light for the refused");
 }
