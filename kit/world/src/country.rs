@@ -230,7 +230,9 @@ impl Country {
             card_posts: Vec::new(),
             cardholders: people::cardholders(seed, scale.cards, first_day),
         };
-        if scale.cards > 0 {
+        let cash = people::cash_holders(seed, scale.cash, first_day);
+        country.cardholders.extend(cash);
+        if !country.cardholders.is_empty() {
             country.card_posts = posts::card_posts(&country);
         }
         country
@@ -300,8 +302,10 @@ const CLASS_EVERY: usize = 10;
 pub struct Scale {
     /// Riders with codes, both cities together.
     pub riders: usize,
-    /// Riders with cards, both cities together.
+    /// Riders with cards that have a purse, both cities together.
     pub cards: usize,
+    /// Riders with an e-cash, both cities together.
+    pub cash: usize,
     /// Metro stations with gates in each city, at least two.
     pub stations: usize,
     /// Buses on each of a city's two ordinary lines, at least one.
@@ -309,13 +313,14 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The demo's: some hundred riders, half of them with cards, ten stations and three buses a
-    /// line in each city.
+    /// The demo's: some hundred riders, half of them with cards, one in ten with an e-cash among
+    /// these, ten stations and three buses a line in each city.
     #[must_use]
     pub const fn demo(riders: usize) -> Self {
         Self {
             riders: riders - riders / 2,
-            cards: riders / 2,
+            cards: riders / 2 - riders / 10,
+            cash: riders / 10,
             stations: 10,
             buses: 3,
         }
@@ -327,6 +332,7 @@ impl Scale {
         Self {
             riders,
             cards: 0,
+            cash: 0,
             stations: 2,
             buses: 1,
         }

@@ -93,14 +93,25 @@ pub(crate) struct Kept {
     before: Option<Before>,
 }
 
+/// What a card remembers of a ride.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// Nothing: an e-cash.
+    None,
+    /// The ride itself, in its list of trips: a card of another city.
+    Trip,
+    /// Sums and chains too, in the city's own file.
+    File,
+}
+
 /// A charge as it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Charged<'a> {
     pub(crate) ridden: Ridden,
     /// The line or network.
     pub(crate) line: &'a str,
-    /// Whether the card is of this city: its file keeps sums and chains here, and nowhere else.
-    pub(crate) is_local: bool,
+    /// What the card remembers of it.
+    pub(crate) memory: Memory,
     pub(crate) begun_at: Timestamp,
     pub(crate) paid_at: Timestamp,
 }
@@ -132,7 +143,7 @@ impl Kept {
         if chain.is_some() {
             exact = exact.less(TRANSFER_FEN);
         }
-        let counts = charged.is_local && !(is_beijing && charged.ridden.is_bus);
+        let counts = charged.memory == Memory::File && !(is_beijing && charged.ridden.is_bus);
         let month = self.month.get(&month_of(day)).copied().unwrap_or(0);
         let ladder: &[(i64, i64)] = match is_beijing {
             true => &BEIJING_MONTH,
@@ -166,12 +177,17 @@ impl Kept {
     }
 
     fn changed_from(&mut self, charged: &Charged<'_>, chain: Option<u8>) {
+        if charged.memory == Memory::None {
+            return;
+        }
         self.before = Some(Before {
             line: charged.line.to_owned(),
             is_bus: charged.ridden.is_bus,
             paid_at: charged.paid_at,
             // Of another city's card only the ride itself is known.
-            chain: chain.filter(|_| charged.is_local).unwrap_or(0),
+            chain: chain
+                .filter(|_| charged.memory == Memory::File)
+                .unwrap_or(0),
         });
     }
 
@@ -210,7 +226,7 @@ mod tests {
                 class: Class::Ordinary,
             },
             line,
-            is_local: true,
+            memory: Memory::File,
             begun_at: at,
             paid_at: at,
         }

@@ -127,14 +127,19 @@ pub fn cryptogram_master(algorithm: Algorithm) -> BlockKey {
     cryptogram
 }
 
-/// The card's keys for cryptograms, MACs and enciphering, as the issuer derives them.
+/// The test card's keys for cryptograms, MACs and enciphering, as the issuer derives them.
 #[must_use]
 pub fn card_keys(algorithm: Algorithm) -> CardKeys {
-    let number = CardNumber::parse(NUMBER).expect("digits");
+    card_keys_of(algorithm, &CardNumber::parse(NUMBER).expect("digits"))
+}
+
+/// The keys of another card of the test issuer, sequence number 0.
+#[must_use]
+pub fn card_keys_of(algorithm: Algorithm, number: &CardNumber) -> CardKeys {
     let [cryptogram, mac, encipher] = master_keys(algorithm).map(|master| {
-        let factor = crate::cryptogram::card_factor(&number, 0);
+        let factor = crate::cryptogram::card_factor(number, 0);
         debug_assert_eq!(
-            card_key(&master, &number, 0).kcv(),
+            card_key(&master, number, 0).kcv(),
             BlockKey::new(algorithm, derived(&master, factor)).kcv()
         );
         derived(&master, factor)

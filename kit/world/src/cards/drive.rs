@@ -8,7 +8,7 @@ use tongtu_types::{Fen, Timestamp};
 
 use super::lists;
 use super::log::{ObservedCard, ObservedMirror, TapLog};
-use super::people::Flaw;
+use super::people::{Flaw, Medium};
 use super::plan::{Act, PlannedTap};
 use super::posts::Machine;
 use super::wallet::{Tear, Wallet};
@@ -110,9 +110,23 @@ impl<'a> CardSide<'a> {
         let listed = lists::listed_at_first(self.country);
         self.change_blacklists(&listed, &[], at).await?;
         for (index, holder) in self.country.cardholders.iter().enumerate() {
+            let client = self.clients[holder.home].at(at);
+            if holder.medium == Medium::Cash {
+                client
+                    .cash_issue(holder.number)
+                    .await
+                    .map_err(WorldError::http("issuing an e-cash", at))?;
+                client
+                    .cash_load(holder.number, &format!("first-{index}"), holder.loaded)
+                    .await
+                    .map_err(WorldError::http("noting what is on an e-cash", at))?;
+                self.balances[index] = holder.loaded;
+                self.loaded[index] = holder.loaded;
+                tick();
+                continue;
+            }
             if holder.flaw.is_issued() {
-                self.clients[holder.home]
-                    .at(at)
+                client
                     .card_issue(holder.number)
                     .await
                     .map_err(WorldError::http("issuing a card", at))?;
@@ -200,6 +214,9 @@ impl<'a> CardSide<'a> {
     /// [`WorldError`] when a card or a node does not answer as it should.
     pub async fn refill(&mut self, is_first: bool, at: Timestamp) -> Result<(), WorldError> {
         for (index, holder) in self.country.cardholders.iter().enumerate() {
+            if holder.medium == Medium::Cash {
+                continue;
+            }
             let rides = holder.flaw == Flaw::Sound || (holder.flaw == Flaw::Poor && !is_first);
             // A load between a torn ride and the next would hide whether the card paid: nobody
             // could claim the ride then, and the auditor wants every debit claimed.
@@ -359,11 +376,12 @@ impl<'a> CardSide<'a> {
             let by_card = self.wallets[index].balance();
             let mut issuer = None;
             if holder.flaw.is_issued() {
-                let view = self.clients[holder.home]
-                    .at(at)
-                    .card_view(holder.number)
-                    .await
-                    .map_err(WorldError::http("asking for a card", at))?;
+                let client = self.clients[holder.home].at(at);
+                let view = match holder.medium {
+                    Medium::Purse => client.card_view(holder.number).await,
+                    Medium::Cash => client.cash_view(holder.number).await,
+                };
+                let view = view.map_err(WorldError::http("asking for a card", at))?;
                 issuer = Some(ObservedMirror {
                     mirror: Fen::new(view.mirror_fen),
                     refund_due: Fen::new(view.refund_due_fen),

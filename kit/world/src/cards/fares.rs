@@ -6,12 +6,13 @@ use tongtu_terminal::tap::Say;
 use tongtu_types::{Fen, Timestamp};
 
 use super::log::TapLog;
+use super::people::Medium;
 use super::plan::Due;
 use super::posts::CardPlace;
 use crate::audit::Metres;
 use crate::books::SUBURB_STOPS;
 use crate::country::{CITIES, Country};
-use crate::terms::{Charged, Kept, Ridden};
+use crate::terms::{Charged, Kept, Memory, Ridden};
 
 /// Goes through the taps in order of time and remembers what each card has to.
 pub(super) struct Reckoning<'a> {
@@ -83,7 +84,11 @@ impl<'a> Reckoning<'a> {
                 class: rider.class,
             },
             line: &line,
-            is_local: rider.home == city,
+            memory: match rider.medium {
+                Medium::Cash => Memory::None,
+                Medium::Purse if rider.home == city => Memory::File,
+                Medium::Purse => Memory::Trip,
+            },
             begun_at,
             paid_at: at,
         };

@@ -12,6 +12,7 @@
 //! card itself after each tap, by a terminal of nobody.
 
 pub mod audit;
+pub mod cash;
 pub mod drive;
 mod fares;
 pub mod lists;
@@ -23,6 +24,6 @@ pub mod wallet;
 
 pub use drive::CardSide;
 pub use log::{ObservedCard, ObservedCardRide, TapLog};
-pub use people::{Cardholder, Flaw, Habit};
+pub use people::{Cardholder, Flaw, Habit, Medium};
 pub use plan::{Act, Due, Mishap, PlannedTap};
 pub use posts::{CardPlace, CardPost};

@@ -72,6 +72,17 @@ pub struct Cardholder {
     pub ridden: Option<(BusinessDay, Fen)>,
     /// How its rider rides.
     pub habit: Habit,
+    /// What it pays with.
+    pub medium: Medium,
+}
+
+/// What a card pays with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Medium {
+    /// An e-purse (电子钱包).
+    Purse,
+    /// An e-cash (电子现金).
+    Cash,
 }
 
 /// How a rider rides.
@@ -145,6 +156,45 @@ pub fn cardholders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Card
                     6 => [Habit::Changes, Habit::ChangesLate][nth % 2],
                     _ => Habit::Plain,
                 },
+                medium: Medium::Purse,
+            }
+        })
+        .collect()
+}
+
+/// One e-cash of so many is a student's.
+const CASH_CLASS_EVERY: usize = 4;
+
+/// Deals so many e-cashes, one city after the other, RSA and SM2 in turn; nothing is wrong with
+/// any.
+#[must_use]
+pub fn cash_holders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Cardholder> {
+    let mut dice = seed.dice("e-cash");
+    (0..count)
+        .map(|i| {
+            let home = CITIES[i % CITIES.len()];
+            let region = NODES[home].institution().city();
+            // The test issuers' head, the city, a day that nobody was born on, a serial.
+            let day = first_day.days().rem_euclid(100_000);
+            let digits = format!("{}{region}{day:05}{i:04}", super::cash::HEAD);
+            Cardholder {
+                home,
+                number: CardNumber::parse(&digits).expect("nineteen digits"),
+                algorithm: match i / 2 % 2 {
+                    0 => Algorithm::Tdes,
+                    _ => Algorithm::Sm4,
+                },
+                // Enough for a month: an e-cash is loaded by its issuer, not at a counter.
+                loaded: Fen::new(dice.between(60, 90) * 1000),
+                flaw: Flaw::Sound,
+                class: match i % CASH_CLASS_EVERY {
+                    // No ride of theirs is free anywhere: an e-cash cannot pay nothing in one tap.
+                    3 => Class::Student,
+                    _ => Class::Ordinary,
+                },
+                ridden: None,
+                habit: Habit::Plain,
+                medium: Medium::Cash,
             }
         })
         .collect()
@@ -162,9 +212,14 @@ impl Cardholder {
         }
     }
 
-    /// The card as it leaves its issuer, empty.
+    /// The card as it leaves its issuer: a purse empty, an e-cash with money on it.
     #[must_use]
     pub fn card(&self, seed: Seed, index: usize) -> Wallet {
+        let mut chance = seed.dice(&format!("card {index}"));
+        if self.medium == Medium::Cash {
+            let application = super::cash::application(self, &mut chance);
+            return Wallet::with_cash(application, chance);
+        }
         let mut profile = Profile::test_with(self.algorithm);
         let issuer = self.issuer();
         profile.public.issuer = issuer;
@@ -181,7 +236,6 @@ impl Cardholder {
         }
         let masters = [Algorithm::Tdes, Algorithm::Sm4].map(test_keys);
         let profile = profile.for_card(Serial::of(&self.number), &masters);
-        let chance = seed.dice(&format!("card {index}"));
         Wallet::personalise(profile, chance, self.flaw == Flaw::Forged)
     }
 

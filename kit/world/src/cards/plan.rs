@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tongtu_terminal::tap::{Say, Way};
 use tongtu_types::{BusinessDay, Fen, StationCode, Timestamp};
 
-use super::people::{Flaw, Habit};
+use super::people::{Flaw, Habit, Medium};
 use super::posts::{CardPlace, TRANSFERS};
 use super::wallet::Tear;
 use crate::books::{AIRPORT_LINE, SUBURB_STOPS};
@@ -69,6 +69,18 @@ impl Mishap {
         Self::DoubleTap,
         Self::TornExit,
         Self::TwoCards,
+    ];
+
+    /// The same for an e-cash.
+    const OF_CASH: [Self; 8] = [
+        Self::TornPaidBack,
+        Self::TornPaidBeside,
+        Self::TornPaidBesideCut,
+        Self::TornExit,
+        Self::TornPaidGone,
+        Self::TornUnpaidBack,
+        Self::TornUnpaidGone,
+        Self::DoubleTap,
     ];
 
     /// What it is, in English and Chinese.
@@ -200,6 +212,8 @@ pub struct PlannedTap {
     pub is_grey: bool,
 }
 
+/// A mishap for every so many e-cashes.
+const CASH_MISHAP_EVERY: usize = 3;
 /// A mishap for every so many cards.
 const MISHAP_EVERY: usize = 5;
 /// What a poor rider loads.
@@ -307,6 +321,15 @@ pub fn plan_taps(
         };
         let mishap = match holder.flaw {
             Flaw::Poor | Flaw::Found if n > 0 => Mishap::Honest,
+            // An e-cash counts every dialogue, and the very next one must prove what the torn
+            // one did.
+            Flaw::Sound if holder.medium == Medium::Cash && staying.contains_key(&index) => {
+                Mishap::Honest
+            }
+            Flaw::Sound if holder.medium == Medium::Cash => match index % CASH_MISHAP_EVERY {
+                0 => Mishap::OF_CASH[(index / CASH_MISHAP_EVERY + offset) % Mishap::OF_CASH.len()],
+                _ => Mishap::Honest,
+            },
             Flaw::Sound if index % MISHAP_EVERY == 2 => {
                 Mishap::DEALT[(index / MISHAP_EVERY + offset) % Mishap::DEALT.len()]
             }

@@ -274,8 +274,10 @@ impl Machine {
             rules: rules_of(&post),
         };
         let sam = Arc::new(country.terminal_key(post.number));
-        let terminal = CardTerminal::recover(profile, nothing(), module.identity, sam, &journal)
-            .map_err(|e| failed(e.to_string()))?;
+        let mut terminal =
+            CardTerminal::recover(profile, nothing(), module.identity, sam, &journal)
+                .map_err(|e| failed(e.to_string()))?;
+        terminal.serve_cash(super::cash::accepting(country.seed, post.number));
         Ok(Self {
             post,
             terminal,

@@ -1,9 +1,12 @@
 //! A rider's card: our own secure element with its purse, in a hand that may pull it away.
 
-use tongtu_apdu::select::Select;
+use tongtu_apdu::select::{E_CASH, Select};
 use tongtu_apdu::{CardCommand, Response};
 use tongtu_card::factory::{Blueprint, Preinstalled};
 use tongtu_card::{Card, Env, Interface, RamMemory};
+use tongtu_ecash::command::GetData;
+
+use tongtu_ecash::{Amount as CashAmount, GpoAnswer, tag};
 use tongtu_purse::command::{BalanceKind, CreditForLoad, GetBalance, InitLoad, LoadInit};
 use tongtu_purse::field::{Amount, DateTime, Terminal};
 use tongtu_purse::keys::KeyUse;
@@ -18,6 +21,10 @@ use crate::seed::Dice;
 const CHIP_BYTES: usize = 24 * 1024;
 /// DEBIT: the card takes the money when it answers this.
 const DEBIT: u8 = 0x54;
+/// GET PROCESSING OPTIONS: an e-cash answers what is to be read.
+const OPTIONS: u8 = 0xA8;
+/// READ RECORD: an e-cash takes the money when it answers the last one.
+const READ_RECORD: u8 = 0xB2;
 
 /// When the rider pulls the card away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +37,18 @@ pub enum Tear {
     AfterDebit,
 }
 
+/// What a card pays with.
+enum Application {
+    Purse(Box<Profile>),
+    Cash,
+}
+
 /// A card in somebody's pocket.
 pub struct Wallet {
     card: Card<RamMemory>,
-    profile: Profile,
+    application: Application,
+    /// Records of an e-cash that are still to be read in this tap; the last one pays.
+    records_left: usize,
     chance: Dice,
     tear: Tear,
     is_away: bool,
@@ -43,28 +58,45 @@ pub struct Wallet {
 
 impl std::fmt::Debug for Wallet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Wallet({:?})", self.profile.public.serial)
+        match &self.application {
+            Application::Purse(profile) => write!(f, "Wallet({:?})", profile.public.serial),
+            Application::Cash => f.write_str("Wallet(e-cash)"),
+        }
     }
 }
 
 impl Wallet {
     /// Personalises a card; nothing is on it yet.
     #[must_use]
-    pub fn personalise(profile: Profile, mut chance: Dice, is_forged: bool) -> Self {
+    pub fn personalise(profile: Profile, chance: Dice, is_forged: bool) -> Self {
+        let installed = Preinstalled::purse(&profile);
+        let mut wallet = Self::with_cash(installed, chance);
+        wallet.application = Application::Purse(Box::new(profile));
+        wallet.is_forged = is_forged;
+        wallet
+    }
+
+    /// Manufactures a card with one application, an e-cash.
+    ///
+    /// # Panics
+    /// Never: the chip has room for it.
+    #[must_use]
+    pub fn with_cash(application: Preinstalled, mut chance: Dice) -> Self {
         let blueprint = Blueprint {
-            applications: vec![Preinstalled::purse(&profile)],
+            applications: vec![application],
             ..Blueprint::default()
         };
         let mut entropy = |out: &mut [u8]| chance.fill(out);
         let card = Card::manufacture(RamMemory::new(CHIP_BYTES), &blueprint, &mut entropy)
-            .expect("the chip has room for one purse");
+            .expect("the chip has room for one application");
         Self {
             card,
-            profile,
+            application: Application::Cash,
+            records_left: 0,
             chance,
             tear: Tear::Never,
             is_away: false,
-            is_forged,
+            is_forged: false,
         }
     }
 
@@ -72,6 +104,7 @@ impl Wallet {
     pub fn present(&mut self, tear: Tear) {
         self.card.reset();
         (self.tear, self.is_away) = (tear, false);
+        self.records_left = 0;
     }
 
     fn raw(&mut self, apdu: &[u8]) -> Vec<u8> {
@@ -95,20 +128,52 @@ impl Wallet {
 
     fn select(&mut self) -> bool {
         self.present(Tear::Never);
-        let aid = self.profile.aid;
+        let aid = match &self.application {
+            Application::Purse(profile) => profile.aid,
+            Application::Cash => E_CASH,
+        };
         self.call(&Select::by_name(aid.as_bytes())).is_some()
     }
 
     /// What is on the card, by the card; none of a locked one.
     pub fn balance(&mut self) -> Option<Fen> {
         self.select();
+        if matches!(self.application, Application::Cash) {
+            let said = self.call(&GetData { tag: tag::BALANCE })?;
+            return CashAmount::decode(&said.value).ok().map(CashAmount::fen);
+        }
         let get = GetBalance {
             kind: BalanceKind::Real,
         };
         self.call(&get).map(|balance| balance.fen())
     }
 
-    /// Puts money on the card (圈存); true when the card took it.
+    /// Whether this command makes the card pay.
+    fn is_paying(&self, apdu: &[u8]) -> bool {
+        match (&self.application, apdu.get(1)) {
+            (Application::Purse(_), Some(&DEBIT)) => true,
+            (Application::Cash, Some(&READ_RECORD)) => self.records_left == 1,
+            _ => false,
+        }
+    }
+
+    /// Counts what an e-cash has told its reader to read.
+    fn count(&mut self, apdu: &[u8], answer: &[u8]) {
+        match apdu.get(1) {
+            Some(&READ_RECORD) => self.records_left = self.records_left.saturating_sub(1),
+            Some(&OPTIONS) => {
+                let answer = Response::parse(answer)
+                    .ok()
+                    .filter(|answer| answer.sw.is_ok());
+                let answer = answer.and_then(|answer| GpoAnswer::parse(&answer.data).ok());
+                let list = answer.and_then(|answer| answer.afl);
+                self.records_left = list.map_or(0, |list| list.records().count());
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts money on a purse (圈存); true when the card took it.
     pub fn load(&mut self, fen: Fen, at: Timestamp) -> bool {
         self.select();
         let Some(amount) = Amount::from_fen(fen) else {
@@ -125,7 +190,10 @@ impl Wallet {
         else {
             return false;
         };
-        let Some(key) = self.profile.transaction_key(KeyUse::Load, 1) else {
+        let Application::Purse(profile) = &self.application else {
+            return false;
+        };
+        let Some(key) = profile.transaction_key(KeyUse::Load, 1) else {
             return false;
         };
         let session = proof::load_session(&key, random, sequence);
@@ -140,7 +208,7 @@ impl CardLink for Wallet {
         if self.is_away {
             return Err(Lost);
         }
-        let is_debit = apdu.get(1) == Some(&DEBIT);
+        let is_debit = self.is_paying(apdu);
         if is_debit && self.tear == Tear::BeforeDebit {
             self.is_away = true;
             return Err(Lost);
@@ -152,6 +220,9 @@ impl CardLink for Wallet {
             return Ok(answer);
         }
         let answer = self.raw(apdu);
+        if matches!(self.application, Application::Cash) {
+            self.count(apdu, &answer);
+        }
         if is_debit && self.tear == Tear::AfterDebit {
             self.is_away = true;
             return Err(Lost);

@@ -15,7 +15,7 @@ use tongtu_types::{Fen, LineCode, StationCode, Timestamp};
 
 use super::{Story, Table, node_name, say};
 use crate::books::SUBURB;
-use crate::cards::{CardPlace, Due, TapLog};
+use crate::cards::{CardPlace, Due, Medium, TapLog};
 use crate::class::Class;
 use crate::country::{NETWORK, NODES, Place};
 
@@ -264,10 +264,12 @@ impl<'a> Telling<'a> {
         let journey = Journey::new(ride, at);
         let quote = book.explain(&journey, &payer, history).ok()?;
         let after = book.charge(&journey, &payer, history).ok()?.history;
-        *history = match rider.home == post.city {
-            true => after,
+        *history = match rider.medium {
+            // An e-cash remembers nothing.
+            Medium::Cash => History::default(),
+            Medium::Purse if rider.home == post.city => after,
             // Of another city's card only its newest trip is known.
-            false => History {
+            Medium::Purse => History {
                 last: after.last.map(|last| LastRide { chain: 0, ..last }),
                 ..History::default()
             },

@@ -21,6 +21,7 @@ use tongtu_world::{Country, Seed, hosting};
 const SCALE: Scale = Scale {
     riders: 0,
     cards: 60,
+    cash: 48,
     stations: 3,
     buses: 1,
 };

@@ -59,6 +59,7 @@ async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
     let scale = Scale {
         riders,
         cards: 0,
+        cash: 0,
         ..Scale::demo(0)
     };
     let country = Country::found(Seed(seed), scale, first_day());
