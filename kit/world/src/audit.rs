@@ -13,6 +13,7 @@ use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Time
 
 use crate::cards::{self, TapLog};
 use crate::country::{CITIES, Country, NODES, Place};
+use crate::faces::{self, FaceLog};
 use crate::hardware::Barrier;
 use crate::log::{LoggedRecord, Observed, RideState, ScanLog};
 use crate::plan::Trick;
@@ -85,15 +86,26 @@ pub enum Strictness {
     AfterCrashes,
 }
 
+/// What was seen of riders.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen<'a> {
+    /// Every scan.
+    pub scans: &'a [ScanLog],
+    /// Every tap of a card.
+    pub taps: &'a [TapLog],
+    /// Every look of a camera.
+    pub looks: &'a [FaceLog],
+}
+
 /// Looks at everything.
 #[must_use]
 pub fn audit(
     country: &Country,
-    logs: &[ScanLog],
-    taps: &[TapLog],
+    seen: &Seen<'_>,
     observed: &Observed,
     strictness: Strictness,
 ) -> Audit {
+    let (logs, taps) = (seen.scans, seen.taps);
     let mut audit = Audit::default();
     if strictness == Strictness::AsPlanned {
         audit.findings.push(verdicts(logs));
@@ -111,7 +123,8 @@ pub fn audit(
     audit
         .findings
         .push(balances(country, &records, &fates, observed));
-    let cards = cards::audit::claims(country, taps);
+    let mut cards = cards::audit::claims(country, taps);
+    cards.extend(faces::audit::claims(country, seen.looks));
     let claims: Vec<Claim> = records
         .iter()
         .zip(&fates)
@@ -127,6 +140,8 @@ pub fn audit(
     audit
         .findings
         .extend(cards::audit::findings(country, taps, observed));
+    let by_face = faces::audit::findings(country, seen.looks, observed);
+    audit.findings.extend(by_face);
     audit.findings.push(positions(&claims, observed));
     audit.findings.push(zero_sums(observed));
     for claim in &cards {

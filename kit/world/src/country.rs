@@ -18,6 +18,8 @@ use tongtu_types::{
 use crate::books::{self, AIRPORT_LINE};
 use crate::cards::{CardPost, Cardholder, people, posts};
 use crate::class::Class;
+use crate::faces::people::{FaceRider, face_riders};
+use crate::faces::plan::{FacePost, face_posts};
 use crate::seed::Seed;
 
 /// CA index of the world's root.
@@ -176,6 +178,10 @@ pub struct Country {
     pub card_posts: Vec<CardPost>,
     /// Every rider with a card.
     pub cardholders: Vec<Cardholder>,
+    /// Every terminal for faces.
+    pub face_posts: Vec<FacePost>,
+    /// Every rider by face.
+    pub face_riders: Vec<FaceRider>,
 }
 
 /// The metro network's line code in every fare book of the country.
@@ -229,7 +235,12 @@ impl Country {
             riders,
             card_posts: Vec::new(),
             cardholders: people::cardholders(seed, scale.cards, first_day),
+            face_posts: Vec::new(),
+            face_riders: face_riders(seed, scale.faces, first_day),
         };
+        if scale.faces > 0 {
+            country.face_posts = face_posts(&country);
+        }
         let cash = people::cash_holders(seed, scale.cash, first_day);
         country.cardholders.extend(cash);
         if !country.cardholders.is_empty() {
@@ -306,6 +317,8 @@ pub struct Scale {
     pub cards: usize,
     /// Riders with an e-cash, both cities together.
     pub cash: usize,
+    /// Riders by face, both cities together.
+    pub faces: usize,
     /// Metro stations with gates in each city, at least two.
     pub stations: usize,
     /// Buses on each of a city's two ordinary lines, at least one.
@@ -314,13 +327,14 @@ pub struct Scale {
 
 impl Scale {
     /// The demo's: some hundred riders, half of them with cards, one in ten with an e-cash among
-    /// these, ten stations and three buses a line in each city.
+    /// these, one in twenty by face, ten stations and three buses a line in each city.
     #[must_use]
     pub const fn demo(riders: usize) -> Self {
         Self {
-            riders: riders - riders / 2,
+            riders: riders - riders / 2 - riders / 20,
             cards: riders / 2 - riders / 10,
             cash: riders / 10,
+            faces: riders / 20,
             stations: 10,
             buses: 3,
         }
@@ -333,6 +347,7 @@ impl Scale {
             riders,
             cards: 0,
             cash: 0,
+            faces: 0,
             stations: 2,
             buses: 1,
         }

@@ -17,6 +17,7 @@ use crate::WorldError;
 use crate::cards::{CardSide, ObservedCardRide, PlannedTap, TapLog};
 use crate::codes::Phone;
 use crate::country::{CITIES, Country, NODES, Place};
+use crate::faces::{FaceLog, FaceSide, PlannedLook};
 use crate::hardware::Hardware;
 use crate::log::{
     LoggedRecord, Observed, ObservedDay, ObservedPosition, ObservedRide, RideState, ScanLog,
@@ -75,6 +76,7 @@ pub struct Drive<'a, C> {
     inside: BTreeMap<(usize, CardNumber), OpenEntry>,
     issuers: BTreeMap<InstitutionCode, usize>,
     cards: Option<CardSide<'a>>,
+    faces: Option<FaceSide<'a>>,
     /// What stands around the terminals, for codes and for cards.
     hardware: Hardware,
     /// Every scan so far.
@@ -111,6 +113,7 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             inside: BTreeMap::new(),
             issuers,
             cards: None,
+            faces: None,
             hardware: Hardware::of(country),
             logs: Vec::new(),
         }
@@ -121,6 +124,19 @@ impl<'a, C: Caretaker> Drive<'a, C> {
     pub fn with_cards(mut self, cards: CardSide<'a>) -> Self {
         self.cards = Some(cards);
         self
+    }
+
+    /// The same with riders by face. Their terminals are in this process.
+    #[must_use]
+    pub fn with_faces(mut self, faces: FaceSide<'a>) -> Self {
+        self.faces = Some(faces);
+        self
+    }
+
+    /// Every look of a camera so far.
+    #[must_use]
+    pub fn looks(&self) -> &[FaceLog] {
+        self.faces.as_ref().map_or(&[], |faces| &faces.logs)
     }
 
     /// Every tap of a card so far.
@@ -168,6 +184,9 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         if let Some(cards) = &mut self.cards {
             cards.prepare(at, tick).await?;
         }
+        if let Some(faces) = &mut self.faces {
+            faces.prepare(at, tick).await?;
+        }
         Ok(())
     }
 
@@ -188,40 +207,51 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             cards.refill(is_first, day.at(5 * 3600 + 1800)).await?;
         }
         self.refresh_lists(day.at(6 * 3600)).await?;
-        let mut taps = &day.taps[..];
+        if let Some(faces) = self.faces.as_mut().filter(|_| day.withdraws) {
+            faces.withdraw_on(day.at(0));
+        }
+        let mut others = Others {
+            taps: &day.taps,
+            looks: &day.looks,
+        };
         let mut uploads = [10, 14, 18, 23]
             .into_iter()
             .map(|h| day.at(h * 3600))
             .peekable();
         for scan in &day.scans {
             while let Some(at) = uploads.next_if(|at| *at <= scan.at) {
-                self.all_upload(day, late_from_yesterday, at, &mut taps, tick)
+                self.all_upload(day, late_from_yesterday, at, &mut others, tick)
                     .await?;
             }
-            self.cards_until(&mut taps, scan.at, tick).await?;
+            self.others_until(&mut others, scan.at, tick).await?;
             self.scan(day, *scan).await?;
             tick();
         }
         for at in uploads {
-            self.all_upload(day, late_from_yesterday, at, &mut taps, tick)
+            self.all_upload(day, late_from_yesterday, at, &mut others, tick)
                 .await?;
         }
         Ok(())
     }
 
-    /// What cards did up to this moment.
-    async fn cards_until(
+    /// What cards and faces did up to this moment.
+    async fn others_until(
         &mut self,
-        taps: &mut &[PlannedTap],
+        others: &mut Others<'_>,
         at: Timestamp,
         tick: &mut dyn FnMut(),
     ) -> Result<(), WorldError> {
-        let Some(cards) = &mut self.cards else {
-            return Ok(());
-        };
-        let (now, later) = taps.split_at(taps.partition_point(|tap| tap.at <= at));
-        *taps = later;
-        cards.tap(now, &mut self.hardware, tick).await
+        let hardware = &mut self.hardware;
+        if let Some(cards) = &mut self.cards {
+            let taps = others.taps;
+            let (now, later) = taps.split_at(taps.partition_point(|tap| tap.at <= at));
+            others.taps = later;
+            cards.tap(now, hardware, tick).await?;
+        }
+        match &mut self.faces {
+            Some(faces) => faces.look(&mut others.looks, at, hardware, tick).await,
+            None => Ok(()),
+        }
     }
 
     /// The upload of every terminal, for codes and for cards.
@@ -230,11 +260,14 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         day: &PlannedDay,
         late_from_yesterday: &[usize],
         at: Timestamp,
-        taps: &mut &[PlannedTap],
+        others: &mut Others<'_>,
         tick: &mut dyn FnMut(),
     ) -> Result<(), WorldError> {
-        self.cards_until(taps, at, tick).await?;
+        self.others_until(others, at, tick).await?;
         self.upload(day, late_from_yesterday, at).await?;
+        if let Some(faces) = &self.faces {
+            faces.upload(at).await?;
+        }
         let Some(cards) = &mut self.cards else {
             return Ok(());
         };
@@ -254,11 +287,15 @@ impl<'a, C: Caretaker> Drive<'a, C> {
     pub async fn catch_up(
         &mut self,
         day: &PlannedDay,
-        mut homecoming: &[PlannedTap],
+        homecoming: &[PlannedTap],
         tick: &mut dyn FnMut(),
     ) -> Result<(), WorldError> {
         let at = day.at(24 * 3600 + 10 * 3600);
-        self.cards_until(&mut homecoming, at, tick).await?;
+        let mut others = Others {
+            taps: homecoming,
+            looks: &[],
+        };
+        self.others_until(&mut others, at, tick).await?;
         if let Some(cards) = &mut self.cards {
             cards.upload(at).await?;
         }
@@ -399,8 +436,11 @@ impl<'a, C: Caretaker> Drive<'a, C> {
                 .refresh_lists(post, at, &mut self.caretaker)
                 .await?;
         }
-        match &mut self.cards {
-            Some(cards) => cards.refresh_lists(&self.terminals, at).await,
+        if let Some(cards) = &mut self.cards {
+            cards.refresh_lists(&self.terminals, at).await?;
+        }
+        match &mut self.faces {
+            Some(faces) => faces.refresh(&self.terminals, at).await,
             None => Ok(()),
         }
     }
@@ -637,6 +677,8 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         let mut observed = Observed::default();
         let holders = self.country.cardholders.iter();
         let numbers: BTreeSet<CardNumber> = holders.map(|holder| holder.number).collect();
+        let riders = self.country.face_riders.iter();
+        let faces: BTreeSet<CardNumber> = riders.map(|rider| rider.account).collect();
         for city in CITIES {
             let client = self.clients[city].at(at);
             let http = || WorldError::http("asking for rides", at);
@@ -646,6 +688,8 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             .await
             .map_err(http())?;
             let (taps, rides) = apart(rides, &numbers)?;
+            let (looks, rides) = apart(rides, &faces)?;
+            observed.face_rides.insert(city, looks);
             let rides = rides.iter().map(observed_ride).collect::<Result<_, _>>()?;
             observed.rides.insert(city, rides);
             observed.card_rides.insert(city, taps);
@@ -653,6 +697,8 @@ impl<'a, C: Caretaker> Drive<'a, C> {
                 .await
                 .map_err(http())?;
             let (taps, debits) = apart(debits, &numbers)?;
+            let (looks, debits) = apart(debits, &faces)?;
+            observed.face_debits.insert(city, looks);
             observed.card_debits.insert(city, taps);
             let debits = debits
                 .iter()
@@ -680,6 +726,9 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         if let Some(cards) = &mut self.cards {
             observed.cards = cards.observe(at).await?;
         }
+        if let Some(faces) = &self.faces {
+            observed.faces = faces.observe(at).await?;
+        }
         for (node, client) in self.clients.iter().enumerate() {
             let client = client.at(at);
             for day in days {
@@ -696,6 +745,12 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         }
         Ok(observed)
     }
+}
+
+/// What happens beside scans and is still to come.
+struct Others<'a> {
+    taps: &'a [PlannedTap],
+    looks: &'a [PlannedLook],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -728,7 +783,7 @@ fn observed_ride(ride: &tongtu_api::RideView) -> Result<ObservedRide, WorldError
     })
 }
 
-/// Rides of cards, and all others.
+/// Rides of these cards or accounts, and all others.
 fn apart(
     rides: Vec<tongtu_api::RideView>,
     cards: &BTreeSet<CardNumber>,

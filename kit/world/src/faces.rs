@@ -1,5 +1,10 @@
 //! Rides by face in the country: each city's keys, engine and terms. All of it is for tests.
 
+pub mod audit;
+pub mod drive;
+pub mod people;
+pub mod plan;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +16,10 @@ use tongtu_terminal::face::Cosine;
 
 use crate::country::NODES;
 use crate::{Country, WorldError};
+
+pub use drive::{FaceLog, FaceSide, ObservedFace};
+pub use people::FaceRider;
+pub use plan::{FacePost, PlannedLook};
 
 /// The keys that a city seals faces under.
 #[must_use]

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use tongtu_fare::Lang;
 use tongtu_ride_code::Verdict;
+use tongtu_terminal::face::{FaceMoment, FacePrompt};
 use tongtu_terminal::tap::TapPrompt;
 use tongtu_terminal::{Light, Prompt};
 use tongtu_types::{TerminalNumber, Timestamp};
@@ -136,6 +137,22 @@ impl Device {
         self.sound(prompt.light(), lets_on, both, display, at)
     }
 
+    /// Shows what is said to a face. Whoever is let out although the fare follows sees amber, and
+    /// passes.
+    pub fn show_face(&mut self, prompt: &FacePrompt, at: Timestamp) -> Shown {
+        let voice = |lang| prompt.voice(lang).to_owned();
+        let both = Both {
+            en: voice(Lang::En),
+            zh: voice(Lang::Zh),
+        };
+        let display = Both {
+            en: prompt.display(Lang::En),
+            zh: prompt.display(Lang::Zh),
+        };
+        let lets_on = matches!(prompt.moment, FaceMoment::Pass | FaceMoment::PassNoEntry);
+        self.sound(prompt.light(), lets_on, both, display, at)
+    }
+
     /// Two cards are in the field at once: the reader hears both, and asks for one. No terminal
     /// is told of either.
     pub fn show_collision(&mut self, at: Timestamp) -> Shown {
@@ -202,7 +219,8 @@ impl Hardware {
     /// Puts one around every terminal.
     #[must_use]
     pub fn of(country: &Country) -> Self {
-        let codes = country.posts.iter().map(|post| {
+        let faces = country.face_posts.iter().map(|place| &place.post);
+        let codes = country.posts.iter().chain(faces).map(|post| {
             let kind = match post.place {
                 Place::Bus { .. } => DeviceKind::Validator,
                 Place::Entry { .. } | Place::Exit { .. } => DeviceKind::Gate,

@@ -7,6 +7,7 @@ use tongtu_ride_code::record::Direction;
 use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, Timestamp};
 
 use crate::cards::{ObservedCard, ObservedCardRide};
+use crate::faces::ObservedFace;
 use crate::hardware::Shown;
 use crate::plan::PlannedScan;
 
@@ -118,6 +119,12 @@ pub struct Observed {
     pub card_debits: BTreeMap<usize, Vec<ObservedCardRide>>,
     /// Each card, in the cardholders' order.
     pub cards: Vec<ObservedCard>,
+    /// Rides by face, by acquirer (an index into the nodes).
+    pub face_rides: BTreeMap<usize, Vec<ObservedCardRide>>,
+    /// Rides by face as their issuers have them (an index into the nodes).
+    pub face_debits: BTreeMap<usize, Vec<ObservedCardRide>>,
+    /// Each rider by face, in their order.
+    pub faces: Vec<ObservedFace>,
     /// Every node's settled days.
     pub days: Vec<ObservedDay>,
     /// Every balance of each node's ledger, in 10^-7 fen.

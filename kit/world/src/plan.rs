@@ -9,6 +9,7 @@ use tongtu_types::{BusinessDay, Timestamp};
 use crate::cards::PlannedTap;
 use crate::cards::plan::plan_taps;
 use crate::country::{CITIES, Country, Place};
+use crate::faces::plan::{PlannedLook, plan_looks};
 use crate::seed::Dice;
 
 /// What is special about a scan.
@@ -136,6 +137,10 @@ pub struct PlannedDay {
     pub scans: Vec<PlannedScan>,
     /// What cards do, in order of time.
     pub taps: Vec<PlannedTap>,
+    /// What cameras see, in order of time.
+    pub looks: Vec<PlannedLook>,
+    /// Whether a rider withdraws the consent to rides by face at noon.
+    pub withdraws: bool,
     /// Posts that upload only after the cut-off.
     pub late_posts: Vec<usize>,
     /// Posts whose acknowledgement is lost once, so that they upload twice.
@@ -274,6 +279,8 @@ fn plan_day(
         day,
         scans,
         taps: plan_taps(country, taps_yesterday, day, n),
+        looks: plan_looks(country, day, n),
+        withdraws: n == 0,
         late_posts,
         double_posts,
         tampered_posts,

@@ -9,7 +9,7 @@
 mod village;
 
 use tongtu_types::BusinessDay;
-use tongtu_world::audit::{Strictness, audit};
+use tongtu_world::audit::{Seen, Strictness, audit};
 use tongtu_world::country::Scale;
 use tongtu_world::drive::Drive;
 use tongtu_world::plan::plan;
@@ -124,8 +124,10 @@ async fn one_round(args: &Args, round: u32) -> Result<Round, Failure> {
         .map_err(fault)?;
     let verdict = audit(
         &country,
-        &drive.logs,
-        drive.taps(),
+        &Seen {
+            scans: &drive.logs,
+            ..Seen::default()
+        },
         &observed,
         Strictness::AfterCrashes,
     );

@@ -10,11 +10,12 @@ mod screen;
 use std::path::{Path, PathBuf};
 
 use tongtu_types::BusinessDay;
-use tongtu_world::audit::{Strictness, audit};
+use tongtu_world::audit::{Seen, Strictness, audit};
 use tongtu_world::cards::CardSide;
 use tongtu_world::cards::plan::plan_homecoming;
 use tongtu_world::country::{NODES, Scale};
 use tongtu_world::drive::{Drive, Peace};
+use tongtu_world::faces::FaceSide;
 use tongtu_world::plan::plan;
 use tongtu_world::report::Story;
 use tongtu_world::terminals::Terminals;
@@ -98,7 +99,10 @@ async fn live(
     let hosted = hosting::host(country, nodes).await.map_err(fault)?;
     let terminals = Terminals::local(country, &hosted.clients).map_err(fault)?;
     let cards = CardSide::new(country, &hosted.clients).map_err(fault)?;
-    let mut drive = Drive::new(country, &hosted.clients, terminals, Peace).with_cards(cards);
+    let faces = FaceSide::new(country, &hosted.clients).map_err(fault)?;
+    let mut drive = Drive::new(country, &hosted.clients, terminals, Peace)
+        .with_cards(cards)
+        .with_faces(faces);
 
     drive
         .prepare(first_day(), &mut bars.ticker(screen::Part::Prepare))
@@ -140,8 +144,11 @@ async fn live(
     let observed = drive.observe(&settled, after).await.map_err(fault)?;
     let verdict = audit(
         country,
-        &drive.logs,
-        drive.taps(),
+        &Seen {
+            scans: &drive.logs,
+            taps: drive.taps(),
+            looks: drive.looks(),
+        },
         &observed,
         Strictness::AsPlanned,
     );
@@ -157,6 +164,7 @@ async fn live(
         days: &days,
         logs: &drive.logs,
         taps: drive.taps(),
+        looks: drive.looks(),
         observed: &observed,
         audit: &verdict,
         files: &exchange,

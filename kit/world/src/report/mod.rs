@@ -19,6 +19,7 @@ use tongtu_types::{Fen, FenE7, LineCode};
 use crate::audit::Audit;
 use crate::cards::TapLog;
 use crate::country::{Country, NETWORK, NODES, Place, STRANGER};
+use crate::faces::FaceLog;
 use crate::log::{Observed, RideState, ScanLog};
 use crate::plan::PlannedDay;
 
@@ -36,6 +37,8 @@ pub struct Story<'a> {
     pub logs: &'a [ScanLog],
     /// Every tap of a card.
     pub taps: &'a [TapLog],
+    /// Every look of a camera.
+    pub looks: &'a [FaceLog],
     /// What the nodes showed.
     pub observed: &'a Observed,
     /// What the auditor found.

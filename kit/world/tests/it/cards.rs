@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use tongtu_fare::Lang;
 use tongtu_terminal::tap::Say;
 use tongtu_types::{BusinessDay, Fen};
-use tongtu_world::audit::{Audit, Strictness, audit};
+use tongtu_world::audit::{Audit, Seen, Strictness, audit};
 use tongtu_world::cards::plan::plan_homecoming;
 use tongtu_world::cards::{CardSide, Flaw, Mishap, TapLog};
 use tongtu_world::country::Scale;
 use tongtu_world::drive::{Drive, Peace};
+use tongtu_world::faces::{FaceLog, FaceSide};
 use tongtu_world::log::Observed;
 use tongtu_world::plan::plan;
 use tongtu_world::report::Story;
@@ -22,6 +23,7 @@ const SCALE: Scale = Scale {
     riders: 0,
     cards: 60,
     cash: 48,
+    faces: 14,
     stations: 3,
     buses: 1,
 };
@@ -30,13 +32,18 @@ const DAYS: u32 = 2;
 struct Lived {
     country: Country,
     taps: Vec<TapLog>,
+    looks: Vec<FaceLog>,
     observed: Observed,
 }
 
 impl Lived {
     fn audit(&self) -> Audit {
-        let (taps, strictness) = (&self.taps, Strictness::AsPlanned);
-        audit(&self.country, &[], taps, &self.observed, strictness)
+        let seen = Seen {
+            taps: &self.taps,
+            looks: &self.looks,
+            ..Seen::default()
+        };
+        audit(&self.country, &seen, &self.observed, Strictness::AsPlanned)
     }
 
     /// That the auditor says this of a changed story.
@@ -67,7 +74,10 @@ async fn live(seed: u64, name: &str) -> Lived {
     let days = plan(&country, first, DAYS);
     let terminals = Terminals::local(&country, &hosted.clients).unwrap();
     let cards = CardSide::new(&country, &hosted.clients).unwrap();
-    let mut drive = Drive::new(&country, &hosted.clients, terminals, Peace).with_cards(cards);
+    let faces = FaceSide::new(&country, &hosted.clients).unwrap();
+    let mut drive = Drive::new(&country, &hosted.clients, terminals, Peace)
+        .with_cards(cards)
+        .with_faces(faces);
     let mut tick = || {};
     drive.prepare(first, &mut tick).await.unwrap();
     let mut settled = Vec::new();
@@ -86,12 +96,14 @@ async fn live(seed: u64, name: &str) -> Lived {
     let after = extra.next().start_in_china().plus_s(8 * 3600);
     let observed = drive.observe(&settled, after).await.unwrap();
     let taps = drive.taps().to_vec();
+    let looks = drive.looks().to_vec();
     drop(drive);
     hosted.stop().await;
     std::fs::remove_dir_all(&folder).unwrap();
     Lived {
         country,
         taps,
+        looks,
         observed,
     }
 }
@@ -204,6 +216,7 @@ async fn the_report_explains_a_fare_of_every_kind() {
         days: &[],
         logs: &[],
         taps: &lived.taps,
+        looks: &lived.looks,
         observed: &lived.observed,
         audit: &audit,
         files: &[],

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use tongtu_terminal::Light;
 use tongtu_types::{BusinessDay, Fen, FenE7};
-use tongtu_world::audit::{Audit, Strictness, audit};
+use tongtu_world::audit::{Audit, Seen, Strictness, audit};
 use tongtu_world::country::{CITIES, Scale};
 use tongtu_world::drive::{Drive, Peace};
 use tongtu_world::log::{Observed, RideState, ScanLog};
@@ -42,8 +42,10 @@ impl Lived {
     fn audit(&self) -> Audit {
         audit(
             &self.country,
-            &self.logs,
-            &[],
+            &Seen {
+                scans: &self.logs,
+                ..Seen::default()
+            },
             &self.observed,
             Strictness::AsPlanned,
         )
@@ -60,6 +62,7 @@ async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
         riders,
         cards: 0,
         cash: 0,
+        faces: 0,
         ..Scale::demo(0)
     };
     let country = Country::found(Seed(seed), scale, first_day());
