@@ -6,7 +6,7 @@ use tongtu_fare::Lang;
 use tongtu_types::Fen;
 
 use super::devices::in_lang;
-use super::{Story, Table, say};
+use super::{Means, Story, Table, say, where_};
 use crate::cards::{Act, Mishap, TapLog};
 use crate::log::RideState;
 
@@ -14,36 +14,26 @@ impl Story<'_> {
     /// By what riders paid, at home and away.
     #[must_use]
     pub fn media(&self, lang: Lang) -> Table {
-        let mut totals: BTreeMap<(bool, bool), (usize, i64)> = BTreeMap::new();
-        for (is_card, issuer, acquirer, amount) in self.paid() {
-            let total = totals.entry((is_card, issuer != acquirer)).or_default();
+        let mut totals: BTreeMap<(Means, bool), (usize, i64)> = BTreeMap::new();
+        for (means, issuer, acquirer, amount) in self.paid() {
+            let total = totals.entry((means, issuer != acquirer)).or_default();
             total.0 += 1;
             total.1 += amount.get();
         }
         let rows = totals
             .into_iter()
-            .map(|((is_card, is_away), (count, fen))| {
-                let medium = if is_card {
-                    say(lang, "card", "实体卡")
-                } else {
-                    say(lang, "ride code", "乘车码")
-                };
-                let place = if is_away {
-                    say(lang, "in the other city", "异地")
-                } else {
-                    say(lang, "at home", "本地")
-                };
-                let riders = if is_card {
-                    self.country.cardholders.len()
-                } else {
-                    self.country.riders.len()
-                };
-                let sum = Fen::new(fen).to_string();
-                vec![medium, place, riders.to_string(), count.to_string(), sum]
+            .map(|((means, is_away), (count, fen))| {
+                vec![
+                    means.name(lang),
+                    where_(lang, is_away),
+                    self.riders_with(means).to_string(),
+                    count.to_string(),
+                    Fen::new(fen).to_string(),
+                ]
             })
             .collect();
         Table {
-            title: say(lang, "Cards and codes", "卡与码"),
+            title: say(lang, "What riders paid with", "支付介质"),
             header: [
                 ("medium", "介质"),
                 ("where", "地点"),
@@ -109,28 +99,27 @@ impl Story<'_> {
         }
     }
 
-    /// Every settled ride that was paid: by card or by code, issuer, acquirer, amount.
-    pub(super) fn paid(&self) -> impl Iterator<Item = (bool, usize, usize, Fen)> + '_ {
-        let homes: BTreeMap<_, _> = self
-            .country
-            .cardholders
-            .iter()
-            .map(|holder| (holder.number, holder.home))
-            .collect();
+    /// Every settled ride that was paid: with what, issuer, acquirer, amount.
+    pub(super) fn paid(&self) -> impl Iterator<Item = (Means, usize, usize, Fen)> + '_ {
+        let holders = self.country.cardholders.iter();
+        let cards = holders.map(|holder| (holder.number, (Means::of(holder), holder.home)));
+        let riders = self.country.face_riders.iter();
+        let faces = riders.map(|rider| (rider.account, (Means::Face, rider.home)));
+        let homes: BTreeMap<_, _> = cards.chain(faces).collect();
         let codes = self
             .settled()
-            .map(|record| (false, record.issuer, record.acquirer, record.amount));
-        let cards = self
-            .observed
-            .card_rides
-            .iter()
+            .filter(|record| !record.amount.is_zero())
+            .map(|record| (Means::Code, record.issuer, record.acquirer, record.amount));
+        let observed = self.observed;
+        let others = observed.card_rides.iter().chain(&observed.face_rides);
+        let others = others
             .flat_map(|(acquirer, rides)| rides.iter().map(move |ride| (*acquirer, ride)))
             .filter(|(_, ride)| ride.state == RideState::Settled && !ride.amount.is_zero())
             .filter_map(move |(acquirer, ride)| {
-                let home = homes.get(&ride.card)?;
-                Some((true, *home, acquirer, ride.amount))
+                let (means, home) = homes.get(&ride.card)?;
+                Some((*means, *home, acquirer, ride.amount))
             });
-        codes.chain(cards)
+        codes.chain(others)
     }
 }
 

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tongtu_fare::{
-    Class as FareClass, FareBook, History, Journey, Lang, LastRide, Means, Quote, Ride, Rider,
-    RuleKind, Step, Tally, Window,
+    Class as FareClass, FareBook, History, Journey, Lang, LastRide, Means as Paid, Quote, Ride,
+    Rider, RuleKind, Step, Tally, Window,
 };
 use tongtu_terminal::tap::Say;
 use tongtu_types::{Fen, LineCode, StationCode, Timestamp};
 
-use super::{Story, Table, node_name, say};
+use super::{Means, Story, Table, node_name, say, where_};
 use crate::books::SUBURB;
 use crate::cards::{CardPlace, Due, Medium, TapLog};
 use crate::class::Class;
@@ -23,14 +23,14 @@ use crate::country::{NETWORK, NODES, Place};
 struct Explained {
     city: usize,
     home: usize,
-    is_card: bool,
+    means: Means,
     class: Class,
     quote: Quote,
 }
 
 impl Explained {
     /// What kind of fare it is: what was ridden, and which rules had a say in it.
-    fn kind(&self) -> (usize, bool, bool, BTreeSet<&'static str>) {
+    fn kind(&self) -> (usize, Means, bool, BTreeSet<&'static str>) {
         let is_bus = matches!(self.quote.steps.first(), Some(Step::Flat { .. }));
         let rules = self.quote.steps.iter().filter_map(|step| match step {
             Step::OverStay { .. } => Some("over-stay"),
@@ -44,7 +44,7 @@ impl Explained {
             }),
             _ => None,
         });
-        (self.city, self.is_card, is_bus, rules.collect())
+        (self.city, self.means, is_bus, rules.collect())
     }
 }
 
@@ -54,15 +54,13 @@ impl Story<'_> {
     pub fn fares(&self, lang: Lang) -> Table {
         let mut fares = self.explained_codes();
         fares.extend(self.explained_cards());
+        fares.extend(self.explained_faces());
         let mut first: BTreeMap<_, Explained> = BTreeMap::new();
         for fare in fares {
             first.entry(fare.kind()).or_insert(fare);
         }
         let rows = first.into_values().map(|fare| {
-            let medium = match fare.is_card {
-                true => say(lang, "card", "实体卡"),
-                false => say(lang, "ride code", "乘车码"),
-            };
+            let medium = fare.means.name(lang);
             let (en, zh) = fare.class.name();
             let home = node_name(lang, fare.home);
             let rider = format!("{medium} · {} · {home}", say(lang, en, zh));
@@ -113,7 +111,7 @@ impl Story<'_> {
                     between(NETWORK, entry, *station, log.scan.at.since_s(at))
                 }
             };
-            let payer = payer(rider.class, Means::Code, rider.home);
+            let payer = payer(rider.class, Paid::Code, rider.home);
             let journey = Journey::new(ride, log.scan.at);
             let book = &self.country.city(post.city).book;
             let Ok(quote) = book.explain(&journey, &payer, &History::default()) else {
@@ -123,8 +121,47 @@ impl Story<'_> {
                 fares.push(Explained {
                     city: post.city,
                     home: rider.home,
-                    is_card: false,
+                    means: Means::Code,
                     class: rider.class,
+                    quote,
+                });
+            }
+        }
+        fares
+    }
+
+    fn explained_faces(&self) -> Vec<Explained> {
+        let mut inside: BTreeMap<usize, (StationCode, Timestamp)> = BTreeMap::new();
+        let mut fares = Vec::new();
+        for log in self.looks {
+            let Some((_, amount)) = log.record else {
+                continue;
+            };
+            let post = &self.country.face_posts[log.look.post].post;
+            let ride = match &post.place {
+                Place::Bus { line, .. } => Ride::Flat { line: *line },
+                Place::Entry { station } => {
+                    inside.insert(log.look.rider, (*station, log.look.at));
+                    continue;
+                }
+                Place::Exit { station } => {
+                    let Some((entry, at)) = inside.remove(&log.look.rider) else {
+                        continue;
+                    };
+                    between(NETWORK, entry, *station, log.look.at.since_s(at))
+                }
+            };
+            let home = self.country.face_riders[log.look.rider].home;
+            let payer = payer(Class::Ordinary, Paid::Face, home);
+            let journey = Journey::new(ride, log.look.at);
+            let book = &self.country.city(post.city).book;
+            let quote = book.explain(&journey, &payer, &History::default());
+            if let Some(quote) = quote.ok().filter(|quote| quote.amount == amount) {
+                fares.push(Explained {
+                    city: post.city,
+                    home,
+                    means: Means::Face,
+                    class: Class::Ordinary,
                     quote,
                 });
             }
@@ -141,10 +178,10 @@ impl Story<'_> {
     /// What riders of each class paid, by medium, at home and away.
     #[must_use]
     pub fn classes(&self, lang: Lang) -> Table {
-        let mut totals: BTreeMap<(Class, bool, bool), (BTreeSet<usize>, usize, i64)> =
+        let mut totals: BTreeMap<(Class, Means, bool), (BTreeSet<usize>, usize, i64)> =
             BTreeMap::new();
-        let mut add = |class, is_card, is_away, rider: usize, fen: Fen| {
-            let total = totals.entry((class, is_card, is_away)).or_default();
+        let mut add = |class, means, is_away, rider: usize, fen: Fen| {
+            let total = totals.entry((class, means, is_away)).or_default();
             total.0.insert(rider);
             total.1 += 1;
             total.2 += fen.get();
@@ -156,31 +193,24 @@ impl Story<'_> {
                 continue;
             };
             let is_away = record.issuer != record.acquirer;
-            add(*class, false, is_away, *rider, record.amount);
+            add(*class, Means::Code, is_away, *rider, record.amount);
         }
         for log in self.taps {
             let holder = &self.country.cardholders[log.tap.holder];
             let is_away = holder.home != self.country.card_posts[log.tap.post].city;
             if log.tap.due != Due::Nothing && !log.tap.is_refunded {
-                add(holder.class, true, is_away, log.tap.holder, log.debit);
+                let means = Means::of(holder);
+                add(holder.class, means, is_away, log.tap.holder, log.debit);
             }
         }
         let rows = totals
             .into_iter()
-            .map(|((class, is_card, is_away), (riders, rides, fen))| {
+            .map(|((class, means, is_away), (riders, rides, fen))| {
                 let (en, zh) = class.name();
-                let medium = match is_card {
-                    true => say(lang, "card", "实体卡"),
-                    false => say(lang, "ride code", "乘车码"),
-                };
-                let place = match is_away {
-                    true => say(lang, "in the other city", "异地"),
-                    false => say(lang, "at home", "本地"),
-                };
                 vec![
                     say(lang, en, zh),
-                    medium,
-                    place,
+                    means.name(lang),
+                    where_(lang, is_away),
                     riders.len().to_string(),
                     rides.to_string(),
                     Fen::new(fen).to_string(),
@@ -259,7 +289,7 @@ impl<'a> Telling<'a> {
         };
         let rider = &country.cardholders[holder];
         let book: &FareBook = &country.city(post.city).book;
-        let payer = payer(rider.class, Means::Card, rider.home);
+        let payer = payer(rider.class, Paid::Card, rider.home);
         let history = self.histories.entry((holder, post.city)).or_default();
         let journey = Journey::new(ride, at);
         let quote = book.explain(&journey, &payer, history).ok()?;
@@ -278,14 +308,14 @@ impl<'a> Telling<'a> {
         is_paid.then_some(Explained {
             city: post.city,
             home: rider.home,
-            is_card: true,
+            means: Means::of(rider),
             class: rider.class,
             quote,
         })
     }
 }
 
-fn payer(class: Class, means: Means, home: usize) -> Rider {
+fn payer(class: Class, means: Paid, home: usize) -> Rider {
     Rider {
         class: FareClass(class.card_kind().0),
         ..Rider::ordinary(means, NODES[home].institution().city())

@@ -160,6 +160,7 @@ fn write_page(out: &mut String, story: &Story<'_>, lang: Lang, title: &str) -> s
         story.refusals(lang),
         story.fares(lang),
         story.mishaps(lang),
+        story.faces(lang),
         story.words(lang),
         story.findings(lang),
     ] {

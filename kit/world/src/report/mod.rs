@@ -17,7 +17,7 @@ use tongtu_ride_code::record::Direction;
 use tongtu_types::{Fen, FenE7, LineCode};
 
 use crate::audit::Audit;
-use crate::cards::TapLog;
+use crate::cards::{Cardholder, Medium, TapLog};
 use crate::country::{Country, NETWORK, NODES, Place, STRANGER};
 use crate::faces::FaceLog;
 use crate::log::{Observed, RideState, ScanLog};
@@ -58,6 +58,41 @@ pub struct Table {
     pub header: Vec<String>,
     /// Cells; a column whose title ends in `¥` is right-aligned.
     pub rows: Vec<Vec<String>>,
+}
+
+/// What riders pay with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Means {
+    Code,
+    Purse,
+    Cash,
+    Face,
+}
+
+impl Means {
+    pub(crate) fn name(self, lang: Lang) -> String {
+        match self {
+            Self::Code => say(lang, "ride code", "乘车码"),
+            Self::Purse => say(lang, "card", "实体卡"),
+            Self::Cash => say(lang, "e-cash", "电子现金"),
+            Self::Face => say(lang, "face", "刷脸"),
+        }
+    }
+
+    pub(crate) const fn of(holder: &Cardholder) -> Self {
+        match holder.medium {
+            Medium::Purse => Self::Purse,
+            Medium::Cash => Self::Cash,
+        }
+    }
+}
+
+/// Where a ride was, for its rider.
+pub(crate) fn where_(lang: Lang, is_away: bool) -> String {
+    match is_away {
+        true => say(lang, "in the other city", "异地"),
+        false => say(lang, "at home", "本地"),
+    }
 }
 
 /// English or Chinese.
@@ -332,6 +367,7 @@ impl Story<'_> {
         let spoken = self.taps.iter().filter(|l| l.shown.is_some());
         let (accepted, refused): (Vec<bool>, Vec<bool>) = scans
             .chain(spoken.map(|l| l.went_on))
+            .chain(self.looks.iter().map(|l| l.went_on))
             .partition(|accepted| *accepted);
         let (accepted, refused) = (accepted.len(), refused.len());
         let figures = [
@@ -343,10 +379,21 @@ impl Story<'_> {
             (
                 "riders with cards",
                 "用卡乘客",
-                self.country.cardholders.len().to_string(),
+                self.riders_with(Means::Purse).to_string(),
+            ),
+            (
+                "riders with e-cash",
+                "用电子现金乘客",
+                self.riders_with(Means::Cash).to_string(),
+            ),
+            (
+                "riders by face",
+                "刷脸乘客",
+                self.riders_with(Means::Face).to_string(),
             ),
             ("scans", "扫码", self.logs.len().to_string()),
             ("taps", "刷卡", self.taps.len().to_string()),
+            ("looks", "刷脸", self.looks.len().to_string()),
             ("accepted", "受理", accepted.to_string()),
             ("refused", "拒绝", refused.to_string()),
             ("rides settled", "结算笔数", self.audit.settled.to_string()),
@@ -356,6 +403,18 @@ impl Story<'_> {
             .into_iter()
             .map(|(en, zh, value)| (say(lang, en, zh), value))
             .collect()
+    }
+
+    /// How many riders have this.
+    pub(crate) fn riders_with(&self, means: Means) -> usize {
+        match means {
+            Means::Code => self.country.riders.len(),
+            Means::Face => self.country.face_riders.len(),
+            Means::Purse | Means::Cash => {
+                let holders = self.country.cardholders.iter();
+                holders.filter(|holder| Means::of(holder) == means).count()
+            }
+        }
     }
 
     /// Where a terminal stands, in words.
@@ -455,6 +514,7 @@ impl Story<'_> {
                 table(self.classes(en)),
                 table(self.fares(en)),
                 table(self.mishaps(en)),
+                table(self.faces(en)),
                 table(self.words(en)),
                 table(self.positions(en)),
                 table(self.flows(en)),

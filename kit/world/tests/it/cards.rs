@@ -22,8 +22,8 @@ use tongtu_world::{Country, Seed, hosting};
 const SCALE: Scale = Scale {
     riders: 0,
     cards: 60,
-    cash: 48,
-    faces: 14,
+    cash: 24,
+    faces: 8,
     stations: 3,
     buses: 1,
 };
@@ -205,6 +205,35 @@ async fn a_card_reported_lost_in_the_morning_is_refused_at_noon_and_a_found_one_
         .to_vec();
     assert_eq!(said(Flaw::Lost), [lost.clone(), lost], "two cards");
     assert_eq!(said(Flaw::Found), [[Some(Say::Paid)]], "one card");
+}
+
+#[tokio::test]
+async fn who_withdraws_at_noon_rides_by_face_in_the_morning_and_never_again() {
+    let mut lived = live(5, "withdrawn").await;
+    let looks = lived.looks.iter().filter(|log| log.look.rider == 0);
+    let passed: Vec<bool> = looks.map(|log| log.went_on).collect();
+    assert_eq!(passed, [true, false, false]);
+    let faces = &lived.observed.faces;
+    assert!(faces[0].held == 0 && faces[0].forgotten > 0, "{faces:?}");
+    assert!(faces[1].held > 0 && faces[1].forgotten == 0, "{faces:?}");
+
+    // And the auditor would see it otherwise.
+    lived.observed.faces[0].held = 1;
+    lived.noticed("expected 0 that have the face");
+    lived.observed.faces[0].held = 0;
+    let fen = Fen::new(1);
+    let balance = lived.observed.faces[1].balance;
+    lived.observed.faces[1].balance = balance.checked_add(fen).unwrap();
+    lived.noticed("balance");
+    lived.observed.faces[1].balance = balance;
+    let refused = lived.looks.iter().position(|log| !log.went_on).unwrap();
+    lived.looks[refused].went_on = true;
+    lived.noticed("went on: true");
+    lived.looks[refused].went_on = false;
+    let debits = lived.observed.face_debits.values_mut();
+    let paid = debits.flatten().find(|ride| !ride.amount.is_zero());
+    paid.unwrap().amount = fen;
+    lived.noticed("debited without need");
 }
 
 #[tokio::test]

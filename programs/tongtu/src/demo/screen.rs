@@ -47,14 +47,20 @@ impl Bars {
             bar.set_prefix(both(en, zh).of(report.lang()).to_owned());
             bar
         };
-        let scans = days.iter().map(|d| d.scans.len() + d.taps.len()).sum();
+        let scans = days.iter();
+        let scans = scans
+            .map(|d| d.scans.len() + d.taps.len() + d.looks.len())
+            .sum();
         Self {
             prepare: bar(
-                country.posts.len() + country.riders.len() + country.cardholders.len(),
+                country.posts.len()
+                    + country.riders.len()
+                    + country.cardholders.len()
+                    + country.face_riders.len(),
                 "set-up     ",
                 "开户与布设",
             ),
-            scans: bar(scans, "rides      ", "扫码刷卡  "),
+            scans: bar(scans, "rides      ", "扫码刷卡脸"),
             settle: bar((days.len() + 1) * SETTLE_STEPS, "settlement ", "清分结算  "),
         }
     }
@@ -97,6 +103,7 @@ pub(super) fn tell(story: &Story<'_>, report: &mut Report) -> Result<(), Failure
         story.verdicts(lang),
         story.refusals(lang),
         story.mishaps(lang),
+        story.faces(lang),
         story.media(lang),
         story.classes(lang),
         story.flows(lang),
