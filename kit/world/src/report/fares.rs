@@ -28,6 +28,14 @@ struct Explained {
     quote: Quote,
 }
 
+/// What riders of one kind came to.
+#[derive(Default)]
+struct Total {
+    riders: BTreeSet<usize>,
+    rides: usize,
+    fen: i64,
+}
+
 impl Explained {
     /// What kind of fare it is: what was ridden, and which rules had a say in it.
     fn kind(&self) -> (usize, Means, bool, BTreeSet<&'static str>) {
@@ -178,13 +186,12 @@ impl Story<'_> {
     /// What riders of each class paid, by medium, at home and away.
     #[must_use]
     pub fn classes(&self, lang: Lang) -> Table {
-        let mut totals: BTreeMap<(Class, Means, bool), (BTreeSet<usize>, usize, i64)> =
-            BTreeMap::new();
+        let mut totals: BTreeMap<(Class, Means, bool), Total> = BTreeMap::new();
         let mut add = |class, means, is_away, rider: usize, fen: Fen| {
             let total = totals.entry((class, means, is_away)).or_default();
-            total.0.insert(rider);
-            total.1 += 1;
-            total.2 += fen.get();
+            total.riders.insert(rider);
+            total.rides += 1;
+            total.fen += fen.get();
         };
         let riders = self.country.riders.iter().enumerate();
         let riders: BTreeMap<_, _> = riders.map(|(i, r)| (r.account, (i, r.class))).collect();
@@ -205,15 +212,15 @@ impl Story<'_> {
         }
         let rows = totals
             .into_iter()
-            .map(|((class, means, is_away), (riders, rides, fen))| {
+            .map(|((class, means, is_away), total)| {
                 let (en, zh) = class.name();
                 vec![
                     say(lang, en, zh),
                     means.name(lang),
                     where_(lang, is_away),
-                    riders.len().to_string(),
-                    rides.to_string(),
-                    Fen::new(fen).to_string(),
+                    total.riders.len().to_string(),
+                    total.rides.to_string(),
+                    Fen::new(total.fen).to_string(),
                 ]
             })
             .collect();
