@@ -77,6 +77,7 @@ async fn enrol(tx: &mut Tx, number: u8) {
     let account = AccountRow {
         number: row.account.clone(),
         user_key: vec![2; 33],
+        account_type: 2,
         suspended: false,
         opened_at: 1,
         certificate_expires: None,
