@@ -171,7 +171,7 @@ fn sources_and_times_that_are_none_are_told() {
     };
     let out = &raw mut heard;
     assert_eq!(
-        unsafe { tt_clock_read(terminal, 4, T0, 1, out) },
+        unsafe { tt_clock_read(terminal, TT_CLOCK_NTP + 1, T0, 1, out) },
         TT_ERR_VALUE
     );
     assert_eq!(
