@@ -95,7 +95,7 @@ impl<const N: usize> Encoding<[u8; N]> for Raw {
 pub struct Cn;
 
 /// Unpacks digits; refuses nibbles A to F.
-fn unpack(bytes: &[u8]) -> Result<String, FieldError> {
+pub(crate) fn unpack(bytes: &[u8]) -> Result<String, FieldError> {
     let mut text = String::with_capacity(bytes.len() * 2);
     for (at, byte) in bytes.iter().enumerate() {
         for nibble in [byte >> 4, byte & 0x0F] {
@@ -109,7 +109,7 @@ fn unpack(bytes: &[u8]) -> Result<String, FieldError> {
 }
 
 /// Packs exactly `2 * out.len()` ASCII digits.
-fn pack(digits: &str, out: &mut [u8]) -> Result<(), FieldError> {
+pub(crate) fn pack(digits: &str, out: &mut [u8]) -> Result<(), FieldError> {
     let digits = digits.as_bytes();
     if digits.len() != out.len() * 2 {
         return Err(FieldError::TooLong {

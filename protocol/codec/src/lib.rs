@@ -14,6 +14,7 @@ pub extern crate alloc;
 
 mod encoding;
 mod error;
+mod place;
 mod reader;
 mod record;
 mod text;

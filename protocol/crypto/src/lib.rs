@@ -22,6 +22,7 @@ pub mod padding;
 pub mod rsa;
 pub mod sha1;
 pub mod sha2;
+mod signer;
 pub mod sm2;
 pub mod sm3;
 mod symmetric;
@@ -29,6 +30,7 @@ mod tdes;
 mod wide;
 
 pub use rsa::{RsaError, RsaPublicKey, RsaSecretKey};
+pub use signer::{Signer, SignerFault};
 pub use sm2::{KeyError, PublicKey, SecretKey, Signature, SignatureError};
 pub use symmetric::{Algorithm, BlockKey, BlockKeyError};
 pub use tdes::TdesKey;

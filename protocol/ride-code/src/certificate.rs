@@ -121,6 +121,21 @@ impl Root {
         expiry: MonthYear,
         secret: &SecretKey,
     ) -> Result<Self, CertificateError> {
+        Self::self_sign_with(ca_index, expiry, secret.public(), |bytes| {
+            Ok(secret.sign(bytes))
+        })
+    }
+
+    /// Makes a self-signed root whose key is elsewhere: `sign` has the bytes signed there.
+    ///
+    /// # Errors
+    /// What `sign` says; [`CertificateError::Signature`] when what it gave does not verify.
+    pub fn self_sign_with<E: From<CertificateError>>(
+        ca_index: u8,
+        expiry: MonthYear,
+        public: &PublicKey,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Self, E> {
         let mut certificate = RootCertificate {
             record_header: HEADER_ROOT,
             service_id: SERVICE_TRANSPORT,
@@ -130,14 +145,18 @@ impl Root {
             algorithm: ALGORITHM_SM2,
             parameter: 0x11,
             key_len: KEY_LEN_XY,
-            public_key: secret.public().to_xy(),
+            public_key: public.to_xy(),
             signature: [0; 64],
         };
-        let bytes = certificate.encode()?;
-        certificate.signature = secret.sign(&bytes[..ROOT_SIGNED]).0;
+        let bytes = certificate.encode().map_err(CertificateError::from)?;
+        let signature = sign(&bytes[..ROOT_SIGNED])?;
+        public
+            .verify(&bytes[..ROOT_SIGNED], &signature)
+            .map_err(|_| CertificateError::Signature("root's own"))?;
+        certificate.signature = signature.0;
         Ok(Self {
             certificate,
-            key: secret.public().clone(),
+            key: public.clone(),
         })
     }
 
@@ -170,10 +189,15 @@ impl Root {
         application: &CertificateApplication,
         secret: &SecretKey,
     ) -> Result<IssuerCertificate, CertificateError> {
+        self.certify_with(application, |bytes| Ok(secret.sign(bytes)))
+    }
+
+    /// Checks that an application holds and asks for no term beyond this root's.
+    ///
+    /// # Errors
+    /// [`CertificateError`] naming the first thing that does not hold.
+    pub fn check_term(&self, application: &CertificateApplication) -> Result<(), CertificateError> {
         check_application(application)?;
-        if secret.public() != &self.key {
-            return Err(CertificateError::ForeignKey);
-        }
         let root = self.certificate.expiry;
         if application.expiry > root {
             return Err(CertificateError::Expiry {
@@ -181,6 +205,20 @@ impl Root {
                 root,
             });
         }
+        Ok(())
+    }
+
+    /// As [`Root::certify`], for a root key that is elsewhere: `sign` has the bytes signed there.
+    ///
+    /// # Errors
+    /// As [`Root::check_term`]; what `sign` says; [`CertificateError::ForeignKey`] when what it
+    /// gave is no signature of this root's key.
+    pub fn certify_with<E: From<CertificateError>>(
+        &self,
+        application: &CertificateApplication,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<IssuerCertificate, E> {
+        self.check_term(application)?;
         let mut certificate = IssuerCertificate {
             record_header: HEADER_ISSUER,
             service_id: application.service_id,
@@ -196,8 +234,12 @@ impl Root {
             public_key: application.public_key,
             ca_signature: [0; 64],
         };
-        let bytes = certificate.encode()?;
-        certificate.ca_signature = secret.sign(&bytes[ISSUER_SIGNED]).0;
+        let bytes = certificate.encode().map_err(CertificateError::from)?;
+        let signature = sign(&bytes[ISSUER_SIGNED])?;
+        self.key
+            .verify(&bytes[ISSUER_SIGNED], &signature)
+            .map_err(|_| CertificateError::ForeignKey)?;
+        certificate.ca_signature = signature.0;
         Ok(certificate)
     }
 }
