@@ -1,0 +1,232 @@
+//! Writing the chain: one line after the other, one anchor a day.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use tongtu_codec::EncodeError;
+use tongtu_crypto::{PublicKey, Signer, SignerFault, sm3};
+use tongtu_types::{BusinessDay, Timestamp};
+
+use crate::anchor::{self, Anchor};
+use crate::line::{AuditLine, CHAIN_START, Entry};
+use crate::verify::{Fault, Walk, walk};
+
+/// Why a line is not written, or an anchor not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogRefusal {
+    /// A time before the last line's.
+    #[error("{at} is before the last line at {last}")]
+    BackInTime {
+        /// The time.
+        at: Timestamp,
+        /// The last line's.
+        last: Timestamp,
+    },
+    /// The day has its anchor: nothing is added to it.
+    #[error("{at} belongs to a day that is anchored; the last one anchored is {anchored}")]
+    DayAnchored {
+        /// The time.
+        at: Timestamp,
+        /// The last day anchored.
+        anchored: BusinessDay,
+    },
+    /// The day is not over yet.
+    #[error("day {day} is not over at {now}")]
+    DayNotOver {
+        /// The day.
+        day: BusinessDay,
+        /// Now.
+        now: Timestamp,
+    },
+    /// An earlier day has lines and no anchor.
+    #[error("day {day} cannot be anchored before day {expected}")]
+    AnchorOrder {
+        /// The day.
+        day: BusinessDay,
+        /// The day that comes first.
+        expected: BusinessDay,
+    },
+    /// Neither the time nor a number can be written.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// There are no more numbers.
+    #[error("no number is left for another {what}")]
+    NumbersOver {
+        /// Line or anchor.
+        what: &'static str,
+    },
+    /// The signer gave no signature.
+    #[error("no anchor: {0}")]
+    Signer(#[from] SignerFault),
+}
+
+/// Where a chain ends, and what of it is not anchored. What it gives, the store keeps; it keeps
+/// nothing of it itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLog {
+    count: u64,
+    value: sm3::Digest,
+    at: Timestamp,
+    /// Lines and value at the end of each day that has lines and no anchor, the present included.
+    days: BTreeMap<BusinessDay, (u64, sm3::Digest)>,
+    anchors: u32,
+    last_anchor: sm3::Digest,
+    anchored: Option<Anchored>,
+}
+
+/// The last anchor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Anchored {
+    day: BusinessDay,
+    count: u64,
+    head: sm3::Digest,
+}
+
+impl Default for AuditLog {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            value: CHAIN_START,
+            at: Timestamp::new(0),
+            days: BTreeMap::new(),
+            anchors: 0,
+            last_anchor: [0; 32],
+            anchored: None,
+        }
+    }
+}
+
+impl AuditLog {
+    /// A chain without a line.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Goes on with a chain that was stored; everything in it is verified.
+    ///
+    /// # Errors
+    /// [`Fault`] naming the first line or anchor that does not hold.
+    pub fn resume(lines: &[u8], anchors: &[u8], key: &PublicKey) -> Result<Self, Fault> {
+        let Walk {
+            lines,
+            anchors,
+            last_anchor,
+        } = walk(lines, anchors, key)?;
+        let anchored = anchors.last().map(|anchor| Anchored {
+            day: anchor.day,
+            count: anchor.count,
+            head: anchor.head,
+        });
+        let mut log = Self {
+            last_anchor,
+            anchors: anchors.last().map_or(0, |anchor| anchor.number),
+            anchored,
+            ..Self::default()
+        };
+        for line in &lines {
+            log.take(line.at, line.value);
+        }
+        Ok(log)
+    }
+
+    fn take(&mut self, at: Timestamp, value: sm3::Digest) {
+        (self.count, self.value, self.at) = (self.count + 1, value, at);
+        let day = at.china().day;
+        if self.anchored.is_none_or(|anchored| day > anchored.day) {
+            self.days.insert(day, (self.count, value));
+        }
+    }
+
+    /// The next line.
+    ///
+    /// # Errors
+    /// [`LogRefusal`]; the chain is then as before.
+    pub fn append(&mut self, entry: &Entry, at: Timestamp) -> Result<AuditLine, LogRefusal> {
+        let last = self.at;
+        if at < last {
+            return Err(LogRefusal::BackInTime { at, last });
+        }
+        if let Some(anchored) = self.anchored
+            && at.china().day <= anchored.day
+        {
+            let anchored = anchored.day;
+            return Err(LogRefusal::DayAnchored { at, anchored });
+        }
+        let what = "line";
+        let number = self.count.checked_add(1);
+        let number = number.ok_or(LogRefusal::NumbersOver { what })?;
+        let line = AuditLine::chained(number, at, entry, self.value)?;
+        self.take(at, line.value);
+        Ok(line)
+    }
+
+    /// The earliest day that is over at `now`, has lines and has no anchor.
+    #[must_use]
+    pub fn anchor_due(&self, now: Timestamp) -> Option<BusinessDay> {
+        let (day, _) = self.days.first_key_value()?;
+        (*day < now.china().day).then_some(*day)
+    }
+
+    /// The anchor of a day that is over. A day without lines may have one too.
+    ///
+    /// # Errors
+    /// [`LogRefusal`]; the chain is then as before, and the day can be anchored later.
+    pub fn anchor(
+        &mut self,
+        day: BusinessDay,
+        now: Timestamp,
+        signer: &mut dyn Signer,
+    ) -> Result<Anchor, LogRefusal> {
+        if now.china().day <= day {
+            return Err(LogRefusal::DayNotOver { day, now });
+        }
+        if let Some(anchored) = self.anchored
+            && day <= anchored.day
+        {
+            let expected = anchored.day.next();
+            return Err(LogRefusal::AnchorOrder { day, expected });
+        }
+        let first = self.days.first_key_value().map(|(day, end)| (*day, *end));
+        let (count, head) = match first {
+            Some((expected, _)) if expected < day => {
+                return Err(LogRefusal::AnchorOrder { day, expected });
+            }
+            Some((first, end)) if first == day => end,
+            _ => self
+                .anchored
+                .map_or((0, CHAIN_START), |anchored| (anchored.count, anchored.head)),
+        };
+        let what = "anchor";
+        let number = self.anchors.checked_add(1);
+        let mut anchor = Anchor {
+            magic: anchor::MAGIC,
+            version: anchor::VERSION,
+            number: number.ok_or(LogRefusal::NumbersOver { what })?,
+            day,
+            count,
+            head,
+            before: self.last_anchor,
+            signature: [0; 64],
+        };
+        anchor.signature = signer.sign_checked(&anchor.signed_bytes()?)?.0;
+        self.last_anchor = sm3::digest(&anchor.encode()?);
+        self.anchors = anchor.number;
+        self.days.remove(&day);
+        self.anchored = Some(Anchored { day, count, head });
+        Ok(anchor)
+    }
+
+    /// How many lines there are, and the value of the last.
+    #[must_use]
+    pub const fn tip(&self) -> (u64, sm3::Digest) {
+        (self.count, self.value)
+    }
+
+    /// The days that have lines and no anchor, the present one included.
+    #[must_use]
+    pub fn unanchored(&self) -> Vec<BusinessDay> {
+        self.days.keys().copied().collect()
+    }
+}

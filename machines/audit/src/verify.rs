@@ -1,0 +1,376 @@
+//! Verifying a chain: bytes and a public key, and the first thing that does not hold.
+
+use alloc::vec::Vec;
+
+use tongtu_codec::DecodeError;
+use tongtu_crypto::{PublicKey, Signature, sm3};
+use tongtu_types::{BusinessDay, Timestamp};
+
+use crate::anchor::{self, Anchor, SIGNED};
+use crate::line::{AuditLine, CHAIN_START, COVERED, value_of};
+
+/// A chain that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// How many lines.
+    pub lines: u64,
+    /// The value of the last.
+    pub value: sm3::Digest,
+    /// How many anchors.
+    pub anchors: u32,
+    /// The last day that is anchored: compare it with the day that should be.
+    pub anchored: Option<BusinessDay>,
+    /// How many lines are behind the last anchor: these could be cut off unseen.
+    pub unanchored: u64,
+}
+
+/// What is wrong with the lines; of several, the first by place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineFault {
+    /// The bytes end inside a line.
+    #[error("line {number} is cut: {found} bytes, expected 192")]
+    Torn {
+        /// The line's number.
+        number: u64,
+        /// Bytes of it that are there.
+        found: usize,
+    },
+    /// The line was changed: its value is not that of its bytes.
+    #[error("line {number} was changed")]
+    Changed {
+        /// The number that the line at this place has.
+        number: u64,
+    },
+    /// Lines are missing.
+    #[error("lines {first} to {last} are missing")]
+    Missing {
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
+    },
+    /// A line stands before one that it should follow.
+    #[error("line {found} stands where line {number} should, and that comes later")]
+    Swapped {
+        /// The line that should stand here.
+        number: u64,
+        /// The line that does.
+        found: u64,
+    },
+    /// A line stands again.
+    #[error("line {number} stands once more after line {after}")]
+    Repeated {
+        /// The line.
+        number: u64,
+        /// The line behind which it stands again.
+        after: u64,
+    },
+    /// A second, other line has the number of one before: one of the two was put in.
+    #[error("line {number} is there twice with different content: one was put in")]
+    Inserted {
+        /// The number.
+        number: u64,
+    },
+    /// The line is whole and has the right number, and does not follow on the one before it.
+    #[error("line {number} does not follow on the line before it")]
+    Foreign {
+        /// The line.
+        number: u64,
+    },
+    /// A time before the last line's.
+    #[error("line {number} is of {at}, before the line before it")]
+    BackInTime {
+        /// The line.
+        number: u64,
+        /// Its time.
+        at: Timestamp,
+    },
+    /// The chain holds, and the line says nothing that a line can say.
+    #[error("line {number}: {kind}")]
+    Malformed {
+        /// The line.
+        number: u64,
+        /// What is wrong.
+        kind: DecodeError,
+    },
+}
+
+/// What is wrong with the anchors, or between anchors and lines; of several, the first by place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnchorFault {
+    /// The bytes end inside an anchor.
+    #[error("anchor {number} is cut: {found} bytes, expected 153")]
+    Torn {
+        /// The anchor's number.
+        number: u32,
+        /// Bytes of it that are there.
+        found: usize,
+    },
+    /// The signature is not that of this key over these bytes: it was changed, or another's.
+    #[error("anchor {number} was changed: its signature does not verify")]
+    Changed {
+        /// The number that the anchor at this place has.
+        number: u32,
+    },
+    /// It is signed and is no anchor.
+    #[error("anchor {number}: {kind}")]
+    Malformed {
+        /// The anchor.
+        number: u32,
+        /// What is wrong.
+        kind: DecodeError,
+    },
+    /// Another number: anchors are missing, repeated or moved.
+    #[error("anchor {found} stands where anchor {number} should")]
+    Order {
+        /// The anchor that should stand here.
+        number: u32,
+        /// The one that does.
+        found: u32,
+    },
+    /// It does not follow on the anchor before it, by digest, day or count.
+    #[error("anchor {number} of {day} does not follow on the anchor before it")]
+    Foreign {
+        /// The anchor.
+        number: u32,
+        /// Its day.
+        day: BusinessDay,
+    },
+    /// Lines were cut off the end.
+    #[error("day {day} ended with line {count}, and only {found} lines are there")]
+    Truncated {
+        /// The anchored day.
+        day: BusinessDay,
+        /// Its last line.
+        count: u64,
+        /// Lines that are there.
+        found: u64,
+    },
+    /// The lines hold together and are not those that were anchored: they were written anew.
+    #[error("day {day}: line {count} is not the one that was anchored")]
+    Mismatch {
+        /// The anchored day.
+        day: BusinessDay,
+        /// Its last line.
+        count: u64,
+    },
+    /// A line stands on the wrong side of an anchor for its day.
+    #[error("line {number} is of {found}, on the wrong side of the anchor of {day}")]
+    Day {
+        /// The line.
+        number: u64,
+        /// Its day.
+        found: BusinessDay,
+        /// The anchored day.
+        day: BusinessDay,
+    },
+}
+
+/// Why a chain does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Its lines.
+    #[error(transparent)]
+    Line(#[from] LineFault),
+    /// Its anchors, or what they say of the lines.
+    #[error(transparent)]
+    Anchor(#[from] AnchorFault),
+}
+
+/// Verifies a whole chain: `lines` one behind the other, `anchors` one behind the other, and the
+/// key that signed the anchors.
+///
+/// # Errors
+/// [`Fault`] naming the first line that does not hold, or the first day or anchor.
+pub fn verify(lines: &[u8], anchors: &[u8], key: &PublicKey) -> Result<Verified, Fault> {
+    let walked = walk(lines, anchors, key)?;
+    let count = u64::try_from(walked.lines.len()).unwrap_or(u64::MAX);
+    let last = walked.anchors.last();
+    Ok(Verified {
+        lines: count,
+        value: walked.lines.last().map_or(CHAIN_START, |line| line.value),
+        anchors: last.map_or(0, |anchor| anchor.number),
+        anchored: last.map(|anchor| anchor.day),
+        unanchored: count - last.map_or(0, |anchor| anchor.count),
+    })
+}
+
+/// What a line is to those after it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    pub(crate) at: Timestamp,
+    pub(crate) value: sm3::Digest,
+}
+
+/// Lines and anchors that hold.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    pub(crate) lines: Vec<Link>,
+    pub(crate) anchors: Vec<Anchor>,
+    /// SM3 of the last anchor.
+    pub(crate) last_anchor: sm3::Digest,
+}
+
+pub(crate) fn walk(lines: &[u8], anchors: &[u8], key: &PublicKey) -> Result<Walk, Fault> {
+    let lines = walk_lines(lines)?;
+    let (anchors, last_anchor) = walk_anchors(anchors, key)?;
+    for anchor in &anchors {
+        check_anchor(anchor, &lines)?;
+    }
+    Ok(Walk {
+        lines,
+        anchors,
+        last_anchor,
+    })
+}
+
+/// A line's own number, as it says it, whether the line holds or not.
+fn number_of(line: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&line[5..13]);
+    u64::from_be_bytes(bytes)
+}
+
+fn walk_lines(bytes: &[u8]) -> Result<Vec<Link>, LineFault> {
+    let mut links: Vec<Link> = Vec::with_capacity(bytes.len() / AuditLine::LEN);
+    let mut before = CHAIN_START;
+    let mut last = Timestamp::new(0);
+    let mut number = 0;
+    for (at, line) in bytes.chunks(AuditLine::LEN).enumerate() {
+        number += 1;
+        if line.len() < AuditLine::LEN {
+            let found = line.len();
+            return Err(LineFault::Torn { number, found });
+        }
+        let (covered, value) = line.split_at(COVERED);
+        if value_of(covered) != *value {
+            return Err(LineFault::Changed { number });
+        }
+        let found = number_of(line);
+        if found != number {
+            let rest = &bytes[at * AuditLine::LEN..];
+            return Err(out_of_place(number, found, value, &links, rest));
+        }
+        if covered[COVERED - 32..] != before {
+            return Err(LineFault::Foreign { number });
+        }
+        let malformed = |kind| LineFault::Malformed { number, kind };
+        let read = AuditLine::decode(line).map_err(malformed)?;
+        read.entry().map_err(malformed)?;
+        if read.at < last {
+            let at = read.at;
+            return Err(LineFault::BackInTime { number, at });
+        }
+        (before, last) = (read.value, read.at);
+        links.push(Link {
+            at: read.at,
+            value: read.value,
+        });
+    }
+    Ok(links)
+}
+
+/// What it means that a whole line `found` stands where line `number` should.
+fn out_of_place(number: u64, found: u64, value: &[u8], before: &[Link], rest: &[u8]) -> LineFault {
+    if found > number {
+        let is_it = |line: &[u8]| line.len() == AuditLine::LEN && number_of(line) == number;
+        return if rest.chunks(AuditLine::LEN).any(is_it) {
+            LineFault::Swapped { number, found }
+        } else {
+            LineFault::Missing {
+                first: number,
+                last: found - 1,
+            }
+        };
+    }
+    let earlier = found
+        .checked_sub(1)
+        .and_then(|at| usize::try_from(at).ok())
+        .and_then(|at| before.get(at));
+    match earlier {
+        Some(link) if link.value == value => LineFault::Repeated {
+            number: found,
+            after: number - 1,
+        },
+        _ => LineFault::Inserted { number: found },
+    }
+}
+
+fn walk_anchors(bytes: &[u8], key: &PublicKey) -> Result<(Vec<Anchor>, sm3::Digest), AnchorFault> {
+    let mut anchors: Vec<Anchor> = Vec::with_capacity(bytes.len() / Anchor::LEN);
+    let mut before = [0; 32];
+    let mut number = 0;
+    for bytes in bytes.chunks(Anchor::LEN) {
+        number += 1;
+        if bytes.len() < Anchor::LEN {
+            let found = bytes.len();
+            return Err(AnchorFault::Torn { number, found });
+        }
+        let mut signature = [0; 64];
+        signature.copy_from_slice(&bytes[SIGNED..]);
+        if key.verify(&bytes[..SIGNED], &Signature(signature)).is_err() {
+            return Err(AnchorFault::Changed { number });
+        }
+        let malformed = |kind| AnchorFault::Malformed { number, kind };
+        let read = Anchor::decode(bytes).map_err(malformed)?;
+        if read.magic != anchor::MAGIC || read.version != anchor::VERSION {
+            return Err(malformed(DecodeError {
+                record: "Anchor",
+                field: "magic",
+                offset: 0,
+                kind: tongtu_codec::FieldError::Character {
+                    at: 0,
+                    byte: read.magic[0],
+                    expected: "TTAA and version 01",
+                },
+            }));
+        }
+        if read.number != number {
+            let found = read.number;
+            return Err(AnchorFault::Order { number, found });
+        }
+        let follows = anchors
+            .last()
+            .is_none_or(|last| read.day > last.day && read.count >= last.count);
+        if !follows || read.before != before {
+            let day = read.day;
+            return Err(AnchorFault::Foreign { number, day });
+        }
+        before = sm3::digest(bytes);
+        anchors.push(read);
+    }
+    Ok((anchors, before))
+}
+
+/// What an anchor says of lines that hold together.
+fn check_anchor(anchor: &Anchor, lines: &[Link]) -> Result<(), AnchorFault> {
+    let (day, count) = (anchor.day, anchor.count);
+    let there = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    if count > there {
+        let found = there;
+        return Err(AnchorFault::Truncated { day, count, found });
+    }
+    let split = usize::try_from(count).expect("at most as many as there are");
+    let (inside, outside) = lines.split_at(split);
+    let head = inside.last().map_or(CHAIN_START, |line| line.value);
+    if head != anchor.head {
+        return Err(AnchorFault::Mismatch { day, count });
+    }
+    // Times never go back, so the lines next to the anchor speak for all.
+    let day_of = |link: &Link| link.at.china().day;
+    let wrong = |number, found| Err(AnchorFault::Day { number, found, day });
+    if let Some(line) = inside.last()
+        && day_of(line) > day
+    {
+        return wrong(count, day_of(line));
+    }
+    if let Some(line) = outside.first()
+        && day_of(line) <= day
+    {
+        return wrong(count + 1, day_of(line));
+    }
+    Ok(())
+}
