@@ -8,6 +8,9 @@ use core::fmt;
 
 use tongtu_codec::{Encoding, FieldError, Raw};
 
+/// A byte, and what it means in English and Chinese.
+pub type Row = (u8, &'static str, &'static str);
+
 /// How the book's own values lie in its records.
 #[derive(Debug)]
 pub struct Ring;
@@ -25,6 +28,9 @@ macro_rules! closed {
         impl $name {
             /// Every value.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Every value's byte and words, for the documents.
+            pub const ROWS: &'static [$crate::code::Row] = &[$(($value, $en, $zh)),*];
 
             /// The byte.
             #[must_use]

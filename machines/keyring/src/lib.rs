@@ -63,3 +63,21 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     ca::RootIndexBody::SPEC,
     ca::RootNoticeBody::SPEC,
 ];
+
+/// Every closed list of words in those tables, for the documents: its name in English and Chinese,
+/// and its rows.
+pub const WORDS: &[(&str, &str, &[code::Row])] = &[
+    ("Steps of a key", "密钥步骤", code::Step::ROWS),
+    (
+        "Steps of roots and certificates",
+        "证书步骤",
+        ca::Step::ROWS,
+    ),
+    ("Purposes", "用途", code::Purpose::ROWS),
+    ("Algorithms", "算法", code::KeyAlgorithm::ROWS),
+    ("Devices", "载体类型", code::CustodyKind::ROWS),
+    ("Roles", "角色", code::Role::ROWS),
+    ("Usages", "使用方式", code::Usage::ROWS),
+    ("Causes", "原因", code::Cause::ROWS),
+    ("Grounds", "拒绝原因", code::Ground::ROWS),
+];

@@ -99,6 +99,26 @@ fn formats() -> String {
         }
         writeln!(page, "\n## Lists of a terminal (终端名单)")?;
         tables(page, tongtu_terminal::SPECS)?;
+        writeln!(
+            page,
+            "\n## Key book and certificates' book (密钥账与证书账)\n"
+        )?;
+        writeln!(
+            page,
+            "An event is the head and the body of its step; steps without a body here have none."
+        )?;
+        tables(page, tongtu_keyring::SPECS)?;
+        for (en, zh, rows) in tongtu_keyring::WORDS {
+            writeln!(
+                page,
+                "\n### {en} ({zh})\n\n| byte | meaning | 含义 |\n| --- | --- | --- |"
+            )?;
+            for (byte, en, zh) in *rows {
+                writeln!(page, "| {byte:02X} | {en} | {zh} |")?;
+            }
+        }
+        writeln!(page, "\n## Audit chain (审计链)")?;
+        tables(page, tongtu_audit::SPECS)?;
         card::sections(page)
     };
     write(&mut page).expect("writing to a String does not fail");
@@ -178,6 +198,8 @@ impl Formats {
                 .chain(tongtu_tap_record::SPECS)
                 .chain(tongtu_exchange_file::SPECS)
                 .chain(tongtu_terminal::SPECS)
+                .chain(tongtu_keyring::SPECS)
+                .chain(tongtu_audit::SPECS)
                 .chain(card::specs())
                 .map(record_form)
                 .collect(),

@@ -208,6 +208,7 @@ mod tests {
         machines/clearing       protocol/types      product  ok
         machines/clearing       machines/ledger     product  ok
         machines/terminal       machines/fare       product  ok
+        machines/keyring        protocol/ride-code  product  ok
         stores/sql              machines/ledger     product  ok
         stores/journal          protocol/codec      product  ok
         services                stores/sql          product  ok
@@ -232,6 +233,7 @@ mod tests {
         protocol/codec          protocol/ride-code  product  not declared neighbours
         machines/ledger         machines/clearing   product  not declared neighbours
         machines/ledger         machines/fare       product  not declared neighbours
+        machines/audit          machines/keyring    product  not declared neighbours
         machines/terminal       stores/journal      product  stores comes after machines
         stores/sql              stores/journal      product  not declared neighbours
         stores/sql              services            product  services comes after stores
