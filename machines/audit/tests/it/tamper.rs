@@ -256,3 +256,20 @@ fn another_key_signs_no_anchor() {
     let changed = AnchorFault::Changed { number: 1 };
     assert_eq!(verified, Err(Fault::Anchor(changed)));
 }
+
+/// Signed by the right key over too many lines: by a program that is wrong.
+#[test]
+fn an_anchor_over_a_line_of_the_next_day_is_named() {
+    let mut chain = Chain::of(&[2, 1]);
+    let mut anchor = Anchor::decode(&chain.cut_anchor(1)).unwrap();
+    anchor.count = 3;
+    anchor.head = AuditLine::decode(&chain.line(3)).unwrap().value;
+    anchor.signature = key().sign(&anchor.encode().unwrap()[..89]).0;
+    chain.anchors = anchor.encode().unwrap();
+    let fault = AnchorFault::Day {
+        number: 3,
+        found: day("2026-01-02"),
+        day: day("2026-01-01"),
+    };
+    assert_eq!(anchor_fault(&chain), fault);
+}

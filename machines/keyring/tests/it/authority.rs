@@ -378,6 +378,9 @@ fn the_end_of_a_certificate_is_announced_three_times_and_recorded_once() {
     assert_eq!(office.book.current(issuer(), office.now), None);
 }
 
+/// One step further.
+type Way<'a> = dyn Fn(&mut Office, &mut Device) + 'a;
+
 #[test]
 fn a_step_after_a_stage_that_is_not_in_its_rows_is_refused() {
     let (mut office, mut device) = Office::with_root();
@@ -404,7 +407,7 @@ fn a_step_after_a_stage_that_is_not_in_its_rows_is_refused() {
     let number = office.draft(holder_of(city("3020")), (2, "1227")).unwrap();
     let own = office.application(number, &key("own"));
     let mut seen = Vec::new();
-    let ways: [&dyn Fn(&mut Office, &mut Device); 6] = [
+    let ways: [&Way<'_>; 6] = [
         &|_, _| {},
         &|office, _| office.step(number, What::Submitted(own.clone())).unwrap(),
         &|office, _| office.step(number, What::Approved).unwrap(),

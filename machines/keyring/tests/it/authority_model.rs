@@ -157,13 +157,13 @@ fn agree(office: &Office, told: &[Told]) -> Result<(), TestCaseError> {
     serials.sort();
     serials.dedup();
     prop_assert_eq!(serials.len(), before, "a serial number was given twice");
-    for issuer in 0..3 {
+    for (issuer, city) in CITIES.iter().enumerate().take(3) {
         let active = told
             .iter()
             .filter(|key| key.issuer == issuer && key.now() == "active");
         let active: Vec<_> = active.collect();
         prop_assert!(active.len() <= 1);
-        let current = office.book.current(institution(CITIES[issuer].2), now);
+        let current = office.book.current(institution(city.2), now);
         prop_assert_eq!(current.is_some(), active.iter().any(|key| now < key.until));
     }
     Ok(())

@@ -64,7 +64,7 @@ fn a_year_of_two_cities() {
         }
         scene.settle();
         let used = use_today(&mut scene, slots[0]);
-        if day < 120 || day > 140 {
+        if !(120..=140).contains(&day) {
             use_today(&mut scene, slots[1]);
         }
         match day {
