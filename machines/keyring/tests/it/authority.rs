@@ -320,6 +320,14 @@ fn a_certificate_that_the_root_did_not_sign_so_is_not_admitted() {
     let other = root.certify(&other.unwrap(), &device.key).unwrap();
     let differs = (number, "authority.differs");
     assert_eq!(spoil(&|c| *c = other.clone()), differs);
+    let stranger = tongtu_ride_code::certificate::apply_for_certificate(
+        issuer(),
+        month("1227"),
+        [0, 0, 1],
+        &key("stranger"),
+    );
+    let stranger = root.certify(&stranger.unwrap(), &device.key).unwrap();
+    assert_eq!(spoil(&|c| *c = stranger.clone()), differs);
 }
 
 #[test]
@@ -331,6 +339,8 @@ fn in_a_renewal_both_certificates_are_good_until_the_older_month_ends() {
     let new = office.certified(issuer(), (2, "0627"), (&b, &mut device));
     let stage = |office: &Office, number| office.book.certificate(number).unwrap().stage();
     assert_eq!(stage(&office, old), CertificateStage::Superseded);
+    let newer = office.book.certificate(old).unwrap().superseded_by();
+    assert_eq!(newer, Some(new));
     let current = |office: &Office| {
         office
             .book

@@ -1,7 +1,7 @@
 //! Permits and refused uses.
 
 use tongtu_keyring::code::{Cause, Ground, KeyAlgorithm, Purpose, Stage, Usage};
-use tongtu_keyring::{Due, KeyNumber, Task, Use, What};
+use tongtu_keyring::{Due, KeyBook, KeyNumber, Task, Use, What};
 
 use crate::fixture::*;
 
@@ -134,6 +134,18 @@ fn a_use_that_is_permitted_is_not_reported_as_refused() {
     };
     let refused = scene.step(key, what).unwrap_err();
     assert_eq!(refused.code(), "keyring.ground");
+    let mut elsewhere = make();
+    elsewhere.city = city("3020");
+    let what = What::Misused {
+        asked: elsewhere,
+        ground: Ground::Over,
+    };
+    let refused = scene.step(key, what).unwrap_err();
+    assert_eq!(
+        refused.code(),
+        "keyring.ground",
+        "refused, but not for this"
+    );
     // A use of a key that does not exist is an event all the same.
     let unknown = KeyNumber::new(99).unwrap();
     let report = scene.book.permit(unknown, make(), scene.now).unwrap_err();
@@ -171,4 +183,57 @@ fn a_key_that_was_handed_out_and_never_used_is_withdrawn() {
     assert_eq!(scene.settle(), [], "once");
     scene.step(key, What::Withdrawn).unwrap();
     assert_eq!(ground(&scene, key, make()), Some(Ground::Withdrawn));
+}
+
+#[test]
+fn an_unused_key_that_is_suspended_is_not_withdrawn() {
+    let mut scene = Scene::new();
+    let key = scene.active(purchase(), 3000);
+    scene.wait(365);
+    scene.settle();
+    assert_eq!(scene.book.due(scene.now).len(), 1);
+    scene.step(key, What::Suspended(Cause::Misuse)).unwrap();
+    assert_eq!(scene.book.due(scene.now), []);
+    assert!(scene.step(key, What::Withdrawn).is_err());
+    scene.step(key, What::Resumed).unwrap();
+    scene.step(key, What::Withdrawn).unwrap();
+}
+
+#[test]
+fn a_permit_of_an_earlier_moment_goes_by_what_was_in_use_then() {
+    let mut scene = Scene::new();
+    let old = scene.active(purchase(), 365);
+    let before = scene.now;
+    scene.wait(100);
+    let new = scene.active(purchase(), 365);
+    let at = |key, at| scene.book.permit(key, make(), at).is_ok();
+    assert!(at(old, before) && !at(new, before));
+    assert!(!at(old, scene.now) && at(new, scene.now));
+}
+
+/// An audit line keeps the key and what the permit rests on; whoever has the book asks again.
+#[test]
+fn a_permit_in_an_audit_line_can_be_asked_for_again() {
+    let mut scene = Scene::new();
+    let key = scene.active(purchase(), 365);
+    let permit = scene.book.permit(key, make(), scene.now).unwrap();
+    let entry = tongtu_audit::Entry {
+        institution: holder_of(permit.city()),
+        actor: tongtu_audit::Word::parse("loader").unwrap(),
+        deed: tongtu_audit::Word::parse("mac").unwrap(),
+        key: Some(permit.key().get()),
+        permit: Some(permit.rests_on()),
+        outcome: tongtu_audit::Outcome::Done,
+        about: None,
+    };
+    let line = tongtu_audit::AuditLog::new()
+        .append(&entry, scene.now)
+        .unwrap();
+    scene.step(key, What::Revoked(Cause::Misuse)).unwrap();
+
+    let rests_on = usize::try_from(line.permit).unwrap();
+    let then = KeyBook::replay(&scene.events[..rests_on]).unwrap();
+    let key = KeyNumber::new(line.key).unwrap();
+    assert!(then.permit(key, make(), line.at).is_ok());
+    assert!(scene.book.permit(key, make(), line.at).is_err());
 }

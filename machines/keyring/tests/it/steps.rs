@@ -308,7 +308,12 @@ fn an_activation_names_the_version_before_and_leaves_terminals_their_days() {
     };
     let (forgotten, wrong) = (What::Activated(None), of(new, 30));
     let (short, long) = (of(old, 14), of(old, 166));
+    let a_second_short = What::Activated(Some(Overlap {
+        key: old,
+        until: scene.now.plus_s(15 * DAY - 1),
+    }));
     for (what, code) in [
+        (a_second_short, "keyring.overlap_length"),
         (forgotten, "keyring.supersedes"),
         (wrong, "keyring.supersedes"),
         (short, "keyring.overlap_length"),
@@ -404,4 +409,35 @@ fn a_city_is_registered_once() {
     let by = signers(Step::CityRegistered, city("3010"));
     let refused = scene.by(None, again, by).unwrap_err();
     assert_eq!(refused.code(), "keyring.city_registered");
+}
+
+#[test]
+fn an_application_is_closed_by_whatever_follows_it() {
+    let mut scene = Scene::new();
+    let key = scene.request(purchase(), 365).unwrap();
+    let of = |scene: &Scene, slot| {
+        let mut request = *scene.book.key(key).unwrap().request();
+        request.slot = slot;
+        Deed {
+            at: scene.now,
+            key: KeyNumber::new(2),
+            signers: signers(Step::Requested, slot.city),
+            what: What::Requested(request),
+        }
+    };
+    let load = slot("3010", Purpose::Load, KeyAlgorithm::Sm4);
+    let joined = scene.book.decide(of(&scene, load));
+    assert!(joined.is_ok(), "the next line of the same application");
+    scene.step(key, What::Approved).unwrap();
+    let late = scene.book.decide(of(&scene, load)).unwrap_err();
+    assert_eq!(late.code(), "keyring.batch_again");
+}
+
+#[test]
+fn a_newer_version_lasts_longer_than_the_one_in_use() {
+    let mut scene = Scene::new();
+    scene.active(purchase(), 365);
+    let refused = scene.request(purchase(), 365).unwrap_err();
+    assert_eq!(refused.code(), "keyring.term");
+    scene.request(purchase(), 366).unwrap();
 }
