@@ -9,14 +9,16 @@ pub(crate) const MAGIC: [u8; 4] = *b"TTAA";
 /// The version of the table.
 pub(crate) const VERSION: u8 = 1;
 /// What an anchor's signature covers.
-pub(crate) const SIGNED: usize = 89;
+pub(crate) const SIGNED: usize = 93;
+/// Where the number of the signing key stands.
+pub(crate) const KEY: core::ops::Range<usize> = 89..93;
 
 record! {
     /// The anchor of a day of an audit chain.
     ///
     /// Every line of that day or an earlier one (China time) is among the first `count` lines, and
-    /// no other is. The SM2 signature covers bytes 0..89.
-    pub struct Anchor: 153 {
+    /// no other is. The SM2 signature covers bytes 0..93.
+    pub struct Anchor: 157 {
         [0..4] magic: [u8; 4] as Raw, Ours, "magic, TTAA", "记录标志";
         [4..5] version: u8 as Be, Ours, "version of the table, 01", "版本";
         [5..9] number: u32 as Be, Ours, "number of the anchor, from 1", "锚序号";
@@ -26,7 +28,9 @@ record! {
             "value of the last of them, zero for none", "末行链值";
         [57..89] before: sm3::Digest as Raw, Ours,
             "SM3 of the anchor before, zero for the first", "前一锚摘要";
-        [89..153] signature: [u8; 64] as Raw, Ours, "SM2 signature, r || s", "数字签名";
+        [89..93] key: u32 as Be, Ours,
+            "number of the signing key in its book, 0 for one that is in none", "签名密钥编号";
+        [93..157] signature: [u8; 64] as Raw, Ours, "SM2 signature, r || s", "数字签名";
     }
 }
 

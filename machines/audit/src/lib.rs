@@ -3,12 +3,12 @@
 //! ```text
 //! line   | who what when key permit outcome about | before 32 | value 32 |
 //!        value = SM3("TTAUDIT1" | all before the value)
-//! anchor | day, lines so far, value of the last | SM3 of the anchor before | signature |
+//! anchor | day, lines so far, value of the last | SM3 of the anchor before | key | signature |
 //! ```
 //!
 //! What is here: the bytes of a line and of an anchor ([`AuditLine`], [`Anchor`]), writing them
-//! ([`AuditLog`]), and verifying them, which needs the bytes and a public key and nothing else
-//! ([`verify`]).
+//! ([`AuditLog`]), and verifying them, which needs the bytes and the public keys of anchors and
+//! nothing else ([`verify`]).
 //! What it shows: a line that was changed, taken out, put in, repeated or moved, by its number; lines
 //! cut off the end of a day that was anchored; a day whose lines were all written anew. What it
 //! cannot show: lines of the last, unanchored day that were cut off its end, and anchors cut off
@@ -30,7 +30,7 @@ mod word;
 pub use anchor::Anchor;
 pub use line::{AuditLine, CHAIN_START, Entry, Outcome};
 pub use log::{AuditLog, LogRefusal};
-pub use verify::{AnchorFault, Fault, LineFault, Verified, verify};
+pub use verify::{AnchorFault, AnchorKeys, Fault, LineFault, Verified, verify};
 pub use word::{Log, Word};
 
 /// Every table of this crate, for the documents.

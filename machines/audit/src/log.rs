@@ -4,12 +4,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use tongtu_codec::EncodeError;
-use tongtu_crypto::{PublicKey, Signer, SignerFault, sm3};
+use tongtu_crypto::{Signer, SignerFault, sm3};
 use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::anchor::{self, Anchor};
 use crate::line::{AuditLine, CHAIN_START, Entry};
-use crate::verify::{Fault, Walk, walk};
+use crate::verify::{AnchorKeys, Fault, Walk, walk};
 
 /// Why a line is not written, or an anchor not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,12 +108,12 @@ impl AuditLog {
     ///
     /// # Errors
     /// [`Fault`] naming the first line or anchor that does not hold.
-    pub fn resume(lines: &[u8], anchors: &[u8], key: &PublicKey) -> Result<Self, Fault> {
+    pub fn resume(lines: &[u8], anchors: &[u8], keys: &AnchorKeys) -> Result<Self, Fault> {
         let Walk {
             lines,
             anchors,
             last_anchor,
-        } = walk(lines, anchors, key)?;
+        } = walk(lines, anchors, keys)?;
         let anchored = anchors.last().map(|anchor| Anchored {
             day: anchor.day,
             count: anchor.count,
@@ -169,7 +169,8 @@ impl AuditLog {
         (*day < now.china().day).then_some(*day)
     }
 
-    /// The anchor of a day that is over. A day without lines may have one too.
+    /// The anchor of a day that is over, signed by the key of that number. A day without lines may
+    /// have one too.
     ///
     /// # Errors
     /// [`LogRefusal`]; the chain is then as before, and the day can be anchored later.
@@ -177,7 +178,7 @@ impl AuditLog {
         &mut self,
         day: BusinessDay,
         now: Timestamp,
-        signer: &mut dyn Signer,
+        (key, signer): (u32, &mut dyn Signer),
     ) -> Result<Anchor, LogRefusal> {
         if now.china().day <= day {
             return Err(LogRefusal::DayNotOver { day, now });
@@ -208,6 +209,7 @@ impl AuditLog {
             count,
             head,
             before: self.last_anchor,
+            key,
             signature: [0; 64],
         };
         anchor.signature = signer.sign_checked(&anchor.signed_bytes()?)?.0;

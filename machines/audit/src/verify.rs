@@ -1,13 +1,18 @@
 //! Verifying a chain: bytes and a public key, and the first thing that does not hold.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use tongtu_codec::DecodeError;
 use tongtu_crypto::{PublicKey, Signature, sm3};
 use tongtu_types::{BusinessDay, Timestamp};
 
-use crate::anchor::{self, Anchor, SIGNED};
+use crate::anchor::{self, Anchor, KEY, SIGNED};
 use crate::line::{AuditLine, CHAIN_START, COVERED, value_of};
+
+/// The keys that sign anchors, by their numbers: an anchor key is renewed like any other, and what
+/// an older one signed stays signed.
+pub type AnchorKeys = BTreeMap<u32, PublicKey>;
 
 /// A chain that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +106,22 @@ pub enum LineFault {
 #[non_exhaustive]
 pub enum AnchorFault {
     /// The bytes end inside an anchor.
-    #[error("anchor {number} is cut: {found} bytes, expected 153")]
+    #[error("anchor {number} is cut: {found} bytes, expected 157")]
     Torn {
         /// The anchor's number.
         number: u32,
         /// Bytes of it that are there.
         found: usize,
     },
-    /// The signature is not that of this key over these bytes: it was changed, or another's.
+    /// It names a key that signs no anchors.
+    #[error("anchor {number} names key {key}, which signs no anchors")]
+    Key {
+        /// The number that the anchor at this place has.
+        number: u32,
+        /// The key's number.
+        key: u32,
+    },
+    /// The signature is not that of its key over these bytes: it was changed, or another's.
     #[error("anchor {number} was changed: its signature does not verify")]
     Changed {
         /// The number that the anchor at this place has.
@@ -181,12 +194,12 @@ pub enum Fault {
 }
 
 /// Verifies a whole chain: `lines` one behind the other, `anchors` one behind the other, and the
-/// key that signed the anchors.
+/// keys that sign anchors.
 ///
 /// # Errors
 /// [`Fault`] naming the first line that does not hold, or the first day or anchor.
-pub fn verify(lines: &[u8], anchors: &[u8], key: &PublicKey) -> Result<Verified, Fault> {
-    let walked = walk(lines, anchors, key)?;
+pub fn verify(lines: &[u8], anchors: &[u8], keys: &AnchorKeys) -> Result<Verified, Fault> {
+    let walked = walk(lines, anchors, keys)?;
     let count = u64::try_from(walked.lines.len()).unwrap_or(u64::MAX);
     let last = walked.anchors.last();
     Ok(Verified {
@@ -214,9 +227,9 @@ pub(crate) struct Walk {
     pub(crate) last_anchor: sm3::Digest,
 }
 
-pub(crate) fn walk(lines: &[u8], anchors: &[u8], key: &PublicKey) -> Result<Walk, Fault> {
+pub(crate) fn walk(lines: &[u8], anchors: &[u8], keys: &AnchorKeys) -> Result<Walk, Fault> {
     let lines = walk_lines(lines)?;
-    let (anchors, last_anchor) = walk_anchors(anchors, key)?;
+    let (anchors, last_anchor) = walk_anchors(anchors, keys)?;
     for anchor in &anchors {
         check_anchor(anchor, &lines)?;
     }
@@ -299,7 +312,10 @@ fn out_of_place(number: u64, found: u64, value: &[u8], before: &[Link], rest: &[
     }
 }
 
-fn walk_anchors(bytes: &[u8], key: &PublicKey) -> Result<(Vec<Anchor>, sm3::Digest), AnchorFault> {
+fn walk_anchors(
+    bytes: &[u8],
+    keys: &AnchorKeys,
+) -> Result<(Vec<Anchor>, sm3::Digest), AnchorFault> {
     let mut anchors: Vec<Anchor> = Vec::with_capacity(bytes.len() / Anchor::LEN);
     let mut before = [0; 32];
     let mut number = 0;
@@ -309,9 +325,16 @@ fn walk_anchors(bytes: &[u8], key: &PublicKey) -> Result<(Vec<Anchor>, sm3::Dige
             let found = bytes.len();
             return Err(AnchorFault::Torn { number, found });
         }
+        let mut key = [0; 4];
+        key.copy_from_slice(&bytes[KEY]);
+        let key = u32::from_be_bytes(key);
+        let verifying = keys.get(&key).ok_or(AnchorFault::Key { number, key })?;
         let mut signature = [0; 64];
         signature.copy_from_slice(&bytes[SIGNED..]);
-        if key.verify(&bytes[..SIGNED], &Signature(signature)).is_err() {
+        if verifying
+            .verify(&bytes[..SIGNED], &Signature(signature))
+            .is_err()
+        {
             return Err(AnchorFault::Changed { number });
         }
         let malformed = |kind| AnchorFault::Malformed { number, kind };

@@ -1,6 +1,8 @@
 //! A chain of several days with its anchors, as bytes.
 
-use tongtu_audit::{Anchor, AuditLine, AuditLog, Entry, Fault, Outcome, Verified, Word, verify};
+use tongtu_audit::{
+    Anchor, AnchorKeys, AuditLine, AuditLog, Entry, Fault, Outcome, Verified, Word, verify,
+};
 use tongtu_crypto::{PublicKey, SecretKey, sm3};
 use tongtu_types::{InstitutionCode, Timestamp};
 
@@ -14,6 +16,13 @@ pub(crate) fn key() -> SecretKey {
 
 pub(crate) fn public() -> PublicKey {
     key().public().clone()
+}
+
+/// The number of that key.
+pub(crate) const KEY: u32 = 77;
+
+pub(crate) fn keys() -> AnchorKeys {
+    [(KEY, public())].into()
 }
 
 pub(crate) fn entry(number: u64) -> Entry {
@@ -55,7 +64,7 @@ impl Chain {
             if at > 0 {
                 let day = now.china().day;
                 now = now.plus_s(DAY);
-                let anchor = log.anchor(day, now, &mut key()).unwrap();
+                let anchor = log.anchor(day, now, (KEY, &mut key())).unwrap();
                 chain.anchors.extend(anchor.encode().unwrap());
             }
             for second in 0..*count {
@@ -68,7 +77,7 @@ impl Chain {
     }
 
     pub(crate) fn verify(&self) -> Result<Verified, Fault> {
-        verify(&self.lines, &self.anchors, &public())
+        verify(&self.lines, &self.anchors, &keys())
     }
 
     pub(crate) fn line(&self, number: usize) -> Vec<u8> {

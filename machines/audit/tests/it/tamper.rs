@@ -252,7 +252,11 @@ fn an_anchor_of_another_chain_does_not_follow() {
 fn another_key_signs_no_anchor() {
     let chain = chain();
     let other = tongtu_crypto::SecretKey::from_bytes(&[0x22; 32]).unwrap();
-    let verified = tongtu_audit::verify(&chain.lines, &chain.anchors, other.public());
+    let verified = tongtu_audit::verify(
+        &chain.lines,
+        &chain.anchors,
+        &[(KEY, other.public().clone())].into(),
+    );
     let changed = AnchorFault::Changed { number: 1 };
     assert_eq!(verified, Err(Fault::Anchor(changed)));
 }
@@ -264,7 +268,7 @@ fn an_anchor_over_a_line_of_the_next_day_is_named() {
     let mut anchor = Anchor::decode(&chain.cut_anchor(1)).unwrap();
     anchor.count = 3;
     anchor.head = AuditLine::decode(&chain.line(3)).unwrap().value;
-    anchor.signature = key().sign(&anchor.encode().unwrap()[..89]).0;
+    anchor.signature = key().sign(&anchor.encode().unwrap()[..93]).0;
     chain.anchors = anchor.encode().unwrap();
     let fault = AnchorFault::Day {
         number: 3,
