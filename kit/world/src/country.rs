@@ -413,7 +413,7 @@ fn riders_of(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Rider> {
             Rider {
                 home,
                 account: CardNumber::parse(&digits).expect("nineteen digits"),
-                recharge: Fen::new(dice.between(8, 20) * 1000),
+                recharge: Fen::new(dice.between(80, 120) * 1000),
                 class: match i % CLASS_EVERY {
                     5 | 8 => Class::dealt(i / CLASS_EVERY),
                     _ => Class::Ordinary,

@@ -8,7 +8,7 @@ use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::cards::PlannedTap;
 use crate::cards::plan::plan_taps;
-use crate::country::{CITIES, Country, Place};
+use crate::country::{CITIES, Country, LIFETIME_S, Place};
 use crate::faces::plan::{PlannedLook, plan_looks};
 use crate::seed::Dice;
 
@@ -211,13 +211,16 @@ fn plan_day(
                 .start_in_china()
                 .plus_s(dice.between(7 * 3600, 9 * 3600));
             let post = *dice.pick(&posts.buses[city]);
-            scans.push(PlannedScan {
-                at,
-                rider,
-                post,
-                age_s: 5,
-                trick: Trick::Suspended,
-            });
+            // Nobody renews the certificate; once it is over, that is what a terminal says first.
+            if n < LIFETIME_S / 86_400 {
+                scans.push(PlannedScan {
+                    at,
+                    rider,
+                    post,
+                    age_s: 5,
+                    trick: Trick::Suspended,
+                });
+            }
             continue;
         }
         let trick = if rider % TRICK_EVERY == TRICK_EVERY - 1 {

@@ -217,7 +217,11 @@ impl<'a> CardSide<'a> {
             if holder.medium == Medium::Cash {
                 continue;
             }
-            let rides = holder.flaw == Flaw::Sound || (holder.flaw == Flaw::Poor && !is_first);
+            let rides = match holder.flaw {
+                Flaw::Sound | Flaw::Found => true,
+                Flaw::Poor => !is_first,
+                _ => false,
+            };
             // A load between a torn ride and the next would hide whether the card paid: nobody
             // could claim the ride then, and the auditor wants every debit claimed.
             let last = self.logs.iter().rev().find(|log| log.tap.holder == index);

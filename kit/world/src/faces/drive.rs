@@ -18,7 +18,7 @@ use tongtu_types::{Fen, RecordId, Timestamp};
 use zeroize::Zeroizing;
 
 use super::people::{Seen, digits, template};
-use super::plan::{Before, PlannedLook, WITHDRAWN_S};
+use super::plan::{Before, PlannedLook, TYPING_S, WITHDRAWN_S};
 use super::{face_keys, face_terms};
 use crate::WorldError;
 use crate::country::{Country, NODES, Place};
@@ -29,8 +29,6 @@ use crate::terminals::{Terminals, terminal_post};
 const OPERATOR: u16 = 1;
 /// How long the demo's riders consent: three hundred days.
 const CONSENT_S: i64 = 300 * 86_400;
-/// Seconds in which a rider types four digits.
-const TYPING_S: i64 = 6;
 
 /// One look, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! What riders by face do, and what they must be told: planned before anything moves.
 
+use std::collections::BTreeMap;
+
 use tongtu_terminal::face::FaceMoment;
 use tongtu_types::{BusinessDay, StationCode, Timestamp};
 
@@ -140,6 +142,8 @@ pub struct PlannedLook {
     pub due: FaceDue,
 }
 
+/// Seconds in which a rider types four digits.
+pub const TYPING_S: i64 = 6;
 /// When the first rider withdraws the consent on the first day, seconds after midnight in China.
 pub const WITHDRAWN_S: i64 = 12 * 3600;
 
@@ -162,7 +166,23 @@ pub fn plan_looks(country: &Country, day: BusinessDay, n: i64) -> Vec<PlannedLoo
         rides.day(day, n);
     }
     looks.sort_by_key(|look| (look.at, look.rider));
+    one_by_one(&mut looks);
     looks
+}
+
+/// Whoever comes while another stands before a terminal waits until it is free.
+fn one_by_one(looks: &mut [PlannedLook]) {
+    let mut free_at: BTreeMap<usize, Timestamp> = BTreeMap::new();
+    for look in looks.iter_mut() {
+        let free = free_at.get(&look.post).copied().unwrap_or(look.at);
+        look.at = look.at.max(free);
+        let busy_s = match look.before {
+            Before::Askance => TYPING_S + 1,
+            _ => 1,
+        };
+        free_at.insert(look.post, look.at.plus_s(busy_s));
+    }
+    looks.sort_by_key(|look| (look.at, look.rider));
 }
 
 /// What a look in a bus must cost.
@@ -256,5 +276,34 @@ impl Rides<'_> {
         self.put(at, entry, Before::Rider, FaceDue::Nothing);
         let out = at.plus_s(self.dice.between(8 * 60, 70 * 60));
         self.put(out, exit, Before::Rider, FaceDue::Metro { from, to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::country::Scale;
+    use crate::seed::Seed;
+
+    #[test]
+    fn nobody_comes_while_another_types() {
+        let first = BusinessDay::from_ymd(2026, 3, 23).unwrap();
+        let scale = Scale {
+            faces: 400,
+            ..Scale::village(0)
+        };
+        let country = Country::found(Seed(1), scale, first);
+        let looks = plan_looks(&country, first, 0);
+        assert!(looks.is_sorted_by_key(|look| look.at));
+        let mut last: BTreeMap<usize, PlannedLook> = BTreeMap::new();
+        for look in looks {
+            if let Some(before) = last.insert(look.post, look) {
+                let busy_s = match before.before {
+                    Before::Askance => TYPING_S,
+                    _ => 0,
+                };
+                assert!(look.at.since_s(before.at) > busy_s, "{before:?} {look:?}");
+            }
+        }
     }
 }
