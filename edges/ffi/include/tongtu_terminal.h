@@ -142,7 +142,7 @@ typedef struct tt_rules {
     uint32_t ticket_units;
     /* What happens to a blacklisted card: TT_LOCK_NOT and so on. */
     uint32_t lock;
-    /* Algorithm identifier of the key that locks. */
+    /* Algorithm identifier of the key that locks a card which does not say its own. */
     uint32_t lock_algorithm;
     /* 1: the card's directory is asked first; one command more a tap. */
     uint32_t directory;

@@ -70,7 +70,7 @@ pub struct TtRules {
     pub ticket_units: u32,
     /// What happens to a blacklisted card: TT_LOCK_NOT and so on.
     pub lock: u32,
-    /// Algorithm identifier of the key that locks.
+    /// Algorithm identifier of the key that locks a card which does not say its own.
     pub lock_algorithm: u32,
     /// 1: the card's directory is asked first; one command more a tap.
     pub directory: u32,

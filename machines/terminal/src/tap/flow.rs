@@ -381,7 +381,7 @@ impl Tap {
                 record.white_list = versions.white_list;
                 record.blacklist = versions.blacklist;
             });
-            let (machine, ask) = Locking::begin(record, profile.rules.lock);
+            let (machine, ask) = Locking::begin(record, profile.rules.lock, psam.terminal);
             self.state = State::Locking(machine);
             return ask;
         }

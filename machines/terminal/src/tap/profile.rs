@@ -208,7 +208,7 @@ pub struct Ticket {
 pub struct Lock {
     /// For ever.
     pub permanently: bool,
-    /// Algorithm identifier of the key that makes the MAC; the card has not said one yet.
+    /// Algorithm identifier of the key that makes the MAC where a card does not say its own.
     pub algorithm: u8,
 }
 

@@ -223,7 +223,7 @@ pub(super) fn before(
     stand(posts, 1);
     if flow == Flow::Lock {
         for post in &mut posts[LOCK..LOCK + 2] {
-            post.blacklist(rider.number, rider.algorithm);
+            post.blacklist(rider.number);
         }
     }
     let end = flow.before().map(|before| {

@@ -233,7 +233,7 @@ async fn prove(schedules: &[Schedule]) -> Reached {
         let at = morning().plus_s(86_400 + 20 * number);
         let post = &mut city.posts[seen.schedule.flow.next_day()];
         if seen.schedule.flow == Flow::Lock {
-            post.blacklist(seen.rider.number, seen.schedule.algorithm);
+            post.blacklist(seen.rider.number);
         }
         let end = post.tap(&mut seen.rider, Task::Ride, at).unwrap();
         let rides = seen.schedule.flow != Flow::Lock;

@@ -13,8 +13,8 @@ use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_tap_record::TapRecord;
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
-    Answer, Ask, CardLink as _, CardTerminal, Circumstances, Gate, GroupNotice, Lock, PlainLists,
-    Rules, Selection, Single, Snapshot, Tap, TapEnd, TapPost, TapProfile, Task, Versions, Way,
+    Answer, Ask, CardLink as _, CardTerminal, Circumstances, Gate, GroupNotice, PlainLists, Rules,
+    Selection, Single, Snapshot, Tap, TapEnd, TapPost, TapProfile, Task, Versions, Way,
 };
 use tongtu_types::{CardNumber, Timestamp};
 
@@ -139,16 +139,9 @@ impl Post {
         self.terminal.stand_at(post);
     }
 
-    /// One card more on the blacklist; locked with a MAC of this algorithm.
-    pub(super) fn blacklist(&mut self, card: CardNumber, algorithm: Algorithm) {
+    /// One card more on the blacklist.
+    pub(super) fn blacklist(&mut self, card: CardNumber) {
         self.blacklist.insert(Serial::of(&card).0);
-        self.profile.rules.lock = Some(Lock {
-            permanently: true,
-            algorithm: match algorithm {
-                Algorithm::Tdes => 0x00,
-                Algorithm::Sm4 => 0x04,
-            },
-        });
         self.begin();
     }
 

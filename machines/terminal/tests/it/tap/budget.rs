@@ -156,10 +156,7 @@ fn every_flow_of_a_purse_is_over_in_300_ms_with_a_slow_card_and_a_slow_module() 
         taken.tap("ticket", &mut Rider::with(&made, 5_000), &mut post, 0);
         let mut rider = fresh();
         let serial = rider.profile.public.serial.0;
-        let mut post = Post::new(1, bus()).changed(|profile, lists| {
-            if let (Some(lock), Algorithm::Sm4) = (&mut profile.rules.lock, algorithm) {
-                lock.algorithm = 4;
-            }
+        let mut post = Post::new(1, bus()).changed(|_, lists| {
             lists.blacklist.insert(serial);
         });
         taken.tap("lock", &mut rider, &mut post, 0);

@@ -14,7 +14,7 @@ use tongtu_terminal::tap::{
 };
 use tongtu_types::Timestamp;
 
-use super::fixture::{Post, Rider, T0, audit, bus, gate, long_line, profile, segmented};
+use super::fixture::{Liar, Post, Rider, T0, audit, bus, gate, long_line, profile, segmented};
 use tongtu_purse::command::Sfi;
 
 fn rider() -> Rider {
@@ -455,7 +455,7 @@ fn a_card_on_the_blacklist_is_locked_recorded_and_refused_for_ever() {
     let end = post.tap(&mut rider, at(0));
     assert_eq!(refusal(&end), &Refusal::Blacklisted { locked: true });
     assert_eq!(end.prompt.say, Say::SeeIssuer);
-    assert_eq!(rider.instructions(), [0xA4, 0x84, 0x1E]);
+    assert_eq!(rider.instructions(), [0xA4, 0x50, 0x84, 0x1E]);
     let records = post.records();
     assert_eq!((records.len(), records[0].kind), (1, RecordKind::Lock));
     let end = post.tap(&mut rider, at(1));
@@ -463,15 +463,77 @@ fn a_card_on_the_blacklist_is_locked_recorded_and_refused_for_ever() {
 }
 
 #[test]
-fn a_lock_that_fails_is_recorded_with_its_status_and_refused_all_the_same() {
-    let mut rider = rider();
+fn one_terminal_locks_cards_of_both_algorithms_whatever_its_rules_name() {
+    for named in [0x00, 0x04] {
+        let made = [(0x17, Algorithm::Tdes), (0x18, Algorithm::Sm4)];
+        let riders = made.map(|(last, algorithm)| Rider::with(&profile(last, algorithm), 5_000));
+        let mut post = Post::new(1, bus()).changed(|profile, lists| {
+            lists.blacklist = riders.iter().map(|r| r.profile.public.serial.0).collect();
+            profile.rules.lock.as_mut().unwrap().algorithm = named;
+        });
+        for (mut rider, minute) in riders.into_iter().zip(0..) {
+            let end = post.tap(&mut rider, at(minute));
+            assert_eq!(refusal(&end), &Refusal::Blacklisted { locked: true });
+            assert_eq!(rider.instructions(), [0xA4, 0x50, 0x84, 0x1E]);
+        }
+        let algorithms: Vec<u8> = post.records().iter().map(|r| r.algorithm).collect();
+        assert_eq!(algorithms, [0x00, 0x04], "{named:02X}");
+    }
+}
+
+#[test]
+fn a_card_whose_maintenance_is_of_its_other_set_is_locked_at_the_second_try() {
+    for (purchases, maintenance) in [(Algorithm::Tdes, 1), (Algorithm::Sm4, 0)] {
+        let mut made = profile(0x17, purchases);
+        made.settings.algorithm = maintenance;
+        let mut rider = Rider::with(&made, 5_000);
+        let mut post = Post::new(1, bus()).changed(|_, lists| {
+            lists.blacklist = BTreeSet::from([made.public.serial.0]);
+        });
+        let end = post.tap(&mut rider, at(0));
+        assert_eq!(refusal(&end), &Refusal::Blacklisted { locked: true });
+        let twice = [0xA4, 0x50, 0x84, 0x1E, 0x84, 0x1E];
+        assert_eq!(rider.instructions(), twice, "{purchases:?}");
+        assert_eq!(post.records().len(), 1);
+    }
+}
+
+#[test]
+fn a_card_that_does_not_say_its_algorithm_is_locked_by_the_rules() {
+    let mut rider = Rider::with(&profile(0x17, Algorithm::Sm4), 5_000);
     let serial = rider.profile.public.serial;
     let mut post = Post::new(1, bus()).changed(|profile, lists| {
         lists.blacklist = BTreeSet::from([serial.0]);
-        // The key of the other algorithm makes a MAC that the card refuses.
         profile.rules.lock.as_mut().unwrap().algorithm = 4;
     });
-    let end = post.tap(&mut rider, at(0));
+    rider.present();
+    let lie = Box::new(|apdu: &[u8], answer| match apdu[1] {
+        0x50 => vec![0x94, 0x03],
+        _ => answer,
+    });
+    let rider = &mut rider;
+    let end = post.tap_on(&mut Liar { rider, lie }, at(0), Task::Ride);
+    assert_eq!(refusal(&end), &Refusal::Blacklisted { locked: true });
+    assert_eq!(post.records()[0].algorithm, 4);
+}
+
+#[test]
+fn a_lock_that_fails_is_recorded_with_its_status_and_refused_all_the_same() {
+    let mut rider = rider();
+    let serial = rider.profile.public.serial;
+    let mut post = Post::new(1, bus()).changed(|_, lists| {
+        lists.blacklist = BTreeSet::from([serial.0]);
+    });
+    rider.present();
+    // A MAC over another challenge is wrong with either key.
+    let lie = Box::new(|apdu: &[u8], mut answer: Vec<u8>| {
+        if apdu[1] == 0x84 {
+            answer[0] ^= 1;
+        }
+        answer
+    });
+    let rider = &mut rider;
+    let end = post.tap_on(&mut Liar { rider, lie }, at(0), Task::Ride);
     assert_eq!(refusal(&end), &Refusal::Blacklisted { locked: false });
     assert_eq!(post.records()[0].status.value(), 0x6988);
 }

@@ -304,7 +304,7 @@ fn every_flow_takes_as_few_commands_as_the_documents_say() {
     let mut listed = Post::new(1, bus()).changed(|_, lists| {
         lists.blacklist.insert(serial);
     });
-    assert_eq!(cost(&listed.tap(&mut card, T0)), (3, 1));
+    assert_eq!(cost(&listed.tap(&mut card, T0)), (4, 1));
 
     for (restart, expected) in [(false, (3, 1)), (true, (5, 3))] {
         let (mut card, mut post) = (rider(), Post::new(1, bus()));
