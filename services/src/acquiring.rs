@@ -17,6 +17,7 @@ use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalN
 
 use crate::chaining::{ChainPlace, follow};
 use crate::listing::{ListFile, Offered, card_list_state};
+use crate::node::alarm;
 use crate::taps::Tap;
 use crate::{Node, ServiceError, parallel, stored};
 
@@ -140,6 +141,7 @@ impl Node {
         let mut tx = self.store().write().await?;
         let mut outcomes = upload.store(&mut tx).await?;
         self.faces_used(&mut tx, records, &outcomes).await?;
+        locks_told(&mut tx, records, &outcomes, now).await?;
         if let Some(chain) = chain {
             let places = follow(&mut tx, terminal, chain, now).await?;
             for (outcome, place) in outcomes.iter_mut().zip(places) {
@@ -301,6 +303,32 @@ impl Node {
         let signed = bundle.sign(&self.acquirer()?.list_key);
         Ok(sm3::digest(&signed.map_err(ServiceError::Lists)?))
     }
+}
+
+/// Tells somebody of cards that were sent a lock and may be locked: their issuer should know when
+/// their holders ask.
+async fn locks_told(
+    tx: &mut Tx,
+    records: &[Vec<u8>],
+    outcomes: &[UploadOutcome],
+    now: Timestamp,
+) -> Result<(), ServiceError> {
+    for (bytes, outcome) in records.iter().zip(outcomes) {
+        let (UploadKind::Stored, Some(id)) = (&outcome.kind, outcome.record) else {
+            continue;
+        };
+        if !TapRecord::is_one(bytes) {
+            continue;
+        }
+        // It was read when it was stored.
+        let record = TapRecord::decode_signed(bytes);
+        if record.is_ok_and(|record| record.is_lock_unanswered()) {
+            let message =
+                format!("record {id}: a card was sent a lock, and its answer is not known");
+            alarm(tx, "acquiring.lock_unanswered", id, message, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Whose records they must be.

@@ -28,7 +28,7 @@ record! {
         [6..7] stage: Stage as Tap, Ours, "which part of a ride", "行程阶段";
         [7..8] mac2: Mac2State as Tap, Ours, "what is known of MAC2", "MAC2 验证状态";
         [8..9] recovery: Recovery as Tap, Ours, "how the record came about", "恢复状态";
-        [9..11] status: StatusWord as Tap, Ours, "the card's last status word", "卡片状态字";
+        [9..11] status: StatusWord as Tap, Ours, "the card's last status word; of a lock 0000: it was sent, its answer is not known", "卡片状态字";
         [11..19] acceptor: Institution as Purse, Impl, "acceptor institution", "受理机构标识";
         [19..21] city: City as Purse, Impl, "acceptor city", "受理城市代码";
         [21..31] psam: PsamSerial as Tap, Impl, "PSAM that made MAC1", "PSAM 卡号";
@@ -150,6 +150,17 @@ pub enum RecordFault {
 }
 
 impl TapRecord {
+    /// The status word of a lock that was sent to the card and whose answer is not known. No card
+    /// answers it.
+    pub const LOCK_UNANSWERED: StatusWord = StatusWord::new(0x0000);
+
+    /// Whether a card may be locked and nobody knows: its terminal sent it the lock, and then lost
+    /// the card, or its own power.
+    #[must_use]
+    pub fn is_lock_unanswered(&self) -> bool {
+        self.kind == RecordKind::Lock && self.status == Self::LOCK_UNANSWERED
+    }
+
     /// Whether these bytes are such a record, by its first letters.
     #[must_use]
     pub fn is_one(bytes: &[u8]) -> bool {

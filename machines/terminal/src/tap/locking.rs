@@ -1,7 +1,11 @@
 //! A card on the blacklist is locked, or at least refused, and recorded. Machine: `Locking`.
 //!
-//! INITIALIZE, GET CHALLENGE, MAC of the module, APPLICATION BLOCK, record. Whatever fails on the
-//! way, the record is made, and its status word says how far it came.
+//! ```text
+//!  INITIALIZE ─► GET CHALLENGE ─► MAC ─► intent kept ─► APPLICATION BLOCK ─► record, intent gone
+//! ```
+//!
+//! Whatever fails on the way, the record is made, and its status word says how far it came. From
+//! the intent on, a power cut leaves one that says: sent, and what the card did is not known.
 //!
 //! INITIALIZE pays nothing: its answer names the card's algorithm, and one terminal meets cards of
 //! both. A card that refuses the MAC is asked once more with the key of the other algorithm.
@@ -10,12 +14,14 @@
 //! likely; a card may keep another for its maintenance, and then one wrong MAC is counted.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use tongtu_apdu::{CardCommand as _, StatusWord};
 use tongtu_crypto::Algorithm;
 use tongtu_psam::{LockRequest, PsamAnswer, PsamFault, PsamRequest, algorithm_of};
 use tongtu_purse::command::{BlockApplication, GetChallenge, InitPurchase, PurchaseInit};
 use tongtu_purse::field::{Amount, Terminal};
+use tongtu_purse::proof::Code;
 use tongtu_tap_record::TapRecord;
 
 use super::ask::Ask;
@@ -35,6 +41,8 @@ pub(super) struct Locking {
     lock: Lock,
     /// The algorithm whose MAC the card has not refused yet.
     other: Option<u8>,
+    /// The intent, once it is kept.
+    id: Option<u64>,
     step: Step,
 }
 
@@ -43,6 +51,8 @@ enum Step {
     Init,
     Challenge,
     Mac,
+    MakeRoom { crowded: u64, mac: Code },
+    Intent { id: u64, mac: Code },
     Block,
     Append,
 }
@@ -59,6 +69,7 @@ impl Locking {
             record,
             lock,
             other: None,
+            id: None,
             step,
         };
         match lock {
@@ -122,18 +133,33 @@ impl Locking {
                 Turn::Ask(self, Ask::Psam(PsamRequest::Lock(request)))
             }
             (Step::Mac, Input::Psam(answer)) => match answer {
-                Ok(PsamAnswer::Mac(mac)) => {
-                    let block = BlockApplication {
-                        permanently: self.lock.permanently,
-                        mac,
-                    };
-                    self.step = Step::Block;
-                    Turn::Ask(self, card(&block))
-                }
+                Ok(PsamAnswer::Mac(mac)) => self.intend(desk, mac),
                 Ok(_) => self.failed(StatusWord::UNKNOWN),
                 Err(PsamFault::Refused { sw, .. }) => self.failed(sw),
                 Err(_) => self.failed(StatusWord::UNKNOWN),
             },
+            (Step::MakeRoom { crowded, mac }, Input::Appended(stored)) => {
+                let (crowded, mac) = (*crowded, *mac);
+                match stored {
+                    Ok(seq) => {
+                        desk.stored.push(seq);
+                        desk.terminal.forget_intent(crowded);
+                        self.intend(desk, mac)
+                    }
+                    Err(error) => Turn::Done(Err(error.into())),
+                }
+            }
+            (Step::Intent { id, mac }, Input::Kept(kept)) => {
+                let (id, mac) = (*id, *mac);
+                match kept {
+                    Ok(()) => self.block(desk, id, mac),
+                    Err(error) => Turn::Done(Err(error.into())),
+                }
+            }
+            // It may have come, and the answer may not.
+            (Step::Block, Input::Reply(Reply::Lost | Reply::Garbled)) => {
+                self.failed(TapRecord::LOCK_UNANSWERED)
+            }
             (Step::Block, Input::Reply(reply)) => match (status_of(&reply), self.other.take()) {
                 (StatusWord::SM_INCORRECT, Some(other)) => {
                     let (machine, ask) = self.challenge(other);
@@ -144,6 +170,9 @@ impl Locking {
             (Step::Append, Input::Appended(stored)) => match stored {
                 Ok(seq) => {
                     desk.stored.push(seq);
+                    if let Some(id) = self.id {
+                        desk.terminal.forget_intent(id);
+                    }
                     Turn::Done(Ok(self.record.status.is_ok()))
                 }
                 Err(error) => Turn::Done(Err(error.into())),
@@ -152,7 +181,8 @@ impl Locking {
                 let expected = match step {
                     Step::Init | Step::Challenge | Step::Block => "a card's answer",
                     Step::Mac => "the module's answer",
-                    Step::Append => "a stored record",
+                    Step::Intent { .. } => "a kept intent",
+                    Step::MakeRoom { .. } | Step::Append => "a stored record",
                 };
                 Turn::Done(Err(unexpected(expected, &input)))
             }
@@ -166,6 +196,44 @@ impl Locking {
         (self, card(&GetChallenge { long: false }))
     }
 
+    /// Keeps the intent, after an old one has made room if need be. One that a power cut left of
+    /// this card is replaced: this lock tells more.
+    fn intend(mut self, desk: &mut Desk<'_>, mac: Code) -> Turn<Self, Result<bool, TapFault>> {
+        let open = desk.terminal.lock_intent_of(self.record.serial);
+        let id = self.id.or_else(|| open.map(|open| open.id));
+        if let Some(crowded) = desk.terminal.crowded_out(id) {
+            let crowded_id = crowded.id;
+            let record = bytes_of(&crowded.record);
+            self.step = Step::MakeRoom {
+                crowded: crowded_id,
+                mac,
+            };
+            let closes = Some(crowded_id);
+            return Turn::Ask(self, Ask::Append { record, closes });
+        }
+        let id = id.unwrap_or_else(|| desk.terminal.intent_number());
+        self.record.status = TapRecord::LOCK_UNANSWERED;
+        let intent = bytes_of(&self.record);
+        self.step = Step::Intent { id, mac };
+        Turn::Ask(self, Ask::KeepIntent { id, intent })
+    }
+
+    fn block(
+        mut self,
+        desk: &mut Desk<'_>,
+        id: u64,
+        mac: Code,
+    ) -> Turn<Self, Result<bool, TapFault>> {
+        desk.terminal.opened(id, self.record.clone(), desk.now);
+        self.id = Some(id);
+        self.step = Step::Block;
+        let block = BlockApplication {
+            permanently: self.lock.permanently,
+            mac,
+        };
+        Turn::Ask(self, card(&block))
+    }
+
     /// Records how far it came; `9000` is all the way.
     fn failed(self, sw: StatusWord) -> Turn<Self, Result<bool, TapFault>> {
         let (machine, ask) = self.record_of(sw);
@@ -175,16 +243,15 @@ impl Locking {
     fn record_of(mut self, sw: StatusWord) -> (Self, Ask) {
         self.record.status = sw;
         self.step = Step::Append;
-        let record = self.record.encode();
-        let record = record.expect("every field is as wide as its value");
-        (
-            self,
-            Ask::Append {
-                record,
-                closes: None,
-            },
-        )
+        let record = bytes_of(&self.record);
+        let closes = self.id;
+        (self, Ask::Append { record, closes })
     }
+}
+
+fn bytes_of(record: &TapRecord) -> Vec<u8> {
+    let bytes = record.encode();
+    bytes.expect("every field is as wide as its value")
 }
 
 /// The status word of an answer; `6F00` where there is none.

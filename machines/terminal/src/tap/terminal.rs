@@ -276,7 +276,8 @@ impl CardTerminal {
         store.mark_told(seq, None)
     }
 
-    /// Turns intents that nobody came back for into grey records (灰记录). Their numbers.
+    /// Turns intents that nobody came back for into grey records (灰记录), and those of locks into
+    /// records of a lock without an answer. Their numbers.
     ///
     /// # Errors
     /// [`StoreError`] when one could not be stored; it stays open.
@@ -298,8 +299,10 @@ impl CardTerminal {
     /// What the others should know after a restart.
     #[must_use]
     pub fn torn(&self) -> Vec<GroupNotice> {
-        let intents = self.intents.iter();
-        intents.map(|open| self.torn_notice(&open.record)).collect()
+        // Nobody is let on for a lock.
+        let rides = self.intents.iter();
+        let rides = rides.filter(|open| open.record.kind != RecordKind::Lock);
+        rides.map(|open| self.torn_notice(&open.record)).collect()
     }
 
     /// What to tell the others about a card that was torn away here.
@@ -377,10 +380,19 @@ impl CardTerminal {
         age_s > self.profile.rules.grey_after_s || age_s < -self.profile.rules.grey_after_s
     }
 
+    /// The intent of a purse that may have paid.
     pub(super) fn intent_of(&self, serial: Serial) -> Option<&OpenIntent> {
+        self.intents.iter().find(|open| {
+            let kind = open.record.kind;
+            open.record.serial == serial && !matches!(kind, RecordKind::Cash | RecordKind::Lock)
+        })
+    }
+
+    /// The intent of a card that may be locked.
+    pub(super) fn lock_intent_of(&self, serial: Serial) -> Option<&OpenIntent> {
         self.intents
             .iter()
-            .find(|open| open.record.serial == serial && open.record.kind != RecordKind::Cash)
+            .find(|open| open.record.serial == serial && open.record.kind == RecordKind::Lock)
     }
 
     /// The intent of an e-cash.

@@ -44,7 +44,6 @@ impl Memory for Cells {
 
 pub(super) struct Rider {
     pub(super) number: CardNumber,
-    pub(super) algorithm: Algorithm,
     pub(super) chip: Chip,
     card: Card<Cells>,
     pub(super) line: Line,
@@ -72,7 +71,6 @@ impl Rider {
         let card = Card::manufacture(Cells(chip.clone()), &blueprint, &mut entropy).unwrap();
         let mut rider = Self {
             number,
-            algorithm,
             chip,
             card,
             line: Line::breaking_after(usize::MAX),

@@ -259,6 +259,26 @@ async fn finish(city: &mut City, day: BusinessDay, evening: Timestamp) {
     city.country.audit().await;
 }
 
+/// One whole tap of a flow, with nothing torn.
+async fn whole(city: &mut City, number: usize, flow: Flow, algorithm: Algorithm) -> (Seen, Cost) {
+    let schedule = Schedule {
+        flow,
+        algorithm,
+        tear: Tear::None,
+        back: Back::Never,
+    };
+    let at = morning().plus_s(60 + APART_S * i64::try_from(number).unwrap());
+    let mut seen = Seen {
+        schedule,
+        rider: city.rider(number, schedule).await,
+        at,
+        home: home(number),
+        let_on: Vec::new(),
+    };
+    let cost = play(&mut city.posts, &mut seen, at);
+    (seen, cost)
+}
+
 /// Every tear of every flow, thinned out by a stride, with one way back or all of them.
 async fn schedules(stride: usize, every_back: bool) -> Vec<Schedule> {
     let mut city = City::found().await;
@@ -267,25 +287,12 @@ async fn schedules(stride: usize, every_back: bool) -> Vec<Schedule> {
     for flow in FLOWS {
         for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
             number += 1;
-            let schedule = Schedule {
-                flow,
-                algorithm,
-                tear: Tear::None,
-                back: Back::Never,
-            };
-            let at = morning().plus_s(60 + APART_S * i64::try_from(number).unwrap());
-            let mut seen = Seen {
-                schedule,
-                rider: city.rider(number, schedule).await,
-                at,
-                home: home(number),
-                let_on: Vec::new(),
-            };
+            let (seen, cost) = whole(&mut city, number, flow, algorithm).await;
             let Cost {
                 bytes,
                 writes,
                 units,
-            } = play(&mut city.posts, &mut seen, at);
+            } = cost;
             let rides = flow != Flow::Lock;
             assert_eq!(!seen.let_on.is_empty(), rides, "{:?}", seen.schedule);
             // DEBIT is 21 bytes and its answer 10, the last of the tap.
@@ -326,6 +333,24 @@ async fn riders_terminals_and_books_agree_whatever_is_torn() {
     println!("{reached:?}");
     // A set in which nothing went wrong proves nothing.
     assert!(reached.all().iter().all(|n| *n > 0), "{reached:?}");
+}
+
+/// A lock alone, with the terminal's power gone at every few units of its journal.
+#[tokio::test]
+async fn no_power_cut_leaves_a_locked_card_without_a_record() {
+    let mut city = City::found().await;
+    let (_, cost) = whole(&mut city, 1, Flow::Lock, Algorithm::Tdes).await;
+    let both = [Algorithm::Tdes, Algorithm::Sm4].into_iter().cycle();
+    let cuts = (0..cost.units).step_by(7).zip(both);
+    let schedules = cuts.map(|(at, algorithm)| Schedule {
+        flow: Flow::Lock,
+        algorithm,
+        tear: Tear::Power(at),
+        back: BACKS[usize::try_from(at).unwrap() % BACKS.len()],
+    });
+    let reached = prove(&schedules.collect::<Vec<_>>()).await;
+    println!("{reached:?}");
+    assert!(reached.has_unanswered());
 }
 
 /// What the committed test leaves out between two tears.

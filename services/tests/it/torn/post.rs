@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tongtu_card::RamMemory;
-use tongtu_crypto::{Algorithm, SecretKey};
+use tongtu_crypto::SecretKey;
 use tongtu_fare::{BEIJING, FareBook, Tariff};
 use tongtu_journal::{Journal, Limits, SimMedium, Survival};
 use tongtu_psam::Psam as _;

@@ -13,6 +13,7 @@ mod group;
 mod held;
 mod hostile;
 mod lists;
+mod locks;
 mod module;
 mod module_of_ours;
 mod recovery;

@@ -376,7 +376,7 @@ fn torn_twice_at_any_byte_of_the_recovery_pays_once() {
 
 /// Runs a tap until its question number `stop`, which is carried out or not, and then the
 /// terminal loses its power. Whether the tap had that many questions.
-fn cut(
+pub(super) fn cut(
     rider: &mut Rider,
     post: &mut Post,
     now: Timestamp,
