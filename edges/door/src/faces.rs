@@ -214,10 +214,13 @@ impl FaceDoor {
         let _one_at_a_time = self.uplink.lock().await;
         let mut acknowledged = 0;
         loop {
-            let batch = {
+            let (batch, seal) = {
                 let inside = &mut *self.inside();
                 match inside.upload.poll(now, &*inside.store) {
-                    UploadStep::Send { records } => records,
+                    UploadStep::Send { records } => {
+                        let seal = inside.terminal.seal(&records);
+                        (records, seal)
+                    }
                     UploadStep::Sent => {
                         // An earlier attempt of this process was broken off half-way.
                         inside.upload.failed(now);
@@ -226,12 +229,10 @@ impl FaceDoor {
                     UploadStep::Idle | UploadStep::Waiting { .. } => break,
                 }
             };
-            let (seqs, records): (Vec<_>, Vec<_>) = batch
-                .into_iter()
-                .map(|sent| (sent.seq, sent.record))
-                .unzip();
+            let seqs: Vec<_> = batch.iter().map(|sent| sent.seq).collect();
             let acquirer = self.acquirer.at(now);
-            let answer = acquirer.records_upload(self.number, &records).await;
+            let upload = acquirer.records_upload_chained(self.number, &batch, &seal);
+            let answer = upload.await;
             let inside = &mut *self.inside();
             match answer {
                 Ok(outcomes) => {

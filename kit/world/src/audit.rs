@@ -19,6 +19,8 @@ use crate::log::{LoggedRecord, Observed, RideState, ScanLog};
 use crate::plan::Trick;
 use crate::terms::Ridden;
 
+mod chains;
+
 /// One thing the auditor looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -142,6 +144,7 @@ pub fn audit(
         .extend(cards::audit::findings(country, taps, observed));
     let by_face = faces::audit::findings(country, seen.looks, observed);
     audit.findings.extend(by_face);
+    audit.findings.push(chains::chains(country, observed));
     audit.findings.push(positions(&claims, observed));
     audit.findings.push(zero_sums(observed));
     for claim in &cards {

@@ -11,7 +11,9 @@ use tongtu_http::client::{Client, ClientError};
 use tongtu_ride_code::record::RideRecord;
 use tongtu_ride_code::{RideCode, Verdict};
 use tongtu_terminal::OpenEntry;
-use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, Timestamp};
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, TerminalNumber, Timestamp,
+};
 
 use crate::WorldError;
 use crate::cards::{CardSide, ObservedCardRide, PlannedTap, TapLog};
@@ -20,7 +22,8 @@ use crate::country::{CITIES, Country, NODES, Place};
 use crate::faces::{FaceLog, FaceSide, PlannedLook};
 use crate::hardware::Hardware;
 use crate::log::{
-    LoggedRecord, Observed, ObservedDay, ObservedPosition, ObservedRide, RideState, ScanLog,
+    LoggedRecord, Observed, ObservedChain, ObservedDay, ObservedPosition, ObservedRide, RideState,
+    ScanLog,
 };
 use crate::plan::{PlannedDay, PlannedScan, Trick};
 use crate::terminals::{Answer, RESTART_S, Terminals};
@@ -710,6 +713,12 @@ impl<'a, C: Caretaker> Drive<'a, C> {
                 })
                 .collect::<Result<_, WorldError>>()?;
             observed.debits.insert(city, debits);
+            let chains = insist(&mut self.caretaker, || client.chains_view())
+                .await
+                .map_err(WorldError::http("asking for chains", at))?;
+            let chains = chains.chains.into_iter().map(observed_chain);
+            let chains = chains.collect::<Result<_, _>>()?;
+            observed.chains.insert(city, chains);
             let rejected = insist(&mut self.caretaker, || client.rejected_view())
                 .await
                 .map_err(WorldError::http("asking for refused uploads", at))?;
@@ -725,6 +734,7 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         }
         if let Some(cards) = &mut self.cards {
             observed.cards = cards.observe(at).await?;
+            observed.journals = cards.journals();
         }
         if let Some(faces) = &self.faces {
             observed.faces = faces.observe(at).await?;
@@ -780,6 +790,18 @@ fn observed_ride(ride: &tongtu_api::RideView) -> Result<ObservedRide, WorldError
         },
         result: ride.result,
         amount: Fen::new(ride.amount_fen),
+    })
+}
+
+fn observed_chain(chain: tongtu_api::ChainView) -> Result<ObservedChain, WorldError> {
+    let fault = |fault: tongtu_api::ChainFaultView| format!("{}: {}", fault.number, fault.reason);
+    Ok(ObservedChain {
+        terminal: TerminalNumber::parse(&chain.terminal).map_err(malformed)?,
+        tip: chain.tip,
+        value: chain.value.0,
+        missing: chain.missing.map(|gap| (gap.first, gap.last)),
+        waiting: chain.waiting,
+        faults: chain.faults.into_iter().map(fault).collect(),
     })
 }
 

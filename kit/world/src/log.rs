@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use tongtu_ride_code::Verdict;
 use tongtu_ride_code::record::Direction;
-use tongtu_types::{BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, Timestamp};
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, RecordId, TerminalNumber, Timestamp,
+};
 
 use crate::cards::{ObservedCard, ObservedCardRide};
 use crate::faces::ObservedFace;
@@ -104,6 +106,23 @@ pub struct ObservedDay {
     pub control_sum: String,
 }
 
+/// A terminal's chain as its acquirer follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedChain {
+    /// Whose it is.
+    pub terminal: TerminalNumber,
+    /// The newest record up to which nothing is missing.
+    pub tip: u64,
+    /// The chain's value there.
+    pub value: Vec<u8>,
+    /// First and last of the numbers among which one is missing.
+    pub missing: Option<(u64, u64)>,
+    /// Records that wait for a missing one.
+    pub waiting: u64,
+    /// What does not hold.
+    pub faults: Vec<String>,
+}
+
 /// Everything the nodes were asked afterwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -129,6 +148,10 @@ pub struct Observed {
     pub days: Vec<ObservedDay>,
     /// Every balance of each node's ledger, in 10^-7 fen.
     pub ledgers: BTreeMap<usize, Vec<i128>>,
+    /// The chains that each acquirer follows (an index into the nodes).
+    pub chains: BTreeMap<usize, Vec<ObservedChain>>,
+    /// Every record of the terminals that are only for cards, by number, as it lies in the journal.
+    pub journals: BTreeMap<TerminalNumber, Vec<(u64, Vec<u8>)>>,
     /// Uploads refused at each acquirer, with the reason.
     pub refused_uploads: BTreeMap<usize, Vec<String>>,
 }

@@ -1,10 +1,13 @@
 //! Moves cards through their days: taps in order of time, uploads, loads told to the issuers.
 
+use std::collections::BTreeMap;
+
 use tongtu_api::UploadKind;
 use tongtu_blacklist::Span;
 use tongtu_http::client::Client;
+use tongtu_terminal::sealed;
 use tongtu_terminal::tap::{GroupNotice, MakeUp, TapEnd, Task};
-use tongtu_types::{Fen, Timestamp};
+use tongtu_types::{Fen, TerminalNumber, Timestamp};
 
 use super::lists;
 use super::log::{ObservedCard, ObservedMirror, TapLog};
@@ -337,6 +340,10 @@ impl<'a> CardSide<'a> {
     /// Every terminal closes what nobody came back for and uploads what waits; every fifth loses
     /// the acknowledgement and uploads once more.
     ///
+    /// A terminal that has its number to itself uploads with its chain. In a shared housing the
+    /// number's chain is that of the scanner: the demo gives each half a journal of its own, and
+    /// one number has one chain.
+    ///
     /// # Errors
     /// [`WorldError`] when a journal or a node does not do what it should.
     pub async fn upload(&mut self, at: Timestamp) -> Result<(), WorldError> {
@@ -346,15 +353,22 @@ impl<'a> CardSide<'a> {
             if waiting.is_empty() {
                 continue;
             }
-            let (seqs, records): (Vec<u64>, Vec<Vec<u8>>) = waiting.into_iter().unzip();
+            let seqs: Vec<u64> = waiting.iter().map(|sent| sent.seq).collect();
+            let number = machine.post.number;
+            let seal = machine.post.is_extra.then(|| {
+                let key = self.country.terminal_key(number);
+                key.sign(&sealed(number, &waiting))
+            });
+            let records: Vec<Vec<u8>> = waiting.iter().map(|sent| sent.record.clone()).collect();
             let client = self.clients[machine.post.city].at(at);
             self.uploads += 1;
             let is_twice = self.uploads.is_multiple_of(5);
             for again in 0..=usize::from(is_twice) {
-                let outcomes = client
-                    .records_upload(machine.post.number, &records)
-                    .await
-                    .map_err(WorldError::http("uploading taps", at))?;
+                let outcomes = match &seal {
+                    Some(seal) => client.records_upload_chained(number, &waiting, seal).await,
+                    None => client.records_upload(number, &records).await,
+                };
+                let outcomes = outcomes.map_err(WorldError::http("uploading taps", at))?;
                 let is_right = |kind: &UploadKind| match again {
                     0 => *kind == UploadKind::Stored,
                     _ => *kind == UploadKind::Duplicate,
@@ -368,6 +382,13 @@ impl<'a> CardSide<'a> {
             machine.acknowledge(&seqs, at)?;
         }
         Ok(())
+    }
+
+    /// The journals of the terminals that upload with their chain.
+    #[must_use]
+    pub fn journals(&self) -> BTreeMap<TerminalNumber, Vec<(u64, Vec<u8>)>> {
+        let machines = self.machines.iter().filter(|m| m.post.is_extra);
+        machines.map(|m| (m.post.number, m.journal())).collect()
     }
 
     /// Asks every card and its issuer what is on it.

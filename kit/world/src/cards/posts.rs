@@ -9,12 +9,11 @@ use tongtu_journal::{Journal, Limits, SimMedium};
 use tongtu_psam::PsamSerial;
 use tongtu_purse::field::{Direction, Industry, Institution, Terminal};
 use tongtu_sam::{PsamProfile, SoftPsam};
-use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
     CardTerminal, Circumstances, Counter, Gate, GroupNotice, OpenRide, PlainLists, Rules,
     Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Way, drive,
 };
-use tongtu_terminal::{Held, Post as ScanPost};
+use tongtu_terminal::{ChainedRecord, Held, Post as ScanPost, RecordStore as _};
 use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp, VehicleCode};
 
 use super::wallet::Wallet;
@@ -344,10 +343,17 @@ impl Machine {
             .map_err(|e| WorldError::terminal("closing intents", now, e))
     }
 
-    /// The records that the acquirer does not have yet, with their numbers.
+    /// What the acquirer has not acknowledged.
     #[must_use]
-    pub fn waiting(&self) -> Vec<(u64, Vec<u8>)> {
+    pub fn waiting(&self) -> Vec<ChainedRecord> {
         let stored = self.journal.replay().filter(|stored| !stored.acknowledged);
+        stored.map(ChainedRecord::from).collect()
+    }
+
+    /// Every record with its number, as it lies in the journal.
+    #[must_use]
+    pub fn journal(&self) -> Vec<(u64, Vec<u8>)> {
+        let stored = self.journal.replay();
         stored
             .map(|stored| (stored.seq, stored.record.to_vec()))
             .collect()

@@ -10,7 +10,7 @@ use tongtu_types::{BusinessDay, Fen, FenE7};
 use tongtu_world::audit::{Audit, Seen, Strictness, audit};
 use tongtu_world::country::{CITIES, Scale};
 use tongtu_world::drive::{Drive, Peace};
-use tongtu_world::log::{Observed, RideState, ScanLog};
+use tongtu_world::log::{Observed, ObservedChain, RideState, ScanLog};
 use tongtu_world::plan::{Trick, plan};
 use tongtu_world::terminals::Terminals;
 use tongtu_world::{Country, Seed, hosting};
@@ -214,4 +214,28 @@ async fn the_auditor_sees_through_false_books() {
     let shown = lived.logs[refused].shown.as_mut().unwrap();
     shown.light = Light::Green;
     assert!(!lived.audit().is_clean(), "a green light for the refused");
+}
+
+#[tokio::test]
+async fn the_auditor_sees_a_chain_with_a_gap_a_fault_or_another_end() {
+    let lived = live("chains", 11, 20, 1).await;
+    let city = CITIES[0];
+    assert!(lived.observed.chains[&city].len() > 1);
+    type Spoil = fn(&mut ObservedChain);
+    let spoilt: [Spoil; 4] = [
+        |chain| chain.missing = Some((2, 2)),
+        |chain| chain.waiting = 1,
+        |chain| chain.faults.push("2: forked".to_owned()),
+        |chain| chain.tip += 1,
+    ];
+    for spoil in spoilt {
+        let mut observed = lived.observed.clone();
+        spoil(&mut observed.chains.get_mut(&city).unwrap()[0]);
+        let seen = Seen {
+            scans: &lived.logs,
+            ..Seen::default()
+        };
+        let audit = audit(&lived.country, &seen, &observed, Strictness::AsPlanned);
+        assert!(!audit.is_clean());
+    }
 }

@@ -2,10 +2,12 @@
 
 use alloc::vec::Vec;
 
+use tongtu_crypto::Signature;
 use tongtu_types::Timestamp;
 
 use super::{FaceTerminal, Gallery, GalleryError, GalleryReport, GalleryUpdate, Handle};
-use crate::{RecordStore, StoreError};
+use crate::chain::sealed;
+use crate::{ChainedRecord, RecordStore, StoreError};
 
 impl FaceTerminal {
     /// Takes an update of the gallery: all of it, or nothing but that whoever it forgets is
@@ -58,6 +60,13 @@ impl FaceTerminal {
             riders: u32::try_from(riders).unwrap_or(u32::MAX),
         };
         report.sign(&*self.setup.sam)
+    }
+
+    /// The signature that goes with an upload: it says that the chain is this terminal's.
+    #[must_use]
+    pub fn seal(&self, records: &[ChainedRecord]) -> Signature {
+        let sam = &self.setup.sam;
+        sam.sign(&sealed(self.setup.profile.terminal, records))
     }
 
     /// Takes a gallery that was kept at rest, or put together elsewhere, all of it or nothing.
