@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use tongtu_crypto::{Signature, sm3};
-use tongtu_sql::{ChainLinkRow, ChainRow, Tx};
+use tongtu_sql::{ChainEndedRow, ChainLinkRow, ChainRow, Tx};
 use tongtu_terminal::{
     Audited, CHAIN_START, ChainAudit, ChainFault, ChainedRecord, chained, sealed,
 };
@@ -48,7 +48,25 @@ pub struct ChainView {
     pub waiting: u64,
     /// Records that do not hold.
     pub faults: Vec<ChainFaultView>,
+    /// The terminal's chains that are followed no further, the oldest first.
+    pub ended: Vec<ChainEnded>,
 }
+
+/// A chain that is followed no further, because its terminal's memory was replaced.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChainEnded {
+    /// How far it was followed.
+    pub tip: u64,
+    /// The chain's value there.
+    pub value: sm3::Digest,
+    /// When another began.
+    pub at: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+/// The longest reason, in bytes.
+const REASON_MAX: usize = 500;
 
 /// A record that does not fit into its terminal's chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,6 +110,47 @@ impl Node {
         self.upload(terminal, &bytes, Some(records), now).await
     }
 
+    /// Follows a terminal's chain from its beginning again, because the terminal's memory was
+    /// replaced. All that came before stays, with its places and faults, and with when and why
+    /// another chain began. While nothing came of the new one, once more changes nothing.
+    ///
+    /// An operator's word, never a terminal's: whoever may begin a chain anew can leave rides out.
+    ///
+    /// # Errors
+    /// [`ServiceError`], not found for a terminal whose chain is not followed.
+    pub async fn chain_begin_anew(
+        &self,
+        terminal: TerminalNumber,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        self.acquirer()?;
+        let reason = reason.trim();
+        if reason.is_empty() || reason.len() > REASON_MAX {
+            let (found, max) = (reason.len(), REASON_MAX);
+            return Err(ServiceError::ChainReason { found, max });
+        }
+        let mut tx = self.store().write().await?;
+        let chain = tx.chain_take(terminal.as_str()).await?;
+        let chain = chain.ok_or(ServiceError::ChainUnknown { terminal })?;
+        let is_new = chain.era > 0 && chain.tip == 0 && tx.chain_is_empty(&chain).await?;
+        if !is_new {
+            let message = format!(
+                "terminal {terminal}: its chain begins anew; it was followed to record {}: {reason}",
+                chain.tip
+            );
+            let subject = format!("{terminal}/{}", chain.era + 1);
+            let ended = ChainEndedRow {
+                chain,
+                ended_at: now.get(),
+                reason: reason.to_owned(),
+            };
+            tx.chain_anew(&ended, &CHAIN_START).await?;
+            alarm(&mut tx, "chain.begun_anew", subject, message, now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// The chains of all terminals that uploaded with one, by terminal.
     ///
     /// # Errors
@@ -109,8 +168,18 @@ impl Node {
                 missing: None,
                 waiting: 0,
                 faults: Vec::new(),
+                ended: Vec::new(),
             };
             views.insert(row.terminal, view);
+        }
+        for row in tx.chains_ended().await? {
+            let view = views.get_mut(&row.chain.terminal);
+            view.ok_or(fault("ended chain"))?.ended.push(ChainEnded {
+                tip: stored::count(row.chain.tip)?,
+                value: digest(&row.chain.value)?,
+                at: Timestamp::new(row.ended_at),
+                reason: row.reason,
+            });
         }
         for link in tx.chain_links_open().await? {
             let view = views.get_mut(&link.terminal).ok_or(fault("chain link"))?;
@@ -146,7 +215,7 @@ pub(crate) async fn follow(
     };
     let (first, last) = (number(first)?, number(last)?);
     let row = take(tx, terminal, sent, now).await?;
-    let [follow, wait] = tx.chain_links(terminal.as_str(), first, last).await?;
+    let [follow, wait] = tx.chain_links(&row, first, last).await?;
     let known = known(&follow)?;
     let tip = (stored::count(row.tip)?, digest(&row.value)?);
     let mut audit = ChainAudit::resume(tip, known.clone(), waiting(&wait)?);
@@ -172,6 +241,7 @@ pub(crate) async fn follow(
             arrived_at: now.get(),
             state,
             fault: reason,
+            era: row.era,
         });
         places.push(place);
     }
@@ -183,10 +253,11 @@ pub(crate) async fn follow(
             terminal: terminal.as_str().to_owned(),
             tip: number(reached.0)?,
             value: reached.1.to_vec(),
+            era: row.era,
         })
         .await?;
         // More may wait than one audit holds.
-        let [_, wait] = tx.chain_links(terminal.as_str(), 0, 0).await?;
+        let [_, wait] = tx.chain_links(&row, 0, 0).await?;
         audit = ChainAudit::resume(reached, [], waiting(&wait)?);
     }
     raise(tx, terminal, &places, &audit, now).await?;
@@ -235,6 +306,7 @@ async fn take(
         terminal: terminal.as_str().to_owned(),
         tip,
         value: value.to_vec(),
+        era: 0,
     };
     if !tx.chain_begin(&row).await? {
         // Another upload of the same terminal was first.

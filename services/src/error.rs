@@ -168,6 +168,20 @@ pub enum ServiceError {
         /// The terminal.
         terminal: TerminalNumber,
     },
+    /// No chain of this terminal is followed.
+    #[error("no chain of terminal {terminal} is followed")]
+    ChainUnknown {
+        /// The terminal.
+        terminal: TerminalNumber,
+    },
+    /// A reason is none, or too long to be kept.
+    #[error("reason of {found} bytes, expected 1 to {max}")]
+    ChainReason {
+        /// Its length.
+        found: usize,
+        /// The longest.
+        max: usize,
+    },
     /// A record's number is none.
     #[error("record number {number}, expected 1 to 9223372036854775807")]
     ChainNumber {
@@ -287,6 +301,8 @@ impl ServiceError {
             Self::Face(error) => error.code(),
             Self::ChainSeal { .. } => "acquiring.chain_seal",
             Self::ChainNumber { .. } => "acquiring.chain_number",
+            Self::ChainUnknown { .. } => "acquiring.chain_unknown",
+            Self::ChainReason { .. } => "acquiring.chain_reason",
             Self::NeighbourUnknown { .. } => "exchange.neighbour_unknown",
             Self::FileKind { .. } => "exchange.file_kind",
             Self::FileNameReused { .. } => "exchange.file_name_reused",
@@ -331,6 +347,7 @@ impl ServiceError {
         match self {
             Self::AccountUnknown { .. }
             | Self::TerminalUnknown { .. }
+            | Self::ChainUnknown { .. }
             | Self::FileUnknown { .. }
             | Self::RoleMissing { .. } => StatusKind::NotFound,
             Self::AccountSuspended { .. }
@@ -351,9 +368,10 @@ impl ServiceError {
             | Self::FileDigestDiffers { .. }
             | Self::DayOutOfOrder { .. } => StatusKind::Conflict,
             Self::Face(error) => error.status_kind(),
-            Self::RechargeAmount { .. } | Self::RechargeId { .. } | Self::ChainNumber { .. } => {
-                StatusKind::Invalid
-            }
+            Self::RechargeAmount { .. }
+            | Self::RechargeId { .. }
+            | Self::ChainNumber { .. }
+            | Self::ChainReason { .. } => StatusKind::Invalid,
             Self::Day(refusal) => match refusal {
                 DayRefusal::NotOver { .. } | DayRefusal::TooEarly { .. } => StatusKind::Refused,
                 DayRefusal::ResultDiffers { .. } => StatusKind::Fault,

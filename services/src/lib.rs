@@ -33,7 +33,7 @@ pub use acquiring::{TerminalRegistration, UploadKind, UploadOutcome};
 pub use archive::MadeFile;
 pub use audit::{Alarm, LedgerView, RejectedUpload, RideRole, RideState, RideView};
 pub use cards::CardView;
-pub use chaining::{ChainFaultView, ChainPlace, ChainView};
+pub use chaining::{ChainEnded, ChainFaultView, ChainPlace, ChainView};
 pub use config::{AcquirerConfig, IssuerConfig, NodeConfig};
 pub use days::{DayPhase, DayView, PositionView};
 pub use error::{ServiceError, StatusKind};

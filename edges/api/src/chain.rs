@@ -26,6 +26,14 @@ pub struct ChainLink {
     pub value: Hex,
 }
 
+/// Begins a terminal's chain anew, because its memory was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainBeginAnew {
+    /// Why, in the operator's words; 1 to 500 bytes.
+    pub reason: String,
+}
+
 /// Where a record stands in its terminal's chain; `place` in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "place", rename_all = "snake_case")]
@@ -68,6 +76,22 @@ pub struct ChainView {
     pub waiting: u64,
     /// Records that do not hold.
     pub faults: Vec<ChainFaultView>,
+    /// The terminal's chains that are followed no further, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<ChainEnded>,
+}
+
+/// A chain that is followed no further, because its terminal's memory was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainEnded {
+    /// How far it was followed.
+    pub tip: u64,
+    /// The chain's value there, 32 bytes.
+    pub value: Hex,
+    /// When another began, Unix seconds.
+    pub at_s: i64,
+    /// Why.
+    pub reason: String,
 }
 
 /// Numbers among which at least one record is missing.

@@ -197,6 +197,27 @@ fn terminals_and_records() {
 }
 
 #[test]
+fn a_chain_begun_anew() {
+    let reason = String::from("board replaced");
+    check_request(
+        &ChainBeginAnew {
+            reason: reason.clone(),
+        },
+        r#"{"reason":"board replaced"}"#,
+    );
+    let ended = ChainEnded {
+        tip: 4,
+        value: hex(&[9]),
+        at_s: 10,
+        reason,
+    };
+    check_answer(
+        &ended,
+        r#"{"tip":4,"value":"09","at_s":10,"reason":"board replaced"}"#,
+    );
+}
+
+#[test]
 fn chains() {
     let outcome = |chain| UploadOutcome {
         record: None,
@@ -229,6 +250,7 @@ fn chains() {
             arrived_at_s: 10,
             reason: "other".into(),
         }],
+        ended: Vec::new(),
     };
     check_answer(
         &ChainsView {

@@ -83,7 +83,8 @@ pub use audit::{
     RideState, RideView, RidesQuery, RidesView,
 };
 pub use chain::{
-    ChainFaultView, ChainGap, ChainLink, ChainPlace, ChainView, ChainsView, UploadChain,
+    ChainBeginAnew, ChainEnded, ChainFaultView, ChainGap, ChainLink, ChainPlace, ChainView,
+    ChainsView, UploadChain,
 };
 pub use day::{DayPhase, DayView, PositionView};
 pub use error::ApiError;

@@ -31,6 +31,8 @@ pub const CASH_LOADS: &str = "/issuer/e-cashes/{card}/loads";
 pub const TERMINALS: &str = "/acquirer/terminals";
 /// `POST`: uploads ride records of a terminal.
 pub const TERMINAL_RECORDS: &str = "/acquirer/terminals/{terminal}/records";
+/// `POST`: follows a terminal's chain from its beginning again.
+pub const TERMINAL_CHAIN: &str = "/acquirer/terminals/{terminal}/chain";
 /// `GET`: the chains over terminals' records, what is missing in them and what does not hold.
 pub const CHAINS: &str = "/acquirer/chains";
 /// `GET`: the current lists for terminals.
@@ -97,6 +99,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", CASH_LOADS),
     ("POST", TERMINALS),
     ("POST", TERMINAL_RECORDS),
+    ("POST", TERMINAL_CHAIN),
     ("GET", CHAINS),
     ("GET", LISTS),
     ("POST", BLACKLIST),
@@ -178,6 +181,12 @@ pub fn cash_loads(card: &str) -> String {
 #[must_use]
 pub fn terminal_records(terminal: &str) -> String {
     fill(TERMINAL_RECORDS, terminal)
+}
+
+/// The path that begins a terminal's chain anew.
+#[must_use]
+pub fn terminal_chain(terminal: &str) -> String {
+    fill(TERMINAL_CHAIN, terminal)
 }
 
 /// The path of a terminal's reports.
@@ -279,6 +288,7 @@ mod tests {
         assert_eq!(cash("62"), "/issuer/e-cashes/62");
         assert_eq!(cash_loads("62"), "/issuer/e-cashes/62/loads");
         assert_eq!(terminal_records("1"), "/acquirer/terminals/1/records");
+        assert_eq!(terminal_chain("1"), "/acquirer/terminals/1/chain");
         assert_eq!(terminal_coverage("1"), "/acquirer/terminals/1/coverage");
         assert_eq!(account_face("31"), "/issuer/accounts/31/face");
         assert_eq!(

@@ -338,6 +338,24 @@ impl Client {
         Ok(outcomes)
     }
 
+    /// Follows a terminal's chain from its beginning again, because its memory was replaced; what
+    /// was before stays.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn chain_begin_anew(
+        &self,
+        terminal: TerminalNumber,
+        reason: &str,
+    ) -> Result<(), ClientError> {
+        let body = api::ChainBeginAnew {
+            reason: reason.into(),
+        };
+        let at = path::terminal_chain(terminal.as_str());
+        let request = self.post(path::TERMINAL_CHAIN, at);
+        request.body(&body).empty().await
+    }
+
     /// Views the chains over terminals' records.
     ///
     /// # Errors

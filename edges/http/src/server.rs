@@ -116,6 +116,7 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
         .route(path::CASH_LOADS, post(issuer::cash_load))
         .route(path::TERMINALS, post(acquirer::terminal_register))
         .route(path::TERMINAL_RECORDS, upload)
+        .route(path::TERMINAL_CHAIN, post(chain::chain_begin_anew))
         .route(path::CHAINS, get(chain::chains_view))
         .route(path::LISTS, get(acquirer::lists_current))
         .route(path::BLACKLIST, post(acquirer::blacklist_add))

@@ -192,6 +192,59 @@ async fn a_terminal_that_uploaded_without_its_chain_is_followed_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_chain_begun_anew_is_followed_from_its_beginning_and_what_was_before_stays() {
+    let mut bench = Bench::new().await;
+    let rides = bench.rides(4);
+    let sent = [&rides[0], &rides[1], &rides[3]].map(Clone::clone);
+    bench.send(&sent).await;
+    let now = morning().plus_s(60);
+    for (reason, code) in [
+        ("  ", "acquiring.chain_reason"),
+        (&"x".repeat(501), "acquiring.chain_reason"),
+    ] {
+        let begun = bench
+            .node()
+            .chain_begin_anew(bench.terminal.number, reason, now);
+        assert_eq!(refused(begun.await), code);
+    }
+    for later in [0, 7] {
+        let node = bench.node();
+        let begun =
+            node.chain_begin_anew(bench.terminal.number, "board replaced", now.plus_s(later));
+        begun.await.unwrap();
+        // Once more changes nothing.
+        assert_eq!(bench.tip().await, (0, None, 0, 0));
+        assert_eq!(bench.node().chains_view().await.unwrap()[0].ended.len(), 1);
+    }
+    assert_eq!(bench.alarms().await, ["chain.missing", "chain.begun_anew"]);
+    bench.country.start(GUANGZHOU_CODE, |_| {}).await;
+    let anew = chain(CHAIN_START, (1..=3).map(|n| (n, bench.ride(n + 10, 200))));
+    assert_eq!(bench.send(&anew[..1]).await, [NEXT]);
+    assert_eq!(bench.send(&anew).await, [AGAIN, NEXT, NEXT]);
+    assert_eq!(bench.tip().await, (3, None, 0, 0));
+    let views = bench.node().chains_view().await.unwrap();
+    let ended = &views[0].ended[0];
+    assert_eq!((ended.tip, ended.value, ended.at), (2, rides[1].chain, now));
+    assert_eq!(ended.reason, "board replaced");
+    assert_eq!(bench.country.acquired(GUANGZHOU_CODE).await.len(), 6);
+    // A record of the chain before, come late, is kept and does not fit into this one.
+    let late = bench.send(&rides[2..3]).await;
+    assert!(
+        matches!(late[..], [(true, ChainPlace::Fault(_))]),
+        "{late:?}"
+    );
+    assert_eq!(bench.country.acquired(GUANGZHOU_CODE).await.len(), 7);
+}
+
+#[tokio::test]
+async fn a_chain_that_nobody_follows_does_not_begin_anew() {
+    let bench = Bench::new().await;
+    let node = bench.node();
+    let begun = node.chain_begin_anew(bench.terminal.number, "new", morning());
+    assert_eq!(refused(begun.await), "acquiring.chain_unknown");
+}
+
+#[tokio::test]
 async fn a_chain_that_the_terminal_did_not_sign_is_refused_with_all_that_came() {
     let bench = Bench::new().await;
     let other = bench.country.terminal(GUANGZHOU_CODE, 2).await;

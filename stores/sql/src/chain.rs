@@ -15,6 +15,19 @@ pub struct ChainRow {
     pub tip: i64,
     /// The chain's value there, 32 bytes.
     pub value: Vec<u8>,
+    /// Which of the terminal's chains it is, from 0.
+    pub era: i64,
+}
+
+/// A row of table `chain_ended`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChainEndedRow {
+    /// How far it was followed.
+    pub chain: ChainRow,
+    /// When another began, Unix seconds.
+    pub ended_at: i64,
+    /// Why.
+    pub reason: String,
 }
 
 /// A row of table `chain_link`.
@@ -36,14 +49,16 @@ pub struct ChainLinkRow {
     pub state: i64,
     /// Why it does not hold.
     pub fault: Option<String>,
+    /// Which of the terminal's chains it is in.
+    pub era: i64,
 }
 
-const COLUMNS: &str = "terminal, number, value, record, prior, arrived_at, state, fault";
+const COLUMNS: &str = "terminal, number, value, record, prior, arrived_at, state, fault, era";
 
 const LINK_INSERT: Bulk = Bulk {
     head: "INSERT INTO chain_link \
-           (terminal, number, value, record, prior, arrived_at, state, fault) VALUES",
-    columns: 8,
+           (terminal, number, value, record, prior, arrived_at, state, fault, era) VALUES",
+    columns: 9,
     tail: "ON CONFLICT (terminal, number, value, record) DO NOTHING",
 };
 
@@ -57,7 +72,7 @@ impl Tx {
         // A write, so that it locks on both engines.
         let row = sqlx::query(
             "UPDATE terminal_chain SET tip = tip WHERE terminal = $1 \
-             RETURNING terminal, tip, value",
+             RETURNING terminal, tip, value, era",
         )
         .bind(terminal)
         .fetch_optional(&mut *self.inner)
@@ -97,10 +112,12 @@ impl Tx {
         .execute(&mut *self.inner)
         .await?;
         sqlx::query(
-            "UPDATE chain_link SET state = 0 WHERE terminal = $1 AND state = 1 AND number <= $2",
+            "UPDATE chain_link SET state = 0 \
+             WHERE terminal = $1 AND state = 1 AND number <= $2 AND era = $3",
         )
         .bind(&row.terminal)
         .bind(row.tip)
+        .bind(row.era)
         .execute(&mut *self.inner)
         .await?;
         Ok(())
@@ -122,38 +139,41 @@ impl Tx {
                     .bind(row.arrived_at)
                     .bind(row.state)
                     .bind(row.fault.as_deref())
+                    .bind(row.era)
             })
             .await?;
         Ok(())
     }
 
-    /// The links of a terminal from a number to another that follow, and the first thousand
-    /// that wait.
+    /// The links of a terminal's chain from a number to another that follow, and the first
+    /// thousand that wait.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn chain_links(
         &mut self,
-        terminal: &str,
+        chain: &ChainRow,
         from: i64,
         to: i64,
     ) -> Result<[Vec<ChainLinkRow>; 2], StoreError> {
         let follow = format!(
             "SELECT {COLUMNS} FROM chain_link WHERE terminal = $1 AND state = 0 \
-             AND number >= $2 AND number <= $3 ORDER BY number"
+             AND number >= $2 AND number <= $3 AND era = $4 ORDER BY number"
         );
         let follow = sqlx::query(sqlx::AssertSqlSafe(follow))
-            .bind(terminal)
+            .bind(&chain.terminal)
             .bind(from)
             .bind(to)
+            .bind(chain.era)
             .fetch_all(&mut *self.inner)
             .await?;
         let wait = format!(
             "SELECT {COLUMNS} FROM chain_link WHERE terminal = $1 AND state <> 0 AND state = 1 \
-             ORDER BY number LIMIT 1000"
+             AND era = $2 ORDER BY number LIMIT 1000"
         );
         let wait = sqlx::query(sqlx::AssertSqlSafe(wait))
-            .bind(terminal)
+            .bind(&chain.terminal)
+            .bind(chain.era)
             .fetch_all(&mut *self.inner)
             .await?;
         let links = |rows: &[AnyRow]| rows.iter().map(link).collect::<Result<Vec<_>, _>>();
@@ -165,19 +185,89 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn chains(&mut self) -> Result<Vec<ChainRow>, StoreError> {
-        let rows = sqlx::query("SELECT terminal, tip, value FROM terminal_chain ORDER BY terminal")
-            .fetch_all(&mut *self.inner)
-            .await?;
+        let rows =
+            sqlx::query("SELECT terminal, tip, value, era FROM terminal_chain ORDER BY terminal")
+                .fetch_all(&mut *self.inner)
+                .await?;
         rows.iter().map(chain).collect()
     }
 
-    /// All links that wait or do not hold, by terminal and number.
+    /// Whether no place in this chain of a terminal is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn chain_is_empty(&mut self, row: &ChainRow) -> Result<bool, StoreError> {
+        let found =
+            sqlx::query("SELECT 1 FROM chain_link WHERE terminal = $1 AND era = $2 LIMIT 1")
+                .bind(&row.terminal)
+                .bind(row.era)
+                .fetch_optional(&mut *self.inner)
+                .await?;
+        Ok(found.is_none())
+    }
+
+    /// Follows a terminal's chain no further, and another from its beginning, at this value.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn chain_anew(
+        &mut self,
+        ended: &ChainEndedRow,
+        start: &[u8],
+    ) -> Result<(), StoreError> {
+        let row = &ended.chain;
+        sqlx::query(
+            "INSERT INTO chain_ended (terminal, era, tip, value, ended_at, reason) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(&row.terminal)
+        .bind(row.era)
+        .bind(row.tip)
+        .bind(&row.value)
+        .bind(ended.ended_at)
+        .bind(&ended.reason)
+        .execute(&mut *self.inner)
+        .await?;
+        sqlx::query(
+            "UPDATE terminal_chain SET tip = 0, value = $2, era = era + 1 WHERE terminal = $1",
+        )
+        .bind(&row.terminal)
+        .bind(start)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+
+    /// All chains that are followed no further, by terminal, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn chains_ended(&mut self) -> Result<Vec<ChainEndedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT terminal, era, tip, value, ended_at, reason FROM chain_ended \
+             ORDER BY terminal, era",
+        )
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let ended = |row: &AnyRow| {
+            Ok(ChainEndedRow {
+                chain: chain(row)?,
+                ended_at: row.try_get("ended_at")?,
+                reason: row.try_get("reason")?,
+            })
+        };
+        rows.iter().map(ended).collect()
+    }
+
+    /// All links that wait or do not hold in the chains followed now, by terminal and number.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn chain_links_open(&mut self) -> Result<Vec<ChainLinkRow>, StoreError> {
         let text = format!(
-            "SELECT {COLUMNS} FROM chain_link WHERE state <> 0 \
+            "SELECT {COLUMNS} FROM chain_link WHERE state <> 0 AND NOT EXISTS \
+             (SELECT 1 FROM chain_ended e \
+             WHERE e.terminal = chain_link.terminal AND e.era = chain_link.era) \
              ORDER BY terminal, number, arrived_at, value, record"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(text))
@@ -192,6 +282,7 @@ fn chain(row: &AnyRow) -> Result<ChainRow, StoreError> {
         terminal: row.try_get("terminal")?,
         tip: row.try_get("tip")?,
         value: row.try_get("value")?,
+        era: row.try_get("era")?,
     })
 }
 
@@ -205,5 +296,6 @@ fn link(row: &AnyRow) -> Result<ChainLinkRow, StoreError> {
         arrived_at: row.try_get("arrived_at")?,
         state: row.try_get("state")?,
         fault: row.try_get("fault")?,
+        era: row.try_get("era")?,
     })
 }

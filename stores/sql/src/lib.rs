@@ -34,7 +34,7 @@ pub use account::{AccountRow, ChargedRow, RechargeRow};
 pub use alarm::AlarmRow;
 pub use card::{CardTable, GreyRow};
 pub use card_list::{CardListVersionRow, CardSpan, CoverageRow};
-pub use chain::{ChainLinkRow, ChainRow};
+pub use chain::{ChainEndedRow, ChainLinkRow, ChainRow};
 pub use day::{DayRow, DayTally, PositionRow, PublishedDay};
 pub use error::StoreError;
 pub use face::{FaceEnrolmentRow, FaceScopeRow, FaceTemplateRow};

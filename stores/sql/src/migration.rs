@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0010_face.sql"),
     include_str!("../migrations/0011_chain.sql"),
     include_str!("../migrations/0012_account_type.sql"),
+    include_str!("../migrations/0013_chain_anew.sql"),
 ];
 
 const VERSION_TABLE: &str =

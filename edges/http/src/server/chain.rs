@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use tongtu_api as api;
 use tongtu_crypto::Signature;
 use tongtu_services::{ChainPlace, ChainView};
 use tongtu_terminal::ChainedRecord;
+use tongtu_types::TerminalNumber;
 
 use super::Service;
 use super::failure::Failure;
-use super::request::{RequestError, array};
+use super::request::{Body, Now, RequestError, Segment, array};
 
 /// Records with the places that came beside them, and the terminal's signature over those.
 pub(super) fn chained(
@@ -32,6 +34,17 @@ pub(super) fn chained(
     };
     let records = places.map(record).collect::<Result<_, RequestError>>()?;
     Ok((records, Signature(array("chain.seal", &chain.seal)?)))
+}
+
+pub(super) async fn chain_begin_anew(
+    State(service): State<Service>,
+    Now(now): Now,
+    Segment(terminal): Segment<TerminalNumber>,
+    Body(body): Body<api::ChainBeginAnew>,
+) -> Result<StatusCode, Failure> {
+    let node = &service.node;
+    node.chain_begin_anew(terminal, &body.reason, now).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn chains_view(
@@ -61,6 +74,12 @@ fn chain_body(view: &ChainView) -> api::ChainView {
         arrived_at_s: fault.arrived_at.get(),
         reason: fault.reason.clone(),
     });
+    let ended = view.ended.iter().map(|ended| api::ChainEnded {
+        tip: ended.tip,
+        value: ended.value.as_slice().into(),
+        at_s: ended.at.get(),
+        reason: ended.reason.clone(),
+    });
     api::ChainView {
         terminal: view.terminal.to_string(),
         tip: view.tip,
@@ -70,5 +89,6 @@ fn chain_body(view: &ChainView) -> api::ChainView {
             .map(|(first, last)| api::ChainGap { first, last }),
         waiting: view.waiting,
         faults: faults.collect(),
+        ended: ended.collect(),
     }
 }

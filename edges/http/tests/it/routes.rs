@@ -75,6 +75,7 @@ fn rows() -> Vec<Row> {
         ("POST", path::TERMINAL_RECORDS, s("/acquirer/terminals/100000000001/records"), Json(r#"{"records":["zz"]}"#), 400, "http.bad_body", "records[0]: unexpected character at position 0, expected hex digits"),
         ("POST", path::TERMINAL_RECORDS, s("/acquirer/terminals/100000000001/records"), Json(r#"{"records":["00"],"chain":{"links":[],"seal":""}}"#), 400, "http.bad_body", "body: chain.links: 0 places, expected 1"),
         ("POST", path::TERMINAL_RECORDS, s("/acquirer/terminals/100000000001/records"), Json(r#"{"records":[],"chain":{"links":[],"seal":""}}"#), 400, "http.bad_body", "body: chain.seal: 0 bytes, expected 64"),
+        ("POST", path::TERMINAL_CHAIN, s("/acquirer/terminals/100000000001/chain"), Json("{}"), 400, "http.bad_body", "missing field `reason`"),
         ("GET", path::CHAINS, s(path::CHAINS), Header(NOW_HEADER, "soon"), 400, "http.bad_header", "header tongtu-now"),
         ("GET", path::LISTS, s("/acquirer/lists"), Nothing, 400, "http.bad_query", "missing field `after`"),
         ("GET", path::LISTS, s("/acquirer/lists?after=-1"), Nothing, 400, "http.bad_query", "after: invalid digit"),
