@@ -171,11 +171,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn card_issue(&self, card: CardNumber) -> Result<api::CardView, ClientError> {
-        let body = api::CardIssue {
-            card: card.reveal().into(),
-        };
-        let request = self.post(path::CARDS, path::CARDS.into());
-        request.body(&body).json().await
+        self.issue(path::CARDS, card).await
     }
 
     /// Views a card.
@@ -197,12 +193,8 @@ impl Client {
         load_id: &str,
         amount: Fen,
     ) -> Result<api::CardView, ClientError> {
-        let body = api::CardLoad {
-            load_id: load_id.into(),
-            amount_fen: amount.get(),
-        };
         let at = path::card_loads(card.reveal());
-        self.post(path::CARD_LOADS, at).body(&body).json().await
+        self.load(path::CARD_LOADS, at, load_id, amount).await
     }
 
     /// Notes an e-cash that was issued, by its PAN.
@@ -210,11 +202,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn cash_issue(&self, card: CardNumber) -> Result<api::CardView, ClientError> {
-        let body = api::CardIssue {
-            card: card.reveal().into(),
-        };
-        let request = self.post(path::CASHES, path::CASHES.into());
-        request.body(&body).json().await
+        self.issue(path::CASHES, card).await
     }
 
     /// Views an e-cash.
@@ -236,12 +224,33 @@ impl Client {
         load_id: &str,
         amount: Fen,
     ) -> Result<api::CardView, ClientError> {
+        let at = path::cash_loads(card.reveal());
+        self.load(path::CASH_LOADS, at, load_id, amount).await
+    }
+
+    async fn issue(
+        &self,
+        pattern: &'static str,
+        card: CardNumber,
+    ) -> Result<api::CardView, ClientError> {
+        let body = api::CardIssue {
+            card: card.reveal().into(),
+        };
+        self.post(pattern, pattern.into()).body(&body).json().await
+    }
+
+    async fn load(
+        &self,
+        pattern: &'static str,
+        at: String,
+        load_id: &str,
+        amount: Fen,
+    ) -> Result<api::CardView, ClientError> {
         let body = api::CardLoad {
             load_id: load_id.into(),
             amount_fen: amount.get(),
         };
-        let at = path::cash_loads(card.reveal());
-        self.post(path::CASH_LOADS, at).body(&body).json().await
+        self.post(pattern, at).body(&body).json().await
     }
 
     /// Fetches a new user certificate for an account.
