@@ -137,3 +137,114 @@ fn a_pool_without_clients_or_modules_does_not_start() {
         }
     }
 }
+
+/// A module behind a real PC/SC service, where another process put it.
+#[cfg(feature = "pcsc")]
+mod reader {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    use serde_json::Value;
+    use tongtu_foreign::{CardService, Leashed};
+
+    use super::MORNING;
+    use crate::card_foreign::insert;
+    use crate::card_serve::Served;
+    use crate::run::{folder, tongtu_in};
+
+    const LIMIT: Duration = Duration::from_secs(60);
+    const NOON: &str = "2026-03-02T12:00:00+08:00";
+
+    /// The pool's process, and what it said until it was up.
+    fn pool(service: &CardService, args: &[&str]) -> (Leashed, Vec<Value>) {
+        let mut command = service.command(env!("CARGO_BIN_EXE_tongtu"));
+        command
+            .args(["--json", "psam", "pool", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut pool = Leashed::start(&mut command);
+        let mut said = Vec::new();
+        for line in BufReader::new(pool.stdout().unwrap()).lines() {
+            let value: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let is_up = value["event"] == "pool";
+            said.push(value);
+            if is_up {
+                break;
+            }
+        }
+        (pool, said)
+    }
+
+    /// What the module counted in the only record of a tap.
+    fn sequence(answer: &Value) -> u64 {
+        let records = answer["taps"][0]["records"].as_array().unwrap();
+        assert_eq!(records.len(), 1, "{answer}");
+        assert_eq!(records[0]["mac2"]["en"], "verified");
+        records[0]["terminal_sequence"].as_u64().unwrap()
+    }
+
+    #[test]
+    fn a_module_behind_pcscd_is_lent_to_a_terminal_and_to_the_next_one() {
+        let Some(mut service) = CardService::start() else {
+            return;
+        };
+        let folder = folder("psam-pool-reader");
+        Served::start(&folder, "a.card", &[]).end();
+        let run = |args: &[&str]| tongtu_in(&folder, args, b"", &[]);
+        let load = run(&["card", "load", "--state", "a.card", "--amount", "50"]);
+        assert_eq!(load.code, 0, "{}", load.err);
+        for name in ["bus-7", "bus-8"] {
+            let admitted = run(&["psam", "admit", name]);
+            assert_eq!(admitted.code, 0, "{}", admitted.err);
+        }
+        let state = folder.join("reader.psam").display().to_string();
+        let port = service.port().to_string();
+        let args = [
+            "psam", "serve", "--state", &state, "--port", &port, "--number", "7",
+        ];
+        let _serve = insert(&mut service, &args.map(String::from));
+        let seen = ["psam", "show", "--reader", CardService::READER];
+        let seen = service.run(env!("CARGO_BIN_EXE_tongtu"), seen, b"", LIMIT);
+        assert_eq!(seen.code, 0, "{}{}", seen.out, seen.err);
+
+        let clients = folder.join("pool.clients").display().to_string();
+        let args = ["--reader", CardService::READER, "--clients", &clients];
+        let (_pool, said) = pool(&service, &args);
+        let places: Vec<_> = said.iter().map(|said| &said["place"]).collect();
+        assert_eq!(places, [&Value::from(CardService::READER), &Value::Null]);
+        let url = said.last().unwrap()["url"].as_str().unwrap();
+        let tap = |client: &str, now: &str| {
+            let args = [
+                "--json",
+                "terminal",
+                "tap",
+                "--state",
+                "a.card",
+                "--now",
+                now,
+                "--psam",
+                url,
+                "--psam-client",
+                client,
+                "--store",
+                &format!("{client}-terminal"),
+            ];
+            let ran = run(&args);
+            assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+            ran.json()
+        };
+        let first = tap("bus-7.psam-client", MORNING);
+        let prompt = &first["taps"][0]["prompt"];
+        assert_eq!(
+            (&prompt["fare_fen"], &prompt["balance_fen"]),
+            (&100.into(), &4900.into())
+        );
+        // One module, whoever it is lent to: its sequence goes on.
+        let second = tap("bus-8.psam-client", NOON);
+        assert_eq!(sequence(&second), sequence(&first) + 1);
+        assert_eq!(second["taps"][0]["prompt"]["balance_fen"], 4800);
+    }
+}
