@@ -91,6 +91,18 @@ const TOOLS: &[Tool] = &[
         why: "talks to our card",
     },
     Tool {
+        name: "pkcs11-tool",
+        sign: Sign::Program(&["pkcs11-tool"]),
+        packages: &["opensc"],
+        why: "sees our keys on a token",
+    },
+    Tool {
+        name: "softhsm2",
+        sign: Sign::Program(&["softhsm2-util"]),
+        packages: &["softhsm2"],
+        why: "is the token that keeps our keys",
+    },
+    Tool {
         name: "scriptor",
         sign: Sign::Program(&["scriptor"]),
         packages: &["pcsc-tools", "libpcsc-perl"],
