@@ -117,6 +117,8 @@ fn formats() -> String {
                 writeln!(page, "| {byte:02X} | {en} | {zh} |")?;
             }
         }
+        writeln!(page, "\n## Keys at rest and on their way (密钥保管)")?;
+        tables(page, tongtu_hsm::SPECS)?;
         writeln!(page, "\n## Audit chain (审计链)")?;
         tables(page, tongtu_audit::SPECS)?;
         card::sections(page)
@@ -199,6 +201,7 @@ impl Formats {
                 .chain(tongtu_exchange_file::SPECS)
                 .chain(tongtu_terminal::SPECS)
                 .chain(tongtu_keyring::SPECS)
+                .chain(tongtu_hsm::SPECS)
                 .chain(tongtu_audit::SPECS)
                 .chain(card::specs())
                 .map(record_form)
