@@ -88,8 +88,7 @@ impl Work {
         };
         let is_bounded = (least.memory_kib..=1 << 20).contains(&self.memory_kib)
             && (least.passes..=16).contains(&self.passes)
-            && (1..=8).contains(&self.lanes)
-            && self.memory_kib >= 8 * u32::from(self.lanes);
+            && (1..=8).contains(&self.lanes);
         if is_bounded {
             Ok(())
         } else {

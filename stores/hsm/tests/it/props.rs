@@ -182,3 +182,20 @@ fn openssl_opens_a_container_as_the_page_says() {
     assert_eq!(plain[..16], *b"TEST KEY 0000001");
     assert_eq!(plain[16..], [&[0x80][..], &[0; 15]].concat());
 }
+
+#[test]
+fn a_sender_that_lies_about_the_check_value_is_found() {
+    let mut stores = Stores::new("liar");
+    let mut custody = with_transport(&mut stores);
+    let mut container = hex_decode(CONTAINER).unwrap();
+    let end = container.len() - 32;
+    // The check value of the key, behind its kind; then a tag as the sender makes it.
+    container[ContainerHead::LEN + 35] ^= 1;
+    let words = [&b"TTKS mac"[..], &container[38..54]].concat();
+    let key = tongtu_crypto::sm3::hmac(&KEK, &words);
+    let tag = tongtu_crypto::sm3::hmac(&key, &container[..end]);
+    container[end..].copy_from_slice(&tag);
+    let taken = custody.take_in(&container, label("TRANSPORT-KEY-OF-TESTS"));
+    assert!(matches!(taken, Err(CustodyError::Check { .. })));
+    assert_eq!(custody.list().unwrap().len(), 1);
+}
