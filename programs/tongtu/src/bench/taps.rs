@@ -354,7 +354,7 @@ mod tests {
             ("segmented bus, alighting", (7, 2)),
             ("segmented bus, boarding with arrears", (7, 2)),
             ("make-up", (8, 2)),
-            ("blacklisted", (3, 1)),
+            ("blacklisted", (4, 1)),
             ("recovery by proof", (3, 1)),
             ("recovery after", (5, 3)),
         ] {
