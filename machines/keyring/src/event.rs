@@ -178,10 +178,7 @@ impl Event {
     /// # Errors
     /// [`EventError`] naming what does not hold.
     pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
-        let mut reader = Reader::new("Event", bytes);
-        let event = Self::take(&mut reader)?;
-        reader.finish()?;
-        Ok(event)
+        record::one(bytes, Self::take)
     }
 
     /// Reads events that stand one behind the other.
@@ -189,12 +186,7 @@ impl Event {
     /// # Errors
     /// [`EventError`] naming what does not hold.
     pub fn decode_all(bytes: &[u8]) -> Result<Vec<Self>, EventError> {
-        let mut reader = Reader::new("Event", bytes);
-        let mut events = Vec::new();
-        while !reader.is_at_end() {
-            events.push(Self::take(&mut reader)?);
-        }
-        Ok(events)
+        record::all(bytes, Self::take)
     }
 
     fn take(reader: &mut Reader<'_>) -> Result<Self, EventError> {

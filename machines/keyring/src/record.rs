@@ -231,6 +231,30 @@ pub(crate) fn write(
     Ok(bytes)
 }
 
+/// Reads one event from exactly its bytes.
+pub(crate) fn one<T>(
+    bytes: &[u8],
+    take: fn(&mut Reader<'_>) -> Result<T, EventError>,
+) -> Result<T, EventError> {
+    let mut reader = Reader::new("Event", bytes);
+    let event = take(&mut reader)?;
+    reader.finish()?;
+    Ok(event)
+}
+
+/// Reads events that stand one behind the other.
+pub(crate) fn all<T>(
+    bytes: &[u8],
+    take: fn(&mut Reader<'_>) -> Result<T, EventError>,
+) -> Result<Vec<T>, EventError> {
+    let mut reader = Reader::new("Event", bytes);
+    let mut events = Vec::new();
+    while !reader.is_at_end() {
+        events.push(take(&mut reader)?);
+    }
+    Ok(events)
+}
+
 /// Reads a head and cuts off its body; what follows stays in the reader.
 pub(crate) fn read<'a>(
     magic: [u8; 4],
