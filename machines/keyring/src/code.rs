@@ -6,109 +6,15 @@
 use alloc::string::String;
 use core::fmt;
 
-use tongtu_codec::{Encoding, FieldError, Raw};
-
-/// A byte, and what it means in English and Chinese.
-pub type Row = (u8, &'static str, &'static str);
+use tongtu_codec::{Encoding, FieldError, Raw, closed, sole_byte};
 
 /// How the book's own values lie in its records.
 #[derive(Debug)]
 pub struct Ring;
 
-macro_rules! closed {
-    ($(#[$doc:meta])* $name:ident, $expected:literal {
-        $($(#[$variant_doc:meta])* $variant:ident = $value:literal, $en:literal, $zh:literal;)*
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Every value's byte and words, for the documents.
-            pub const ROWS: &'static [$crate::code::Row] = &[$(($value, $en, $zh)),*];
-
-            /// The byte.
-            #[must_use]
-            pub const fn byte(self) -> u8 {
-                match self {
-                    $(Self::$variant => $value,)*
-                }
-            }
-
-            /// The value of a byte, if it has one.
-            #[must_use]
-            pub const fn of(byte: u8) -> Option<Self> {
-                match byte {
-                    $($value => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            /// In English.
-            #[must_use]
-            pub const fn en(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $en,)*
-                }
-            }
-
-            /// In Chinese.
-            #[must_use]
-            pub const fn zh(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $zh,)*
-                }
-            }
-        }
-
-        impl core::fmt::Display for $name {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.pad(self.en())
-            }
-        }
-
-        impl tongtu_codec::Encoding<$name> for $crate::code::Ring {
-            const LETTER: &'static str = "B";
-
-            fn decode(bytes: &[u8]) -> Result<$name, tongtu_codec::FieldError> {
-                let byte = $crate::code::one(bytes)?;
-                $name::of(byte).ok_or(tongtu_codec::FieldError::Character {
-                    at: 0,
-                    byte,
-                    expected: $expected,
-                })
-            }
-
-            fn encode(value: &$name, out: &mut [u8]) -> Result<(), tongtu_codec::FieldError> {
-                <tongtu_codec::Raw as tongtu_codec::Encoding<[u8; 1]>>::encode(&[value.byte()], out)
-            }
-
-            fn show(value: &$name) -> alloc::string::String {
-                alloc::format!("{} {}", value.zh(), value.en())
-            }
-        }
-    };
-}
-pub(crate) use closed;
-
-pub(crate) fn one(bytes: &[u8]) -> Result<u8, FieldError> {
-    let [byte] = *bytes else {
-        return Err(FieldError::Truncated {
-            needed: 1,
-            found: bytes.len(),
-        });
-    };
-    Ok(byte)
-}
-
 closed! {
     /// What a key is for; it is used for nothing else (service rules draft §10).
-    Purpose, "a purpose of the table" {
+    Purpose as Ring, "a purpose of the table" {
         /// DPK: purchases of the e-purse.
         Purchase = 0x01, "purse purchase", "电子钱包消费";
         /// DLK: loads.
@@ -164,7 +70,7 @@ closed! {
 
 closed! {
     /// With which algorithm a key works.
-    KeyAlgorithm, "an algorithm from 01 to 05" {
+    KeyAlgorithm as Ring, "an algorithm from 01 to 05" {
         /// Two-key triple DES.
         Tdes = 0x01, "3DES", "3DES";
         /// AES.
@@ -180,7 +86,7 @@ closed! {
 
 closed! {
     /// What kind of device keeps a key.
-    CustodyKind, "a custody from 01 to 04" {
+    CustodyKind as Ring, "a custody from 01 to 04" {
         /// An HSM.
         Hsm = 0x01, "HSM", "加密机";
         /// A terminal's key module.
@@ -194,7 +100,7 @@ closed! {
 
 closed! {
     /// In which capacity an officer acts.
-    Role, "a role from 01 to 07" {
+    Role as Ring, "a role from 01 to 07" {
         /// Runs the nation's key centre.
         NationOfficer = 0x01, "nation's key officer", "国家密钥管理员";
         /// Approves at the nation.
@@ -214,7 +120,7 @@ closed! {
 
 closed! {
     /// How a key is used: overlap means that the old one is accepted and the new one makes.
-    Usage, "a usage 01 or 02" {
+    Usage as Ring, "a usage 01 or 02" {
         /// Making something new: a MAC, a certificate, a signature.
         Make = 0x01, "make", "产生";
         /// Verifying or deciphering what was made with it.
@@ -224,7 +130,7 @@ closed! {
 
 closed! {
     /// Why a key is suspended, revoked or not given.
-    Cause, "a cause from 01 to 05" {
+    Cause as Ring, "a cause from 01 to 05" {
         /// Used outside its scope, or kept badly (service rules draft §11).
         Misuse = 0x01, "misuse", "使用或管理不当";
         /// Someone else may know it.
@@ -240,7 +146,7 @@ closed! {
 
 closed! {
     /// Which limit a refused use met.
-    Ground, "a ground from 01 to 0B" {
+    Ground as Ring, "a ground from 01 to 0B" {
         /// No such key.
         Unknown = 0x01, "unknown key", "密钥不存在";
         /// Another city's.
@@ -268,7 +174,7 @@ closed! {
 
 closed! {
     /// How far a key is.
-    Stage, "a stage from 01 to 0D" {
+    Stage as Ring, "a stage from 01 to 0D" {
         /// The province applied.
         Requested = 0x01, "requested", "已申请";
         /// The nation said no.
@@ -300,7 +206,7 @@ closed! {
 
 closed! {
     /// What can happen to a key.
-    Step, "a step of the table" {
+    Step as Ring, "a step of the table" {
         /// A city is registered with its province.
         CityRegistered = 0x01, "city registered", "城市登记";
         /// The province applies.
@@ -428,7 +334,7 @@ impl Encoding<Option<Role>> for Ring {
     const LETTER: &'static str = "B";
 
     fn decode(bytes: &[u8]) -> Result<Option<Role>, FieldError> {
-        match one(bytes)? {
+        match sole_byte(bytes)? {
             0 => Ok(None),
             _ => <Self as Encoding<Role>>::decode(bytes).map(Some),
         }

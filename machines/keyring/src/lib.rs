@@ -66,7 +66,7 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
 
 /// Every closed list of words in those tables, for the documents: its name in English and Chinese,
 /// and its rows.
-pub const WORDS: &[(&str, &str, &[code::Row])] = &[
+pub const WORDS: &[(&str, &str, &[tongtu_codec::CodeRow])] = &[
     ("Steps of a key", "密钥步骤", code::Step::ROWS),
     (
         "Steps of roots and certificates",

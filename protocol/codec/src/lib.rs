@@ -12,6 +12,7 @@
 
 pub extern crate alloc;
 
+mod closed;
 mod encoding;
 mod error;
 mod place;
@@ -19,6 +20,7 @@ mod reader;
 mod record;
 mod text;
 
+pub use closed::{CodeRow, sole_byte};
 pub use encoding::{Ascii, Be, Cn, Cn10, Digits, Encoding, HexDigits, Padded, Raw};
 pub use error::{DecodeError, EncodeError, FieldError};
 pub use reader::{Reader, write_be};

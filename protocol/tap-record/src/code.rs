@@ -6,89 +6,16 @@
 use alloc::string::{String, ToString as _};
 
 use tongtu_apdu::StatusWord;
-use tongtu_codec::{Encoding, FieldError, Raw};
+use tongtu_codec::{Encoding, FieldError, Raw, closed};
 use tongtu_psam::PsamSerial;
 
 /// How the record's own values lie in it.
 #[derive(Debug)]
 pub struct Tap;
 
-macro_rules! closed {
-    ($(#[$doc:meta])* $name:ident, $expected:literal {
-        $($(#[$variant_doc:meta])* $variant:ident = $value:literal, $en:literal, $zh:literal;)*
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The byte.
-            #[must_use]
-            pub const fn byte(self) -> u8 {
-                match self {
-                    $(Self::$variant => $value,)*
-                }
-            }
-
-            /// The value of a byte, if it has one.
-            #[must_use]
-            pub const fn of(byte: u8) -> Option<Self> {
-                match byte {
-                    $($value => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            /// In English.
-            #[must_use]
-            pub const fn en(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $en,)*
-                }
-            }
-
-            /// In Chinese.
-            #[must_use]
-            pub const fn zh(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $zh,)*
-                }
-            }
-        }
-
-        impl Encoding<$name> for Tap {
-            const LETTER: &'static str = "B";
-
-            fn decode(bytes: &[u8]) -> Result<$name, FieldError> {
-                let [byte] = *bytes else {
-                    return Err(FieldError::Truncated { needed: 1, found: bytes.len() });
-                };
-                $name::of(byte).ok_or(FieldError::Character {
-                    at: 0,
-                    byte,
-                    expected: $expected,
-                })
-            }
-
-            fn encode(value: &$name, out: &mut [u8]) -> Result<(), FieldError> {
-                Raw::encode(&[value.byte()], out)
-            }
-
-            fn show(value: &$name) -> String {
-                alloc::format!("{} {}", value.zh(), value.en())
-            }
-        }
-    };
-}
-
 closed! {
     /// Version of the record's table.
-    Version, "version 01" {
+    Version as Tap, "version 01" {
         /// This one.
         One = 0x01, "version 1", "版本 1";
     }
@@ -96,7 +23,7 @@ closed! {
 
 closed! {
     /// What a card did.
-    RecordKind, "a kind from 01 to 07" {
+    RecordKind as Tap, "a kind from 01 to 07" {
         /// The purse paid by a single purchase (type 06).
         Purse = 0x01, "purse, single", "电子钱包消费";
         /// The purse paid by a composite purchase (type 09).
@@ -116,7 +43,7 @@ closed! {
 
 closed! {
     /// Which part of a ride the record is.
-    Stage, "a stage from 00 to 07" {
+    Stage as Tap, "a stage from 00 to 07" {
         /// None: a lock, or a card that only showed that it has a key.
         None = 0x00, "no ride", "非行程";
         /// A whole ride, paid in one tap.
@@ -138,7 +65,7 @@ closed! {
 
 closed! {
     /// What is known of MAC2, with which a card shows that it has the key and took the amount.
-    Mac2State, "a MAC2 state from 00 to 03" {
+    Mac2State as Tap, "a MAC2 state from 00 to 03" {
         /// There is none: a lock, an e-cash, an answer that never came.
         None = 0x00, "none", "无";
         /// The module found it right.
@@ -152,7 +79,7 @@ closed! {
 
 closed! {
     /// How the record came about.
-    Recovery, "a recovery state from 00 to 04" {
+    Recovery as Tap, "a recovery state from 00 to 04" {
         /// In one piece.
         Plain = 0x00, "plain", "正常";
         /// The card was torn away and proved the transaction to the same terminal later.
@@ -170,7 +97,7 @@ closed! {
 
 closed! {
     /// What the terminal found of an e-cash's signature over the tap (fDDA).
-    CashCheck, "a check from 00 to 03" {
+    CashCheck as Tap, "a check from 00 to 03" {
         /// It was not seen whole: the card left too early.
         None = 0x00, "not verified", "未验证";
         /// Certificates and signature by RSA hold.
@@ -184,7 +111,7 @@ closed! {
 
 closed! {
     /// Whether something was so.
-    YesNo, "00 or 01" {
+    YesNo as Tap, "00 or 01" {
         /// It was not.
         No = 0x00, "no", "否";
         /// It was.

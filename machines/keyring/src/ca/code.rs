@@ -3,11 +3,13 @@
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 
-use crate::code::{Role, closed};
+use tongtu_codec::closed;
+
+use crate::code::{Ring, Role};
 
 closed! {
     /// How far a certificate is.
-    CertificateStage, "a stage from 01 to 09" {
+    CertificateStage as Ring, "a stage from 01 to 09" {
         /// The issuer has a serial number to apply with.
         Drafted = 0x01, "drafted", "已起草";
         /// The issuer applied.
@@ -31,7 +33,7 @@ closed! {
 
 closed! {
     /// What can happen to a root or a certificate.
-    Step, "a step of the authority's table" {
+    Step as Ring, "a step of the authority's table" {
         /// A root signed itself.
         RootIssued = 0x01, "root issued", "根证书签发";
         /// A root is not handed out any more.
