@@ -26,7 +26,7 @@ pub(super) const LOADED: u32 = 5_000;
 
 /// The harness's chip in the shape that the card asks for.
 #[derive(Clone, Debug)]
-struct Cells(Chip);
+pub(super) struct Cells(pub(super) Chip);
 
 impl Memory for Cells {
     fn size(&self) -> usize {

@@ -11,7 +11,7 @@
 //! `TONGTU_TORN=1` tries every byte, write and unit with every way back; 20 every twentieth.
 
 mod card;
-mod post;
+mod served;
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,15 @@ use tongtu_crypto::Algorithm;
 use tongtu_journal::Survival;
 use tongtu_services::RideState;
 use tongtu_tap_record::{Recovery, TapRecord};
-use tongtu_terminal::tap::{TapEnd, Way};
-use tongtu_testkit::tear::{Cut, Half, Line, cuts};
+use tongtu_terminal::tap::{Rules, TapEnd, Task, Way};
+use tongtu_testkit::tear::{Cut, Half, Line};
 use tongtu_types::{BusinessDay, Fen, Timestamp};
 
-use super::post::{bus, gate};
-use super::{BACKS, Back, IN_A_DAY, Tear, loaded_at};
+use super::post::{Post, bus, gate};
+use super::{Back, IN_A_DAY, Tear, backs, home, loaded_at, survival, tears};
 use crate::country::{BEIJING_CODE, Country, GUANGZHOU_CODE, day, morning};
 use card::{LOADED, Rider};
-use post::Post;
+pub(super) use served::served;
 
 /// Seconds between two schedules.
 const APART_S: i64 = 50;
@@ -80,7 +80,8 @@ impl City {
             bus(),
         ];
         for (number, place) in (1..).zip(places) {
-            posts.push(Post::new(&country, number, place).await);
+            let post = Post::new(&country, number, (place, Rules::default())).await;
+            posts.push(post.taking_cash());
         }
         Self { country, posts }
     }
@@ -96,14 +97,6 @@ impl City {
             .await
             .unwrap();
         rider
-    }
-}
-
-const fn home(number: usize) -> &'static str {
-    if number.is_multiple_of(2) {
-        BEIJING_CODE
-    } else {
-        GUANGZHOU_CODE
     }
 }
 
@@ -139,7 +132,7 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
     } = seen.schedule;
     if flow == Flow::Exit {
         seen.rider.present();
-        let end = posts[GATE_IN].tap(&mut seen.rider, at.plus_s(-20));
+        let end = posts[GATE_IN].tap(&mut seen.rider, Task::Ride, at.plus_s(-20));
         assert!(end.as_ref().unwrap().outcome.ride().is_some(), "{end:?}");
         seen.heard(GATE_IN, end.as_ref());
     }
@@ -159,7 +152,7 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
         Tear::Card(cut) => seen.rider.chip.arm(cut),
         Tear::Power(units) => posts[here].medium.set_power(units),
     }
-    let end = posts[here].tap(&mut seen.rider, at);
+    let end = posts[here].tap(&mut seen.rider, Task::Ride, at);
     let cost = Cost {
         bytes: seen.rider.carried,
         last: seen.rider.last,
@@ -172,12 +165,7 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
         assert!(ride.is_some(), "{:?}: {end:?}", seen.schedule);
     }
     if posts[here].medium.is_off() {
-        let survival = match cost.units % 3 {
-            0 => Survival::Nothing,
-            1 => Survival::Everything,
-            _ => Survival::Prefix(13),
-        };
-        posts[here].restart(&survival);
+        posts[here].restart(&survival(cost.units));
     } else if back == Back::Restarted {
         posts[here].restart(&Survival::Nothing);
     }
@@ -197,7 +185,7 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
         posts[there].note(&notices, now);
     }
     seen.rider.present();
-    let end = posts[there].tap(&mut seen.rider, now);
+    let end = posts[there].tap(&mut seen.rider, Task::Ride, now);
     seen.heard(there, end.as_ref());
     if back == Back::OtherTold
         && let Some(end) = end
@@ -230,7 +218,7 @@ async fn prove(schedules: &[Schedule]) -> [usize; 4] {
     for (number, seen) in (0..).zip(&mut all) {
         seen.rider.present();
         let at = morning().plus_s(86_400 + 20 * number);
-        let end = city.posts[LAST].tap(&mut seen.rider, at);
+        let end = city.posts[LAST].tap(&mut seen.rider, Task::Ride, at);
         let end = end.unwrap();
         assert!(end.outcome.ride().is_some(), "{:?}: {end:?}", seen.schedule);
         seen.heard(LAST, Some(&end));
@@ -346,15 +334,9 @@ async fn schedules(stride: usize, every_back: bool) -> Vec<Schedule> {
             let fine = (cost.last / 8).max(1).min(stride);
             let lines = (0..cost.bytes)
                 .filter(|at| near.contains(at) && at % fine == 0 || at % stride == 0);
-            let cards = cuts(&cost.writes).into_iter().step_by(stride);
-            let by = u64::try_from(stride).unwrap();
-            let powers = (0..cost.units).filter(|at| at % by == 0);
-            let tears = lines.map(Tear::Line).chain(cards.map(Tear::Card));
-            let tears = tears.chain(powers.map(Tear::Power));
+            let tears = tears(lines, &cost.writes, cost.units, stride);
             for (at, tear) in tears.enumerate() {
-                let some = [BACKS[at % BACKS.len()]];
-                let backs = if every_back { &BACKS[..] } else { &some };
-                out.extend(backs.iter().map(|back| Schedule {
+                out.extend(backs(at, every_back).iter().map(|back| Schedule {
                     flow,
                     algorithm,
                     tear,

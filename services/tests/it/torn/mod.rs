@@ -63,7 +63,7 @@ enum Back {
     Never,
 }
 
-const BACKS: [Back; 5] = [
+static BACKS: [Back; 5] = [
     Back::Same,
     Back::Restarted,
     Back::OtherTold,
@@ -174,12 +174,7 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
     };
     seen.heard(end.as_ref());
     if posts[here].medium.is_off() {
-        let survival = match cost.units % 3 {
-            0 => Survival::Nothing,
-            1 => Survival::Everything,
-            _ => Survival::Prefix(13),
-        };
-        posts[here].restart(&survival);
+        posts[here].restart(&survival(cost.units));
     } else if back == Back::Restarted {
         posts[here].restart(&Survival::Nothing);
     }
@@ -279,6 +274,37 @@ async fn whole(city: &mut City, number: usize, flow: Flow, algorithm: Algorithm)
     (seen, cost)
 }
 
+/// What a device keeps of what was not synced when its power failed after so many units.
+const fn survival(units: u64) -> Survival {
+    match units % 3 {
+        0 => Survival::Nothing,
+        1 => Survival::Everything,
+        _ => Survival::Prefix(13),
+    }
+}
+
+/// Tears of the line, then of the card and of the terminal's power, each thinned out.
+fn tears(
+    lines: impl Iterator<Item = usize>,
+    writes: &[usize],
+    units: u64,
+    stride: usize,
+) -> impl Iterator<Item = Tear> {
+    let cards = cuts(writes).into_iter().step_by(stride);
+    let powers = (0..units).step_by(stride);
+    let tears = lines.map(Tear::Line).chain(cards.map(Tear::Card));
+    tears.chain(powers.map(Tear::Power))
+}
+
+/// The ways back of the tear of that number.
+const fn backs(at: usize, every: bool) -> &'static [Back] {
+    if every {
+        &BACKS
+    } else {
+        BACKS.split_at(at % BACKS.len()).1.split_at(1).0
+    }
+}
+
 /// Every tear of every flow, thinned out by a stride, with one way back or all of them.
 async fn schedules(stride: usize, every_back: bool) -> Vec<Schedule> {
     let mut city = City::found().await;
@@ -299,14 +325,9 @@ async fn schedules(stride: usize, every_back: bool) -> Vec<Schedule> {
             let near = bytes - 33..bytes;
             let lines =
                 (0..bytes).filter(|at| near.contains(at) && at % 3 == 0 || at % stride == 0);
-            let cards = cuts(&writes).into_iter().step_by(stride).map(Tear::Card);
-            let powers = (0..units).filter(|at| at % u64::try_from(stride).unwrap() == 0);
-            let tears = lines.map(Tear::Line).chain(cards);
-            let tears = tears.chain(powers.map(Tear::Power));
+            let tears = tears(lines, &writes, units, stride);
             for (at, tear) in tears.enumerate() {
-                let some = [BACKS[at % BACKS.len()]];
-                let backs = if every_back { &BACKS[..] } else { &some };
-                out.extend(backs.iter().map(|back| Schedule {
+                out.extend(backs(at, every_back).iter().map(|back| Schedule {
                     flow,
                     algorithm,
                     tear,

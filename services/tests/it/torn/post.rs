@@ -13,12 +13,12 @@ use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_tap_record::TapRecord;
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
-    Answer, Ask, CardLink as _, CardTerminal, Circumstances, Gate, GroupNotice, PlainLists, Rules,
+    Answer, Ask, CardLink, CardTerminal, Circumstances, Gate, GroupNotice, PlainLists, Rules,
     Selection, Single, Snapshot, Tap, TapEnd, TapPost, TapProfile, Task, Versions, Way,
 };
 use tongtu_types::{CardNumber, Timestamp};
 
-use super::card::Rider;
+use super::cash;
 use super::flow::LONG_BOOK;
 use super::institution;
 use crate::country::{BEIJING_CODE, Country, Terminal};
@@ -34,6 +34,8 @@ pub(super) struct Post {
     pub(super) medium: SimMedium,
     store: Journal<SimMedium>,
     sent: usize,
+    /// How often a terminal that takes the e-cash began; `None` for one that does not.
+    cash: Option<u8>,
     tariff: Arc<Tariff>,
     blacklist: BTreeSet<[u8; 10]>,
 }
@@ -128,6 +130,7 @@ impl Post {
             medium,
             store,
             sent: 0,
+            cash: None,
             tariff,
             blacklist,
         }
@@ -145,10 +148,21 @@ impl Post {
         self.begin();
     }
 
+    /// The same, for riders by e-cash.
+    pub(super) fn taking_cash(mut self) -> Self {
+        self.cash = Some(0);
+        self.begin();
+        self
+    }
+
     /// The terminal begins with what is on its device.
     fn begin(&mut self) {
         let held = snapshot(&self.tariff, &self.blacklist);
         self.terminal = start(&self.who, &self.profile, held, &self.psam, &self.store);
+        if let Some(starts) = &mut self.cash {
+            self.terminal.serve_cash(cash::served(*starts));
+            *starts = starts.wrapping_add(1);
+        }
     }
 
     /// The power comes back, or goes and comes back: what is left is on the device.
@@ -160,7 +174,12 @@ impl Post {
     }
 
     /// A tap, unless the power fails in it.
-    pub(super) fn tap(&mut self, rider: &mut Rider, task: Task, now: Timestamp) -> Option<TapEnd> {
+    pub(super) fn tap(
+        &mut self,
+        rider: &mut impl CardLink,
+        task: Task,
+        now: Timestamp,
+    ) -> Option<TapEnd> {
         let circumstances = Circumstances {
             now: Some(now),
             capacity: self.store.capacity(),
@@ -173,7 +192,13 @@ impl Post {
             tap = next;
             answer = match ask {
                 Ask::Card(apdu) => Answer::Card(rider.transmit(&apdu)),
-                Ask::Psam(request) => Answer::Psam(self.psam.ask(&request)),
+                Ask::Psam(request) => {
+                    assert!(
+                        self.cash.is_none(),
+                        "no module takes part in an e-cash's tap"
+                    );
+                    Answer::Psam(self.psam.ask(&request))
+                }
                 Ask::KeepIntent { id, intent } => Answer::Kept(self.store.keep_intent(id, &intent)),
                 Ask::DropIntent { id } => Answer::Kept(self.store.drop_intent(id)),
                 Ask::Append { record, closes } => Answer::Appended(match closes {
@@ -193,9 +218,14 @@ impl Post {
         }
     }
 
+    /// What a terminal that begins again has to say to its group.
+    pub(super) fn torn(&self) -> Vec<GroupNotice> {
+        self.terminal.torn()
+    }
+
     pub(super) fn note(&mut self, notices: &[GroupNotice], now: Timestamp) {
         for notice in notices {
-            let notice = notice.clone();
+            let notice = GroupNotice::decode(&notice.encode()).unwrap();
             self.terminal.note(notice, now, &mut self.store).unwrap();
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tongtu_apdu::select::{E_CASH, Select};
 use tongtu_apdu::{CardCommand, Response};
 use tongtu_card::factory::{Blueprint, Module, Preinstalled};
-use tongtu_card::{Card, Env, Interface, Memory, Torn};
+use tongtu_card::{Card, Env, Interface};
 use tongtu_crypto::{Algorithm, diversify};
 use tongtu_ecash::command::{GetData, ReadRecord};
 use tongtu_ecash::cryptogram::card_factor;
@@ -15,28 +15,11 @@ use tongtu_terminal::tap::{CardLink, Lost};
 use tongtu_testkit::tear::{Chip, Exchange, Line};
 use tongtu_types::{CardNumber, Fen};
 
+use super::super::card::Cells;
 use super::super::institution;
 
 /// What every rider has at the beginning.
 pub(super) const LOADED: i64 = 10_000;
-
-/// The harness's chip in the shape that the card asks for.
-#[derive(Clone, Debug)]
-struct Cells(Chip);
-
-impl Memory for Cells {
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-
-    fn read(&self, at: usize, out: &mut [u8]) {
-        self.0.read(at, out);
-    }
-
-    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), Torn> {
-        self.0.write(at, bytes).map_err(|_| Torn)
-    }
-}
 
 pub(super) struct Rider {
     pub(super) number: CardNumber,
