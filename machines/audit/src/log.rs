@@ -9,7 +9,7 @@ use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::anchor::{self, Anchor};
 use crate::line::{AuditLine, CHAIN_START, Entry};
-use crate::verify::{AnchorKeys, Fault, Walk, walk};
+use crate::verify::{AnchorFault, AnchorKeys, Fault, Walk, follow, read_anchor, walk};
 
 /// Why a line is not written, or an anchor not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,6 +129,74 @@ impl AuditLog {
             log.take(line.at, line.value);
         }
         Ok(log)
+    }
+
+    /// Goes on by one line of a chain that is read line by line, so that no chain need be in
+    /// memory as a whole; what stands elsewhere in it is not looked for.
+    ///
+    /// # Errors
+    /// [`Fault`] when the line does not follow; the chain is then as before.
+    pub fn follow(&mut self, line: &[u8]) -> Result<(), Fault> {
+        let number = self.count.saturating_add(1);
+        let link = follow(number, line, self.value, self.at)?;
+        let day = link.at.china().day;
+        if let Some(anchored) = self.anchored
+            && day <= anchored.day
+        {
+            let (found, day) = (day, anchored.day);
+            return Err(AnchorFault::Day { number, found, day }.into());
+        }
+        self.take(link.at, link.value);
+        Ok(())
+    }
+
+    /// Goes on by the anchor of the earliest day that has none, read after the lines of that day.
+    ///
+    /// # Errors
+    /// [`Fault`] when it is not signed, or says of the lines what is not so.
+    pub fn follow_anchor(&mut self, anchor: &[u8], keys: &AnchorKeys) -> Result<(), Fault> {
+        let number = self.anchors.saturating_add(1);
+        let read = read_anchor(number, anchor, keys)?;
+        let day = read.day;
+        let is_later = self.anchored.is_none_or(|anchored| day > anchored.day);
+        if read.before != self.last_anchor || !is_later {
+            return Err(AnchorFault::Foreign { number, day }.into());
+        }
+        let (count, head) = match self.days.first_key_value() {
+            Some((first, _)) if *first < day => {
+                return Err(AnchorFault::Foreign { number, day }.into());
+            }
+            Some((first, end)) if *first == day => *end,
+            _ => self
+                .anchored
+                .map_or((0, CHAIN_START), |anchored| (anchored.count, anchored.head)),
+        };
+        if read.count > self.count {
+            let found = self.count;
+            let count = read.count;
+            return Err(AnchorFault::Truncated { day, count, found }.into());
+        }
+        if (read.count, read.head) != (count, head) {
+            let count = read.count;
+            return Err(AnchorFault::Mismatch { day, count }.into());
+        }
+        self.last_anchor = sm3::digest(anchor);
+        self.anchors = number;
+        self.days.remove(&day);
+        self.anchored = Some(Anchored { day, count, head });
+        Ok(())
+    }
+
+    /// The last day that is anchored.
+    #[must_use]
+    pub fn anchored(&self) -> Option<BusinessDay> {
+        self.anchored.map(|anchored| anchored.day)
+    }
+
+    /// How many anchors there are.
+    #[must_use]
+    pub const fn anchors(&self) -> u32 {
+        self.anchors
     }
 
     fn take(&mut self, at: Timestamp, value: sm3::Digest) {

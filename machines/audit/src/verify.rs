@@ -254,36 +254,74 @@ fn walk_lines(bytes: &[u8]) -> Result<Vec<Link>, LineFault> {
     let mut number = 0;
     for (at, line) in bytes.chunks(AuditLine::LEN).enumerate() {
         number += 1;
-        if line.len() < AuditLine::LEN {
-            let found = line.len();
-            return Err(LineFault::Torn { number, found });
-        }
-        let (covered, value) = line.split_at(COVERED);
-        if value_of(covered) != *value {
-            return Err(LineFault::Changed { number });
-        }
+        check_whole(number, line)?;
         let found = number_of(line);
         if found != number {
             let rest = &bytes[at * AuditLine::LEN..];
+            let value = &line[COVERED..];
             return Err(out_of_place(number, found, value, &links, rest));
         }
-        if covered[COVERED - 32..] != before {
-            return Err(LineFault::Foreign { number });
-        }
-        let malformed = |kind| LineFault::Malformed { number, kind };
-        let read = AuditLine::decode(line).map_err(malformed)?;
-        read.entry().map_err(malformed)?;
-        if read.at < last {
-            let at = read.at;
-            return Err(LineFault::BackInTime { number, at });
-        }
-        (before, last) = (read.value, read.at);
-        links.push(Link {
-            at: read.at,
-            value: read.value,
-        });
+        let link = check_next(number, line, before, last)?;
+        (before, last) = (link.value, link.at);
+        links.push(link);
     }
     Ok(links)
+}
+
+/// That a line is whole and its value is that of its bytes.
+fn check_whole(number: u64, line: &[u8]) -> Result<(), LineFault> {
+    if line.len() != AuditLine::LEN {
+        let found = line.len();
+        return Err(LineFault::Torn { number, found });
+    }
+    let (covered, value) = line.split_at(COVERED);
+    if value_of(covered) == *value {
+        Ok(())
+    } else {
+        Err(LineFault::Changed { number })
+    }
+}
+
+/// That a whole line with the right number follows on one of value `before` at `last`.
+fn check_next(
+    number: u64,
+    line: &[u8],
+    before: sm3::Digest,
+    last: Timestamp,
+) -> Result<Link, LineFault> {
+    if line[COVERED - 32..COVERED] != before {
+        return Err(LineFault::Foreign { number });
+    }
+    let malformed = |kind| LineFault::Malformed { number, kind };
+    let read = AuditLine::decode(line).map_err(malformed)?;
+    read.entry().map_err(malformed)?;
+    if read.at < last {
+        let at = read.at;
+        return Err(LineFault::BackInTime { number, at });
+    }
+    Ok(Link {
+        at: read.at,
+        value: read.value,
+    })
+}
+
+/// Verifies one line as line `number` of a chain that is read line by line.
+pub(crate) fn follow(
+    number: u64,
+    line: &[u8],
+    before: sm3::Digest,
+    last: Timestamp,
+) -> Result<Link, LineFault> {
+    check_whole(number, line)?;
+    let found = number_of(line);
+    if found > number {
+        let (first, last) = (number, found - 1);
+        return Err(LineFault::Missing { first, last });
+    }
+    if found < number {
+        return Err(LineFault::Inserted { number: found });
+    }
+    check_next(number, line, before, last)
 }
 
 /// What it means that a whole line `found` stands where line `number` should.
@@ -321,40 +359,7 @@ fn walk_anchors(
     let mut number = 0;
     for bytes in bytes.chunks(Anchor::LEN) {
         number += 1;
-        if bytes.len() < Anchor::LEN {
-            let found = bytes.len();
-            return Err(AnchorFault::Torn { number, found });
-        }
-        let mut key = [0; 4];
-        key.copy_from_slice(&bytes[KEY]);
-        let key = u32::from_be_bytes(key);
-        let verifying = keys.get(&key).ok_or(AnchorFault::Key { number, key })?;
-        let mut signature = [0; 64];
-        signature.copy_from_slice(&bytes[SIGNED..]);
-        if verifying
-            .verify(&bytes[..SIGNED], &Signature(signature))
-            .is_err()
-        {
-            return Err(AnchorFault::Changed { number });
-        }
-        let malformed = |kind| AnchorFault::Malformed { number, kind };
-        let read = Anchor::decode(bytes).map_err(malformed)?;
-        if read.magic != anchor::MAGIC || read.version != anchor::VERSION {
-            return Err(malformed(DecodeError {
-                record: "Anchor",
-                field: "magic",
-                offset: 0,
-                kind: tongtu_codec::FieldError::Character {
-                    at: 0,
-                    byte: read.magic[0],
-                    expected: "TTAA and version 01",
-                },
-            }));
-        }
-        if read.number != number {
-            let found = read.number;
-            return Err(AnchorFault::Order { number, found });
-        }
+        let read = read_anchor(number, bytes, keys)?;
         let follows = anchors
             .last()
             .is_none_or(|last| read.day > last.day && read.count >= last.count);
@@ -366,6 +371,49 @@ fn walk_anchors(
         anchors.push(read);
     }
     Ok((anchors, before))
+}
+
+/// Reads anchor `number` and verifies its signature.
+pub(crate) fn read_anchor(
+    number: u32,
+    bytes: &[u8],
+    keys: &AnchorKeys,
+) -> Result<Anchor, AnchorFault> {
+    if bytes.len() != Anchor::LEN {
+        let found = bytes.len();
+        return Err(AnchorFault::Torn { number, found });
+    }
+    let mut key = [0; 4];
+    key.copy_from_slice(&bytes[KEY]);
+    let key = u32::from_be_bytes(key);
+    let verifying = keys.get(&key).ok_or(AnchorFault::Key { number, key })?;
+    let mut signature = [0; 64];
+    signature.copy_from_slice(&bytes[SIGNED..]);
+    if verifying
+        .verify(&bytes[..SIGNED], &Signature(signature))
+        .is_err()
+    {
+        return Err(AnchorFault::Changed { number });
+    }
+    let malformed = |kind| AnchorFault::Malformed { number, kind };
+    let read = Anchor::decode(bytes).map_err(malformed)?;
+    if read.magic != anchor::MAGIC || read.version != anchor::VERSION {
+        return Err(malformed(DecodeError {
+            record: "Anchor",
+            field: "magic",
+            offset: 0,
+            kind: tongtu_codec::FieldError::Character {
+                at: 0,
+                byte: read.magic[0],
+                expected: "TTAA and version 01",
+            },
+        }));
+    }
+    if read.number != number {
+        let found = read.number;
+        return Err(AnchorFault::Order { number, found });
+    }
+    Ok(read)
 }
 
 /// What an anchor says of lines that hold together.

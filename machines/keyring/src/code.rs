@@ -57,6 +57,8 @@ closed! {
         TerminalRecord = 0x33, "terminal record", "终端记录签名";
         /// Daily anchors of an audit chain.
         AuditAnchor = 0x34, "audit anchor", "审计锚签名";
+        /// What an officer puts under a step: a person's key, in no city's slot.
+        Approval = 0x35, "officer's approval", "人员审批签名";
         /// Keys and data on their way to personalisation.
         PersoTransport = 0x40, "personalisation transport", "个人化传输";
         /// Keys of security domains.
@@ -86,7 +88,7 @@ closed! {
 
 closed! {
     /// What kind of device keeps a key.
-    CustodyKind as Ring, "a custody from 01 to 04" {
+    CustodyKind as Ring, "a custody from 01 to 05" {
         /// An HSM.
         Hsm = 0x01, "HSM", "加密机";
         /// A terminal's key module.
@@ -95,6 +97,8 @@ closed! {
         SecureElement = 0x03, "secure element", "安全单元";
         /// A file with a test key; no real key is ever kept so.
         TestFile = 0x04, "test key file", "测试密钥文件";
+        /// A file in which each key is sealed, of a store made for production.
+        SealedFile = 0x05, "sealed key file", "密封密钥文件";
     }
 }
 
@@ -268,7 +272,8 @@ impl Purpose {
             | Self::FileSignature
             | Self::ListSignature
             | Self::TerminalRecord
-            | Self::AuditAnchor => matches!(algorithm, KeyAlgorithm::Sm2),
+            | Self::AuditAnchor
+            | Self::Approval => matches!(algorithm, KeyAlgorithm::Sm2),
             Self::CashIssuer => matches!(algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::Sm2),
             Self::NodeLink
             | Self::PersoTransport
@@ -367,7 +372,7 @@ mod tests {
             ];
             assert!(back.iter().all(|b| b.is_none_or(|b| b == byte)), "{byte}");
         }
-        assert_eq!(Purpose::ALL.len(), 25);
+        assert_eq!(Purpose::ALL.len(), 26);
     }
 
     #[test]

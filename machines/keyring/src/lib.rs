@@ -9,8 +9,8 @@
 //!
 //! What is here: the book of what happened to each key ([`KeyBook`], [`Event`]), who may take
 //! which step and where it takes two persons ([`duty`]), permits, without which a service does not
-//! use a key ([`Permit`]), what is due ([`Due`]), and the authority that certifies issuers of
-//! ride codes ([`ca`]).
+//! use a key ([`Permit`]), what is due ([`Due`]), the authority that certifies issuers of ride
+//! codes ([`ca`]), and the register of those who take steps ([`register`]).
 //! What is not here: keys. A key is in its device, and the book knows its check value; whoever
 //! signs is behind a trait. No storage, no clock, and no answer to the question who a person is.
 //!
@@ -37,6 +37,7 @@ mod permit;
 pub mod policy;
 pub mod record;
 mod refusal;
+pub mod register;
 
 pub use book::{Application, ApplicationLine, Cities, Deed, KeyBook};
 pub use due::{Due, Task};
@@ -62,6 +63,8 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     ca::RootEndBody::SPEC,
     ca::RootIndexBody::SPEC,
     ca::RootNoticeBody::SPEC,
+    register::CredentialBody::SPEC,
+    register::RotationBody::SPEC,
 ];
 
 /// Every closed list of words in those tables, for the documents: its name in English and Chinese,
@@ -72,6 +75,11 @@ pub const WORDS: &[(&str, &str, &[tongtu_codec::CodeRow])] = &[
         "Steps of roots and certificates",
         "证书步骤",
         ca::Step::ROWS,
+    ),
+    (
+        "Steps of the register",
+        "人员登记步骤",
+        register::Step::ROWS,
     ),
     ("Purposes", "用途", code::Purpose::ROWS),
     ("Algorithms", "算法", code::KeyAlgorithm::ROWS),

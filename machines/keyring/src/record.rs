@@ -15,23 +15,25 @@ use crate::name::{Check, DeviceName, Officer, OfficerNumber};
 pub const MAGIC_KEYS: [u8; 4] = *b"TTKE";
 /// First bytes of an event of the authority's book.
 pub const MAGIC_AUTHORITY: [u8; 4] = *b"TTCE";
+/// First bytes of an event of the officers' register.
+pub const MAGIC_OFFICERS: [u8; 4] = *b"TTOE";
 /// The version of these tables.
 pub const VERSION: u8 = 1;
 
 record! {
-    /// Head of an event of a key book or of the authority's book.
+    /// Head of an event of a key book, of the authority's book or of the officers' register.
     ///
     /// UNSPECIFIED: no text that we could read gives a form for the history of a key; all of it
     /// is ours.
     pub struct EventHead: 54 {
-        [0..4] magic: [u8; 4] as Raw, Ours, "TTKE key book, TTCE authority's book", "记录标志";
+        [0..4] magic: [u8; 4] as Raw, Ours, "TTKE key book, TTCE authority's book, TTOE officers' register", "记录标志";
         [4..5] version: u8 as Be, Ours, "version of the tables, 01", "版本";
         [5..6] step: u8 as Be, Ours, "what happened", "步骤";
         [6..8] body_len: u16 as Be, Ours, "bytes of the body", "内容长度";
         [8..16] number: u64 as Be, Ours, "number in the book, from 1", "事件序号";
         [16..24] at: Timestamp as Be, Ours, "when, Unix seconds UTC", "时间";
         [24..28] subject: u32 as Be, Ours,
-            "number of the key or certificate, 0 for none", "密钥或证书编号";
+            "number of the key, certificate or officer's entry, 0 for none", "密钥、证书或人员编号";
         [28..36] first: Option<OfficerNumber> as Ring, Ours,
             "first officer, spaces for none", "经办人";
         [36..37] first_role: Option<Role> as Ring, Ours, "in which role", "经办人角色";

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tongtu_crypto::{Entropy, PublicKey, RsaPublicKey, Signature, Signer, SignerFault};
+use tongtu_crypto::{Entropy, PublicKey, RsaPublicKey, Signature, Signer, SignerFault, sm3};
 use tongtu_keyring::Check;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -288,6 +288,38 @@ pub trait Custody {
     /// # Errors
     /// [`CustodyError::Unknown`].
     fn destroy(&mut self, label: Label) -> Result<(), CustodyError>;
+}
+
+/// Which file a custody has: two with the same state are byte for byte the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VaultState {
+    /// How often the file was written.
+    pub generation: u64,
+    /// SM3 of the file.
+    pub digest: sm3::Digest,
+}
+
+impl VaultState {
+    /// The state of a store's file; nothing but its head's form is checked.
+    ///
+    /// # Errors
+    /// [`CustodyError`] when there is no such file, or it is no store.
+    pub fn of(path: &std::path::Path) -> Result<(Self, crate::Mark), CustodyError> {
+        let bytes = crate::file::read(path)?;
+        let head = crate::file::head(path, &bytes)?;
+        let state = Self {
+            generation: head.generation,
+            digest: sm3::digest(&bytes),
+        };
+        Ok((state, head.mark))
+    }
+}
+
+/// A custody whose keys, or the list of them, are in one file: whoever writes its state down finds
+/// out when an older file is put in the place of a newer one.
+pub trait Vault: Custody {
+    /// The file's state now.
+    fn state(&self) -> VaultState;
 }
 
 /// An SM2 key in custody as a [`Signer`].

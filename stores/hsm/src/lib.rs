@@ -37,7 +37,7 @@ mod token_custody;
 
 pub use custody::{
     Component, Custody, CustodySigner, KeyPath, MacScheme, PublicPart, SignScheme, Signed, TestKey,
-    Wrapped,
+    Vault, VaultState, Wrapped,
 };
 pub use error::{CustodyError, Place};
 pub use file::StoreHead;

@@ -47,7 +47,8 @@ impl Operation {
             | Purpose::FileSignature
             | Purpose::ListSignature
             | Purpose::TerminalRecord
-            | Purpose::AuditAnchor => matches!(self, Self::Sign),
+            | Purpose::AuditAnchor
+            | Purpose::Approval => matches!(self, Self::Sign),
             Purpose::Purchase
             | Purpose::Load
             | Purpose::Unload

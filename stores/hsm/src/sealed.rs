@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use tongtu_crypto::Entropy;
+use tongtu_crypto::{Entropy, sm3};
 use tongtu_keyring::Check;
 use zeroize::Zeroizing;
 
 use crate::custody::{
-    Component, Custody, KeyPath, MacScheme, PublicPart, SignScheme, Signed, Source, TestKey,
-    Wrapped,
+    Component, Custody, KeyPath, MacScheme, PublicPart, SignScheme, Signed, Source, TestKey, Vault,
+    VaultState, Wrapped,
 };
 use crate::error::CustodyError;
 use crate::file::{self, Lock, MAGIC, StoreHead, VERSION};
@@ -26,6 +26,7 @@ pub struct SealedCustody {
     head: StoreHead,
     guard: Guard,
     records: BTreeMap<Label, Sealed>,
+    digest: sm3::Digest,
     entropy: Source,
     // Last, so that the file is free only when everything else is done.
     _lock: Lock,
@@ -76,6 +77,7 @@ impl SealedCustody {
             head,
             guard,
             records: BTreeMap::new(),
+            digest: [0; 32],
             entropy,
             _lock: lock,
         };
@@ -130,6 +132,7 @@ impl SealedCustody {
             head,
             guard,
             records,
+            digest: sm3::digest(&bytes),
             entropy: Box::new(entropy),
             _lock: lock,
         })
@@ -175,7 +178,14 @@ impl SealedCustody {
         file::replace(&self.path, &bytes)?;
         self.head = head;
         self.records = records;
+        self.digest = sm3::digest(&bytes);
         Ok(())
+    }
+
+    /// Whether the store is for tests or for production.
+    #[must_use]
+    pub const fn mark(&self) -> Mark {
+        self.head.mark
     }
 
     pub(crate) fn insert(&mut self, sealed: Sealed) -> Result<(), CustodyError> {
@@ -381,6 +391,15 @@ impl Custody for SealedCustody {
 
     fn destroy(&mut self, label: Label) -> Result<(), CustodyError> {
         self.remove(label)
+    }
+}
+
+impl Vault for SealedCustody {
+    fn state(&self) -> VaultState {
+        VaultState {
+            generation: self.head.generation,
+            digest: self.digest,
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use tongtu_keyring::Check;
 use tongtu_keyring::code::KeyAlgorithm;
 
 use crate::custody::{
-    Component, Custody, KeyPath, MacScheme, PublicPart, SignScheme, Signed, TestKey, Wrapped,
+    Component, Custody, KeyPath, MacScheme, PublicPart, SignScheme, Signed, TestKey, Vault,
+    VaultState, Wrapped,
 };
 use crate::error::CustodyError;
 use crate::material::{EXPONENT, fingerprint, rsa_public_bytes};
@@ -219,6 +220,12 @@ fn is_own(name: &KeyName) -> bool {
         _ => false,
     };
     fits && name.export == Export::Never
+}
+
+impl Vault for TokenCustody {
+    fn state(&self) -> VaultState {
+        self.sealed.state()
+    }
 }
 
 impl Custody for TokenCustody {

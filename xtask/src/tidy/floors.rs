@@ -57,6 +57,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("machines/terminal", "machines/fare"),
     ("machines/sam", "machines/card"),
     ("machines/terminal", "machines/blacklist"),
+    ("stores/keyroom", "stores/hsm"),
     ("edges/http", "edges/api"),
     ("edges/door", "edges/api"),
     ("edges/door", "edges/http"),
