@@ -8,6 +8,8 @@
 //! not here: HTTP and JSON (the edges), SQL (`tongtu-sql`), how a ride is judged and netted
 //! (`tongtu-clearing`), the bytes of files and codes (`protocol/`).
 //!
+//! Beside it: the key room ([`keyroom`]), where officers take the steps of keys and certificates.
+//!
 //! Start with [`Node`], then `days`: a settlement day is the same two calls everywhere.
 
 mod acquiring;
@@ -22,6 +24,7 @@ mod error;
 mod exchange;
 pub mod faces;
 mod issuing;
+pub mod keyroom;
 mod listing;
 mod node;
 mod parallel;

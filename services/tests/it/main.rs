@@ -10,6 +10,7 @@ mod chain;
 mod country;
 mod file;
 mod judged;
+mod keyroom;
 mod list;
 mod rerun;
 mod settled;

@@ -1,0 +1,37 @@
+//! The key room (密钥室): where officers take the steps of keys and certificates.
+//!
+//! ```text
+//! officers ── Approval: an act, signed ──▶ KeyRoom::carry_out
+//!             who signed (register) ─▶ may they (books) ─▶ act (custody) ─▶ one step of the store
+//!                                                                          events, lines, anchors
+//! ```
+//!
+//! What is here: acts and approvals ([`Act`], [`Approval`]), the room that carries them out
+//! ([`KeyRoom`]), a custody in which nothing happens unseen ([`Audited`]). What is not here: who may
+//! do what (`tongtu-keyring`), files (`tongtu-keyroom`), keys (`tongtu-hsm`), prompts and passphrases
+//! (the program).
+//!
+//! Invariants: an event that officers take is in a book only with their signatures over the act,
+//! which are checked again whenever the room is opened; an approval is good once; a key is made or
+//! used only after an intent is safe and leaves a line; a room that was cut off is as before or as
+//! after a step.
+//!
+//! Start with [`KeyRoom::carry_out`]. docs/keys.md explains it in prose. UNSPECIFIED: approvals and
+//! room are ours.
+
+mod act;
+mod approval;
+mod audited;
+mod books;
+mod carry;
+mod covers;
+mod error;
+mod room;
+
+pub use act::{Act, ActError, Book, Source};
+pub use approval::{APPROVAL_MAX_S, Approval, ApprovalError};
+pub use audited::{Audited, OnBehalf};
+pub use books::parse_anchor_key;
+pub use carry::{Done, Hands};
+pub use error::{ApprovalRefusal, RoomError, StepFault};
+pub use room::{CUSTODY_FILE, KeyRoom, key_label, root_label};

@@ -1,0 +1,287 @@
+//! What a room's steps come to: both books, the register, the end of the audit chain.
+
+use tongtu_audit::{AnchorKeys, AuditLog};
+use tongtu_codec::hex_decode;
+use tongtu_crypto::PublicKey;
+use tongtu_keyring::code::Purpose;
+use tongtu_keyring::register::{self, Register};
+use tongtu_keyring::{Check, Event, KeyBook, KeyNumber, Signers, ca};
+use tongtu_keyroom::{Head, Part, Step};
+use tongtu_types::Timestamp;
+
+use super::act::{Act, Book, lower_hex};
+use super::approval::{APPROVAL_MAX_S, Approval};
+use super::error::{ApprovalRefusal, StepFault};
+
+/// Everything that a room knows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Books {
+    pub(crate) keys: KeyBook,
+    pub(crate) authority: ca::Authority,
+    pub(crate) officers: Register,
+    pub(crate) log: AuditLog,
+    pub(crate) anchor_keys: AnchorKeys,
+}
+
+impl Books {
+    pub(crate) fn number(&self, book: Book) -> u64 {
+        match book {
+            Book::Keys => self.keys.last_number(),
+            Book::Authority => self.authority.last_number(),
+            Book::Officers => self.officers.last_number(),
+        }
+    }
+
+    /// Whether an approval holds in this room at `at`.
+    pub(crate) fn check_approval(
+        &self,
+        room: &[u8; 16],
+        approval: &Approval,
+        at: Timestamp,
+    ) -> Result<(), ApprovalRefusal> {
+        check_approval(
+            (room, self.number(approval.act.book())),
+            &self.officers,
+            approval,
+            at,
+        )
+    }
+
+    /// Takes a stored step in, checking everything in it again: that officers signed for what the
+    /// events say, that the events may follow, and the audit chain.
+    pub(crate) fn take(&mut self, head: &Head, step: &Step) -> Result<(), StepFault> {
+        let mut approval: Option<Approval> = None;
+        // An approval is for the books before the step, whatever the step does to them.
+        let before = self.clone_for(step);
+        let mut is_checked = false;
+        for entry in &step.entries {
+            match entry.part {
+                Part::Approval => {
+                    let text = String::from_utf8_lossy(&entry.bytes);
+                    approval = Some(Approval::parse(&text)?);
+                }
+                Part::Key => {
+                    let event = Event::decode(&entry.bytes)?;
+                    if event.signers != Signers::System {
+                        let covers = |act: &Act| act.covers_key(&event);
+                        let (number, at) = (event.number, event.at);
+                        let it = (Book::Keys, number, at, event.signers);
+                        before.check_signed(
+                            head,
+                            approval.as_ref(),
+                            it,
+                            covers,
+                            &mut is_checked,
+                        )?;
+                    }
+                    let number = event.number;
+                    self.keys.admit(&event).map_err(|refusal| StepFault::Key {
+                        number,
+                        refusal: Box::new(refusal),
+                    })?;
+                    self.keys.apply(&event);
+                }
+                Part::Authority => {
+                    let event = ca::Event::decode(&entry.bytes)?;
+                    if event.signers != Signers::System {
+                        let covers = |act: &Act| act.covers_authority(&event);
+                        let it = (Book::Authority, event.number, event.at, event.signers);
+                        before.check_signed(
+                            head,
+                            approval.as_ref(),
+                            it,
+                            covers,
+                            &mut is_checked,
+                        )?;
+                    }
+                    let number = event.number;
+                    let admitted = self.authority.admit(&event, self.keys.cities());
+                    admitted.map_err(|refusal| StepFault::Authority {
+                        number,
+                        refusal: Box::new(refusal),
+                    })?;
+                    self.authority.apply(&event);
+                }
+                Part::Officer => {
+                    let event = register::Event::decode(&entry.bytes)?;
+                    let is_founding = matches!(event.what, register::What::Founded(_));
+                    if event.signers != Signers::System || is_founding {
+                        let covers = |act: &Act| act.covers_officer(&event);
+                        let it = (Book::Officers, event.number, event.at, event.signers);
+                        before.check_signed(
+                            head,
+                            approval.as_ref(),
+                            it,
+                            covers,
+                            &mut is_checked,
+                        )?;
+                    }
+                    let number = event.number;
+                    let admitted = self.officers.admit(&event);
+                    admitted.map_err(|refusal| StepFault::Officer { number, refusal })?;
+                    self.officers.apply(&event);
+                }
+                Part::AnchorKey => {
+                    let (number, key) = read_anchor_key(&entry.bytes)?;
+                    self.check_anchor_key(number, &key)?;
+                    self.anchor_keys.insert(number, key);
+                }
+                Part::Line => self.log.follow(&entry.bytes)?,
+                Part::Anchor => self.log.follow_anchor(&entry.bytes, &self.anchor_keys)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The register before a step that an approval is for, and the numbers of all books.
+    fn clone_for(&self, step: &Step) -> Before {
+        let is_approved = step.entries.iter().any(|e| e.part == Part::Approval);
+        Before {
+            numbers: [Book::Keys, Book::Authority, Book::Officers].map(|book| self.number(book)),
+            officers: is_approved.then(|| self.officers.clone()),
+        }
+    }
+
+    /// A public key of anchors is that of a key of the book, or the first one, which is in none.
+    fn check_anchor_key(&self, number: u32, key: &PublicKey) -> Result<(), StepFault> {
+        let fresh = !self.anchor_keys.contains_key(&number);
+        let Some(number) = KeyNumber::new(number) else {
+            return if fresh {
+                Ok(())
+            } else {
+                Err(StepFault::AnchorKey)
+            };
+        };
+        let life = self.keys.key(number).ok_or(StepFault::AnchorKey)?;
+        let digest = tongtu_crypto::sm3::digest(&key.to_compressed());
+        let is_it = life.request().slot.purpose == Purpose::AuditAnchor
+            && life.custody().map(|custody| custody.check) == Some(Check::Fingerprint(digest));
+        if fresh && is_it {
+            Ok(())
+        } else {
+            Err(StepFault::AnchorKey)
+        }
+    }
+}
+
+/// Whether an approval holds in a room whose book is at this event, at `at`, by this register.
+fn check_approval(
+    (room, expected): (&[u8; 16], u64),
+    officers: &Register,
+    approval: &Approval,
+    at: Timestamp,
+) -> Result<(), ApprovalRefusal> {
+    if approval.room != *room {
+        return Err(ApprovalRefusal::Room);
+    }
+    let (book, found) = (approval.act.book(), approval.after);
+    if found != expected {
+        return Err(ApprovalRefusal::Stale {
+            book,
+            found,
+            expected,
+        });
+    }
+    let (until, now) = (approval.until, at);
+    if now >= until {
+        return Err(ApprovalRefusal::Over { until, now });
+    }
+    if until.since_s(now) > APPROVAL_MAX_S {
+        return Err(ApprovalRefusal::TooLong { until, now });
+    }
+    let found = approval.by.len();
+    if let Act::Found(founders) = &approval.act {
+        if found != founders.len() {
+            let expected = "all four founders'";
+            return Err(ApprovalRefusal::Signatures { found, expected });
+        }
+        for ((number, founder), (officer, signature)) in
+            (1..).zip(founders.iter()).zip(&approval.by)
+        {
+            if *officer != founder.officer {
+                return Err(ApprovalRefusal::Founder { number });
+            }
+            if !approval.verifies(officer, &founder.public_key, signature) {
+                let officer = *officer;
+                return Err(ApprovalRefusal::Signature { officer });
+            }
+        }
+        return Ok(());
+    }
+    if !(1..=2).contains(&found) {
+        let expected = "one or two";
+        return Err(ApprovalRefusal::Signatures { found, expected });
+    }
+    for (officer, signature) in &approval.by {
+        let member = officers.credential(officer, at)?;
+        if !approval.verifies(officer, &member.credential().public_key, signature) {
+            let officer = *officer;
+            return Err(ApprovalRefusal::Signature { officer });
+        }
+    }
+    Ok(())
+}
+
+/// What an approval in a step is checked against.
+struct Before {
+    numbers: [u64; 3],
+    officers: Option<Register>,
+}
+
+impl Before {
+    /// That officers signed an act of which the event comes, and that the event says so.
+    fn check_signed(
+        &self,
+        head: &Head,
+        approval: Option<&Approval>,
+        (book, number, at, signers): (Book, u64, Timestamp, Signers),
+        covers: impl Fn(&Act) -> bool,
+        is_checked: &mut bool,
+    ) -> Result<(), StepFault> {
+        let unapproved = StepFault::Unapproved { book, number };
+        let (Some(approval), Some(officers)) = (approval, &self.officers) else {
+            return Err(unapproved);
+        };
+        if !*is_checked {
+            let [keys, authority, register] = self.numbers;
+            let own = match approval.act.book() {
+                Book::Keys => keys,
+                Book::Authority => authority,
+                Book::Officers => register,
+            };
+            check_approval((&head.room, own), officers, approval, at)?;
+            *is_checked = true;
+        }
+        let is_founding = matches!(approval.act, Act::Found(_));
+        let says_so = is_founding || approval.signers() == Some(signers);
+        if covers(&approval.act) && says_so {
+            Ok(())
+        } else {
+            Err(unapproved)
+        }
+    }
+}
+
+/// A public key of anchors as it is kept: a line of text for whoever verifies.
+pub(crate) fn anchor_key_line(number: u32, key: &PublicKey) -> Vec<u8> {
+    format!("{number} {}\n", lower_hex(&key.to_compressed())).into_bytes()
+}
+
+/// Reads such a line.
+fn read_anchor_key(bytes: &[u8]) -> Result<(u32, PublicKey), StepFault> {
+    let text = std::str::from_utf8(bytes).map_err(|_| StepFault::AnchorKey)?;
+    let (number, key) = parse_anchor_key(text).ok_or(StepFault::AnchorKey)?;
+    if anchor_key_line(number, &key) == bytes {
+        Ok((number, key))
+    } else {
+        Err(StepFault::AnchorKey)
+    }
+}
+
+/// A key's number and the key, from its line.
+#[must_use]
+pub fn parse_anchor_key(line: &str) -> Option<(u32, PublicKey)> {
+    let (number, key) = line.trim_end_matches('\n').split_once(' ')?;
+    let key = hex_decode(key).ok()?.try_into().ok()?;
+    Some((number.parse().ok()?, PublicKey::from_compressed(&key).ok()?))
+}

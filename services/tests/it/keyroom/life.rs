@@ -1,0 +1,296 @@
+//! The life of keys and certificates as officers live it.
+
+use tongtu_audit::{AuditLine, Outcome};
+use tongtu_hsm::{Component, Custody as _, KeyPath, MacScheme};
+use tongtu_keyring::code::{Cause, Purpose, Stage, Usage};
+use tongtu_keyring::{Check, Use};
+use tongtu_keyroom::{File, Part};
+use tongtu_ride_code::certificate::apply_for_certificate;
+use tongtu_ride_code::{Root, layout::IssuerCertificate};
+use tongtu_services::keyroom::{Act, Hands, Source, key_label, parse_anchor_key};
+use tongtu_types::MonthYear;
+
+use super::scene::{DAY, Scene, institution, secret, slot};
+
+fn month(text: &str) -> MonthYear {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_key_lives_from_its_application_to_its_revocation() {
+    let mut scene = Scene::staffed("life");
+    let key = scene.active(Purpose::Purchase);
+    let asked = Use {
+        city: slot("3010", Purpose::Purchase).city,
+        purpose: Purpose::Purchase,
+        usage: Usage::Make,
+    };
+    assert!(scene.room.permit(key, asked, scene.now).is_ok());
+    let path = KeyPath::of(key_label(key));
+    scene.custody.mac(path, MacScheme::Tac, b"a ride").unwrap();
+    let cause = Cause::Misuse;
+    scene.by(Act::Suspend { key, cause }, &["S-01"]).unwrap();
+    assert!(scene.room.permit(key, asked, scene.now).is_err());
+    scene.by(Act::Resume { key }, &["S-01", "S-02"]).unwrap();
+    let cause = Cause::Compromise;
+    scene
+        .by(Act::Revoke { key, cause }, &["S-01", "S-02"])
+        .unwrap();
+    let reopened = scene.reopened().unwrap();
+    assert_eq!(reopened.keys(), scene.room.keys());
+    assert_eq!(reopened.keys().key(key).unwrap().stage(), Stage::Revoked);
+    assert_eq!(reopened.log(), scene.room.log());
+}
+
+#[test]
+fn components_make_the_key_whose_check_value_was_approved() {
+    let mut scene = Scene::staffed("components");
+    let key = scene.apply(slot("3010", Purpose::PersoTransport), "01343010");
+    scene.by(Act::Approve { key }, &["N-01", "N-02"]).unwrap();
+    let shares = [[0x11; 16], [0x2F; 16]];
+    let whole: Vec<u8> = shares[0]
+        .iter()
+        .zip(shares[1])
+        .map(|(a, b)| a ^ b)
+        .collect();
+    let kcv = |bytes: &[u8]| {
+        let bytes = <[u8; 16]>::try_from(bytes).unwrap();
+        tongtu_crypto::BlockKey::new(tongtu_crypto::Algorithm::Sm4, bytes).kcv()
+    };
+    let check = Check::Kcv(kcv(&whole));
+    let components = |wrong: bool| {
+        shares
+            .iter()
+            .map(|share| {
+                let mut value = kcv(share);
+                value[0] ^= u8::from(wrong);
+                Component::new(share.to_vec(), value)
+            })
+            .collect::<Vec<_>>()
+    };
+    let source = Source::Components(check);
+    for (is_wrong, is_done) in [(true, false), (false, true)] {
+        let approval = scene.approval(Act::Generate { key, source }, &["N-03", "N-04"]);
+        let hands = Hands {
+            custody: Some(&mut scene.custody),
+            components: components(is_wrong),
+            container: None,
+        };
+        let done = scene.room.carry_out(&approval, hands, scene.now);
+        assert_eq!(done.is_ok(), is_done, "{done:?}");
+    }
+    let made = scene.room.keys().key(key).unwrap().custody().unwrap();
+    assert_eq!(made.check, check);
+    assert!(scene.reopened().is_ok());
+}
+
+#[test]
+fn a_key_leaves_in_a_container_and_comes_into_another_custody() {
+    let mut scene = Scene::staffed("container");
+    let transport = scene.active(Purpose::PersoTransport);
+    let key = scene.made(slot("3010", Purpose::Load), "01343010");
+    let done = scene
+        .by(Act::Export { key, transport }, &["N-03", "N-04"])
+        .unwrap();
+    let container = done.container.unwrap();
+    // The holder's custody: it has the transport key under the same label.
+    let mut holder = super::scene::Safe::new("holder");
+    drop(holder.make());
+    let mut custody = holder.open();
+    let name = scene.custody.check(key_label(transport)).unwrap().name;
+    assert!(custody.take_in(&container, key_label(transport)).is_err());
+    let value = [0x3A; 16];
+    drop(custody.import_test(&name, tongtu_hsm::TestKey::new(value.to_vec())));
+    // Another transport key does not open it.
+    assert!(custody.take_in(&container, key_label(transport)).is_err());
+    // Back where it came from there is one of that label already.
+    assert!(
+        scene
+            .custody
+            .take_in(&container, key_label(transport))
+            .is_err()
+    );
+    let one = scene.by(Act::Export { key, transport }, &["N-03", "N-01"]);
+    assert_eq!(one.unwrap_err().code(), "room.custodians");
+}
+
+#[test]
+fn certificates_come_from_an_application_and_are_revoked() {
+    let mut scene = Scene::staffed("certificates");
+    let (ca_index, expiry) = (0x02, month("1240"));
+    scene
+        .by(Act::IssueRoot { ca_index, expiry }, &["N-03", "N-04"])
+        .unwrap();
+    let issuer = institution("01343010");
+    let draft = Act::Draft {
+        issuer,
+        ca_index,
+        expiry: month("1228"),
+    };
+    let number = scene.by(draft, &["H-01"]).unwrap().certificate.unwrap();
+    let serial = scene
+        .room
+        .authority()
+        .certificate(number)
+        .unwrap()
+        .draft()
+        .serial;
+    let application =
+        apply_for_certificate(issuer, month("1228"), serial, &secret("issuer")).unwrap();
+    let submit = Act::Submit {
+        certificate: number,
+        application: Box::new(application),
+    };
+    scene.by(submit, &["H-01"]).unwrap();
+    let certificate = number;
+    scene
+        .by(Act::ApproveCertificate { certificate }, &["P-01", "P-02"])
+        .unwrap();
+    scene
+        .by(Act::IssueCertificate { certificate }, &["N-03", "N-04"])
+        .unwrap();
+    scene
+        .by(Act::ActivateCertificate { certificate }, &["H-01", "H-02"])
+        .unwrap();
+    let room = scene.reopened().unwrap();
+    let roots = room.authority().root_certificates();
+    let root = Root::verify(&roots[0].1).unwrap();
+    let issued = room.authority().issuer_certificates(scene.now);
+    let read = IssuerCertificate::decode(&issued[0].1).unwrap();
+    assert_eq!(
+        (read.issuer, root.file_name().as_str()),
+        (issuer, "01010000.JG02")
+    );
+    let cause = Cause::Compromise;
+    scene
+        .by(
+            Act::RevokeCertificate { certificate, cause },
+            &["S-01", "S-02"],
+        )
+        .unwrap();
+    assert_eq!(scene.room.authority().revoked(scene.now).len(), 1);
+    assert!(scene.reopened().is_ok());
+}
+
+#[test]
+fn each_day_is_anchored_and_anybody_can_verify_it() {
+    let mut scene = Scene::staffed("anchors");
+    scene.active(Purpose::Purchase);
+    assert!(
+        scene
+            .room
+            .anchor(&mut scene.custody, scene.now)
+            .unwrap()
+            .is_empty()
+    );
+    for _ in 0..3 {
+        scene.now = scene.now.plus_s(DAY);
+        assert_eq!(
+            scene
+                .room
+                .anchor(&mut scene.custody, scene.now)
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+    let medium = scene.room.medium();
+    let of = |part| medium.bytes(File::Of(part));
+    let text = String::from_utf8(of(Part::AnchorKey)).unwrap();
+    let keys = text
+        .lines()
+        .map(|line| parse_anchor_key(line).unwrap())
+        .collect();
+    let verified = tongtu_audit::verify(&of(Part::Line), &of(Part::Anchor), &keys).unwrap();
+    assert_eq!((verified.anchors, verified.unanchored), (3, 1));
+    assert!(scene.reopened().is_ok());
+}
+
+#[test]
+fn anchors_are_signed_with_the_books_key_once_it_is_in_use() {
+    let mut scene = Scene::staffed("anchor-key");
+    for (number, role) in [("A-01", 4), ("A-02", 5), ("A-03", 6), ("A-04", 6)] {
+        let mut credential = super::scene::credential("N-01");
+        credential.officer.number = tongtu_keyring::OfficerNumber::parse(number).unwrap();
+        credential.officer.role = tongtu_keyring::code::Role::of(role).unwrap();
+        credential.public_key = secret(number).public().to_compressed();
+        scene
+            .by(Act::Register(Box::new(credential)), &["N-01", "N-02"])
+            .unwrap();
+    }
+    let signed = |scene: &mut Scene, act: Act, by: &[(&str, u8)]| {
+        let mut approval = scene.room.propose(act, scene.now.plus_s(DAY));
+        for (number, role) in by {
+            let officer = tongtu_keyring::Officer {
+                number: tongtu_keyring::OfficerNumber::parse(number).unwrap(),
+                role: tongtu_keyring::code::Role::of(*role).unwrap(),
+                institution: institution("00000000"),
+            };
+            approval.sign(officer, &mut secret(number)).unwrap();
+        }
+        scene.carry(&approval).unwrap()
+    };
+    let application = tongtu_keyring::Application {
+        batch: 1,
+        province: institution("00000000"),
+        lines: vec![tongtu_keyring::ApplicationLine {
+            holder: institution("00000000"),
+            slot: slot("0000", Purpose::AuditAnchor),
+            index: 1,
+            from: scene.now,
+            until: scene.now.plus_s(300 * DAY),
+        }],
+    };
+    let key = signed(&mut scene, Act::Apply(application), &[("A-01", 4)]).keys[0];
+    scene.by(Act::Approve { key }, &["N-01", "N-02"]).unwrap();
+    let source = Source::Fresh;
+    scene
+        .by(Act::Generate { key, source }, &["N-03", "N-04"])
+        .unwrap();
+    let custody = *scene.room.keys().key(key).unwrap().custody().unwrap();
+    let by = [("A-01", 4), ("A-03", 6)];
+    signed(&mut scene, Act::Distribute { key, custody }, &by);
+    let by = [("A-03", 6), ("A-04", 6)];
+    let overlap_days = 15;
+    signed(&mut scene, Act::Activate { key, overlap_days }, &by);
+    scene.now = scene.now.plus_s(DAY);
+    let anchors = scene.room.anchor(&mut scene.custody, scene.now).unwrap();
+    assert_eq!(anchors[0].key, key.get());
+    assert_eq!(
+        scene.room.keys().key(key).unwrap().used_at(),
+        Some(scene.now)
+    );
+    assert!(scene.reopened().is_ok());
+}
+
+#[test]
+fn every_use_of_a_key_has_a_line_with_who_and_which() {
+    let mut scene = Scene::staffed("uses");
+    let key = scene.made(slot("3010", Purpose::Load), "01343010");
+    let lines = scene.room.medium().bytes(File::Of(Part::Line));
+    let entries: Vec<_> = lines
+        .chunks(AuditLine::LEN)
+        .map(|line| AuditLine::decode(line).unwrap().entry().unwrap())
+        .collect();
+    let of = |deed: &str| {
+        let found = entries.iter().filter(|entry| entry.deed.as_str() == deed);
+        found
+            .map(|e| (e.actor.to_string(), e.key, e.outcome == Outcome::Done))
+            .collect::<Vec<_>>()
+    };
+    let number = Some(key.get());
+    let line = |actor: &str, key| (String::from(actor), key, true);
+    assert_eq!(
+        of("use.generate"),
+        [line("N-01", None), line("N-03", number)]
+    );
+    assert_eq!(
+        of("key.generate"),
+        [line("N-03", number), line("N-04", number)]
+    );
+    assert_eq!(
+        of("key.approve"),
+        [line("N-01", number), line("N-02", number)]
+    );
+    assert_eq!(of("room.found").len(), 4);
+}

@@ -1,0 +1,8 @@
+//! The key room: officers, acts, files.
+
+mod cut;
+mod life;
+mod random;
+mod refusals;
+mod scene;
+mod text;
