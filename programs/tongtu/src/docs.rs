@@ -121,6 +121,8 @@ fn formats() -> String {
         tables(page, tongtu_hsm::SPECS)?;
         writeln!(page, "\n## Audit chain (审计链)")?;
         tables(page, tongtu_audit::SPECS)?;
+        writeln!(page, "\n## Signed envelopes (签名信封)")?;
+        tables(page, tongtu_envelope::SPECS)?;
         card::sections(page)
     };
     write(&mut page).expect("writing to a String does not fail");
