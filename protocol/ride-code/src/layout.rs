@@ -162,6 +162,8 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     CertificateApplication::SPEC,
     crate::root_file::RootFileHead::SPEC,
     crate::root_file::RootFileEntry::SPEC,
+    crate::revocation::RevocationHead::SPEC,
+    crate::revocation::RevocationEntry::SPEC,
 ];
 
 const _: () = assert!(

@@ -25,6 +25,7 @@ mod file;
 mod ledger;
 mod list;
 mod migration;
+mod revocation;
 mod ride;
 mod settlement;
 mod store;
@@ -42,6 +43,7 @@ pub use face_given::{FaceGivenRow, FacePlaceRow, FaceTerminalRow, FaceVisibleRow
 pub use file::{OutgoingRow, ReceivedRow, WaitingRow};
 pub use ledger::Posted;
 pub use list::ListVersionRow;
+pub use revocation::{PsamRow, RevocationRow};
 pub use ride::{BatchRow, RepeatedRow, RideRow};
 pub use settlement::{ClaimRow, JudgedRow, JudgementRow, RideEndRow, SerialRow, SettlementRow};
 pub use store::{Store, Tx};

@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0011_chain.sql"),
     include_str!("../migrations/0012_account_type.sql"),
     include_str!("../migrations/0013_chain_anew.sql"),
+    include_str!("../migrations/0014_revocation.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -33,6 +33,8 @@ pub struct Deed {
 pub struct RootEntry {
     pub(super) root: Root,
     pub(super) ended: bool,
+    /// Since when it is retired; none when it ended with its month.
+    pub(super) retired_at: Option<Timestamp>,
     pub(super) noticed: Option<u16>,
 }
 
@@ -52,7 +54,7 @@ impl RootEntry {
 
 impl PartialEq for RootEntry {
     fn eq(&self, other: &Self) -> bool {
-        let of = |entry: &Self| (entry.ended, entry.noticed);
+        let of = |entry: &Self| (entry.ended, entry.retired_at, entry.noticed);
         of(self) == of(other) && self.root.certificate() == other.root.certificate()
     }
 }
@@ -67,6 +69,7 @@ pub struct Certificate {
     pub(super) application: Option<CertificateApplication>,
     pub(super) certificate: Option<IssuerCertificate>,
     pub(super) superseded_by: Option<u32>,
+    pub(super) revoked_at: Option<Timestamp>,
     pub(super) noticed: Option<u16>,
     pub(super) stage: CertificateStage,
 }
@@ -100,6 +103,12 @@ impl Certificate {
     #[must_use]
     pub const fn superseded_by(&self) -> Option<u32> {
         self.superseded_by
+    }
+
+    /// Since when it is revoked.
+    #[must_use]
+    pub const fn revoked_at(&self) -> Option<Timestamp> {
+        self.revoked_at
     }
 
     /// How far it is, by what was recorded.
@@ -306,13 +315,17 @@ impl Authority {
                 let entry = RootEntry {
                     root,
                     ended: false,
+                    retired_at: None,
                     noticed: None,
                 };
                 self.roots.insert(certificate.ca_index, entry);
                 self.root_version = self.root_version.saturating_add(1);
             }
             What::RootRetired { ca_index, .. } | What::RootExpired { ca_index } => {
-                self.root_mut(*ca_index).ended = true;
+                let retired = matches!(event.what, What::RootRetired { .. });
+                let root = self.root_mut(*ca_index);
+                root.ended = true;
+                root.retired_at = retired.then_some(event.at);
                 self.root_version = self.root_version.saturating_add(1);
             }
             What::RootNoticed { ca_index, days } => {
@@ -325,6 +338,7 @@ impl Authority {
                     application: None,
                     certificate: None,
                     superseded_by: None,
+                    revoked_at: None,
                     noticed: None,
                     stage: CertificateStage::Drafted,
                 };
@@ -370,7 +384,10 @@ impl Authority {
             }
             What::Activated { .. } => CertificateStage::Active,
             What::Expired => CertificateStage::Expired,
-            What::Revoked(_) => CertificateStage::Revoked,
+            What::Revoked(_) => {
+                entry.revoked_at = Some(event.at);
+                CertificateStage::Revoked
+            }
         };
         entry.stage = stage;
     }

@@ -4,13 +4,15 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use tongtu_crypto::Signer;
 use tongtu_ride_code::layout::RootCertificate;
 use tongtu_ride_code::root_file::RootFile;
-use tongtu_ride_code::{Root, RootTable};
+use tongtu_ride_code::{RevocationList, Root, RootTable};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::authority::Authority;
 use super::code::CertificateStage;
+use super::refusal::Refusal;
 
 impl Authority {
     /// The roots that are not at an end, by index.
@@ -72,5 +74,43 @@ impl Authority {
             .filter(|entry| !entry.draft().expiry.is_past(at))
             .map(|entry| (entry.draft().issuer, entry.draft().serial))
             .collect()
+    }
+
+    /// The revocation list of a root at `at`, as its key signs it for nodes and terminals. A root
+    /// that is retired says so in its last list.
+    ///
+    /// Its version is the number of the book's last event, so that a list of a longer book is the
+    /// newer one. It repeats what was decided, and so it is no step of the book.
+    ///
+    /// # Errors
+    /// [`Refusal::NoRoot`] for an index that was never given, [`Refusal::ForeignSigner`] for another
+    /// key than the root's; what the signer says.
+    pub fn revocation_list(
+        &self,
+        ca_index: u8,
+        at: Timestamp,
+        signer: &mut dyn Signer,
+    ) -> Result<Vec<u8>, Refusal> {
+        let entry = self.roots.get(&ca_index);
+        let entry = entry.ok_or(Refusal::NoRoot { ca_index })?;
+        if signer.public() != *entry.root().key() {
+            return Err(Refusal::ForeignSigner { ca_index });
+        }
+        let revoked = self.certificates().filter_map(|certificate| {
+            let draft = certificate.draft();
+            let listed = draft.ca_index == ca_index && !draft.expiry.is_past(at);
+            let since = certificate.revoked_at().filter(|_| listed)?;
+            Some(((draft.issuer, draft.serial), since))
+        });
+        let list = RevocationList {
+            ca_index,
+            version: self.last_number(),
+            issued_at: at,
+            root_ended_at: entry.retired_at,
+            revoked: revoked.collect(),
+        };
+        list.sign_with(entry.root(), |bytes| {
+            signer.sign_checked(bytes).map_err(Refusal::from)
+        })
     }
 }

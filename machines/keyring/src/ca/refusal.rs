@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use tongtu_crypto::SignerFault;
+use tongtu_ride_code::RevocationError;
 use tongtu_ride_code::certificate::CertificateError;
 use tongtu_types::{CityCode, InstitutionCode, MonthYear, Timestamp};
 
@@ -170,6 +171,9 @@ pub enum Refusal {
         /// The root.
         ca_index: u8,
     },
+    /// A revocation list that cannot be made.
+    #[error(transparent)]
+    Revocations(#[from] RevocationError),
     /// The signer gave no signature.
     #[error("no signature: {0}")]
     Signer(#[from] SignerFault),
@@ -204,6 +208,7 @@ impl Refusal {
             Self::Supersedes { .. } => "authority.supersedes",
             Self::NotDue { .. } => "authority.not_due",
             Self::ForeignSigner { .. } => "authority.foreign_signer",
+            Self::Revocations(_) => "authority.revocations",
             Self::Signer(_) => "authority.signer",
         }
     }

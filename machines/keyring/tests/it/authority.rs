@@ -8,7 +8,8 @@ use tongtu_keyring::ca::{
 use tongtu_keyring::code::Cause;
 use tongtu_ride_code::root_file::RootFile;
 use tongtu_ride_code::{
-    BlackLists, Policy, RecentCodes, RootTable, Scan, UserCertificate, UserTerms, Verdict, Verifier,
+    BlackLists, Policy, RecentCodes, RevocationList, RootTable, Scan, UserCertificate, UserTerms,
+    Verdict, Verifier,
 };
 use tongtu_types::{CardNumber, Fen, InstitutionCode};
 
@@ -90,6 +91,49 @@ fn a_terminal_takes_codes_under_what_was_issued_and_none_under_what_was_revoked(
     office.wait(3 * 365);
     let none = office.book.revoked(office.now);
     assert!(none.is_empty(), "after its month nobody needs a list");
+}
+
+#[test]
+fn the_revocation_list_says_since_when_and_a_newer_one_follows_an_older() {
+    let (mut office, mut device) = Office::with_root();
+    let (mine, other) = (key("mine"), key("other"));
+    let first = office.certified(issuer(), (2, "1227"), (&mine, &mut device));
+    office.certified(holder_of(city("5810")), (2, "1227"), (&other, &mut device));
+    let roots = roots_of_file(&office);
+    let list = |office: &Office, device: &mut Device| {
+        let bytes = office.book.revocation_list(2, office.now, device).unwrap();
+        RevocationList::open(&bytes, &roots).unwrap()
+    };
+    let empty = list(&office, &mut device);
+    assert!(empty.revoked.is_empty());
+
+    office.wait(3);
+    let revoked_at = office.now;
+    let revoked = What::Revoked(Cause::Compromise);
+    office.step(first, revoked).unwrap();
+    office.wait(2);
+    let one = list(&office, &mut device);
+    assert_eq!(one.revoked, [((issuer(), [0, 0, 1]), revoked_at)].into());
+    assert_eq!((one.root_ended_at, one.issued_at), (None, office.now));
+    assert_eq!(one.check_follows(&empty), Ok(()));
+
+    let retired_at = office.now;
+    let by = office.signers(Step::RootRetired, 0);
+    let retired = What::RootRetired {
+        ca_index: 2,
+        cause: Cause::Compromise,
+    };
+    office.by(0, retired, by).unwrap();
+    let last = list(&office, &mut device);
+    assert_eq!(last.root_ended_at, Some(retired_at));
+    assert_eq!(last.check_follows(&one), Ok(()));
+
+    let foreign = office
+        .book
+        .revocation_list(2, office.now, &mut Device::new("another"));
+    assert_eq!(foreign, Err(Refusal::ForeignSigner { ca_index: 2 }));
+    let unknown = office.book.revocation_list(9, office.now, &mut device);
+    assert_eq!(unknown, Err(Refusal::NoRoot { ca_index: 9 }));
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod fixture;
 mod hostile;
 mod phone;
 mod record;
+mod revocation;
 mod root_file;
 mod vectors;
