@@ -53,14 +53,55 @@ impl core::fmt::Debug for Hasher {
 /// HMAC-SM3 (RFC 2104 over SM3) of `message`.
 #[must_use]
 pub fn hmac(key: &[u8], message: &[u8]) -> Digest {
-    const BLOCK: usize = 64;
-    let mut padded = zeroize::Zeroizing::new([0u8; BLOCK]);
-    if key.len() > BLOCK {
-        padded[..32].copy_from_slice(&digest(key));
-    } else {
-        padded[..key.len()].copy_from_slice(key);
+    HmacKey::new(key).mac(&[message])
+}
+
+/// A key of HMAC-SM3 for many messages: what of it enters each of them is computed once.
+///
+/// Its memory is a secret like the key's; `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct HmacKey {
+    inner: Hasher,
+    outer: Hasher,
+}
+
+impl HmacKey {
+    /// Takes a key of any length.
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        const BLOCK: usize = 64;
+        let mut padded = zeroize::Zeroizing::new([0u8; BLOCK]);
+        if key.len() > BLOCK {
+            padded[..32].copy_from_slice(&digest(key));
+        } else {
+            padded[..key.len()].copy_from_slice(key);
+        }
+        let half = |mask: u8| {
+            let mut hasher = Hasher::new();
+            hasher.update(&zeroize::Zeroizing::new(padded.map(|b| b ^ mask))[..]);
+            hasher
+        };
+        Self {
+            inner: half(0x36),
+            outer: half(0x5C),
+        }
     }
-    let inner = zeroize::Zeroizing::new(padded.map(|b| b ^ 0x36));
-    let outer = zeroize::Zeroizing::new(padded.map(|b| b ^ 0x5C));
-    digest_parts(&[&outer[..], &digest_parts(&[&inner[..], message])])
+
+    /// HMAC-SM3 of several parts one after the other, without joining them first.
+    #[must_use]
+    pub fn mac(&self, parts: &[&[u8]]) -> Digest {
+        let mut inner = self.inner.clone();
+        for part in parts {
+            inner.update(part);
+        }
+        let mut outer = self.outer.clone();
+        outer.update(&inner.finish());
+        outer.finish()
+    }
+}
+
+impl core::fmt::Debug for HmacKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("HmacKey").finish_non_exhaustive()
+    }
 }

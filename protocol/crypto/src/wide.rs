@@ -152,6 +152,23 @@ impl WideKey {
         })
     }
 
+    /// Enciphers or deciphers bytes in place with the cipher's stream (CTR): `first` is the first
+    /// block of the counter, which rises by one with carry through all 16 bytes.
+    ///
+    /// One `first` serves one text only: two under the same give away what they differ in.
+    pub fn apply_ctr(&self, first: &[u8; 16], data: &mut [u8]) {
+        let schedule = self.schedule();
+        let mut counter = u128::from_be_bytes(*first);
+        for chunk in data.chunks_mut(16) {
+            let mut block = counter.to_be_bytes();
+            schedule.run(Way::Encrypt, &mut block);
+            for (byte, key) in chunk.iter_mut().zip(block) {
+                *byte ^= key;
+            }
+            counter = counter.wrapping_add(1);
+        }
+    }
+
     /// CMAC (NIST SP 800-38B) of several parts one after the other.
     #[must_use]
     pub fn cmac(&self, parts: &[&[u8]]) -> [u8; 16] {

@@ -204,3 +204,33 @@ fn cbc_and_cmac_agree_with_openssl() {
     ];
     assert_eq!(openssl(&args, &plain).unwrap(), ours);
 }
+
+#[test]
+fn ctr_and_a_kept_hmac_key_agree_with_openssl() {
+    if !openssl_is_here() {
+        return;
+    }
+    let key: [u8; 32] = sm3::digest(b"key");
+    let wide = WideKey::new(WideCipher::Sm4, &key[..16]).unwrap();
+    let hmac = sm3::HmacKey::new(&key);
+    let (hex_key, hex_all) = (hex_encode(&key[..16]), hex_encode(&key));
+    // The second counter carries through all of its bytes.
+    for first in [[7; 16], [0xFF; 16]] {
+        for len in [0usize, 1, 15, 16, 17, 100] {
+            let plain = vec![0x5A; len];
+            let mut ours = plain.clone();
+            wide.apply_ctr(&first, &mut ours);
+            let hex_first = hex_encode(&first);
+            let args = ["enc", "-sm4-ctr", "-K", &hex_key, "-iv", &hex_first];
+            assert_eq!(openssl(&args, &plain).unwrap(), ours, "{len}");
+            wide.apply_ctr(&first, &mut ours);
+            assert_eq!(ours, plain, "{len}");
+            let option = format!("hexkey:{hex_all}");
+            #[rustfmt::skip]
+            let args = ["mac", "-digest", "SM3", "-macopt", &option, "-binary", "HMAC"];
+            let theirs = openssl(&args, &plain).unwrap();
+            let (one, other) = plain.split_at(len / 3);
+            assert_eq!(theirs, hmac.mac(&[one, other]), "{len}");
+        }
+    }
+}
