@@ -199,6 +199,7 @@ impl Node {
             accounts.insert(stored::card(&account)?);
         }
         let config = self.config();
+        let revocations = self.revocations(&mut tx).await?;
         let cards = CardLists {
             blacklist_version: card_list_state(&mut tx).await?.version,
             ..acquirer.cards.clone()
@@ -207,10 +208,11 @@ impl Node {
             acquirer: self.code().as_acquirer(),
             version,
             issued_at: Timestamp::new(held.changed_at),
-            roots: config.roots.clone(),
+            roots: revocations.standing(&config.roots),
             issuers: config.accepted_issuers.iter().copied().collect(),
             blacklists: BlackLists {
                 accounts,
+                issuer_certificates: revocations.certificates().collect(),
                 ..BlackLists::default()
             },
             fare_books: acquirer.fare_books.clone(),

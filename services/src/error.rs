@@ -4,10 +4,13 @@ use tongtu_blacklist::{BlacklistError, ListedNumber};
 use tongtu_clearing::posting::PostingError;
 use tongtu_clearing::{ClearError, DayRefusal, FeeError, RouteError};
 use tongtu_exchange_file::{FileError, FileKind, FileName, NameError, TailError};
+use tongtu_ride_code::RevocationError;
 use tongtu_ride_code::produce::ProduceError;
 use tongtu_sql::StoreError;
 use tongtu_terminal::ListError;
-use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber};
+use tongtu_types::{
+    BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp,
+};
 
 use crate::FaceError;
 
@@ -93,6 +96,17 @@ pub enum ServiceError {
     /// The user certificate cannot be made.
     #[error("the user certificate cannot be made")]
     Certificate(#[source] ProduceError),
+    /// The issuer's own certificate is revoked.
+    #[error("the certificate of issuer {issuer} is revoked since {since}")]
+    IssuerRevoked {
+        /// The issuer.
+        issuer: InstitutionCode,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A revocation list is not the root's, or not newer.
+    #[error(transparent)]
+    Revocations(#[from] RevocationError),
     /// There is no such terminal.
     #[error("terminal {terminal} is not registered")]
     TerminalUnknown {
@@ -291,6 +305,9 @@ impl ServiceError {
             Self::RechargeId { .. } => "issuing.recharge_id",
             Self::RechargeIdReused => "issuing.recharge_id_reused",
             Self::Certificate(_) => "issuing.certificate",
+            Self::IssuerRevoked { .. } => "issuing.issuer_revoked",
+            Self::Revocations(RevocationError::NotNewer { .. }) => "node.revocations_older",
+            Self::Revocations(_) => "node.revocations",
             Self::TerminalUnknown { .. } => "acquiring.terminal_unknown",
             Self::TerminalKeyDiffers { .. } => "acquiring.terminal_key_differs",
             Self::Lists(_) => "acquiring.lists",
@@ -350,7 +367,10 @@ impl ServiceError {
             | Self::ChainUnknown { .. }
             | Self::FileUnknown { .. }
             | Self::RoleMissing { .. } => StatusKind::NotFound,
+            Self::Revocations(RevocationError::NotNewer { .. }) => StatusKind::Conflict,
             Self::AccountSuspended { .. }
+            | Self::IssuerRevoked { .. }
+            | Self::Revocations(_)
             | Self::AccountInArrears { .. }
             | Self::Coverage(_)
             | Self::ChainSeal { .. }

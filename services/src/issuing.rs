@@ -206,6 +206,11 @@ impl Node {
     ) -> Result<UserCertificate, ServiceError> {
         let issuer = self.issuer()?;
         let mut tx = self.store().write().await?;
+        let revocations = self.revocations(&mut tx).await?;
+        if let Some(since) = revocations.since(&issuer.certificate) {
+            let issuer = issuer.certificate.issuer;
+            return Err(ServiceError::IssuerRevoked { issuer, since });
+        }
         let row = account_row(&mut tx, account).await?;
         if row.suspended {
             return Err(ServiceError::AccountSuspended { account });

@@ -29,6 +29,7 @@ mod listing;
 mod node;
 mod parallel;
 mod proof;
+mod revoking;
 mod stored;
 mod taps;
 

@@ -76,6 +76,8 @@ pub struct RideFacts {
     pub balance_follows: bool,
     /// What became of its proofs.
     pub evidence: Evidence,
+    /// Since when the code's issuer certificate, or its root, is revoked, if it is.
+    pub revoked_since: Option<Timestamp>,
     /// Since when the account is on the blacklist, if it is.
     pub blacklisted_since: Option<Timestamp>,
     /// Whether the record or its code was met before.
@@ -93,9 +95,11 @@ pub struct Limits {
     pub late_hard_s: i64,
     /// How long after a listing rides are still the issuer's.
     pub blacklist_grace_s: i64,
+    /// How long after a revocation terminals may not know of it: rides until then are paid.
+    pub revocation_grace_s: i64,
 }
 
-/// Ten minutes, 90 and 180 days, 24 hours.
+/// Ten minutes, 90 and 180 days, 24 hours; 15 days, which terminals have for new lists.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -103,6 +107,7 @@ impl Default for Limits {
             late_soft_s: 90 * DAY_S,
             late_hard_s: 180 * DAY_S,
             blacklist_grace_s: DAY_S,
+            revocation_grace_s: 15 * DAY_S,
         }
     }
 }
@@ -197,8 +202,10 @@ const fn check(
 // UNSPECIFIED: a record whose test flag differs from the environment counts in test totals;
 // those are not kept yet, and it is rejected, so that it never touches live money.
 // UNSPECIFIED: rides of a listed account within the grace are the issuer's to bear, so they
-// are settled like any other; from the last second of the grace on they are the acquirer's.
-pub const CHECKS: [Check; 15] = [
+// are settled like any other; from the last second of the grace on they are the acquirer's. The
+// same holds of revoked certificates, by the 15 days that terminals have for new lists (service
+// rules draft, article 12); no text says when a revocation reaches rides.
+pub const CHECKS: [Check; 16] = [
     check(Outcome::Format, Consequence::Reject, malformed),
     check(Outcome::Duplicate, Consequence::Reject, |f, _| {
         f.repeat == Repeat::SameRecord
@@ -237,6 +244,7 @@ pub const CHECKS: [Check; 15] = [
     check(Outcome::RideCode, Consequence::Reject, |f, _| {
         f.evidence != Evidence::Sound
     }),
+    check(Outcome::Blacklisted, Consequence::Reject, revoked),
     check(Outcome::Blacklisted, Consequence::Reject, blacklisted),
 ];
 
@@ -271,6 +279,12 @@ fn out_of_time(facts: &RideFacts, context: &JudgeContext) -> bool {
 fn blacklisted(facts: &RideFacts, context: &JudgeContext) -> bool {
     let grace_s = context.limits.blacklist_grace_s;
     let since = facts.blacklisted_since;
+    since.is_some_and(|since| facts.rode_at >= since.plus_s(grace_s))
+}
+
+fn revoked(facts: &RideFacts, context: &JudgeContext) -> bool {
+    let grace_s = context.limits.revocation_grace_s;
+    let since = facts.revoked_since;
     since.is_some_and(|since| facts.rode_at >= since.plus_s(grace_s))
 }
 

@@ -16,6 +16,7 @@ use super::files_keep;
 use super::sealed::{Line, Sealed, Source};
 use crate::cash::CashClaim;
 use crate::proof::ProofNumber;
+use crate::revoking::Revocations;
 use crate::taps::{Masters, Tap};
 use crate::{Node, ServiceError, parallel, stored};
 
@@ -31,6 +32,12 @@ const CARD_LIMIT: Fen = Fen::new(100_000);
 
 /// How many acquirer's serials a day has.
 const SERIALS_PER_DAY: i64 = 1_000_000_000;
+
+/// Since when an account is listed, and a certificate revoked.
+struct Since {
+    listed: BTreeMap<String, i64>,
+    revoked: Revocations,
+}
 
 /// What became of a day's rides.
 #[derive(Default)]
@@ -55,11 +62,14 @@ impl Node {
             sealed
         } else {
             let claims = tx.claims_on_day(day.days()).await?;
-            let blacklist = tx.blacklist().await?;
+            let since = Since {
+                listed: tx.blacklist().await?.into_iter().collect(),
+                revoked: self.revocations(&mut tx).await?,
+            };
             drop(tx);
             let (sealed, made) = self
                 .compute(move |node| {
-                    let made = node.judge_all(day, &sealed, claims, blacklist);
+                    let made = node.judge_all(day, &sealed, claims, &since);
                     (sealed, made)
                 })
                 .await?;
@@ -87,16 +97,15 @@ impl Node {
         day: BusinessDay,
         sealed: &[Sealed],
         claims: Vec<ClaimRow>,
-        blacklist: Vec<(String, i64)>,
+        since: &Since,
     ) -> Result<Judged, ServiceError> {
-        let blacklist: BTreeMap<String, i64> = blacklist.into_iter().collect();
         let mut taken: BTreeMap<(String, i64), String> = claims
             .into_iter()
             .map(|claim| ((claim.account, claim.generated_at), claim.record))
             .collect();
         let mut looked: Vec<(&Sealed, Option<RideFacts>)> = sealed
             .iter()
-            .zip(self.look_at_all(sealed, &blacklist)?)
+            .zip(self.look_at_all(sealed, since)?)
             .collect();
         looked.sort_by(|(a, _), (b, _)| {
             let key = |s: &'_ Sealed| (s.row.scanned_at, s.row.record.clone());
@@ -143,7 +152,7 @@ impl Node {
     fn look_at_all(
         &self,
         sealed: &[Sealed],
-        blacklist: &BTreeMap<String, i64>,
+        since: &Since,
     ) -> Result<Vec<Option<RideFacts>>, ServiceError> {
         let entry = stored::direction_number(Direction::Entry);
         let masters = Masters::of(self.config().issuer.as_ref());
@@ -152,12 +161,12 @@ impl Node {
             if sealed.row.direction == entry {
                 return Ok(None);
             }
-            let listed = blacklist.get(&sealed.row.account);
+            let listed = since.listed.get(&sealed.row.account);
             let listed = listed.copied().map(Timestamp::new);
             if TapRecord::is_one(sealed.record()) {
                 return look_at_tap(sealed, listed, own, masters).map(Some);
             }
-            look(verifier, sealed, listed).map(Some)
+            look(verifier, sealed, listed, &since.revoked).map(Some)
         };
         let facts = parallel::map(sealed, || self.verifier(), look);
         facts.into_iter().collect()
@@ -207,6 +216,7 @@ fn look(
     verifier: &mut Verifier,
     sealed: &Sealed,
     blacklisted_since: Option<Timestamp>,
+    revocations: &Revocations,
 ) -> Result<RideFacts, ServiceError> {
     let row = &sealed.row;
     let decoded = RideRecord::decode(sealed.record());
@@ -215,6 +225,7 @@ fn look(
         .ok()
         .and_then(|record| RideCode::frame(&record.code).ok());
     let user = code.as_ref().and_then(|code| code.user().ok());
+    let certificate = code.as_ref().and_then(|code| code.certificate().ok());
     let limit = user.as_ref().map_or(0, |user| i64::from(user.limit_fen));
     // UNSPECIFIED: whose code rides may cost nothing. A class may be free in a city, and nothing
     // tells a hub what it pays there; nobody else's whole ride is free.
@@ -249,6 +260,7 @@ fn look(
         may_be_free,
         balance_follows: true,
         evidence,
+        revoked_since: certificate.and_then(|certificate| revocations.since(&certificate)),
         blacklisted_since,
         repeat: Repeat::None,
     })
@@ -292,6 +304,7 @@ fn look_at_tap(
         } else {
             Evidence::Sound
         },
+        revoked_since: None,
         blacklisted_since,
         repeat: Repeat::None,
     })

@@ -13,6 +13,8 @@ mod judged;
 mod keyroom;
 mod list;
 mod rerun;
+mod revoked;
 mod settled;
+mod street;
 mod torn;
 mod upload;

@@ -37,6 +37,7 @@ fn sound_ride() -> RideFacts {
         may_be_free: false,
         balance_follows: true,
         evidence: Evidence::Sound,
+        revoked_since: None,
         blacklisted_since: None,
         repeat: Repeat::None,
     }
@@ -45,7 +46,7 @@ fn sound_ride() -> RideFacts {
 type Fault = (&'static str, fn(&mut RideFacts), Verdict);
 
 /// One fault a row, in the order of the checks.
-const FAULTS: [Fault; 24] = [
+const FAULTS: [Fault; 25] = [
     (
         "unreadable",
         |f| f.well_formed = false,
@@ -157,6 +158,11 @@ const FAULTS: [Fault; 24] = [
         Verdict::Reject(Outcome::RideCode),
     ),
     (
+        "revoked 15 days ago",
+        |f| f.revoked_since = Some(NOON.plus_s(-15 * DAY_S)),
+        Verdict::Reject(Outcome::Blacklisted),
+    ),
+    (
         "listed a day ago",
         |f| f.blacklisted_since = Some(NOON.plus_s(-DAY_S)),
         Verdict::Reject(Outcome::Blacklisted),
@@ -214,6 +220,7 @@ fn boundaries_belong_to_the_rider() {
         f.amount = Fen::ZERO;
         f.may_be_free = true;
     });
+    check(|f| f.revoked_since = Some(NOON.plus_s(1 - 15 * DAY_S)));
     check(|f| f.blacklisted_since = Some(NOON.plus_s(1 - DAY_S)));
     check(|f| f.blacklisted_since = Some(NOON.plus_s(DAY_S)));
 }

@@ -1,6 +1,9 @@
 //! Terminals, refused uploads, lists.
 
-use tongtu_sql::{CardListVersionRow, CoverageRow, ListVersionRow, RejectedRow, TerminalRow};
+use tongtu_sql::{
+    CardListVersionRow, CoverageRow, ListVersionRow, PsamRow, RejectedRow, RevocationRow,
+    TerminalRow,
+};
 
 use crate::engine::{Home, on_both_engines};
 
@@ -8,6 +11,8 @@ on_both_engines! {
     registers_a_terminal_once
     keeps_a_refused_record_once
     lists_never_go_back
+    a_revocation_list_is_followed_by_newer_ones_only
+    a_psam_is_at_one_terminal_at_a_time
     a_card_listing_has_a_beginning_and_an_end
     a_version_of_the_card_list_is_made_once
     the_newest_report_counts_and_the_earliest_day_of_a_city_list
@@ -190,4 +195,46 @@ async fn the_newest_report_counts_and_the_earliest_day_of_a_city_list(home: &Hom
         ];
         assert_eq!(found, expected);
     }
+}
+
+async fn a_revocation_list_is_followed_by_newer_ones_only(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    let row = |ca_index, version| RevocationRow {
+        ca_index,
+        version,
+        taken_at: 5,
+        body: vec![u8::try_from(version).unwrap()],
+    };
+    for (new, is_kept) in [(row(2, 3), true), (row(1, 9), true), (row(2, 3), false)] {
+        assert_eq!(tx.revocation_list_set(&new).await.unwrap(), is_kept);
+    }
+    assert!(!tx.revocation_list_set(&row(2, 2)).await.unwrap());
+    assert!(tx.revocation_list_set(&row(2, 4)).await.unwrap());
+    let held = tx.revocation_lists().await.unwrap();
+    assert_eq!(held, [row(1, 9), row(2, 4)]);
+}
+
+async fn a_psam_is_at_one_terminal_at_a_time(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    let row = |terminal: &str, began, ended| PsamRow {
+        psam: "54545053414D00000001".into(),
+        terminal: terminal.into(),
+        began,
+        ended,
+    };
+    let psam = row("", 0, 0).psam;
+    assert!(!tx.psam_register_begun().await.unwrap());
+    assert!(!tx.psam_withdraw(&psam, 5).await.unwrap());
+    let first = row("581000000001", 10, 0);
+    assert!(tx.psam_admit(&first).await.unwrap());
+    assert!(!tx.psam_admit(&row("581000000002", 20, 0)).await.unwrap());
+    assert!(tx.psam_withdraw(&psam, 30).await.unwrap());
+    assert!(!tx.psam_withdraw(&psam, 31).await.unwrap());
+    let second = row("581000000002", 30, 0);
+    assert!(tx.psam_admit(&second).await.unwrap());
+    let all = tx.psam_admissions(&psam).await.unwrap();
+    assert_eq!(all, [row("581000000001", 10, 30), second]);
+    assert!(tx.psam_register_begun().await.unwrap());
 }
