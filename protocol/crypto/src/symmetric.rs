@@ -79,10 +79,17 @@ impl BlockKey {
     /// Key check value (密钥校验值): the first three bytes of a block of zeros enciphered.
     #[must_use]
     pub fn kcv(&self) -> [u8; 3] {
+        let [a, b, c, _] = self.long_kcv();
+        [a, b, c]
+    }
+
+    /// The check value of four bytes by which POS terminals tell their keys.
+    #[must_use]
+    pub fn long_kcv(&self) -> [u8; 4] {
         let mut block = [0; 16];
         let block = &mut block[..self.algorithm.block_len()];
         self.encrypt_blocks(block).expect("one whole block");
-        [block[0], block[1], block[2]]
+        [block[0], block[1], block[2], block[3]]
     }
 
     fn each_block(&self, data: &mut [u8], encrypt: bool) -> Result<(), BlockKeyError> {

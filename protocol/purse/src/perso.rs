@@ -3,7 +3,7 @@
 //! Seen in public personalisation data: `B001`, `B002`, `B003` (files 0x15 to 0x17), `B0A0` and
 //! `B1A0` (15 keys of either set), `B0A5` and `B1A5` (one further key each), `A001` (file
 //! table). UNSPECIFIED: the rest of what a card must be told; its groups are ours, `BE` and the
-//! SFI for first records, `BF01` to `BF05` for rules.
+//! SFI for first records, `BF01` to `BF05` for rules, and [`single`] for keys that come one by one.
 //! Not here: the secure channel that carries the groups, and how they are cut into blocks.
 
 use alloc::vec::Vec;
@@ -15,6 +15,8 @@ use crate::command::{Pin, Sfi};
 use crate::fci::{DISPLAY_NAME, FciForm, LABEL, Node, PRIORITY, VERSION};
 use crate::keys::{KeyGroupError, KeySet};
 use crate::profile::{FileKind, FileSpec, KeyIndex, Profile, Settings};
+
+pub mod single;
 
 /// File 0x15.
 pub const PUBLIC: u16 = 0xB001;
@@ -63,8 +65,9 @@ impl core::fmt::Debug for Group {
 impl Group {
     /// Whether the value is secret, so that it travels enciphered.
     #[must_use]
-    pub const fn is_secret(&self) -> bool {
+    pub fn is_secret(&self) -> bool {
         matches!(self.id, KEYS_TDES | KEYS_SM4 | QUICK_TDES | QUICK_SM4 | PIN)
+            || single::is_bare(self.id)
     }
 }
 

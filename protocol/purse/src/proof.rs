@@ -109,8 +109,13 @@ impl Deal {
     /// TAC of a purchase: deal ‖ terminal sequence ‖ date ‖ time, with the key for TACs.
     #[must_use]
     pub fn purchase_tac(&self, key: &BlockKey, terminal_sequence: u32, at: DateTime) -> Code {
-        let message = [&self.bytes()[..], &terminal_sequence.to_be_bytes(), &at.0].concat();
-        SessionKey::for_tac(key).mac(&message)
+        SessionKey::for_tac(key).mac(&self.purchase_tac_over(terminal_sequence, at))
+    }
+
+    /// What the TAC of a purchase is made over, for whoever asks a device for it.
+    #[must_use]
+    pub fn purchase_tac_over(&self, terminal_sequence: u32, at: DateTime) -> Vec<u8> {
+        [&self.bytes()[..], &terminal_sequence.to_be_bytes(), &at.0].concat()
     }
 
     /// TAC of a load: balance after ‖ sequence before ‖ deal ‖ date ‖ time, with the key for

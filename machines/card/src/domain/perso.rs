@@ -15,6 +15,7 @@ use tongtu_apdu::{Response, StatusWord, tlv};
 use tongtu_crypto::padding;
 use tongtu_globalplatform::command::{StoreData, StoreFormat};
 use tongtu_globalplatform::scp::Dek;
+use tongtu_purse::perso::single;
 use zeroize::Zeroizing;
 
 use super::data::DGI_KEYS;
@@ -150,7 +151,7 @@ fn read_groups(
 
 fn decipher(id: u16, value: &[u8], dek: &Dek) -> Option<Zeroizing<Vec<u8>>> {
     let clear = dek.decrypt(value)?;
-    if id == DGI_KEYS {
+    if id == DGI_KEYS || single::is_bare(id) {
         return Some(clear);
     }
     padding::unpad(&clear).map(|value| Zeroizing::new(value.to_vec()))

@@ -78,14 +78,16 @@ pub(crate) fn install(ctx: &mut Context<'_>, _parameters: &[u8]) -> Result<(), H
 
 /// Stages what personalisation data say.
 pub(crate) fn personalise(ctx: &mut Context<'_>, groups: &[DataGroup]) -> Result<(), Halt> {
-    for group in groups {
+    let groups = groups.iter().map(|group| (group.id, &group.value[..]));
+    let groups = perso::single::gathered(groups).map_err(|_| StatusWord::WRONG_DATA)?;
+    for group in &groups {
         let content = Content::read(group.id, &group.value).map_err(|_| StatusWord::WRONG_DATA)?;
         stage(ctx, group, content)?;
     }
     Ok(())
 }
 
-fn stage(ctx: &mut Context<'_>, group: &DataGroup, content: Content) -> Result<(), Halt> {
+fn stage(ctx: &mut Context<'_>, group: &perso::Group, content: Content) -> Result<(), Halt> {
     let wrong = Halt::Status(StatusWord::WRONG_DATA);
     let value = group.value.to_vec();
     match content {
