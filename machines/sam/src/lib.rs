@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What is here: [`SoftPsam`], which answers command APDUs and, as a [`Psam`], requests; what it
-//! is made with ([`PsamProfile`]); [`ApduPsam`], a [`Psam`] over whatever carries APDUs
+//! is made with ([`PsamProfile`]), or made of by commands ([`BlankPsam`]); [`ApduPsam`], a [`Psam`] over whatever carries APDUs
 //! ([`Wire`]). A terminal sequence is in memory before it is in an answer, so none is given
 //! twice, whatever happens to the power. Its memory and the journal in it are those of the card
 //! (`tongtu-card`).
@@ -21,11 +21,13 @@
 extern crate alloc;
 
 mod apdu;
+mod blank;
 mod crypt;
 mod module;
 mod profile;
 mod store;
 
 pub use apdu::{ApduPsam, Lost, Wire};
+pub use blank::BlankPsam;
 pub use module::{OpenError, SoftPsam};
 pub use profile::{KeyRole, MAC2_FAILURES_MAX, ModuleKey, PsamProfile};

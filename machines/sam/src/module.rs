@@ -14,7 +14,7 @@ use tongtu_crypto::Entropy;
 use tongtu_crypto::mac::SessionKey;
 use tongtu_psam::command::{
     APPLICATION, CreditPurchase, DeliverKey, DesCrypt, FileNo, InitPurchase, MacDialogue, MacKeys,
-    PURCHASE_DF, ROOT, ReadBinary, Request, SelectFile,
+    ReadBinary, Request, SelectFile,
 };
 use tongtu_psam::layout::Permit;
 use tongtu_psam::{
@@ -37,9 +37,22 @@ pub enum OpenError {
     /// The journal holds something else, such as a card.
     #[error("the memory holds no PSAM")]
     NotAModule,
+    /// The journal holds something else than a blank module, such as one that is personalised.
+    #[error("the memory holds no blank PSAM")]
+    NotBlank,
     /// The memory is too small for this profile.
     #[error("the module does not fit: {0}")]
     Room(CommitError),
+}
+
+impl OpenError {
+    /// Why a new module could not be written.
+    pub(crate) const fn of(error: CommitError) -> Self {
+        match store::is_torn(&error) {
+            Some(torn) => Self::Memory(journal::OpenError::Torn(torn)),
+            None => Self::Room(error),
+        }
+    }
 }
 
 /// Why a command has no answer of its own.
@@ -66,8 +79,9 @@ impl From<CommitError> for Halt {
     }
 }
 
+/// Which directory is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Directory {
+pub(crate) enum Directory {
     Root,
     Purchases,
 }
@@ -112,10 +126,7 @@ impl<M: Memory> SoftPsam<M> {
     /// [`OpenError`] when the memory is too small, or loses its power.
     pub fn manufacture(memory: M, profile: &PsamProfile) -> Result<Self, OpenError> {
         let mut nvm = Nvm::format(memory)?;
-        store::personalise(&mut nvm, profile).map_err(|error| match store::is_torn(&error) {
-            Some(torn) => OpenError::Memory(torn.into()),
-            None => OpenError::Room(error),
-        })?;
+        store::personalise(&mut nvm, profile).map_err(OpenError::of)?;
         Self::around(nvm)
     }
 
@@ -281,12 +292,7 @@ impl<M: Memory> SoftPsam<M> {
     }
 
     fn select(&mut self, select: &SelectFile) -> Result<Vec<u8>, Halt> {
-        let directory = match select {
-            SelectFile::Id(ROOT) => Directory::Root,
-            SelectFile::Id(PURCHASE_DF) => Directory::Purchases,
-            SelectFile::Name(name) if APPLICATION.starts_with(name) => Directory::Purchases,
-            _ => return Err(StatusWord::NOT_FOUND.into()),
-        };
+        let directory = Directory::named(select)?;
         self.directory = directory;
         Ok(match directory {
             Directory::Root => Vec::new(),

@@ -21,13 +21,37 @@ const INFO: ObjectId = ObjectId::new(OWNER, 2);
 const SEQUENCE: ObjectId = ObjectId::new(OWNER, 3);
 /// Wrong MAC2 in a row, and how many lock the module: a byte each.
 const FAILURES: ObjectId = ObjectId::new(OWNER, 4);
+/// The transport key of a blank module: algorithm, then 16 bytes.
+const TRANSPORT: ObjectId = ObjectId::new(OWNER, 5);
 /// The keys are the objects from here on.
 const FIRST_KEY: u16 = 0x100;
 
 /// Bytes of a key object: kind, purpose, name, levels, algorithm, then the key.
 const KEY_LEN: usize = 21;
 
-/// Puts a new module into a journal, whole or not at all.
+/// Puts a blank module into a journal: nothing but the key under which its keys will come.
+pub(crate) fn put_transport<M: Memory>(
+    nvm: &mut Nvm<M>,
+    algorithm: Algorithm,
+    key: &[u8; 16],
+) -> Result<(), CommitError> {
+    let mut object = Zeroizing::new([algorithm_byte(algorithm)].to_vec());
+    object.extend(key);
+    let mut batch = Batch::default();
+    batch.put(TRANSPORT, object.to_vec());
+    nvm.commit(batch)
+}
+
+/// The transport key of a blank module; none when this is none.
+pub(crate) fn transport<M: Memory>(nvm: &Nvm<M>) -> Option<(Algorithm, Zeroizing<[u8; 16]>)> {
+    let (algorithm, key) = nvm.get(TRANSPORT)?.split_first()?;
+    Some((
+        algorithm_of_byte(*algorithm)?,
+        Zeroizing::new(key.try_into().ok()?),
+    ))
+}
+
+/// Puts a new module into a journal, whole or not at all; a blank one is not blank any more.
 pub(crate) fn personalise<M: Memory>(
     nvm: &mut Nvm<M>,
     profile: &PsamProfile,
@@ -40,6 +64,9 @@ pub(crate) fn personalise<M: Memory>(
     batch.put(FAILURES, [0, profile.mac2_failures_max]);
     for (number, key) in (FIRST_KEY..).zip(&profile.keys) {
         batch.put(ObjectId::new(OWNER, number), encode_key(key));
+    }
+    if nvm.get(TRANSPORT).is_some() {
+        batch.remove(TRANSPORT);
     }
     nvm.commit(batch)
 }
@@ -93,15 +120,27 @@ pub(crate) const fn is_torn(error: &CommitError) -> Option<Torn> {
     }
 }
 
+const fn algorithm_byte(algorithm: Algorithm) -> u8 {
+    match algorithm {
+        Algorithm::Tdes => 0,
+        Algorithm::Sm4 => 1,
+    }
+}
+
+const fn algorithm_of_byte(byte: u8) -> Option<Algorithm> {
+    match byte {
+        0 => Some(Algorithm::Tdes),
+        1 => Some(Algorithm::Sm4),
+        _ => None,
+    }
+}
+
 fn encode_key(key: &ModuleKey) -> Vec<u8> {
     let (kind, purpose) = match key.role {
         KeyRole::Purchase => (0, 0),
         KeyRole::Crypt(purpose) => (1, purpose.get()),
     };
-    let algorithm = match key.algorithm {
-        Algorithm::Tdes => 0,
-        Algorithm::Sm4 => 1,
-    };
+    let algorithm = algorithm_byte(key.algorithm);
     let mut out = Vec::with_capacity(KEY_LEN);
     out.extend([kind, purpose, key.name, key.levels, algorithm]);
     out.extend(&key.bytes[..]);
@@ -118,11 +157,7 @@ fn decode_key(object: &[u8]) -> Option<ModuleKey> {
         },
         name: *name,
         levels: *levels,
-        algorithm: match algorithm {
-            0 => Algorithm::Tdes,
-            1 => Algorithm::Sm4,
-            _ => return None,
-        },
+        algorithm: algorithm_of_byte(*algorithm)?,
         bytes: Zeroizing::new(bytes.try_into().ok()?),
     })
 }

@@ -9,12 +9,14 @@ use tongtu_apdu::{CardCommand, Command, CommandInfo, Malformed};
 
 mod crypt;
 mod file;
+mod perso;
 mod purchase;
 
 pub use crypt::{CryptMode, DeliverKey, DesCrypt, KeyPurpose, MacDialogue, MacKeys};
 pub use file::{
     APPLICATION, FileNo, GetChallenge, GetResponse, PURCHASE_DF, ROOT, ReadBinary, SelectFile,
 };
+pub use perso::{EndPersonalisation, PERSO_COMMANDS, PersoRequest, WriteFile, WriteKey};
 pub use purchase::{CreditPurchase, InitPurchase};
 
 /// A status-word table: what every command of the module may answer, then the command's own.

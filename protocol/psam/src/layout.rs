@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use tongtu_codec::{Be, Encoding, FieldError, Raw, hex_encode, record};
+use tongtu_codec::{Be, Encoding, FieldError, Raw, closed, hex_encode, record};
 use tongtu_purse::field::{Amount, Date, DateTime, Institution, Kind, Purse, Terminal};
 
 use crate::{PsamIdentity, PsamSerial};
@@ -51,12 +51,54 @@ record! {
     }
 }
 
+record! {
+    /// One key of a module on its way there.
+    ///
+    /// UNSPECIFIED: makers have forms of their own; this one is ours.
+    pub struct KeySlot: 25 {
+        [0..1] role: SlotRole as Psam10, Ours, "what asks for it", "用途类别";
+        [1..2] purpose: u8 as Be, Ours,
+            "purpose in DELIVERY KEY, 00 for purchases", "密钥用途";
+        [2..3] index: u8 as Be, Ours,
+            "key index; for DELIVERY KEY the key's identifier, P2", "密钥索引";
+        [3..4] version: u8 as Be, Ours,
+            "key version, by which INIT SAM FOR PURCHASE names it", "密钥版本号";
+        [4..5] levels: u8 as Be, Ours,
+            "factors from it down to a card's key, 00 to 03", "分散级数";
+        [5..6] algorithm: u8 as Be, Ours, "00 3DES, 04 SM4", "算法标识";
+        [6..22] key: [u8; 16] as Raw, Ours,
+            "the key, enciphered block for block under the transport key", "密钥密文";
+        [22..25] kcv: [u8; 3] as Raw, Ours, "its check value", "密钥校验值";
+    }
+}
+
+record! {
+    /// Data field of END PERSONALIZATION.
+    pub struct Finish: 5 {
+        [0..4] first_sequence: u32 as Be, Ours, "first terminal sequence number", "起始终端交易序号";
+        [4..5] mac2_failures_max: u8 as Be, Ours,
+            "wrong MAC2 in a row that lock the module", "MAC2 错误上限";
+    }
+}
+
+closed! {
+    /// Which command of a module asks for a key.
+    SlotRole as Psam10, "01, purchases, or 02, DELIVERY KEY" {
+        /// INIT SAM FOR PURCHASE.
+        Purchase = 0x01, "purchases", "消费";
+        /// DELIVERY KEY.
+        Crypt = 0x02, "DELIVERY KEY", "通用计算";
+    }
+}
+
 /// The tables of this crate, for the documents.
 pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     PsamNumbers::SPEC,
     PsamInfo::SPEC,
     PurchaseHead::SPEC,
     Permit::SPEC,
+    KeySlot::SPEC,
+    Finish::SPEC,
 ];
 
 /// How a module's serial number lies in its file.
