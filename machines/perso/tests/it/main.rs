@@ -1,0 +1,6 @@
+//! Batches, answers and the account. All keys are test values.
+
+mod account;
+mod files;
+mod fixture;
+mod script;
