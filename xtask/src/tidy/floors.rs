@@ -38,6 +38,8 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("protocol/psam", "protocol/crypto"),
     ("protocol/psam", "protocol/apdu"),
     ("protocol/psam", "protocol/purse"),
+    ("protocol/pos-key", "protocol/codec"),
+    ("protocol/pos-key", "protocol/crypto"),
     ("protocol/tap-record", "protocol/types"),
     ("protocol/tap-record", "protocol/codec"),
     ("protocol/tap-record", "protocol/crypto"),
