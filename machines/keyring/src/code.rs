@@ -67,6 +67,14 @@ closed! {
         Token = 0x42, "token", "令牌";
         /// Receipts of delegated management.
         Receipt = 0x43, "receipt", "收条";
+        /// TMK: under it a POS terminal gets its work keys.
+        PosMaster = 0x50, "POS terminal master", "终端主密钥";
+        /// PIK: PIN blocks.
+        PosPin = 0x51, "POS PIN", "PIN 密钥";
+        /// MAK: MACs of POS messages.
+        PosMac = 0x52, "POS MAC", "MAC 密钥";
+        /// TDK: tracks.
+        PosTrack = 0x53, "POS track", "磁道密钥";
     }
 }
 
@@ -267,7 +275,11 @@ impl Purpose {
             | Self::QuickUpdate
             | Self::CashCryptogram
             | Self::CashMac
-            | Self::CashCipher => matches!(algorithm, KeyAlgorithm::Tdes | KeyAlgorithm::Sm4),
+            | Self::CashCipher
+            | Self::PosMaster
+            | Self::PosPin
+            | Self::PosMac
+            | Self::PosTrack => matches!(algorithm, KeyAlgorithm::Tdes | KeyAlgorithm::Sm4),
             Self::RideCode
             | Self::FileSignature
             | Self::ListSignature
@@ -372,7 +384,7 @@ mod tests {
             ];
             assert!(back.iter().all(|b| b.is_none_or(|b| b == byte)), "{byte}");
         }
-        assert_eq!(Purpose::ALL.len(), 26);
+        assert_eq!(Purpose::ALL.len(), 30);
     }
 
     #[test]

@@ -153,6 +153,13 @@ pub trait Custody {
     /// [`CustodyError::Unknown`].
     fn check(&self, label: Label) -> Result<KeyInfo, CustodyError>;
 
+    /// The check value of four bytes by which POS terminals tell their keys; for those keys only,
+    /// because every byte of it says something of a key.
+    ///
+    /// # Errors
+    /// [`CustodyError::Unknown`]; [`CustodyError::Stays`] for a key of another purpose.
+    fn long_check(&self, label: Label) -> Result<[u8; 4], CustodyError>;
+
     /// The public half of a key that has one.
     ///
     /// # Errors

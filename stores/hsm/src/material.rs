@@ -98,6 +98,11 @@ impl Material {
         })
     }
 
+    /// The check value of four bytes.
+    pub(crate) fn long_check(&self) -> Result<[u8; 4], CustodyError> {
+        Ok(self.block(Operation::Wrap)?.long_kcv())
+    }
+
     /// The public half as [`public_part`] reads it; nothing for a symmetric key.
     pub(crate) fn public_bytes(&self) -> Result<Vec<u8>, CustodyError> {
         Ok(match self.algorithm {

@@ -37,7 +37,10 @@ impl Operation {
     #[must_use]
     pub const fn is_of(self, purpose: Purpose) -> bool {
         match purpose {
-            Purpose::PersoTransport => matches!(self, Self::Wrap),
+            Purpose::PersoTransport | Purpose::PosMaster => matches!(self, Self::Wrap),
+            // Field 64 of a POS message is no MAC that a custody makes yet, and PIN blocks and
+            // tracks are enciphered by whoever takes part in those messages.
+            Purpose::PosPin | Purpose::PosMac | Purpose::PosTrack => false,
             Purpose::SecurityDomain => matches!(self, Self::Mac | Self::Derive),
             Purpose::NodeLink | Purpose::Token | Purpose::Receipt => {
                 matches!(self, Self::Mac | Self::Sign)
@@ -75,6 +78,14 @@ impl Operation {
             Self::Sign => matches!(algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::Sm2),
         }
     }
+}
+
+/// Whether it is a key of a POS terminal, whose check values have four bytes.
+pub(crate) const fn is_of_pos(purpose: Purpose) -> bool {
+    matches!(
+        purpose,
+        Purpose::PosMaster | Purpose::PosPin | Purpose::PosMac | Purpose::PosTrack
+    )
 }
 
 /// Whether a key does this.

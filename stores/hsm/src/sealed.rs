@@ -17,7 +17,7 @@ use crate::file::{self, Lock, MAGIC, StoreHead, VERSION};
 use crate::material::{Material, public_part};
 use crate::name::{Export, KeyInfo, KeyName, Label, Mark};
 use crate::protection::{Guard, Protection};
-use crate::rule::{Operation, admit, admit_kind};
+use crate::rule::{Operation, admit, admit_kind, is_of_pos};
 use crate::seal::{self, IV_LEN, SealKeys, Sealed};
 
 /// Keys in one file, held by this process alone.
@@ -284,6 +284,14 @@ impl Custody for SealedCustody {
         let found = sealed.open(&self.keys()?)?.check()?;
         seal::same(label, found, sealed.info.check)?;
         Ok(sealed.info)
+    }
+
+    fn long_check(&self, label: Label) -> Result<[u8; 4], CustodyError> {
+        let sealed = self.sealed(label)?;
+        if !is_of_pos(sealed.info.name.slot.purpose) {
+            return Err(CustodyError::Stays { label });
+        }
+        sealed.open(&self.keys()?)?.long_check()
     }
 
     fn public(&self, label: Label) -> Result<PublicPart, CustodyError> {

@@ -248,6 +248,10 @@ impl Custody for TokenCustody {
         Ok(record.info)
     }
 
+    fn long_check(&self, label: Label) -> Result<[u8; 4], CustodyError> {
+        self.sealed.long_check(label)
+    }
+
     fn public(&self, label: Label) -> Result<PublicPart, CustodyError> {
         self.sealed.public(label)
     }
