@@ -28,6 +28,7 @@ pub mod keyroom;
 mod listing;
 mod node;
 mod parallel;
+pub mod personalising;
 mod proof;
 mod revoking;
 mod stored;

@@ -12,6 +12,7 @@ mod file;
 mod judged;
 mod keyroom;
 mod list;
+mod personalising;
 mod rerun;
 mod revoked;
 mod settled;

@@ -1,0 +1,27 @@
+//! Keys for cards, for key modules and for POS terminals (个人化): out of a custody, enciphered for
+//! whoever takes them.
+//!
+//! ```text
+//!  nation's masters ──derive (issuer)──▶ issuer's masters ──wrap (card)──▶ a card's keys
+//!        └──wrap──▶ a PSAM's keys: a Batch                 └─ TMK ─wrap─▶ work keys of a sign-in
+//! ```
+//!
+//! What is here: which masters there are and what they are called ([`MASTERS`]), their derivation
+//! ([`derive_masters`]), a purse's personalisation with keys that only the card can read
+//! ([`seal_purse`]), a batch of PSAMs ([`make_batch`]), a POS terminal's keys ([`TerminalRoom`]),
+//! and proofs of cards verified under keys that stay where they are ([`verify_purchase_tac`]).
+//! What is not here: a key's bytes, ever; whose turn a key is (the key book); files and readers.
+
+mod card;
+mod error;
+mod master;
+mod module;
+mod terminal;
+
+pub use card::{SealedGroup, cash_keys, purse_key, seal_purse, verify_purchase_tac};
+pub use error::PersonalisingError;
+pub use master::{
+    CardIssuer, MASTERS, Master, derive_masters, found_test_nation, generate_nation, master_label,
+};
+pub use module::{BatchOrder, Scope, make_batch};
+pub use terminal::TerminalRoom;
