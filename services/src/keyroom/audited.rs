@@ -104,6 +104,10 @@ impl<C: Custody + ?Sized> Custody for Audited<'_, C> {
         self.custody.check(label)
     }
 
+    fn long_check(&self, label: Label) -> Result<[u8; 4], CustodyError> {
+        self.custody.long_check(label)
+    }
+
     fn public(&self, label: Label) -> Result<PublicPart, CustodyError> {
         self.custody.public(label)
     }
