@@ -63,10 +63,13 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("machines/sam", "machines/card"),
     ("machines/terminal", "machines/blacklist"),
     ("stores/keyroom", "stores/hsm"),
+    ("edges/config", "edges/link"),
     ("edges/http", "edges/api"),
+    ("edges/http", "edges/link"),
     ("edges/door", "edges/api"),
     ("edges/door", "edges/http"),
     ("edges/sam-pool", "edges/reader"),
+    ("edges/sam-pool", "edges/link"),
 ];
 
 /// Crates that depend on no other crate of ours, so that they can be taken out and used alone.
