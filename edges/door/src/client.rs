@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tongtu_api::NOW_HEADER;
+use tongtu_http::client::bare;
 use tongtu_types::Timestamp;
 
 use crate::wire::{ClockAnswer, ScanAnswer, ScanBody, ToldBody, UploadAnswer};
@@ -33,10 +34,13 @@ pub struct DoorClient {
 
 impl DoorClient {
     /// Talks to the terminal at this base URL.
+    ///
+    /// # Panics
+    /// Never in a process that may open sockets.
     #[must_use]
     pub fn new(base_url: &str) -> Self {
         Self {
-            http: reqwest::Client::new(),
+            http: bare(),
             base_url: base_url.trim_end_matches('/').to_owned(),
         }
     }

@@ -17,19 +17,23 @@ use tongtu_api::{self as api, path};
 use tongtu_blacklist::{ListedNumber, Span};
 use tongtu_crypto::{PublicKey, Signature};
 use tongtu_exchange_file::FileName;
+use tongtu_link::Link;
 use tongtu_ride_code::UserCertificate;
 use tongtu_terminal::ChainedRecord;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
 pub use error::ClientError;
 pub use transfer::{Begun, Offer, Transfer};
-use wire::{LONG_TIMEOUT, Request};
+pub use wire::bare;
+use wire::{LONG_TIMEOUT, Reach, Request};
 
 /// A client of one node; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
     base_url: String,
+    /// Whom it reaches over TLS; none over plain HTTP.
+    reach: Option<Reach>,
     now: Option<Timestamp>,
     /// What time the node's last answer to this client said it was.
     heard: Arc<Mutex<Option<Timestamp>>>,
@@ -47,15 +51,34 @@ pub struct WaitingFile {
 }
 
 impl Client {
-    /// A client of the node at `base_url`, e.g. `http://127.0.0.1:7100`; connects on first use.
+    /// A client of the node at `base_url` over plain HTTP, e.g. `http://127.0.0.1:7100`; connects
+    /// on first use.
     ///
     /// # Panics
     /// Never in a process that may open sockets.
     #[must_use]
     pub fn new(base_url: &str) -> Self {
+        Self::reaching(base_url, None)
+    }
+
+    /// A client over TLS of a node of `expected`, and of nobody else, e.g. at
+    /// `https://127.0.0.1:7100`; connects on first use.
+    ///
+    /// It shows the certificate that `link` has in force, at every new connection.
+    ///
+    /// # Panics
+    /// Never in a process that may open sockets.
+    #[must_use]
+    pub fn linked(base_url: &str, link: &Arc<Link>, expected: InstitutionCode) -> Self {
+        let link = Arc::clone(link);
+        Self::reaching(base_url, Some(Reach { link, expected }))
+    }
+
+    fn reaching(base_url: &str, reach: Option<Reach>) -> Self {
         Self {
-            http: wire::connections(),
+            http: wire::connections(reach.as_ref()),
             base_url: String::from(base_url.trim_end_matches('/')),
+            reach,
             now: None,
             heard: Arc::default(),
         }
@@ -656,7 +679,8 @@ impl Client {
     fn request(&self, method: Method, pattern: &'static str, at: String) -> Request {
         let url = format!("{}{at}", self.base_url);
         let heard = Arc::clone(&self.heard);
-        let request = Request::new(&self.http, method, pattern, &url, heard);
+        let reach = self.reach.clone();
+        let request = Request::new(&self.http, method, pattern, &url, heard, reach);
         match self.now {
             Some(now) => request.header(api::NOW_HEADER, &now.get().to_string()),
             None => request,

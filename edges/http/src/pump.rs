@@ -198,8 +198,9 @@ fn note(
     Ok(())
 }
 
-/// The exchange body above this node.
-fn parent_of(node: &Node) -> Option<InstitutionCode> {
+/// The exchange body above this node; the nation has none.
+#[must_use]
+pub fn parent_of(node: &Node) -> Option<InstitutionCode> {
     let config = node.config();
     let body = config.topology.body(home_code(config.code))?;
     body.parent

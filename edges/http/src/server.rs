@@ -16,6 +16,7 @@ mod issuer;
 mod node;
 mod ranged;
 mod request;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::Clock;
 use crate::client::Client;
 
 pub use request::RequestError;
+pub use tls::{Caller, serve_linked};
 
 /// How long requests in progress may take to finish after the server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -163,18 +165,29 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let (stopping, stopped) = oneshot::channel();
-    let signal = async move {
-        shutdown.await;
-        // Nobody listens any more only if serving already failed.
-        let _ = stopping.send(());
-    };
+    let (signal, grace) = stopping(shutdown);
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
     });
     let serving = axum::serve(listener, router).with_graceful_shutdown(signal);
+    ended(serving, grace).await
+}
+
+/// The signal to stop, and the end of the patience that begins with it.
+fn stopping(
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> (
+    impl Future<Output = ()> + Send + 'static,
+    impl Future<Output = ()>,
+) {
+    let (stopping, stopped) = oneshot::channel();
+    let signal = async move {
+        shutdown.await;
+        // Nobody listens any more only if serving already failed.
+        let _ = stopping.send(());
+    };
     let grace = async move {
         if stopped.await.is_err() {
             // Serving ended by itself; the other branch tells how.
@@ -182,8 +195,16 @@ pub async fn serve(
         }
         tokio::time::sleep(SHUTDOWN_GRACE).await;
     };
+    (signal, grace)
+}
+
+/// Serves to the end, or to the end of patience.
+async fn ended(
+    serving: impl IntoFuture<Output = io::Result<()>>,
+    grace: impl Future<Output = ()>,
+) -> io::Result<()> {
     tokio::select! {
-        served = serving => served,
+        served = serving.into_future() => served,
         () = grace => {
             tracing::warn!("requests were still in progress and are cut off");
             Ok(())
@@ -194,16 +215,18 @@ pub async fn serve(
 /// From where a server may be reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exposure {
-    /// From this machine only.
+    /// From this machine only: connections are plain HTTP and know nobody.
     Loopback,
-    /// From anywhere, although nobody is authenticated yet.
+    /// From anywhere: connections are TLS ([`serve_linked`]).
+    Linked,
+    /// From anywhere, although connections are plain HTTP.
     DangerOpen,
 }
 
 /// Why no address was bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address is not a loopback address, and nobody is authenticated yet.
+    /// The address is not a loopback address, and connections are plain HTTP.
     #[error("{0}: reachable from other machines, expected a loopback address such as 127.0.0.1")]
     NotLoopback(SocketAddr),
     /// The system refused.
@@ -221,7 +244,7 @@ pub enum BindError {
 ///
 /// # Errors
 /// [`BindError`]; among others for an address reachable from other machines, unless `exposure`
-/// says that this is meant.
+/// says what protects it or that this is meant.
 pub async fn bind(address: SocketAddr, exposure: Exposure) -> Result<TcpListener, BindError> {
     if exposure == Exposure::Loopback && !address.ip().is_loopback() {
         return Err(BindError::NotLoopback(address));

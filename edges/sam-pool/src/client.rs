@@ -83,6 +83,7 @@ impl PoolPsam {
             what: "no runtime to ask it with",
         })?;
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tongtu_link::no_tls())
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build();

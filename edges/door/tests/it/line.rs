@@ -92,7 +92,7 @@ async fn carry(
             (status, headers.collect::<Vec<_>>(), body)
         }
         None => {
-            let mut request = reqwest::Client::new().get(format!("{target}{path}"));
+            let mut request = tongtu_http::client::bare().get(format!("{target}{path}"));
             for line in lines {
                 let (name, value) = line.split_once(": ").unwrap();
                 if ["range", "if-range", "tongtu-now"].contains(&name) {

@@ -378,7 +378,7 @@ async fn bad_requests_are_answered_with_what_was_expected() {
     assert_eq!((answer.verdict.as_str(), answer.record), ("R01", None));
     let answer = served.client.scan(&code(""), bench.now).await.unwrap();
     assert_eq!(answer.verdict, "R01");
-    let plain = reqwest::Client::new()
+    let plain = tongtu_http::client::bare()
         .post(format!("{}/upload", served.url))
         .json(&());
     let answer = plain.send().await.unwrap();

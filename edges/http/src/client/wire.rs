@@ -8,7 +8,8 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tongtu_api::{ApiError, TIME_HEADER};
-use tongtu_types::Timestamp;
+use tongtu_link::{Link, no_tls};
+use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::error::{ClientError, Malformed};
 
@@ -21,17 +22,42 @@ pub(super) const LONG_TIMEOUT: Duration = Duration::from_secs(960);
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
+/// Whom a client reaches over TLS.
+#[derive(Clone, Debug)]
+pub(super) struct Reach {
+    pub(super) link: Arc<Link>,
+    pub(super) expected: InstitutionCode,
+}
+
+/// A client of reqwest's for plain HTTP, for what is no node of ours.
+///
+/// Made elsewhere, it looks for a TLS of the process, which there is none of, and panics.
+///
+/// # Panics
+/// Never in a process that may open sockets.
+#[must_use]
+pub fn bare() -> reqwest::Client {
+    let client = reqwest::Client::builder().tls_backend_preconfigured(no_tls());
+    client.build().expect("TLS was set up before")
+}
+
 /// A pool of connections.
-pub(super) fn connections() -> reqwest::Client {
+pub(super) fn connections(reach: Option<&Reach>) -> reqwest::Client {
+    let tls = match reach {
+        Some(reach) => reach.link.client_config(reach.expected),
+        None => no_tls(),
+    };
     // Nodes name each other by address: an environment's proxy or a redirect would only lead
     // exchange files elsewhere.
     reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(reach.is_some())
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
         .build()
-        .expect("without TLS there is nothing that could not be set up")
+        .expect("TLS was set up before, and there is nothing else that could not be")
 }
 
 /// A request being made.
@@ -39,6 +65,7 @@ pub(super) struct Request {
     name: String,
     builder: RequestBuilder,
     heard: Heard,
+    reach: Option<Reach>,
 }
 
 /// Where the time of an answer is noted.
@@ -51,9 +78,11 @@ impl Request {
         pattern: &'static str,
         url: &str,
         heard: Heard,
+        reach: Option<Reach>,
     ) -> Self {
         Self {
             heard,
+            reach,
             name: format!("{method} {pattern}"),
             builder: http.request(method, url),
         }
@@ -96,14 +125,31 @@ impl Request {
     /// Sends; an answer that is a refusal becomes an error.
     pub(super) async fn send(self) -> Result<Answer, ClientError> {
         let malformed = self.malformed();
+        // An open connection outlives the admission of who is at its other end.
+        if let Some(reach) = &self.reach
+            && let Err(refusal) = reach.link.admitted(reach.expected)
+        {
+            return Err(ClientError::Unreachable {
+                request: self.name,
+                source: Box::new(refusal),
+            });
+        }
         let response = match self.builder.send().await {
             Ok(response) => response,
             Err(error) if error.is_builder() => {
                 return Err(ClientError::Malformed {
                     request: self.name,
-                    what: "no request can be made, expected a base address like \
-                           http://127.0.0.1:7100"
-                        .into(),
+                    what: match self.reach {
+                        None => {
+                            "no request can be made, expected a base address like \
+                                 http://127.0.0.1:7100"
+                        }
+                        Some(_) => {
+                            "no request can be made, expected a base address like \
+                                    https://127.0.0.1:7100"
+                        }
+                    }
+                    .into(),
                     source: Some(Box::new(error.without_url())),
                 });
             }

@@ -14,14 +14,17 @@ use tongtu_types::InstitutionCode;
 use super::Service;
 use super::failure::Failure;
 use super::request::{Asked, Body, Now, RequestError, Segment, array, parse};
+use super::tls::Calling;
 
 pub(super) async fn file_receive(
     State(service): State<Service>,
     Now(now): Now,
     Segment(name): Segment<FileName>,
+    calling: Calling,
     request: Request,
 ) -> Result<Json<api::FileReceipt>, Failure> {
     let sender = sender(request.headers())?;
+    calling.in_the_name_of(sender)?;
     // Before the body is read: so many files are in memory at a time and no more.
     let permit = service.file_permits.acquire().await;
     let _permit = permit.expect("nobody closes the semaphore");
@@ -38,9 +41,12 @@ pub(super) async fn file_receive(
 
 pub(super) async fn files_waiting(
     State(service): State<Service>,
+    calling: Calling,
     Asked(query): Asked<api::ReceiverQuery>,
 ) -> Result<Json<api::FilesView>, Failure> {
-    let files = service.node.files_waiting(receiver(&query)?).await?;
+    let receiver = receiver(&query)?;
+    calling.in_the_name_of(receiver)?;
+    let files = service.node.files_waiting(receiver).await?;
     Ok(Json(api::FilesView {
         files: files.iter().map(file_body).collect(),
     }))
@@ -49,9 +55,11 @@ pub(super) async fn files_waiting(
 pub(super) async fn file_read(
     State(service): State<Service>,
     Segment(name): Segment<FileName>,
+    calling: Calling,
     Asked(query): Asked<api::ReceiverQuery>,
 ) -> Result<impl IntoResponse, Failure> {
     let receiver = receiver(&query)?;
+    calling.in_the_name_of(receiver)?;
     let bytes = service.node.file_read(receiver, &name).await?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes))
 }
@@ -60,9 +68,11 @@ pub(super) async fn file_confirm(
     State(service): State<Service>,
     Now(now): Now,
     Segment(name): Segment<FileName>,
+    calling: Calling,
     Body(body): Body<api::FileConfirm>,
 ) -> Result<StatusCode, Failure> {
     let receiver = parse("receiver", &body.receiver)?;
+    calling.in_the_name_of(receiver)?;
     let digest = array("digest", &body.digest)?;
     let node = &service.node;
     node.file_confirm(receiver, &name, digest, now).await?;

@@ -57,7 +57,7 @@ pub(crate) fn beijing() -> InstitutionCode {
     InstitutionCode::parse("01341000").unwrap()
 }
 
-fn guangzhou() -> InstitutionCode {
+pub(crate) fn guangzhou() -> InstitutionCode {
     InstitutionCode::parse("01345810").unwrap()
 }
 

@@ -47,8 +47,10 @@ async fn logs_one_line_per_request_and_no_account() {
     let _ = client.account_recharge(account, "a", Fen::new(1)).await;
     let _ = client.blacklist_add(&[account]).await;
     let odd = format!("{}/issuer/accounts/{}x", city.url, account.reveal());
-    let _ = reqwest::get(odd).await.unwrap();
-    let _ = reqwest::get(format!("{}/{}", city.url, account.reveal()))
+    let _ = tongtu_http::client::bare().get(odd).send().await.unwrap();
+    let _ = tongtu_http::client::bare()
+        .get(format!("{}/{}", city.url, account.reveal()))
+        .send()
         .await
         .unwrap();
 

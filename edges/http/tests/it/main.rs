@@ -12,6 +12,7 @@ mod days;
 mod exchange;
 mod faces;
 mod issuing;
+mod links;
 mod logging;
 mod pumping;
 mod routes;

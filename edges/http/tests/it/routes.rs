@@ -121,7 +121,7 @@ fn rows() -> Vec<Row> {
 
 async fn ask(city: &Served, method: &str, at: &str, with: &With) -> (StatusCode, ApiError) {
     let method: Method = method.parse().unwrap();
-    let mut request = reqwest::Client::new().request(method, format!("{}{at}", city.url));
+    let mut request = tongtu_http::client::bare().request(method, format!("{}{at}", city.url));
     request = match with {
         NoTime | Header(NOW_HEADER, _) => request,
         _ => request.header(NOW_HEADER, T0.get()),

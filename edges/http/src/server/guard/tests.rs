@@ -37,12 +37,20 @@ async fn a_panic_ends_one_request_only() {
         .route("/fine", get(async || "fine"));
     let url = serving(routes, Limits::default()).await;
     for _ in 0..2 {
-        let response = reqwest::get(format!("{url}/panics")).await.unwrap();
+        let response = crate::client::bare()
+            .get(format!("{url}/panics"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(
             status_and_code(response).await,
             (500, String::from("http.panic"))
         );
-        let response = reqwest::get(format!("{url}/fine")).await.unwrap();
+        let response = crate::client::bare()
+            .get(format!("{url}/fine"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.text().await.unwrap(), "fine");
     }
 }
@@ -55,7 +63,11 @@ async fn a_hung_request_is_given_up() {
         ..Limits::default()
     };
     let url = serving(routes, limits).await;
-    let response = reqwest::get(format!("{url}/hangs")).await.unwrap();
+    let response = crate::client::bare()
+        .get(format!("{url}/hangs"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(
         status_and_code(response).await,
         (503, String::from("http.timeout"))
@@ -80,7 +92,7 @@ async fn a_client_that_goes_away_stops_no_request_halfway() {
     )
     .await;
 
-    let asking = tokio::spawn(reqwest::get(format!("{url}/slow")));
+    let asking = tokio::spawn(crate::client::bare().get(format!("{url}/slow")).send());
     has_begun.await.unwrap();
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
@@ -98,7 +110,7 @@ async fn simulated_time_is_required_where_time_is_needed() {
         .route("/needs-not", get(async || "fine"));
     let url = serving(routes, Limits::default()).await;
     let ask = async |path: &str, now: Option<&str>| {
-        let mut request = reqwest::Client::new().get(format!("{url}{path}"));
+        let mut request = crate::client::bare().get(format!("{url}{path}"));
         if let Some(now) = now {
             request = request.header(NOW_HEADER, now);
         }
