@@ -8,12 +8,14 @@
 mod cards;
 mod faces;
 mod key_file;
+mod link;
 mod node;
 mod terminal;
 
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
 pub use faces::{FacesFile, face_keys};
 pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key, write_key_of};
+pub use link::{LinkFile, PeersKind, ReadyLink};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
 pub use terminal::{MODEL, PostFile, ReadyTerminal, SOFTWARE, TerminalFile, terminal_id};
 

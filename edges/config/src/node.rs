@@ -14,9 +14,10 @@ use tongtu_ride_code::{Policy, Root, RootTable};
 use tongtu_services::{AcquirerConfig, IssuerConfig, NodeConfig};
 use tongtu_types::{Fen, InstitutionCode};
 
+use crate::link::resolve_link;
 use crate::{
-    CardsFile, ConfigError, FacesFile, beside, parse_toml, read, read_key, read_text, setting,
-    write,
+    CardsFile, ConfigError, FacesFile, LinkFile, ReadyLink, beside, parse_toml, read, read_key,
+    read_text, setting, write,
 };
 
 /// Whose clock a node goes by.
@@ -50,6 +51,9 @@ pub struct NodeFile {
     /// Whose clock.
     #[serde(default)]
     pub clock: ClockKind,
+    /// Plain HTTP instead of `[link]`; for tests on one machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// File with the topology.
     pub topology: String,
     /// File with the fee rules.
@@ -58,6 +62,9 @@ pub struct NodeFile {
     pub roots: Vec<String>,
     /// Accepted issuers, eight digits each.
     pub accepted_issuers: Vec<String>,
+    /// How it links with others over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkFile>,
     /// Present when the node issues codes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<IssuerFile>,
@@ -121,6 +128,8 @@ pub struct ReadyNode {
     pub parent: Option<String>,
     /// Whose clock.
     pub clock: ClockKind,
+    /// How it links with others; nothing when it speaks plain HTTP.
+    pub link: Option<ReadyLink>,
 }
 
 impl NodeFile {
@@ -164,6 +173,7 @@ impl NodeFile {
             Some(acquirer) => Some(acquirer.resolve(path)?),
         };
         let faces = self.faces.as_ref().map(|f| f.resolve(path)).transpose()?;
+        let link = resolve_link(path, self.link.as_ref(), self.plain, &self.listen)?;
         let store_url = match self.store.strip_prefix("sqlite:") {
             Some(file) => format!("sqlite:{}", beside(path, file).display()),
             None => self.store,
@@ -188,6 +198,7 @@ impl NodeFile {
             store_url,
             parent: self.parent,
             clock: self.clock,
+            link,
         })
     }
 }

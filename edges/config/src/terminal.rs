@@ -9,7 +9,10 @@ use tongtu_ride_code::Policy;
 use tongtu_terminal::{Post, Profile, Setup};
 use tongtu_types::{InstitutionCode, LineCode, StationCode, TerminalNumber, VehicleCode};
 
-use crate::{ClockKind, ConfigError, beside, parse_toml, read_key, setting, write};
+use crate::link::resolve_link;
+use crate::{
+    ClockKind, ConfigError, LinkFile, ReadyLink, beside, parse_toml, read_key, setting, write,
+};
 
 /// `terminal.toml`. Paths count from the file's own folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,9 @@ pub struct TerminalFile {
     /// Whose clock.
     #[serde(default)]
     pub clock: ClockKind,
+    /// Plain HTTP to the acquirer instead of `[link]`; for tests on one machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// Whether time servers keep the machine's clock; otherwise it is a battery clock to the
     /// terminal, which begins a day and confirms nothing.
     #[serde(default)]
@@ -38,6 +44,9 @@ pub struct TerminalFile {
     pub sam_key: String,
     /// The acquirer's list key: a compressed public key in hex.
     pub list_key: String,
+    /// How it knows the acquirer's node over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkFile>,
     /// Where the terminal stands.
     pub post: PostFile,
 }
@@ -84,6 +93,8 @@ pub struct ReadyTerminal {
     pub clock: ClockKind,
     /// Whether time servers keep the machine's clock.
     pub time_servers: bool,
+    /// How it knows the acquirer's node; nothing over plain HTTP.
+    pub link: Option<ReadyLink>,
 }
 
 /// Maker and model that our own terminal gives itself.
@@ -122,6 +133,7 @@ impl TerminalFile {
             list_key: setting(path, "list_key", list_key)?,
             sam: Box::new(read_key(&beside(path, &file.sam_key))?),
         };
+        let link = resolve_link(path, file.link.as_ref(), file.plain, &file.listen)?;
         Ok(ReadyTerminal {
             setup,
             listen: file.listen,
@@ -129,6 +141,7 @@ impl TerminalFile {
             journal: beside(path, &file.journal),
             clock: file.clock,
             time_servers: file.time_servers,
+            link,
         })
     }
 

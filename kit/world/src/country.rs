@@ -288,6 +288,12 @@ impl Country {
         self.seed.key(&format!("lists {}", NODES[node].code))
     }
 
+    /// The key that the nation signs the institution register with.
+    #[must_use]
+    pub fn register_key(&self) -> SecretKey {
+        self.seed.key("register")
+    }
+
     /// A terminal's SAM key.
     #[must_use]
     pub fn terminal_key(&self, number: TerminalNumber) -> SecretKey {

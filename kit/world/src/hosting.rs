@@ -1,7 +1,7 @@
 //! The country's nodes in this process, each with its own database file and its own port.
 //!
 //! They share nothing but the loopback interface: whatever one knows of another came over
-//! HTTP. The same settings can be written to a folder for nodes in processes of their own.
+//! HTTP in TLS, by the country's institution register. The same settings can be written to a folder for nodes in processes of their own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::WorldError;
 use crate::cards::lists::lists_of;
 use crate::country::{Country, LIFETIME_S, LIMIT, NETWORK, NODES, Place, Post, VALIDITY_S};
 use crate::faces::{face_config, write_faces};
+use crate::links::Links;
 
 /// Issuer-defined data in the demo's codes.
 const ISSUER_DATA: &str = "TONGTU DEMO";
@@ -90,6 +91,23 @@ pub fn node_config(country: &Country, index: usize) -> NodeConfig {
 /// # Errors
 /// [`WorldError`] when a database or a port cannot be had.
 pub async fn host(country: &Country, folder: &Path) -> Result<Hosted, WorldError> {
+    host_by(country, folder, Some(&Links::make(country)?)).await
+}
+
+/// The same over plain HTTP, for tests that stand in the line between two.
+///
+/// # Errors
+/// [`WorldError`] when a database or a port cannot be had.
+pub async fn host_plain(country: &Country, folder: &Path) -> Result<Hosted, WorldError> {
+    host_by(country, folder, None).await
+}
+
+async fn host_by(
+    country: &Country,
+    folder: &Path,
+    links: Option<&Links>,
+) -> Result<Hosted, WorldError> {
+    let scheme = if links.is_some() { "https" } else { "http" };
     let mut listeners = Vec::new();
     for _ in NODES {
         listeners.push(
@@ -102,7 +120,7 @@ pub async fn host(country: &Country, folder: &Path) -> Result<Hosted, WorldError
         .iter()
         .map(|l| {
             l.local_addr()
-                .map(|a| format!("http://{a}"))
+                .map(|a| format!("{scheme}://{a}"))
                 .map_err(WorldError::port)
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -115,20 +133,33 @@ pub async fn host(country: &Country, folder: &Path) -> Result<Hosted, WorldError
         let node = Node::open(node_config(country, index), store)
             .await
             .map_err(|e| WorldError::node(index, e))?;
-        let parent = parent_of(index).map(|parent| Client::new(&urls[parent]));
+        let parent = match links {
+            Some(links) => links.to_parent(index, &urls),
+            None => parent_of(index).map(|parent| Client::new(&urls[parent])),
+        };
         let router = server::router(node, Clock::Simulated, parent);
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A dropped sender stops the node just as well.
             let _ = stopped.await;
         };
+        let link = links.map(|links| Arc::clone(links.link(index)));
+        let peers = Links::peers(index);
         servers.push(tokio::spawn(async move {
             // The listener is ours; serving ends only by the shutdown signal.
-            let _ = server::serve(listener, router, shutdown).await;
+            let _ = match link {
+                Some(link) => server::serve_linked(listener, link, peers, router, shutdown).await,
+                None => server::serve(listener, router, shutdown).await,
+            };
         }));
         stops.push(stop);
     }
-    let clients = urls.iter().map(|url| Client::new(url)).collect();
+    let clients = urls.iter().enumerate();
+    let clients = clients.map(|(node, url)| match links {
+        Some(links) => links.client(node, url),
+        None => Client::new(url),
+    });
+    let clients = clients.collect();
     Ok(Hosted {
         clients,
         urls,
@@ -166,6 +197,7 @@ pub fn write_settings(
     folder: &Path,
     ports: &[u16],
     clock: ClockKind,
+    links: &Links,
 ) -> Result<(), WorldError> {
     for (index, name) in NODES.iter().enumerate() {
         let place = folder.join(name.id);
@@ -224,8 +256,9 @@ pub fn write_settings(
             name_en: name.en.to_owned(),
             listen: format!("127.0.0.1:{}", ports[index]),
             store: "sqlite:node.db".to_owned(),
-            parent: parent_of(index).map(|p| format!("http://127.0.0.1:{}", ports[p])),
+            parent: parent_of(index).map(|p| format!("https://127.0.0.1:{}", ports[p])),
             clock,
+            plain: false,
             topology: "topology.txt".to_owned(),
             fee_rules: "fee-rules.txt".to_owned(),
             roots: vec![root_name],
@@ -234,6 +267,7 @@ pub fn write_settings(
                 .iter()
                 .map(|code| code.as_str().to_owned())
                 .collect(),
+            link: Some(links.write_node(country, index, &place)?),
             issuer,
             acquirer,
             faces,
@@ -255,6 +289,7 @@ pub fn write_terminals(
     ports: &[u16],
     urls: &[String],
     clock: ClockKind,
+    links: &Links,
 ) -> Result<(), WorldError> {
     for (post, port) in country.posts.iter().zip(ports) {
         let place = terminal_folder(folder, post);
@@ -268,10 +303,12 @@ pub fn write_terminals(
             listen: format!("127.0.0.1:{port}"),
             acquirer_url: urls[post.city].clone(),
             clock,
+            plain: false,
             time_servers: false,
             journal: "records.journal".to_owned(),
             sam_key: "sam.key".to_owned(),
             list_key: hex_encode(&country.list_key(post.city).public().to_compressed()),
+            link: Some(links.write_terminal(country, &place)?),
             post: match &post.place {
                 Place::Bus { line, vehicle } => PostFile::Bus {
                     line: line.to_string(),

@@ -23,6 +23,7 @@ pub mod drive;
 pub mod faces;
 pub mod hardware;
 pub mod hosting;
+pub mod links;
 pub mod log;
 pub mod plan;
 pub mod report;
@@ -90,6 +91,9 @@ pub enum WorldError {
         /// What was expected.
         expected: String,
     },
+    /// Link certificates cannot be made.
+    #[error(transparent)]
+    Links(tongtu_link::LinkError),
     /// A phone was asked for a code before it had a certificate.
     #[error("the phone has no user certificate yet")]
     NoCertificate,
@@ -112,6 +116,10 @@ impl WorldError {
 
     pub(crate) const fn port(source: std::io::Error) -> Self {
         Self::Port(source)
+    }
+
+    pub(crate) const fn links(error: tongtu_link::LinkError) -> Self {
+        Self::Links(error)
     }
 
     pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {

@@ -123,6 +123,8 @@ fn formats() -> String {
         tables(page, tongtu_audit::SPECS)?;
         writeln!(page, "\n## Signed envelopes (签名信封)")?;
         tables(page, tongtu_envelope::SPECS)?;
+        writeln!(page, "\n## Institution register (机构登记)")?;
+        tables(page, tongtu_register::SPECS)?;
         card::sections(page)
     };
     write(&mut page).expect("writing to a String does not fail");
@@ -205,6 +207,7 @@ impl Formats {
                 .chain(tongtu_keyring::SPECS)
                 .chain(tongtu_hsm::SPECS)
                 .chain(tongtu_audit::SPECS)
+                .chain(tongtu_register::SPECS)
                 .chain(card::specs())
                 .map(record_form)
                 .collect(),

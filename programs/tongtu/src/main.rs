@@ -10,6 +10,7 @@
 
 mod bench;
 mod card;
+mod cert;
 mod clock;
 mod code;
 mod completions;
@@ -21,7 +22,9 @@ mod fare;
 mod input;
 mod key;
 mod lang;
+mod link;
 mod psam;
+mod register;
 mod report;
 mod runtime;
 mod serve;
@@ -96,6 +99,12 @@ enum Command {
     /// Test keys and certificates: roots, issuers, users
     #[command(subcommand)]
     Key(key::Command),
+    /// Certificates: link certificates of nodes
+    #[command(subcommand)]
+    Cert(cert::Command),
+    /// The institution register: sign, verify, show
+    #[command(subcommand)]
+    Register(register::Command),
     /// Fares: explain a ride, check fare books, list fares, import GTFS
     #[command(subcommand)]
     Fare(fare::Command),
@@ -149,6 +158,8 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
         Command::Card(command) => card::run(command, report),
         Command::Psam(command) => psam::run(command, report),
         Command::Key(command) => key::run(command, report),
+        Command::Cert(command) => cert::run(command, report),
+        Command::Register(command) => register::run(command, report),
         Command::Fare(command) => fare::run(command, report),
         Command::Serve(args) => serve::run(&args, report),
         Command::Terminal(args) => terminal::run(&args, report),

@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 
 use tongtu_config::{ClockKind, NodeFile};
 use tongtu_http::client::Client;
+use tongtu_http::pump;
 use tongtu_http::server::{self, BindError, Exposure};
 use tongtu_services::{Node, ServiceError, TerminalRegistration};
 use tongtu_sql::Store;
 use tongtu_types::BusinessDay;
 use tongtu_world::country::{NODES, Scale};
+use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, WorldError, hosting};
 
 use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::lang::{Row, both};
+use crate::link;
 use crate::report::Report;
 use crate::runtime;
 
@@ -27,15 +30,11 @@ pub(crate) const HELP: &[Row] = &[
     ("serve/dir", "测试国家的文件夹；不存在时新建"),
     ("serve/port", "测试国家第一个节点的端口，其余依次加一"),
     (
-        "serve/danger_open",
-        "允许监听非本机地址；目前尚无认证，请勿用于真实网络",
-    ),
-    (
         "serve#examples",
         "示例：
   tongtu serve
   tongtu serve tongtu-country/beijing/node.toml
-  curl http://127.0.0.1:7302/health",
+  curl --cacert tongtu-country/beijing/link.pem https://127.0.0.1:7302/health",
     ),
 ];
 
@@ -43,7 +42,7 @@ pub(crate) const HELP: &[Row] = &[
 #[command(after_help = "Examples:
   tongtu serve
   tongtu serve tongtu-country/beijing/node.toml
-  curl http://127.0.0.1:7302/health")]
+  curl --cacert tongtu-country/beijing/link.pem https://127.0.0.1:7302/health")]
 pub(crate) struct Args {
     /// A node's node.toml; without it the whole test country is served
     #[arg(value_name = "FILE")]
@@ -54,26 +53,18 @@ pub(crate) struct Args {
     /// Port of the test country's first node; the others follow
     #[arg(long, value_name = "PORT", default_value_t = 7300, value_parser = clap::value_parser!(u16).range(1024..=65_500))]
     port: u16,
-    /// Allow other than loopback addresses; there is no authentication yet
-    #[arg(long)]
-    danger_open: bool,
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     runtime::log_to_stderr();
-    let exposure = if args.danger_open {
-        Exposure::DangerOpen
-    } else {
-        Exposure::Loopback
-    };
     runtime::run(async {
         match &args.config {
-            Some(file) => serve(std::slice::from_ref(file), None, exposure, report).await,
+            Some(file) => serve(std::slice::from_ref(file), None, report).await,
             None => {
                 let first_day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
                 let country = Country::found(Seed(1), Scale::village(0), first_day);
                 let files = test_country(&country, &args.dir, args.port)?;
-                serve(&files, Some(&country), exposure, report).await
+                serve(&files, Some(&country), report).await
             }
         }
     })
@@ -112,13 +103,14 @@ fn test_country(country: &Country, dir: &Path, port: u16) -> Result<Vec<PathBuf>
         let doors: Vec<u16> = (port + 10..).take(country.posts.len()).collect();
         let urls: Vec<String> = nodes
             .iter()
-            .map(|p| format!("http://127.0.0.1:{p}"))
+            .map(|p| format!("https://127.0.0.1:{p}"))
             .collect();
         let clock = ClockKind::System;
-        hosting::write_terminals(country, dir, &doors, &urls, clock)
+        let links = Links::make(country).map_err(|e| unwritten(e.to_string()))?;
+        hosting::write_terminals(country, dir, &doors, &urls, clock, &links)
             .map_err(|e: WorldError| unwritten(e.to_string()))?;
         // The nodes last: their files say that the rest is there.
-        hosting::write_settings(country, dir, &nodes, clock)
+        hosting::write_settings(country, dir, &nodes, clock, &links)
             .map_err(|e: WorldError| unwritten(e.to_string()))?;
     }
     Ok(files)
@@ -146,7 +138,6 @@ async fn register_terminals(node: &Node, country: &Country) -> Result<(), Servic
 async fn serve(
     files: &[PathBuf],
     country: Option<&Country>,
-    exposure: Exposure,
     report: &mut Report,
 ) -> Result<Exit, Failure> {
     let mut servers = Vec::new();
@@ -162,6 +153,10 @@ async fn serve(
             ))
             .because(&ready.listen)
         })?;
+        let exposure = match ready.link {
+            Some(_) => Exposure::Linked,
+            None => Exposure::Loopback,
+        };
         let listener = server::bind(address, exposure)
             .await
             .map_err(|error| not_bound(&error))?;
@@ -185,20 +180,45 @@ async fn serve(
                 .await
                 .map_err(|e| fault(&e))?;
         }
-        let parent = ready.parent.as_deref().map(Client::new);
+        let linked = match ready.link {
+            None => None,
+            Some(files) => Some((link::open(files.files, Some(code))?, files.peers)),
+        };
+        let parent = ready.parent.as_deref().map(|url| match &linked {
+            None => Ok(Client::new(url)),
+            Some(((link, _), _)) => pump::parent_of(&node)
+                .map(|parent| Client::linked(url, link, parent))
+                .ok_or(url),
+        });
+        let parent = parent.transpose().map_err(|url| {
+            Failure::usage(both(
+                "the topology knows no node above this one",
+                "拓扑中没有上级节点",
+            ))
+            .because(url)
+        })?;
         let router = server::router(node, runtime::clock(ready.clock), parent);
         let mut stopped = stop.subscribe();
         let shutdown = async move {
             // A dropped sender stops the node just as well.
             let _ = stopped.recv().await;
         };
-        servers.push(tokio::spawn(server::serve(listener, router, shutdown)));
+        let url = match linked {
+            None => {
+                servers.push(tokio::spawn(server::serve(listener, router, shutdown)));
+                format!("http://{bound}")
+            }
+            Some(((link, watch), peers)) => {
+                tokio::spawn(link::keep_watch(watch));
+                let serving = server::serve_linked(listener, link, peers, router, shutdown);
+                servers.push(tokio::spawn(serving));
+                format!("https://{bound}")
+            }
+        };
         if report.json() {
-            report.compact(
-                &serde_json::json!({ "node": code.as_str(), "url": format!("http://{bound}") }),
-            )?;
+            report.compact(&serde_json::json!({ "node": code.as_str(), "url": url }))?;
         } else {
-            report.line(&format!("{name} {code}  http://{bound}"))?;
+            report.line(&format!("{name} {code}  {url}"))?;
         }
         report.flush()?;
     }

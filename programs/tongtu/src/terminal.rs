@@ -21,6 +21,7 @@ use tongtu_types::InstitutionCode;
 
 use crate::exit::{Exit, Failure};
 use crate::lang::{Row, both};
+use crate::link;
 use crate::report::Report;
 use crate::runtime;
 
@@ -88,7 +89,18 @@ async fn serve(config: &Path, report: &mut Report) -> Result<Exit, Failure> {
         ClockSource::Rtc
     };
     let number = ready.setup.profile.terminal;
-    let acquirer = Client::new(&ready.acquirer_url);
+    let (acquirer, watch) = match ready.link {
+        Some(link) => {
+            let (known, watch) = link::open(link.files, None)?;
+            let expected = ready.setup.profile.acquirer;
+            let acquirer = Client::linked(&ready.acquirer_url, &known, expected);
+            (acquirer, Some(watch))
+        }
+        None => (Client::new(&ready.acquirer_url), None),
+    };
+    if let Some(watch) = watch {
+        tokio::spawn(link::keep_watch(watch));
+    }
     let lists = Lists(ListsFile::new(&ready.journal.with_extension("lists")));
     let cards =
         FileBlacklist::open_at(&ready.journal.with_extension("cards")).map_err(|error| {

@@ -2,12 +2,15 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tongtu_config::{
     ClockKind, KeyRole, NodeFile, TerminalFile, read_key, write_key, write_key_of,
 };
-use tongtu_types::BusinessDay;
+use tongtu_link::LinkClock;
+use tongtu_types::{BusinessDay, Timestamp};
 use tongtu_world::country::{NODES, Scale};
+use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, hosting};
 
 struct Scratch(PathBuf);
@@ -32,12 +35,13 @@ fn village(place: &Path) -> Country {
     let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
     let country = Country::found(Seed(1), Scale::village(2), day);
     let clock = ClockKind::Simulated;
-    hosting::write_settings(&country, place, &[7300, 7301, 7302, 7303], clock).unwrap();
+    let links = Links::make(&country).unwrap();
+    hosting::write_settings(&country, place, &[7300, 7301, 7302, 7303], clock, &links).unwrap();
     let urls: Vec<String> = (7300..7304)
-        .map(|p| format!("http://127.0.0.1:{p}"))
+        .map(|p| format!("https://127.0.0.1:{p}"))
         .collect();
     let ports = vec![0; country.posts.len()];
-    hosting::write_terminals(&country, place, &ports, &urls, clock).unwrap();
+    hosting::write_terminals(&country, place, &ports, &urls, clock, &links).unwrap();
     country
 }
 
@@ -58,6 +62,10 @@ fn every_node_and_terminal_of_the_country_loads_again() {
         assert_eq!(ready.parent.is_some(), node.parent.is_some());
         assert_eq!(ready.listen, format!("127.0.0.1:{port}"));
         assert_eq!(ready.clock, ClockKind::Simulated);
+        let link = ready.link.unwrap();
+        let clock: LinkClock = Arc::new(|| Timestamp::new(1_767_254_400));
+        let (link, _) = link.files.open(Some(ready.config.code), clock).unwrap();
+        assert!(link.shown().is_some());
         assert!(
             ready.store_url.starts_with("sqlite:/"),
             "{}",
@@ -76,6 +84,31 @@ fn every_node_and_terminal_of_the_country_loads_again() {
         assert_eq!(ready.setup.profile.terminal, post.number);
         assert_eq!(ready.journal, folder.join("records.journal"));
     }
+}
+
+#[test]
+fn plain_http_is_asked_for_by_name_and_stays_on_this_machine() {
+    let scratch = Scratch::new("plain");
+    village(&scratch.0);
+    let file = scratch.0.join("beijing").join("node.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let (before, after) = good.split_once("[link]\n").unwrap();
+    let after = after.find("\n[").map_or("", |at| &after[at..]);
+    let none = format!("{before}{after}");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        NodeFile::load(&file)
+    };
+    let message = load(&none).unwrap_err().to_string();
+    assert!(message.contains("link: missing"), "{message}");
+    let plain = format!("plain = true\n{none}");
+    assert!(load(&plain).unwrap().link.is_none());
+    let message = load(&plain.replace("127.0.0.1:7302", "0.0.0.0:7302"));
+    let message = message.unwrap_err().to_string();
+    assert!(
+        message.contains("plain: true, expected [link]"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -104,6 +137,17 @@ fn a_wrong_setting_is_named_with_its_file() {
         &["sundial", "system", "simulated"],
     );
     check("name_zh", "name_cn", &["name_cn"]);
+    check("[link]\n", "[left]\n", &["left"]);
+    check(
+        "topology =",
+        "plain = true\ntopology =",
+        &["plain", "[link]"],
+    );
+    check(
+        "register_keys = [\"",
+        "register_keys = [\"0",
+        &["link.register_keys"],
+    );
     check("topology.txt", "nowhere.txt", &["nowhere.txt"]);
     check(
         "platform = \"50000001\"",

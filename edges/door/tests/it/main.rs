@@ -76,7 +76,7 @@ impl Bench {
         std::fs::create_dir_all(&scratch).unwrap();
         let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
         let country = Country::found(Seed(1), Scale::village(2), day);
-        let hosted = hosting::host(&country, &scratch).await.unwrap();
+        let hosted = hosting::host_plain(&country, &scratch).await.unwrap();
         let now = day.start_in_china().plus_s(9 * 3600);
         let client = hosted.clients[CITIES[0]].at(now);
         let post = &country.posts[POST];

@@ -13,6 +13,7 @@ use tongtu_door::DoorClient;
 use tongtu_http::client::Client;
 use tongtu_world::country::NODES;
 use tongtu_world::drive::Caretaker;
+use tongtu_world::links::Links;
 use tongtu_world::seed::Dice;
 use tongtu_world::{Country, Seed, hosting};
 
@@ -34,6 +35,7 @@ pub(super) struct Village {
     folder: PathBuf,
     dwellers: Vec<Dweller>,
     node_urls: Vec<String>,
+    links: Links,
     door_urls: Vec<String>,
     dice: Dice,
     /// One kill in so many steps; 0 for peace.
@@ -64,12 +66,14 @@ impl Village {
         std::fs::create_dir_all(&folder).map_err(|e| fault(&e))?;
         let ports = free_ports(NODES.len() + country.posts.len())?;
         let (node_ports, door_ports) = ports.split_at(NODES.len());
-        let url = |port: &u16| format!("http://127.0.0.1:{port}");
-        let node_urls: Vec<String> = node_ports.iter().map(url).collect();
-        let door_urls: Vec<String> = door_ports.iter().map(url).collect();
+        let url = |scheme| move |port: &u16| format!("{scheme}://127.0.0.1:{port}");
+        let node_urls: Vec<String> = node_ports.iter().map(url("https")).collect();
+        let door_urls: Vec<String> = door_ports.iter().map(url("http")).collect();
+        let links = Links::make(country).map_err(|e| fault(&e))?;
         let clock = ClockKind::Simulated;
-        hosting::write_settings(country, &folder, node_ports, clock).map_err(|e| fault(&e))?;
-        hosting::write_terminals(country, &folder, door_ports, &node_urls, clock)
+        hosting::write_settings(country, &folder, node_ports, clock, &links)
+            .map_err(|e| fault(&e))?;
+        hosting::write_terminals(country, &folder, door_ports, &node_urls, clock, &links)
             .map_err(|e| fault(&e))?;
         let mut dwellers = Vec::new();
         for (node, url) in NODES.iter().zip(&node_urls) {
@@ -87,6 +91,7 @@ impl Village {
             folder,
             dwellers,
             node_urls,
+            links,
             door_urls,
             dice: seed.dice("kills"),
             one_in,
@@ -98,7 +103,9 @@ impl Village {
     }
 
     pub(super) fn node_clients(&self) -> Vec<Client> {
-        self.node_urls.iter().map(|url| Client::new(url)).collect()
+        let urls = self.node_urls.iter().enumerate();
+        urls.map(|(node, url)| self.links.client(node, url))
+            .collect()
     }
 
     pub(super) fn door_clients(&self) -> Vec<DoorClient> {
@@ -245,7 +252,6 @@ fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
 
 /// Whether a process answers: a connection to its port is enough.
 async fn answers(url: &str) -> bool {
-    TcpStream::connect(url.trim_start_matches("http://"))
-        .await
-        .is_ok()
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    TcpStream::connect(address).await.is_ok()
 }

@@ -404,8 +404,15 @@ fn a_node_of_the_test_country_signs_with_the_key_it_keeps() {
     let scale = tongtu_world::country::Scale::village(0);
     let country = tongtu_world::Country::found(tongtu_world::Seed(1), scale, day);
     let clock = tongtu_config::ClockKind::System;
-    tongtu_world::hosting::write_settings(&country, &folder, &[7300, 7301, 7302, 7303], clock)
-        .unwrap();
+    let links = tongtu_world::links::Links::make(&country).unwrap();
+    tongtu_world::hosting::write_settings(
+        &country,
+        &folder,
+        &[7300, 7301, 7302, 7303],
+        clock,
+        &links,
+    )
+    .unwrap();
     assert_eq!(run(&folder, &["key", "user", "new"]).code, 0);
     let beijing = folder.join("beijing");
     let settings = std::fs::read_to_string(beijing.join("node.toml")).unwrap();

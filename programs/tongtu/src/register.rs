@@ -1,0 +1,256 @@
+//! `tongtu register`: the institution register (机构登记), signed, verified, shown.
+
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde::Serialize;
+use tongtu_codec::hex_decode;
+use tongtu_config::{LinkFile, read_key};
+use tongtu_crypto::PublicKey;
+use tongtu_register::{Register, RegisterError};
+
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::key::file;
+use crate::lang::{Lang, Row, both};
+use crate::report::Report;
+
+pub(crate) use text::LinkText;
+use text::{RegisterText, moment_text};
+
+pub(crate) const HELP: &[Row] = &[
+    ("register", "机构登记：签发、校验、查看"),
+    (
+        "register sign",
+        "由登记文本生成签名的登记文件；版本只升不降，机构不得消失，退网后不得返回",
+    ),
+    ("register sign/text", "登记文本（TOML），或 - 表示标准输入"),
+    ("register sign/key", "签名密钥文件（测试密钥）"),
+    ("register sign/out", "写入的登记文件；已存在时不覆盖"),
+    ("register sign/after", "上一版登记文件"),
+    (
+        "register sign#examples",
+        "示例：
+  tongtu register sign register.toml --key register.key --out register-2.ttir --after register.ttir",
+    ),
+    ("register verify", "校验登记文件的签名，以及与上一版的衔接"),
+    ("register verify/file", "登记文件"),
+    ("register verify/key", "签名公钥，压缩点的十六进制；可重复"),
+    ("register verify/after", "上一版登记文件"),
+    (
+        "register verify#examples",
+        "示例：
+  tongtu register verify register-2.ttir --key 02… --after register.ttir
+
+不成立时退出码为 1，并指出被改动的行。",
+    ),
+    ("register show", "列出登记的机构与链路证书"),
+    ("register show/file", "登记文件"),
+    ("register show/key", "签名公钥，压缩点的十六进制；可重复"),
+    ("register show/toml", "输出登记文本，供编写下一版"),
+    (
+        "register show#examples",
+        "示例：
+  tongtu register show register.ttir --key 02…
+  tongtu register show register.ttir --key 02… --toml > register.toml",
+    ),
+];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sign a register made of a text: versions rise, nobody vanishes, who left stays out
+    #[command(after_help = "Examples:
+  tongtu register sign register.toml --key register.key --out register-2.ttir --after register.ttir")]
+    Sign(SignArgs),
+    /// Check a register's signature, and that it follows from the version before
+    #[command(after_help = "Examples:
+  tongtu register verify register-2.ttir --key 02… --after register.ttir
+
+Exit code 1 when it does not hold; the row that was changed is named.")]
+    Verify(VerifyArgs),
+    /// List institutions and link certificates
+    #[command(after_help = "Examples:
+  tongtu register show register.ttir --key 02…
+  tongtu register show register.ttir --key 02… --toml > register.toml")]
+    Show(ShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SignArgs {
+    /// The register as text (TOML), or - for stdin
+    #[arg(value_name = "FILE")]
+    text: PathBuf,
+    /// Key file to sign with (a test key)
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Register file to write; not overwritten when it is there
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Register file of the version before
+    #[arg(long, value_name = "FILE")]
+    after: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Register file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Key that may have signed it, a compressed point in hex; may be repeated
+    #[arg(long, value_name = "HEX", required = true, value_parser = public_key)]
+    key: Vec<PublicKey>,
+    /// Register file of the version before
+    #[arg(long, value_name = "FILE")]
+    after: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// Register file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Key that may have signed it, a compressed point in hex; may be repeated
+    #[arg(long, value_name = "HEX", required = true, value_parser = public_key)]
+    key: Vec<PublicKey>,
+    /// Print the register as text, to write the next version from
+    #[arg(long)]
+    toml: bool,
+}
+
+pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
+    match command {
+        Command::Sign(args) => sign(&args, report),
+        Command::Verify(args) => verify(&args, report),
+        Command::Show(args) => show(&args, report),
+    }
+}
+
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    let expected = "expected a compressed SM2 point, 66 hexadecimal digits";
+    let bytes = hex_decode(text).map_err(|_| expected)?;
+    let point: [u8; 33] = bytes.try_into().map_err(|_| expected)?;
+    PublicKey::from_compressed(&point).map_err(|_| expected.into())
+}
+
+/// What was signed or verified, in JSON.
+#[derive(Serialize)]
+struct Stated {
+    version: u64,
+    published_at: String,
+    institutions: usize,
+    links: usize,
+    /// The verifying key, where a register was signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+}
+
+impl Stated {
+    fn of(register: &Register) -> Self {
+        Self {
+            version: register.version(),
+            published_at: moment_text(register.published_at()),
+            institutions: register.institutions().count(),
+            links: register.links().count(),
+            public_key: None,
+        }
+    }
+
+    fn print(&self, report: &mut Report) -> Result<(), Failure> {
+        if report.json() {
+            return report.value(self);
+        }
+        let (version, at) = (self.version, &self.published_at);
+        let (institutions, links) = (self.institutions, self.links);
+        report.line(&match report.lang() {
+            Lang::En => format!(
+                "register version {version} of {at}: {institutions} institutions, {links} link certificates"
+            ),
+            Lang::Zh => format!(
+                "机构登记第 {version} 版，{at}：{institutions} 家机构，{links} 张链路证书"
+            ),
+        })?;
+        if let Some(key) = &self.public_key {
+            report.line(&match report.lang() {
+                Lang::En => format!("public key   {key}"),
+                Lang::Zh => format!("公钥      {key}"),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn sign(args: &SignArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let text = input::read_text(&args.text)?;
+    let register = RegisterText::parse(&text).map_err(|fault| {
+        Failure::usage(both("the text is no register", "文本不是机构登记")).because(fault)
+    })?;
+    let mut key = read_key(&args.key).map_err(|error| {
+        Failure::usage(both("the key cannot be used", "密钥不可用")).because(error)
+    })?;
+    file::all_free(&[&args.out])?;
+    let public = key.public().clone();
+    if let Some(before) = &args.after {
+        follows(&register, before, std::slice::from_ref(&public))?;
+    }
+    let bytes = register.sign(&mut key).map_err(|error| {
+        Failure::fault(both("the register was not signed", "登记未能签名")).because(error)
+    })?;
+    file::write_public(&args.out, &bytes)?;
+    let mut stated = Stated::of(&register);
+    stated.public_key = Some(LinkFile::key_text(&public));
+    stated.print(report)?;
+    Ok(Exit::Done)
+}
+
+fn verify(args: &VerifyArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let register = open(&args.file, &args.key)?;
+    if let Some(before) = &args.after {
+        follows(&register, before, &args.key)?;
+    }
+    Stated::of(&register).print(report)?;
+    Ok(Exit::Done)
+}
+
+fn show(args: &ShowArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let register = open(&args.file, &args.key)?;
+    let text = RegisterText::of(&register);
+    if args.toml {
+        report.raw(&text.print())?;
+    } else if report.json() {
+        report.value(&text)?;
+    } else {
+        Stated::of(&register).print(report)?;
+        text.table(report)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn open(path: &Path, keys: &[PublicKey]) -> Result<Register, Failure> {
+    let bytes = input::read_file(path)?;
+    Register::open(&bytes, keys).map_err(|error| {
+        let name = path.display();
+        let what = both(
+            format!("`{name}` does not hold"),
+            format!("`{name}` 不成立"),
+        );
+        match error {
+            RegisterError::Magic => Failure::usage(what),
+            _ => Failure::refused(what),
+        }
+        .because(error)
+    })
+}
+
+/// Checks a register against the one before it.
+fn follows(register: &Register, before: &Path, keys: &[PublicKey]) -> Result<(), Failure> {
+    let before = open(before, keys)?;
+    register.check_after(&before).map_err(|error| {
+        Failure::refused(both(
+            "it does not follow from the version before",
+            "与上一版不衔接",
+        ))
+        .because(error)
+    })
+}
