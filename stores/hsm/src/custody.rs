@@ -7,6 +7,7 @@ use tongtu_keyring::Check;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::CustodyError;
+use crate::lent::LentKey;
 use crate::name::{KeyInfo, KeyName, Label};
 
 /// A key in custody, or one below it: factors of 8 bytes, the outermost first (issuer, then card).
@@ -49,6 +50,12 @@ pub enum MacScheme {
     Whole {
         /// First state of the chain.
         iv: [u8; 8],
+    },
+    /// Eight bytes from a zero IV under this block enciphered: application cryptograms, whose
+    /// session key comes of the card's counter.
+    Cryptogram {
+        /// The counter and its complement.
+        block: [u8; 16],
     },
     /// CMAC, sixteen bytes; AES and SM4 only.
     Cmac,
@@ -205,6 +212,15 @@ pub trait Custody {
         scheme: MacScheme,
         message: &[u8],
     ) -> Result<Vec<u8>, CustodyError>;
+
+    /// Opens a key for many MACs: nights with millions of proofs cannot open it for each.
+    ///
+    /// # Errors
+    /// [`CustodyError`] when the key makes no MACs; [`CustodyError::Stays`] where the device makes
+    /// them itself.
+    fn lend(&self, label: Label) -> Result<LentKey, CustodyError> {
+        Err(CustodyError::Stays { label })
+    }
 
     /// Verifies a MAC, in a time that tells nothing of it.
     ///

@@ -24,6 +24,7 @@
 mod custody;
 mod error;
 mod file;
+mod lent;
 mod material;
 mod name;
 mod protection;
@@ -41,6 +42,7 @@ pub use custody::{
 };
 pub use error::{CustodyError, Place};
 pub use file::StoreHead;
+pub use lent::LentKey;
 pub use name::{Export, Kept, KeyInfo, KeyName, Label, Mark};
 pub use protection::{Passphrase, Protection, Work};
 pub use rule::Operation;

@@ -7,7 +7,7 @@ use tongtu_crypto::{
 };
 use tongtu_keyring::Check;
 use tongtu_keyring::code::KeyAlgorithm;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::custody::{MacScheme, PublicPart, SignScheme, Signed};
 use crate::error::CustodyError;
@@ -117,6 +117,11 @@ impl Material {
         if factors.is_empty() {
             return Ok(self);
         }
+        self.child(factors)
+    }
+
+    /// The key below.
+    pub(crate) fn child(&self, factors: &[[u8; 8]]) -> Result<Self, CustodyError> {
         let master = self.block(Operation::Derive)?;
         Ok(Self {
             label: self.label,
@@ -141,6 +146,13 @@ impl Material {
                 mac::secure_messaging(&block()?, &challenge, message).to_vec()
             }
             MacScheme::Whole { iv } => mac::eight_bytes(&block()?, &iv, message).to_vec(),
+            MacScheme::Cryptogram { mut block } => {
+                // Two blocks of 3DES or one of SM4: sixteen bytes are whole blocks of either.
+                self.blocks(&mut block, true)?;
+                let key = BlockKey::new(self.block(Operation::Mac)?.algorithm(), block);
+                block.zeroize();
+                mac::eight_bytes(&key, &[0; 8], message).to_vec()
+            }
             MacScheme::Cmac => self.wide(Operation::Mac)?.cmac(&[message]).to_vec(),
         })
     }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "pkcs11")]
-use std::rc::Rc;
+use std::sync::Arc;
 
 use argon2::Argon2;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -134,7 +134,7 @@ pub enum Protection {
     KeyFile(PathBuf),
     /// A wrapping key that never leaves its token. It is asked for each operation.
     #[cfg(feature = "pkcs11")]
-    Token(Rc<Token>),
+    Token(Arc<Token>),
 }
 
 /// Opens the seals of an open store.
@@ -143,7 +143,7 @@ pub(crate) enum Guard {
     Held(Zeroizing<[u8; 32]>),
     /// The token's key opens the store's secret each time.
     #[cfg(feature = "pkcs11")]
-    Token(Rc<Token>, [u8; 16], [u8; 32]),
+    Token(Arc<Token>, [u8; 16], [u8; 32]),
 }
 
 impl Guard {
@@ -202,7 +202,7 @@ impl Protection {
             #[cfg(feature = "pkcs11")]
             Self::Token(token) => {
                 head.sealed = token.seal(&head.iv, &secret)?;
-                Ok(Guard::Token(Rc::clone(token), head.iv, head.sealed))
+                Ok(Guard::Token(Arc::clone(token), head.iv, head.sealed))
             }
             _ => {
                 let keys = self.opener(head)?;
@@ -218,7 +218,7 @@ impl Protection {
     pub(crate) fn open(&self, head: &StoreHead) -> Result<Guard, CustodyError> {
         match self {
             #[cfg(feature = "pkcs11")]
-            Self::Token(token) => Ok(Guard::Token(Rc::clone(token), head.iv, head.sealed)),
+            Self::Token(token) => Ok(Guard::Token(Arc::clone(token), head.iv, head.sealed)),
             _ => {
                 let keys = self.opener(head)?;
                 let mut secret = Zeroizing::new(head.sealed);

@@ -14,6 +14,7 @@ use crate::custody::{
 };
 use crate::error::CustodyError;
 use crate::file::{self, Lock, MAGIC, StoreHead, VERSION};
+use crate::lent::LentKey;
 use crate::material::{Material, public_part};
 use crate::name::{Export, KeyInfo, KeyName, Label, Mark};
 use crate::protection::{Guard, Protection};
@@ -344,6 +345,11 @@ impl Custody for SealedCustody {
         message: &[u8],
     ) -> Result<Vec<u8>, CustodyError> {
         self.below(path, Operation::Mac)?.mac(scheme, message)
+    }
+
+    fn lend(&self, label: Label) -> Result<LentKey, CustodyError> {
+        let name = self.sealed(label)?.info.name;
+        Ok(LentKey::new(name, self.material(label, Operation::Mac)?))
     }
 
     fn sign(

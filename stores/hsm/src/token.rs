@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -46,7 +47,7 @@ pub struct TokenConfig {
 
 /// A session with a token, logged in.
 pub struct Token {
-    pub(crate) session: Session,
+    session: Mutex<Session>,
     slot: Slot,
     context: Pkcs11,
     config: TokenConfig,
@@ -83,7 +84,7 @@ impl Token {
             Err(error) => return Err(token_error("let us in")(error)),
         }
         let token = Self {
-            session,
+            session: Mutex::new(session),
             slot,
             context,
             config,
@@ -124,17 +125,23 @@ impl Token {
         if self.config.vendor.is_none() {
             template.push(Attribute::ValueLen(Ulong::new(32)));
         }
-        self.session
+        self.session()
             .generate_key(&mechanism, &template)
             .map_err(token_error("make the wrapping key"))?;
         Ok(())
+    }
+
+    /// The session: a token does one thing after the other.
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
+        // Whoever panicked meanwhile left a session that the token itself keeps in order.
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enciphers a store's secret.
     pub(crate) fn seal(&self, iv: &[u8; 16], secret: &[u8; 32]) -> Result<[u8; 32], CustodyError> {
         let key = self.wrapping_key()?;
         let sealed = self
-            .session
+            .session()
             .encrypt(&self.cbc(iv)?, key, secret)
             .map_err(token_error("encipher a store's secret"))?;
         <[u8; 32]>::try_from(sealed).map_err(|_| self.answer("two enciphered blocks"))
@@ -148,7 +155,7 @@ impl Token {
     ) -> Result<Zeroizing<[u8; 32]>, CustodyError> {
         let key = self.wrapping_key()?;
         let plain = self
-            .session
+            .session()
             .decrypt(&self.cbc(iv)?, key, sealed)
             .map(Zeroizing::new)
             .map_err(token_error("decipher a store's secret"))?;
@@ -164,7 +171,7 @@ impl Token {
     fn wrapping_key(&self) -> Result<ObjectHandle, CustodyError> {
         let key = self.only(&self.wrapping_template()?, "one wrapping key")?;
         let found = self
-            .session
+            .session()
             .get_attributes(key, &[AttributeType::Sensitive, AttributeType::Extractable])
             .map_err(token_error("say what its wrapping key is"))?;
         let stays = found.contains(&Attribute::Sensitive(true))
@@ -218,7 +225,7 @@ impl Token {
     }
 
     pub(crate) fn find(&self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, CustodyError> {
-        self.session
+        self.session()
             .find_objects(template)
             .map_err(token_error("look for a key"))
     }

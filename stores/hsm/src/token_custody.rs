@@ -6,7 +6,7 @@
 //! other by 16 random bytes (`CKA_ID`).
 
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
@@ -21,6 +21,7 @@ use crate::custody::{
     VaultState, Wrapped,
 };
 use crate::error::CustodyError;
+use crate::lent::LentKey;
 use crate::material::{EXPONENT, fingerprint, rsa_public_bytes};
 use crate::name::{Export, KeyInfo, KeyName, Label, Mark};
 use crate::protection::Protection;
@@ -32,7 +33,7 @@ use crate::token::{Token, token_error};
 /// Keys on a token, and beside it.
 #[derive(Debug)]
 pub struct TokenCustody {
-    token: Rc<Token>,
+    token: Arc<Token>,
     sealed: SealedCustody,
 }
 
@@ -47,8 +48,8 @@ impl TokenCustody {
         token: Token,
         entropy: impl Entropy + Send + 'static,
     ) -> Result<Self, CustodyError> {
-        let token = Rc::new(token);
-        let protection = Protection::Token(Rc::clone(&token));
+        let token = Arc::new(token);
+        let protection = Protection::Token(Arc::clone(&token));
         let sealed = SealedCustody::make(path, mark, &protection, entropy)?;
         Ok(Self { token, sealed })
     }
@@ -63,8 +64,8 @@ impl TokenCustody {
         token: Token,
         entropy: impl Entropy + Send + 'static,
     ) -> Result<Self, CustodyError> {
-        let token = Rc::new(token);
-        let protection = Protection::Token(Rc::clone(&token));
+        let token = Arc::new(token);
+        let protection = Protection::Token(Arc::clone(&token));
         let sealed = SealedCustody::open(path, mark, &protection, entropy)?;
         Ok(Self { token, sealed })
     }
@@ -120,7 +121,7 @@ impl TokenCustody {
         ]);
         let key = self
             .token
-            .session
+            .session()
             .generate_key(&Mechanism::AesKeyGen, &template)
             .map_err(token_error("make an AES key"))?;
         Ok((self.kcv(key)?, Vec::new()))
@@ -144,7 +145,7 @@ impl TokenCustody {
         private.push(Attribute::Sign(true));
         let (public, _) = self
             .token
-            .session
+            .session()
             .generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private)
             .map_err(token_error("make an RSA key"))?;
         let bytes = self.modulus(public)?;
@@ -155,7 +156,7 @@ impl TokenCustody {
     fn kcv(&self, key: ObjectHandle) -> Result<Check, CustodyError> {
         let block = self
             .token
-            .session
+            .session()
             .encrypt(&Mechanism::AesEcb, key, &[1; 16])
             .map_err(token_error("compute a check value"))?;
         match block[..] {
@@ -167,7 +168,7 @@ impl TokenCustody {
     fn modulus(&self, public: ObjectHandle) -> Result<Vec<u8>, CustodyError> {
         let found = self
             .token
-            .session
+            .session()
             .get_attributes(
                 public,
                 &[AttributeType::Modulus, AttributeType::PublicExponent],
@@ -191,7 +192,7 @@ impl TokenCustody {
     fn destroy_objects(&self, id: [u8; IV_LEN]) -> Result<(), CustodyError> {
         for object in self.token.find(&[Attribute::Id(id.to_vec())])? {
             self.token
-                .session
+                .session()
                 .destroy_object(object)
                 .map_err(token_error("destroy a key"))?;
         }
@@ -306,9 +307,16 @@ impl Custody for TokenCustody {
             .must_offer(MechanismType::AES_CMAC, "an AES key's MAC")?;
         let key = self.handle(record, ObjectClass::SECRET_KEY)?;
         self.token
-            .session
+            .session()
             .sign(&Mechanism::AesCMac, key, message)
             .map_err(token_error("make a MAC"))
+    }
+
+    fn lend(&self, label: Label) -> Result<LentKey, CustodyError> {
+        match self.own(label)? {
+            Some(_) => Err(CustodyError::Stays { label }),
+            None => self.sealed.lend(label),
+        }
     }
 
     fn sign(
@@ -351,7 +359,7 @@ impl Custody for TokenCustody {
             .must_offer(mechanism.mechanism_type(), "an RSA signature")?;
         let key = self.handle(record, ObjectClass::PRIVATE_KEY)?;
         self.token
-            .session
+            .session()
             .sign(&mechanism, key, message)
             .map(Signed::Rsa)
             .map_err(token_error("sign"))

@@ -1,7 +1,7 @@
 //! The suite on a PKCS#11 token, and what foreign programs see there.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use tongtu_foreign::{SoftToken, openssl, tool};
 use tongtu_hsm::{
@@ -242,7 +242,7 @@ with_token! {
         let mut custody =
             SealedCustody::make(&tokens.path(), Mark::Test, &words, seeded(1)).unwrap();
         let check = custody.generate(&key).unwrap();
-        let own = Protection::Token(Rc::new(open(token)));
+        let own = Protection::Token(Arc::new(open(token)));
         custody.protect_anew(&own).unwrap();
         custody.check(key.label).unwrap();
         drop(custody);
