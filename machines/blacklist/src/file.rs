@@ -171,7 +171,17 @@ impl Head {
         Ok(())
     }
 
-    fn sign(&self, list_key: &SecretKey) -> Result<[u8; HEAD_LEN], BlacklistError> {
+    fn sign<E: From<BlacklistError>>(
+        &self,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<[u8; HEAD_LEN], E> {
+        let mut out = self.unsigned()?;
+        let signature = sign(&out)?;
+        out.extend(signature.0);
+        Ok(out.try_into().expect("the fields are HEAD_LEN together"))
+    }
+
+    fn unsigned(&self) -> Result<Vec<u8>, BlacklistError> {
         self.check_len()?;
         let mut out = Vec::with_capacity(HEAD_LEN);
         out.extend(MAGIC);
@@ -197,8 +207,7 @@ impl Head {
         }
         out.extend(self.content_len.to_be_bytes());
         out.extend(self.content_digest);
-        out.extend(list_key.sign(&out).0);
-        Ok(out.try_into().expect("the fields are HEAD_LEN together"))
+        Ok(out)
     }
 }
 
@@ -284,8 +293,20 @@ pub fn full(
     spans: impl IntoIterator<Item = Span>,
     list_key: &SecretKey,
 ) -> Result<Vec<u8>, BlacklistError> {
+    full_with(issue, spans, |bytes| Ok(list_key.sign(bytes)))
+}
+
+/// The same, signed by whoever has the list key: a device, for example.
+///
+/// # Errors
+/// As [`full`], or what the signer says.
+pub fn full_with<E: From<BlacklistError>>(
+    issue: Issue,
+    spans: impl IntoIterator<Item = Span>,
+    sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+) -> Result<Vec<u8>, E> {
     let changes = spans.into_iter().map(Change::Listed);
-    write(issue, Kind::Full, changes, MARKS_MAX, list_key)
+    write(issue, Kind::Full, changes, MARKS_MAX, sign)
 }
 
 /// Makes a delta; the changes must rise and be true of the list that it goes on from.
@@ -299,22 +320,35 @@ pub fn delta(
     changes: impl IntoIterator<Item = Change>,
     list_key: &SecretKey,
 ) -> Result<Vec<u8>, BlacklistError> {
-    if issue.version <= base.version {
-        return Err(BlacklistError::NotNewer {
-            held: base.version,
-            offered: issue.version,
-        });
-    }
-    write(issue, Kind::Delta { base }, changes, OVERLAY_MAX, list_key)
+    delta_with(issue, base, changes, |bytes| Ok(list_key.sign(bytes)))
 }
 
-fn write(
+/// The same, signed by whoever has the list key: a device, for example.
+///
+/// # Errors
+/// As [`delta`], or what the signer says.
+pub fn delta_with<E: From<BlacklistError>>(
+    issue: Issue,
+    base: State,
+    changes: impl IntoIterator<Item = Change>,
+    sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+) -> Result<Vec<u8>, E> {
+    if issue.version <= base.version {
+        return Err(E::from(BlacklistError::NotNewer {
+            held: base.version,
+            offered: issue.version,
+        }));
+    }
+    write(issue, Kind::Delta { base }, changes, OVERLAY_MAX, sign)
+}
+
+fn write<E: From<BlacklistError>>(
     issue: Issue,
     kind: Kind,
     changes: impl IntoIterator<Item = Change>,
     max: usize,
-    list_key: &SecretKey,
-) -> Result<Vec<u8>, BlacklistError> {
+    sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+) -> Result<Vec<u8>, E> {
     let mut out = alloc::vec![0; HEAD_LEN];
     let (mut tally, mut weight) = match kind {
         Kind::Full => (Tally::default(), 0),
@@ -324,7 +358,7 @@ fn write(
     for change in changes {
         let span = change.span();
         if last.is_some_and(|last| span.low() <= last) {
-            return Err(BlacklistError::Overlap { number: span.low() });
+            return Err(E::from(BlacklistError::Overlap { number: span.low() }));
         }
         last = Some(span.high());
         tally = match change {
@@ -343,7 +377,7 @@ fn write(
             Kind::Delta { .. } => "changes in a delta",
         };
         let found = weight;
-        return Err(BlacklistError::TooMany { what, found, max });
+        return Err(E::from(BlacklistError::TooMany { what, found, max }));
     }
     let content = &out[HEAD_LEN..];
     let head = Head {
@@ -357,7 +391,7 @@ fn write(
         content_len: u64::try_from(content.len()).expect("a length in memory"),
         content_digest: sm3::digest(content),
     };
-    let signed = head.sign(list_key)?;
+    let signed = head.sign(sign)?;
     out[..HEAD_LEN].copy_from_slice(&signed);
     Ok(out)
 }

@@ -120,6 +120,28 @@ impl ListBundle {
     /// # Errors
     /// [`ListError::TooMany`] when a list exceeds its limit.
     pub fn sign(&self, list_key: &SecretKey) -> Result<Vec<u8>, ListError> {
+        self.sign_with(|bytes| Ok(list_key.sign(bytes)))
+    }
+
+    /// The same, signed by whoever has the list key: a device, for example.
+    ///
+    /// # Errors
+    /// [`ListError::TooMany`] when a list exceeds its limit, or what the signer says.
+    pub fn sign_with<E: From<ListError>>(
+        &self,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Vec<u8>, E> {
+        let mut out = self.unsigned()?;
+        let signature = sign(&out)?;
+        out.extend(signature.0);
+        Ok(out)
+    }
+
+    /// The bundle's bytes in front of its signature.
+    ///
+    /// # Errors
+    /// [`ListError::TooMany`] when a list exceeds its limit.
+    pub fn unsigned(&self) -> Result<Vec<u8>, ListError> {
         let mut out = BUNDLE_MAGIC.to_vec();
         out.push(BUNDLE_FORMAT);
         out.extend(institution(self.acquirer)?);
@@ -141,7 +163,6 @@ impl ListBundle {
             out.extend(content);
         }
         out.extend(sm3::digest(&out));
-        out.extend(list_key.sign(&out).0);
         Ok(out)
     }
 

@@ -29,12 +29,20 @@ pub fn card_key(issuer: &BlockKey, number: &CardNumber, sequence: u8) -> BlockKe
     diversify::one_level(issuer, &card_factor(number, sequence))
 }
 
-/// The key of one transaction: the card key over the counter and its complement.
+/// What enciphered under the card key is the key of one transaction: the counter and its
+/// complement.
 #[must_use]
-pub fn session_key(key: &BlockKey, atc: u16) -> BlockKey {
+pub fn session_block(atc: u16) -> [u8; 16] {
     let mut block = [0; 16];
     block[6..8].copy_from_slice(&atc.to_be_bytes());
     block[14..].copy_from_slice(&(!atc).to_be_bytes());
+    block
+}
+
+/// The key of one transaction: the card key over the counter and its complement.
+#[must_use]
+pub fn session_key(key: &BlockKey, atc: u16) -> BlockKey {
+    let mut block = session_block(atc);
     // Two blocks of 3DES or one of SM4: the same sixteen bytes serve both.
     key.encrypt_blocks(&mut block)
         .expect("sixteen bytes are whole blocks of either kind");

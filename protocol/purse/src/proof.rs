@@ -106,16 +106,16 @@ impl Deal {
         session.mac(&self.amount.bytes())
     }
 
-    /// TAC of a purchase: deal ‖ terminal sequence ‖ date ‖ time, with the key for TACs.
+    /// What the TAC of a purchase is made over: deal ‖ terminal sequence ‖ date ‖ time.
     #[must_use]
-    pub fn purchase_tac(&self, key: &BlockKey, terminal_sequence: u32, at: DateTime) -> Code {
-        SessionKey::for_tac(key).mac(&self.purchase_tac_over(terminal_sequence, at))
+    pub fn purchase_tac_message(&self, terminal_sequence: u32, at: DateTime) -> Vec<u8> {
+        [&self.bytes()[..], &terminal_sequence.to_be_bytes(), &at.0].concat()
     }
 
-    /// What the TAC of a purchase is made over, for whoever asks a device for it.
+    /// TAC of a purchase, with the key for TACs.
     #[must_use]
-    pub fn purchase_tac_over(&self, terminal_sequence: u32, at: DateTime) -> Vec<u8> {
-        [&self.bytes()[..], &terminal_sequence.to_be_bytes(), &at.0].concat()
+    pub fn purchase_tac(&self, key: &BlockKey, terminal_sequence: u32, at: DateTime) -> Code {
+        SessionKey::for_tac(key).mac(&self.purchase_tac_message(terminal_sequence, at))
     }
 
     /// TAC of a load: balance after ‖ sequence before ‖ deal ‖ date ‖ time, with the key for

@@ -284,6 +284,19 @@ pub fn apply_for_certificate(
     tracking: [u8; 3],
     secret: &SecretKey,
 ) -> Result<CertificateApplication, CertificateError> {
+    let terms = (issuer, expiry, tracking);
+    apply_with(terms, secret.public(), |bytes| Ok(secret.sign(bytes)))
+}
+
+/// The same, with the proof by whoever has the key: a device, for example.
+///
+/// # Errors
+/// What the signer says.
+pub fn apply_with<E: From<CertificateError>>(
+    (issuer, expiry, tracking): (InstitutionCode, MonthYear, [u8; 3]),
+    public: &PublicKey,
+    sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+) -> Result<CertificateApplication, E> {
     let mut application = CertificateApplication {
         record_header: HEADER_APPLICATION,
         service_id: SERVICE_TRANSPORT,
@@ -294,11 +307,11 @@ pub fn apply_for_certificate(
         encryption_algorithm: ALGORITHM_SM2,
         parameter: 0,
         key_len: KEY_LEN_COMPRESSED,
-        public_key: secret.public().to_compressed(),
+        public_key: public.to_compressed(),
         proof: [0; 64],
     };
-    let bytes = application.encode()?;
-    application.proof = secret.sign(&bytes[..APPLICATION_SIGNED]).0;
+    let bytes = application.encode().map_err(CertificateError::from)?;
+    application.proof = sign(&bytes[..APPLICATION_SIGNED])?.0;
     Ok(application)
 }
 

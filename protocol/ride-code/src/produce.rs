@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use tongtu_codec::EncodeError;
-use tongtu_crypto::{PublicKey, SecretKey};
+use tongtu_crypto::{PublicKey, SecretKey, Signature};
 use tongtu_types::{CardNumber, Fen, Timestamp};
 
 use crate::RideCode;
@@ -105,15 +105,27 @@ impl UserCertificate {
         if issuer_key.public().to_compressed() != issuer.public_key {
             return Err(ProduceError::ForeignIssuerKey);
         }
+        Self::issue_with(issuer, terms, |bytes| Ok(issuer_key.sign(bytes)))
+    }
+
+    /// The same, signed by whoever has the certificate's key: a device, for example.
+    ///
+    /// # Errors
+    /// [`ProduceError`] naming the term that cannot be, or what the signer says.
+    pub fn issue_with<E: From<ProduceError>>(
+        issuer: &IssuerCertificate,
+        terms: &UserTerms,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Self, E> {
         let user = user_domain(terms)?;
-        let mut body = issuer.encode()?;
-        body.extend(user.encode()?);
+        let mut body = issuer.encode().map_err(ProduceError::from)?;
+        body.extend(user.encode().map_err(ProduceError::from)?);
         body.extend(&terms.extension);
         let signature = IssuerSignature {
             mark: SIGNATURE_MARK,
-            signature: issuer_key.sign(&body).0,
+            signature: sign(&body)?.0,
         };
-        body.extend(signature.encode()?);
+        body.extend(signature.encode().map_err(ProduceError::from)?);
         Ok(Self { body, user })
     }
 

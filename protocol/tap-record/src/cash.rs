@@ -244,6 +244,21 @@ impl CashProof {
         ))
     }
 
+    /// What the cryptogram is made over: for whoever has the card's key where it is kept.
+    ///
+    /// # Errors
+    /// [`CashFault`] when the proof does not say enough.
+    pub fn cryptogram_message(&self, deal: &CashDeal) -> Result<Vec<u8>, CashFault> {
+        let iad = Iad::parse(self.issuer_application_data()?)?;
+        let input = CryptogramInput {
+            terminal: &self.told_of(deal)?,
+            aip: self.aip,
+            atc: deal.atc,
+            cvr: iad.cvr,
+        };
+        Ok(input.bytes())
+    }
+
     /// What the terminal told the card, as far as a cryptogram covers it.
     fn told_of(&self, deal: &CashDeal) -> Result<Values, CashFault> {
         let amount = tongtu_ecash::Amount::new(deal.amount)?;

@@ -1,5 +1,7 @@
 //! The record as a table, and what can be said of it without asking anybody.
 
+use alloc::vec::Vec;
+
 use tongtu_apdu::StatusWord;
 use tongtu_codec::{Be, Padded, Raw, record};
 use tongtu_crypto::BlockKey;
@@ -210,6 +212,13 @@ impl TapRecord {
             kind: self.transaction,
             terminal: self.terminal,
         }
+    }
+
+    /// What the TAC is made over: for whoever has the card's key where it is kept.
+    #[must_use]
+    pub fn tac_message(&self) -> Vec<u8> {
+        self.deal()
+            .purchase_tac_message(self.terminal_sequence, self.at)
     }
 
     /// Whether the TAC is the one of the card with this TAC key.

@@ -158,7 +158,7 @@ pub fn verify_purchase_tac(
         label: tac_master,
         factors: &[serial.factor()],
     };
-    let message = deal.purchase_tac_over(terminal_sequence, at);
+    let message = deal.purchase_tac_message(terminal_sequence, at);
     custody.verify_mac(path, MacScheme::Tac, &message, &tac)
 }
 

@@ -129,6 +129,26 @@ impl GalleryUpdate {
         list_key: &SecretKey,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, GalleryError> {
+        self.signed_with(seal, entropy, |bytes| Ok(list_key.sign(bytes)))
+    }
+
+    /// The same, signed by whoever has the list key: a device, for example.
+    ///
+    /// # Errors
+    /// [`GalleryError`] when a field does not fit, or what the signer says.
+    pub fn signed_with<E: From<GalleryError>>(
+        &self,
+        seal: &SealKey,
+        entropy: &mut dyn Entropy,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Vec<u8>, E> {
+        let mut out = self.unsigned(seal, entropy)?;
+        let signature = sign(&out)?;
+        out.extend_from_slice(&signature.0);
+        Ok(out)
+    }
+
+    fn unsigned(&self, seal: &SealKey, entropy: &mut dyn Entropy) -> Result<Vec<u8>, GalleryError> {
         let head = &self.head;
         let mut out = Vec::new();
         out.extend_from_slice(&MAGIC);
@@ -150,8 +170,6 @@ impl GalleryUpdate {
         for rider in &self.riders {
             rider.write(head.engine, seal, entropy, &mut out)?;
         }
-        let signature = list_key.sign(&out);
-        out.extend_from_slice(&signature.0);
         Ok(out)
     }
 
