@@ -329,6 +329,17 @@ impl KeyBook {
         self.keys.values()
     }
 
+    /// The key for a purpose that is told by this check value.
+    #[must_use]
+    pub fn key_of(
+        &self,
+        purpose: Purpose,
+        algorithm: KeyAlgorithm,
+        check: Check,
+    ) -> Option<KeyNumber> {
+        self.checks.get(&(purpose, algorithm, check)).copied()
+    }
+
     /// The versions of a slot, oldest first.
     pub fn versions(&self, slot: Slot) -> impl DoubleEndedIterator<Item = &KeyLife> {
         let numbers = self.slots.get(&slot).map_or(&[][..], Vec::as_slice);

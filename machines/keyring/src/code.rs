@@ -67,6 +67,8 @@ closed! {
         Token = 0x42, "token", "令牌";
         /// Receipts of delegated management.
         Receipt = 0x43, "receipt", "收条";
+        /// Templates of faces, at rest and on their way to terminals.
+        FaceSeal = 0x44, "face seal", "人脸数据保护";
         /// TMK: under it a POS terminal gets its work keys.
         PosMaster = 0x50, "POS terminal master", "终端主密钥";
         /// PIK: PIN blocks.
@@ -280,6 +282,7 @@ impl Purpose {
             | Self::PosPin
             | Self::PosMac
             | Self::PosTrack => matches!(algorithm, KeyAlgorithm::Tdes | KeyAlgorithm::Sm4),
+            Self::FaceSeal => matches!(algorithm, KeyAlgorithm::Sm4),
             Self::RideCode
             | Self::FileSignature
             | Self::ListSignature
@@ -384,7 +387,7 @@ mod tests {
             ];
             assert!(back.iter().all(|b| b.is_none_or(|b| b == byte)), "{byte}");
         }
-        assert_eq!(Purpose::ALL.len(), 30);
+        assert_eq!(Purpose::ALL.len(), 31);
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl Operation {
             // Field 64 of a POS message is no MAC that a custody makes yet, and PIN blocks and
             // tracks are enciphered by whoever takes part in those messages.
             Purpose::PosPin | Purpose::PosMac | Purpose::PosTrack => false,
+            Purpose::FaceSeal => matches!(self, Self::Mac),
             Purpose::SecurityDomain => matches!(self, Self::Mac | Self::Derive),
             Purpose::NodeLink | Purpose::Token | Purpose::Receipt => {
                 matches!(self, Self::Mac | Self::Sign)
