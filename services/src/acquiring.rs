@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tongtu_crypto::{PublicKey, sm3};
+use tongtu_crypto::{PublicKey, Signature, sm3};
+use tongtu_keyring::code::Purpose;
 use tongtu_ride_code::record::{RideRecord, check_signature};
 use tongtu_ride_code::{BlackLists, RideCode};
 use tongtu_sql::{BatchRow, GreyRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
@@ -174,6 +175,15 @@ impl Node {
         after_version: u64,
         now: Timestamp,
     ) -> Result<Offered, ServiceError> {
+        let offered = self.lists_offered(after_version, now).await;
+        self.noting(offered).await
+    }
+
+    async fn lists_offered(
+        &self,
+        after_version: u64,
+        now: Timestamp,
+    ) -> Result<Offered, ServiceError> {
         let acquirer = self.acquirer()?;
         let mut tx = self.store().read().await?;
         let held = match self.list_version_held(&mut tx).await? {
@@ -218,8 +228,8 @@ impl Node {
             fare_books: acquirer.fare_books.clone(),
             cards,
         };
-        let signed = bundle.sign(&acquirer.list_key);
-        let bytes = signed.map_err(ServiceError::Lists)?.into();
+        drop(tx);
+        let bytes = bundle.sign_with(|bytes| self.list_sign(bytes, now))?.into();
         Ok(Offered {
             newest: version,
             file: Some(ListFile { version, bytes }),
@@ -302,8 +312,16 @@ impl Node {
             },
         };
         // The bundle's own bytes, so that nothing that goes into one can be forgotten here.
-        let signed = bundle.sign(&self.acquirer()?.list_key);
-        Ok(sm3::digest(&signed.map_err(ServiceError::Lists)?))
+        Ok(sm3::digest(&bundle.unsigned()?))
+    }
+
+    /// Signs a list for terminals.
+    pub(crate) fn list_sign(
+        &self,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<Signature, ServiceError> {
+        Ok(self.keys().sign(Purpose::ListSignature, bytes, now)?)
     }
 }
 

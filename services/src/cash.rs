@@ -1,12 +1,17 @@
 //! What an e-cash's cryptogram covers, out of a terminal's record or out of a file, and whether it
 //! is the card's.
 
-use tongtu_crypto::{Algorithm, BlockKey};
+use tongtu_crypto::Algorithm;
 use tongtu_ecash::Iad;
-use tongtu_ecash::cryptogram::card_key;
+use tongtu_ecash::cryptogram::{card_factor, session_block};
 use tongtu_exchange_file::{CashItems, CdCash, Currency};
+use tongtu_hsm::MacScheme;
+use tongtu_keyring::KeyNumber;
+use tongtu_keyring::code::Purpose;
 use tongtu_tap_record::{CashCheck, CashDeal, CashProof, TapRecord, Told};
-use tongtu_types::{BusinessDay, CardNumber, Fen};
+use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, Timestamp};
+
+use crate::keys::{CardKeys, Claim, KeyObjection, Moments, card_slot};
 
 /// What a cryptogram covers, and itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,16 +157,35 @@ impl CashClaim {
         self.proof.is_payment() == Ok(true)
     }
 
-    /// Whether the cryptogram is that of the card, by its issuer's master keys.
-    pub(crate) fn holds(&self, masters: &[BlockKey], card: &CardNumber) -> bool {
-        let algorithm = self.algorithm();
-        let mut masters = masters.iter();
-        let master = masters.find(|master| Some(master.algorithm()) == algorithm);
-        self.is_payment()
-            && master.is_some_and(|master| {
-                let key = card_key(master, card, self.proof.pan_sequence);
-                self.proof.cryptogram_holds(&self.deal, &key) == Ok(true)
-            })
+    /// The key of its issuer under which the cryptogram is the card's, if there is one. `Err` says
+    /// why none of them counted then.
+    pub(crate) fn holds(
+        &self,
+        keys: &CardKeys,
+        moments: &mut Moments,
+        card: &CardNumber,
+        (issuer, at): (InstitutionCode, Timestamp),
+    ) -> Result<Option<KeyNumber>, KeyObjection> {
+        let (Some(algorithm), true) = (self.algorithm(), self.is_payment()) else {
+            return Ok(None);
+        };
+        let Ok(message) = self.proof.cryptogram_message(&self.deal) else {
+            return Ok(None);
+        };
+        keys.holds(
+            moments,
+            &Claim {
+                slot: card_slot(issuer.city(), Purpose::CashCryptogram, algorithm),
+                factors: &[card_factor(card, self.proof.pan_sequence)],
+                scheme: MacScheme::Cryptogram {
+                    block: session_block(self.deal.atc),
+                },
+                message: &message,
+                proof: &self.proof.cryptogram,
+                version: None,
+                at,
+            },
+        )
     }
 }
 
@@ -169,7 +193,7 @@ impl CashClaim {
 #[derive(Clone, Copy)]
 pub(crate) struct Ridden {
     pub(crate) card: CardNumber,
-    pub(crate) at: tongtu_types::Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// The algorithm that a card's byte names.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use tongtu_clearing::{CutOff, FeeRules, Topology};
-use tongtu_crypto::{BlockKey, SecretKey};
-use tongtu_purse::keys::KeySet;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, RootTable};
 use tongtu_terminal::CardLists;
 use tongtu_types::{Fen, InstitutionCode};
 
 use crate::faces::FaceConfig;
+use crate::keys::NodeKeys;
 
 /// Who a node is and what it goes by.
 #[derive(Clone, Debug)]
@@ -33,6 +32,8 @@ pub struct NodeConfig {
     pub roots: RootTable,
     /// The issuers whose codes are accepted.
     pub accepted_issuers: Vec<InstitutionCode>,
+    /// What it signs and proves with.
+    pub keys: Arc<NodeKeys>,
     /// Present when the node issues codes.
     pub issuer: Option<IssuerConfig>,
     /// Present when the node has terminals.
@@ -44,10 +45,8 @@ pub struct NodeConfig {
 /// What an issuer (发行机构) needs.
 #[derive(Clone, Debug)]
 pub struct IssuerConfig {
-    /// Its certificate, signed by the centre.
+    /// Its certificate, signed by the centre; the key in it is among the node's keys.
     pub certificate: IssuerCertificate,
-    /// The key of that certificate.
-    pub key: Arc<SecretKey>,
     /// The single-ride limit (单次消费金额上限) in its user certificates.
     pub limit: Fen,
     /// How long a ride code is good, seconds.
@@ -58,18 +57,11 @@ pub struct IssuerConfig {
     pub platform: [u8; 4],
     /// Issuer-defined data (发行方自定义数据), up to 16 printable characters.
     pub issuer_data: Vec<u8>,
-    /// The master keys of its purses, by algorithm; none where it issues no such cards.
-    pub card_masters: Arc<[KeySet]>,
-    /// The master keys of its e-cashes' cryptograms, one for an algorithm; none where it issues
-    /// no such cards.
-    pub cash_masters: Arc<[BlockKey]>,
 }
 
 /// What an acquirer (受理机构) needs.
 #[derive(Clone, Debug)]
 pub struct AcquirerConfig {
-    /// The key that signs the lists for its terminals.
-    pub list_key: Arc<SecretKey>,
     /// The city's fares, texts of `.fare` files by rising version: the one that counts and those
     /// that will.
     pub fare_books: Vec<String>,

@@ -8,11 +8,12 @@ use tongtu_ride_code::RevocationError;
 use tongtu_ride_code::produce::ProduceError;
 use tongtu_sql::StoreError;
 use tongtu_terminal::ListError;
+use tongtu_terminal::face::GalleryError;
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp,
 };
 
-use crate::FaceError;
+use crate::{FaceError, KeyFault};
 
 /// The kind of an error, from which a transport makes its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,7 +96,7 @@ pub enum ServiceError {
     RechargeIdReused,
     /// The user certificate cannot be made.
     #[error("the user certificate cannot be made")]
-    Certificate(#[source] ProduceError),
+    Certificate(#[from] ProduceError),
     /// The issuer's own certificate is revoked.
     #[error("the certificate of issuer {issuer} is revoked since {since}")]
     IssuerRevoked {
@@ -121,7 +122,7 @@ pub enum ServiceError {
     },
     /// The list bundle cannot be made.
     #[error("the list bundle cannot be made")]
-    Lists(#[source] ListError),
+    Lists(#[from] ListError),
     /// A card that is listed with others or in part, where it must be listed alone or not at all.
     #[error("{number:?} is the first of an entry that is listed in part or within another")]
     CardListed {
@@ -133,13 +134,16 @@ pub enum ServiceError {
     CardListBusy,
     /// A file of the card blacklist cannot be made.
     #[error("the card blacklist's file cannot be made")]
-    CardBlacklist(#[source] BlacklistError),
+    CardBlacklist(#[from] BlacklistError),
     /// A report of lists is not what the terminal would send.
     #[error("the coverage report does not hold")]
     Coverage(#[source] ListError),
     /// Something about rides by face.
     #[error(transparent)]
     Face(#[from] FaceError),
+    /// A key may not be used, or is not here.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
     /// An institution that is neither this node's parent nor its child.
     #[error("{code} is neither parent nor child of {node}")]
     NeighbourUnknown {
@@ -290,6 +294,12 @@ pub enum ServiceError {
     Stopping,
 }
 
+impl From<GalleryError> for ServiceError {
+    fn from(error: GalleryError) -> Self {
+        Self::Face(FaceError::Gallery(error))
+    }
+}
+
 impl ServiceError {
     /// The stable code of the variant.
     #[must_use]
@@ -316,6 +326,7 @@ impl ServiceError {
             Self::CardBlacklist(_) => "acquiring.card_blacklist",
             Self::Coverage(_) => "acquiring.coverage",
             Self::Face(error) => error.code(),
+            Self::Key(fault) => fault.code(),
             Self::ChainSeal { .. } => "acquiring.chain_seal",
             Self::ChainNumber { .. } => "acquiring.chain_number",
             Self::ChainUnknown { .. } => "acquiring.chain_unknown",
@@ -388,6 +399,7 @@ impl ServiceError {
             | Self::FileDigestDiffers { .. }
             | Self::DayOutOfOrder { .. } => StatusKind::Conflict,
             Self::Face(error) => error.status_kind(),
+            Self::Key(fault) => fault.status_kind(),
             Self::RechargeAmount { .. }
             | Self::RechargeId { .. }
             | Self::ChainNumber { .. }

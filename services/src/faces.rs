@@ -43,8 +43,6 @@ pub use keys::FaceKeys;
 /// What a node goes by when its riders ride by face.
 #[derive(Clone, Debug)]
 pub struct FaceConfig {
-    /// The keys that faces are sealed under.
-    pub keys: Arc<FaceKeys>,
     /// The engines whose templates are taken: what cannot be compared is not enrolled.
     pub engines: FaceEngines,
     /// The terms that riders consent to now.

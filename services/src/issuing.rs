@@ -2,6 +2,7 @@
 
 use tongtu_clearing::posting;
 use tongtu_crypto::PublicKey;
+use tongtu_keyring::code::Purpose;
 use tongtu_ledger::{AccountKind, AccountName, Draft, Entry, EntryId, Memo, Posting, SumE7};
 use tongtu_ride_code::{UserCertificate, UserTerms};
 use tongtu_sql::{AccountRow, RechargeRow, Tx};
@@ -204,6 +205,15 @@ impl Node {
         account: CardNumber,
         now: Timestamp,
     ) -> Result<UserCertificate, ServiceError> {
+        let issued = self.certificate_issue(account, now).await;
+        self.noting(issued).await
+    }
+
+    async fn certificate_issue(
+        &self,
+        account: CardNumber,
+        now: Timestamp,
+    ) -> Result<UserCertificate, ServiceError> {
         let issuer = self.issuer()?;
         let mut tx = self.store().write().await?;
         let revocations = self.revocations(&mut tx).await?;
@@ -233,8 +243,11 @@ impl Node {
             validity_s: issuer.validity_s,
             extension: Vec::new(),
         };
-        let certificate = UserCertificate::issue(&issuer.certificate, &terms, &issuer.key)
-            .map_err(ServiceError::Certificate)?;
+        let certificate = UserCertificate::issue_with(&issuer.certificate, &terms, |bytes| {
+            let key = &issuer.certificate.public_key;
+            let signed = self.keys().sign_as(key, Purpose::RideCode, bytes, now);
+            signed.map_err(ServiceError::from)
+        })?;
         tx.account_certificate(account.reveal(), expires.get())
             .await?;
         tx.commit().await?;

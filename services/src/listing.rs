@@ -164,8 +164,9 @@ impl Node {
     pub async fn card_blacklist_current(
         &self,
         after: u64,
+        now: Timestamp,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
-        let offered = self.card_blacklist_offer(after, None).await?;
+        let offered = self.card_blacklist_offer(after, None, now).await?;
         Ok(offered.file.map(|file| file.bytes.to_vec()))
     }
 
@@ -178,8 +179,19 @@ impl Node {
         &self,
         after: u64,
         to: Option<u64>,
+        now: Timestamp,
     ) -> Result<Offered, ServiceError> {
-        let acquirer = self.acquirer()?;
+        let offered = self.card_blacklist_offered(after, to, now).await;
+        self.noting(offered).await
+    }
+
+    async fn card_blacklist_offered(
+        &self,
+        after: u64,
+        to: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Offered, ServiceError> {
+        self.acquirer()?;
         let mut tx = self.store().read().await?;
         let Some(row) = tx.card_list_version(None).await? else {
             return Ok(Offered {
@@ -203,15 +215,16 @@ impl Node {
             version: state.version,
             issued_at: Timestamp::new(row.changed_at),
         };
-        let key = &acquirer.list_key;
         let version = state.version;
         let offer = |bytes| Offered {
             newest,
             file: Some(ListFile { version, bytes }),
         };
         if let Some((base, changes)) = delta(&mut tx, after, row.version).await? {
-            let file = tongtu_blacklist::file::delta(issue, base, changes, key);
-            return Ok(offer(file.map_err(ServiceError::CardBlacklist)?.into()));
+            drop(tx);
+            let sign = |bytes: &[u8]| self.list_sign(bytes, now);
+            let file = tongtu_blacklist::file::delta_with(issue, base, changes, sign)?;
+            return Ok(offer(file.into()));
         }
         // Whoever else wants it waits here, and then finds it made.
         let mut made = self.card_file().lock().await;
@@ -221,11 +234,10 @@ impl Node {
         let rows = tx.card_listed(row.version).await?;
         drop(tx);
         let spans = spans(&rows)?;
-        let key = Arc::clone(key);
-        let file = self
-            .compute(move |_| tongtu_blacklist::file::full(issue, spans, &key))
-            .await?;
-        let bytes: Arc<[u8]> = file.map_err(ServiceError::CardBlacklist)?.into();
+        let file = self.compute(move |node| {
+            tongtu_blacklist::file::full_with(issue, spans, |bytes| node.list_sign(bytes, now))
+        });
+        let bytes: Arc<[u8]> = file.await??.into();
         // An old one is asked for once, by who has its beginning.
         if version == newest {
             *made = Some(ListFile {

@@ -1,17 +1,21 @@
 //! A node: its configuration, its store, its place in the country, and what it keeps in memory.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 use tongtu_clearing::{Entitlements, JudgeContext, Mcc, home_code};
 use tongtu_fare::{FareBook, Tariff};
+use tongtu_keyring::KeyNumber;
 use tongtu_ride_code::Verifier;
 use tongtu_sql::{AlarmRow, Store, Tx};
 use tongtu_types::{InstitutionCode, Timestamp};
 
+use crate::keys::NodeKeys;
 use crate::listing::ListFile;
-use crate::{AcquirerConfig, FaceConfig, FaceError, IssuerConfig, NodeConfig, ServiceError};
+use crate::{
+    AcquirerConfig, FaceConfig, FaceError, FaceKeys, IssuerConfig, NodeConfig, ServiceError,
+};
 
 /// One institution's node. Cheap to clone; all clones are the same node.
 ///
@@ -38,6 +42,8 @@ struct Inner {
     /// The full file of the card blacklist that was made last: terminals come for the same one,
     /// and come again where a line broke.
     card_file: Mutex<Option<ListFile>>,
+    /// The keys of faces, made when they are asked for first.
+    face_keys: std::sync::Mutex<Option<(KeyNumber, Arc<FaceKeys>)>>,
 }
 
 impl Node {
@@ -101,6 +107,7 @@ impl Node {
             books: Mutex::new(()),
             faces: Mutex::new(()),
             card_file: Mutex::new(None),
+            face_keys: std::sync::Mutex::new(None),
         };
         let node = Self {
             inner: Arc::new(inner),
@@ -161,6 +168,28 @@ impl Node {
     pub(crate) fn faces(&self) -> Result<&FaceConfig, ServiceError> {
         let faces = self.config().faces.as_ref();
         Ok(faces.ok_or(FaceError::NotServed)?)
+    }
+
+    /// What the node signs and proves with.
+    #[must_use]
+    pub fn keys(&self) -> &NodeKeys {
+        &self.config().keys
+    }
+
+    /// The keys of faces, by a permit for this use. They are made by the key in custody and held
+    /// until another version makes.
+    pub(crate) fn face_keys(&self, now: Timestamp) -> Result<Arc<FaceKeys>, ServiceError> {
+        let permit = self.keys().face_permit(now)?;
+        let key = permit.key();
+        let held = || self.inner.face_keys.lock();
+        let made = held().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, keys)) = made.filter(|(number, _)| *number == key) {
+            self.keys().noted_use(key, now);
+            return Ok(keys);
+        }
+        let keys = Arc::new(self.keys().face_keys(permit, now)?);
+        *held().unwrap_or_else(PoisonError::into_inner) = Some((key, Arc::clone(&keys)));
+        Ok(keys)
     }
 
     pub(crate) fn card_file(&self) -> &Mutex<Option<ListFile>> {
@@ -232,8 +261,8 @@ fn check_issuer(config: &NodeConfig, issuer: &IssuerConfig) -> Result<(), &'stat
     if home_code(issuer.certificate.issuer) != config.code {
         return Err("the issuer certificate is another institution's");
     }
-    if issuer.key.public().to_compressed() != issuer.certificate.public_key {
-        return Err("the issuer key is not the one in the issuer certificate");
+    if !config.keys.holds(&issuer.certificate.public_key) {
+        return Err("the key in the issuer certificate is not in the node's custody");
     }
     Ok(())
 }

@@ -1,35 +1,32 @@
 //! Tap records as rides: what an acquirer reads out of them.
 
-use tongtu_crypto::{Algorithm, BlockKey, PublicKey};
-use tongtu_purse::field::{Balance, Industry, Institution, Serial};
-use tongtu_purse::keys::{KeySet, KeyUse};
-use tongtu_purse::proof::card_key;
+use tongtu_crypto::{Algorithm, PublicKey};
+use tongtu_hsm::MacScheme;
+use tongtu_keyring::KeyNumber;
+use tongtu_keyring::code::Purpose;
+use tongtu_purse::field::{Balance, Industry};
 use tongtu_ride_code::record::{CATEGORY_BUS, CATEGORY_METRO, Direction};
 use tongtu_sql::{GreyRow, RideRow};
 use tongtu_tap_record::{Mac2State, RecordKind, Recovery, Stage, TapRecord};
 use tongtu_types::{CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
 use crate::cash::{self, CashClaim};
+use crate::keys::{CardKeys, Claim, KeyObjection, Moments, card_slot};
 use crate::proof::ProofNumber;
-use crate::{IssuerConfig, stored};
+use crate::stored;
 
 /// How many sequence numbers a record id tells apart.
 const RECORD_SEQUENCES: u64 = 100_000;
 
-/// The master keys of an issuer's cards; none where the node issues none.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Masters<'a> {
-    pub(crate) purse: &'a [KeySet],
-    pub(crate) cash: &'a [BlockKey],
-}
-
-impl<'a> Masters<'a> {
-    pub(crate) fn of(issuer: Option<&'a IssuerConfig>) -> Self {
-        issuer.map_or_else(Self::default, |issuer| Self {
-            purse: &issuer.card_masters,
-            cash: &issuer.cash_masters,
-        })
-    }
+/// What became of a card's proof under its issuer's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// There is none to check.
+    None,
+    /// It is that of the card, under this key.
+    Holds(KeyNumber),
+    /// It is not that of the card.
+    Wrong,
 }
 
 /// A tap record that was read, as far as routing and counting need it.
@@ -190,22 +187,59 @@ impl Tap {
         cash::algorithm(self.record.algorithm)
     }
 
-    /// Whether TAC or cryptogram is that of the card's keys; `None` where there is none to check.
-    pub(crate) fn proof_holds(&self, masters: Masters<'_>) -> Option<bool> {
+    /// Whether TAC or cryptogram is that of the card's keys. `Err` says why no key of the issuer's
+    /// counted then.
+    pub(crate) fn proof_holds(
+        &self,
+        keys: &CardKeys,
+        moments: &mut Moments,
+    ) -> Result<Proof, KeyObjection> {
         if let Some(cash) = &self.cash {
-            return Some(cash.holds(masters.cash, &self.card));
+            let issuer = (self.issuer, self.at);
+            let found = cash.holds(keys, moments, &self.card, issuer)?;
+            return Ok(found.map_or(Proof::Wrong, Proof::Holds));
         }
-        let purse = ProofNumber::of_tap(&self.record, self.at);
-        if self.is_grey() || !matches!(purse, ProofNumber::Purse(_)) {
+        if !self.has_tac() {
+            return Ok(Proof::None);
+        }
+        let record = &self.record;
+        let found = keys.holds(
+            moments,
+            &Claim {
+                slot: card_slot(self.issuer.city(), Purpose::Tac, self.algorithm()),
+                // One city, one key: the issuer's own stands in custody, the card's is below it.
+                factors: &[record.serial.factor()],
+                scheme: MacScheme::Tac,
+                message: &record.tac_message(),
+                proof: &record.tac,
+                // The card says the version of its key for purchases; keys are renewed together.
+                version: Some(record.key_version),
+                at: self.at,
+            },
+        );
+        Ok(found?.map_or(Proof::Wrong, Proof::Holds))
+    }
+
+    /// What is to be said against the key that the ride was made with, by the version and index
+    /// in its record and the moment of the ride.
+    pub(crate) fn key_objection(&self, moments: &mut Moments) -> Option<KeyObjection> {
+        let slot = |purpose| card_slot(self.issuer.city(), purpose, self.algorithm());
+        if let Some(cash) = &self.cash {
+            let algorithm = cash.algorithm()?;
+            let slot = card_slot(self.issuer.city(), Purpose::CashCryptogram, algorithm);
+            return moments.against_any(slot, self.at);
+        }
+        if !self.has_tac() {
             return None;
         }
-        let key = tac_key(
-            masters.purse,
-            self.algorithm(),
-            self.record.issuer,
-            self.record.serial,
-        );
-        Some(key.is_some_and(|key| self.record.tac_holds(&key)))
+        let named = (self.record.key_version, self.record.key_index);
+        moments.against_card(slot(Purpose::Purchase), named, self.at)
+    }
+
+    /// Whether the record has a TAC that somebody could check.
+    fn has_tac(&self) -> bool {
+        let paid_by = ProofNumber::of_tap(&self.record, self.at);
+        !self.is_grey() && matches!(paid_by, ProofNumber::Purse(_))
     }
 
     /// Whether anybody can see that the card has not paid: MAC2 was wrong, or the cryptogram of an
@@ -219,18 +253,6 @@ impl Tap {
 /// Whether an e-cash said what it had.
 pub(crate) fn says_balance(record: &TapRecord) -> bool {
     [record.before, record.after] != [Balance::default(); 2]
-}
-
-/// The TAC key of a card, if its issuer has the master.
-pub(crate) fn tac_key(
-    masters: &[KeySet],
-    algorithm: Algorithm,
-    issuer: Institution,
-    serial: Serial,
-) -> Option<BlockKey> {
-    let set = masters.iter().find(|set| set.algorithm() == algorithm)?;
-    let master = set.key(KeyUse::Tac, 1)?;
-    Some(card_key(&master, issuer, serial))
 }
 
 fn tail(bytes: &[u8; 10]) -> [u8; 4] {

@@ -4,21 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tongtu_crypto::{SecretKey, sm3};
+use tongtu_services::FaceConfig;
 use tongtu_services::faces::{FaceEngines, FaceRules, FaceTerms};
-use tongtu_services::{FaceConfig, FaceKeys};
 use tongtu_terminal::face::Cosine;
-use zeroize::Zeroizing;
 
-use crate::{ConfigError, beside, read_key, read_text};
+use crate::{ConfigError, beside, read_text};
 
 /// `[faces]`: a city's riders ride by face. The engine is the plain matcher; a vendor's comes with
 /// a program of the vendor's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FacesFile {
-    /// Test key file that the keys of faces are made from.
-    pub key: String,
     /// Version of the terms that riders consent to.
     pub terms: u32,
     /// File with their Chinese text.
@@ -31,7 +27,6 @@ impl FacesFile {
     pub(crate) fn resolve(&self, path: &Path) -> Result<FaceConfig, ConfigError> {
         let text = |file: &str| read_text(&beside(path, file)).map(|text| text.trim().to_owned());
         Ok(FaceConfig {
-            keys: Arc::new(face_keys(&read_key(&beside(path, &self.key))?)),
             engines: FaceEngines(vec![Arc::new(Cosine)]),
             terms: FaceTerms {
                 version: self.terms,
@@ -41,13 +36,4 @@ impl FacesFile {
             rules: FaceRules::DEFAULT,
         })
     }
-}
-
-/// The keys of faces that are made from a test key.
-#[must_use]
-pub fn face_keys(key: &SecretKey) -> FaceKeys {
-    let digest = Zeroizing::new(sm3::digest_parts(&[b"faces", &key.danger_to_bytes()[..]]));
-    let mut half = Zeroizing::new([0; 16]);
-    half.copy_from_slice(&digest[..16]);
-    FaceKeys::new(&half)
 }

@@ -1,21 +1,23 @@
 //! A node's and a terminal's files at rest: settings, keys, lists of the first day.
 //!
 //! What is here: the TOML files that `tongtu serve` and `tongtu terminal` start from, and the
-//! text form of test keys. What is not here: production custody of keys (a key system and an
-//! HSM hold those; these files are for tests and the demo, and say so in their first line).
+//! text form of test keys. Where real keys are, `[keys]` says: a store, a token, and the extract of
+//! the key book. What is not here: those stores (`tongtu-hsm`).
 //! Start with [`NodeFile::load`] and [`TerminalFile::load`].
 
 mod cards;
 mod faces;
 mod key_file;
 mod link;
+mod keys;
 mod node;
 mod terminal;
 
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
-pub use faces::{FacesFile, face_keys};
+pub use faces::FacesFile;
 pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key, write_key_of};
 pub use link::{LinkFile, PeersKind, ReadyLink};
+pub use keys::{KeysFile, Mode, SamFile, TokenFile, VendorFile};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
 pub use terminal::{MODEL, PostFile, ReadyTerminal, SOFTWARE, TerminalFile, terminal_id};
 
@@ -58,6 +60,44 @@ pub enum ConfigError {
         path: PathBuf,
         /// What is wrong; never the content.
         source: KeyFault,
+    },
+    /// A test key's file, where only a real key may be, or a store of keys is expected.
+    #[error("{path}: a test key, expected a store of keys")]
+    TestKey {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A production store that holds a test master that everybody knows.
+    #[error("{path}: `{label}` is a published test key, which no production node uses")]
+    Published {
+        /// Which store.
+        path: PathBuf,
+        /// The key's label.
+        label: String,
+    },
+    /// A store of keys that does not open.
+    #[error("{path}: {source}")]
+    Custody {
+        /// Which store.
+        path: PathBuf,
+        /// Why.
+        source: tongtu_hsm::CustodyError,
+    },
+    /// An extract of the key book that does not hold.
+    #[error("{path}: {source}")]
+    Extract {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: tongtu_keyring::ExtractError,
+    },
+    /// Keys and book that do not fit together.
+    #[error("{path}: keys: {source}")]
+    NodeKeys {
+        /// The settings.
+        path: PathBuf,
+        /// Why.
+        source: tongtu_services::KeyFault,
     },
 }
 

@@ -6,9 +6,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tongtu_clearing::{CutOff, FeeRules, Topology};
 use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_crypto::Algorithm;
-use tongtu_ecash::test_card::cryptogram_master;
-use tongtu_purse::profile::test_keys;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, Root, RootTable};
 use tongtu_services::{AcquirerConfig, IssuerConfig, NodeConfig};
@@ -16,8 +13,8 @@ use tongtu_types::{Fen, InstitutionCode};
 
 use crate::link::resolve_link;
 use crate::{
-    CardsFile, ConfigError, FacesFile, LinkFile, ReadyLink, beside, parse_toml, read, read_key,
-    read_text, setting, write,
+    CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode, ReadyLink, beside, parse_toml,
+    read, read_text, setting, write,
 };
 
 /// Whose clock a node goes by.
@@ -41,6 +38,9 @@ pub struct NodeFile {
     pub name_zh: String,
     /// English name.
     pub name_en: String,
+    /// Whether it is for tests; production when it is not said.
+    #[serde(default)]
+    pub mode: Mode,
     /// Address to listen on, `127.0.0.1:7300`; port 0 takes any.
     pub listen: String,
     /// Store: `sqlite:FILE` (beside this file) or `postgres://…`.
@@ -65,6 +65,9 @@ pub struct NodeFile {
     /// How it links with others over TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkFile>,
+    /// Where its keys are, and by which book they may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysFile>,
     /// Present when the node issues codes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<IssuerFile>,
@@ -80,10 +83,8 @@ pub struct NodeFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerFile {
-    /// Issuer certificate file.
+    /// Issuer certificate file; the key in it is in the node's store.
     pub certificate: String,
-    /// Signing key file.
-    pub key: String,
     /// Single-ride limit, fen.
     pub limit_fen: i64,
     /// Validity of each code, seconds.
@@ -94,17 +95,12 @@ pub struct IssuerFile {
     pub platform: String,
     /// Issuer-defined data, up to 16 printable characters.
     pub issuer_data: String,
-    /// Whether it issues test cards, made with the published test keys; no by default.
-    #[serde(default)]
-    pub test_cards: bool,
 }
 
 /// `[acquirer]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcquirerFile {
-    /// Key file that lists are signed with.
-    pub list_key: String,
     /// Fare book file.
     pub fare_book: String,
     /// Fare book files that are to follow, by rising version.
@@ -178,8 +174,20 @@ impl NodeFile {
             Some(file) => format!("sqlite:{}", beside(path, file).display()),
             None => self.store,
         };
+        let keys = match &self.keys {
+            Some(keys) => keys.resolve(path, self.mode, code.city())?,
+            // What it does with a ride that a key outside its permit made, nobody could say.
+            None => {
+                return Err(ConfigError::Setting {
+                    path: path.to_path_buf(),
+                    setting: "keys",
+                    message: "missing, expected the extract of the key book".to_owned(),
+                });
+            }
+        };
         let config = NodeConfig {
             code,
+            keys: Arc::new(keys),
             name_zh: self.name_zh,
             name_en: self.name_en,
             topology,
@@ -210,7 +218,6 @@ impl AcquirerFile {
         let cards = self.cards.as_ref();
         let cards = cards.map(|cards| CardsFile::load(&beside(path, cards)));
         Ok(AcquirerConfig {
-            list_key: Arc::new(read_key(&beside(path, &self.list_key))?),
             fare_books: books.collect::<Result<_, _>>()?,
             cards: cards.transpose()?.unwrap_or_default(),
         })
@@ -234,24 +241,11 @@ impl IssuerFile {
         })?;
         Ok(IssuerConfig {
             certificate,
-            key: Arc::new(read_key(&beside(path, &self.key))?),
             limit: Fen::new(self.limit_fen),
             validity_s: self.validity_s,
             lifetime_s: self.lifetime_s,
             platform,
             issuer_data: self.issuer_data.clone().into_bytes(),
-            card_masters: if self.test_cards {
-                [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into()
-            } else {
-                Arc::from([])
-            },
-            cash_masters: if self.test_cards {
-                [Algorithm::Tdes, Algorithm::Sm4]
-                    .map(cryptogram_master)
-                    .into()
-            } else {
-                Arc::from([])
-            },
         })
     }
 

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use tongtu_codec::hex_decode;
 use tongtu_crypto::PublicKey;
 use tongtu_ride_code::Policy;
-use tongtu_terminal::{Post, Profile, Setup};
+use tongtu_terminal::{Post, Profile, Sam, Setup};
 use tongtu_types::{InstitutionCode, LineCode, StationCode, TerminalNumber, VehicleCode};
 
 use crate::link::resolve_link;
 use crate::{
-    ClockKind, ConfigError, LinkFile, ReadyLink, beside, parse_toml, read_key, setting, write,
+    ClockKind, ConfigError, LinkFile, Mode, ReadyLink, SamFile, beside, parse_toml, read_key,
+    setting, write,
 };
 
 /// `terminal.toml`. Paths count from the file's own folder.
@@ -22,6 +23,9 @@ pub struct TerminalFile {
     pub acquirer: String,
     /// Terminal number, twelve digits.
     pub terminal: String,
+    /// Whether it is for tests; production when it is not said.
+    #[serde(default)]
+    pub mode: Mode,
     /// Serial of the terminal's certificate, four bytes in hex.
     pub serial: String,
     /// Address to listen on for the scan head.
@@ -40,8 +44,12 @@ pub struct TerminalFile {
     pub time_servers: bool,
     /// Record store file.
     pub journal: String,
-    /// The SAM's key file.
-    pub sam_key: String,
+    /// The SAM's test key file; in a test only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sam_key: Option<String>,
+    /// Where the SAM's key is otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sam: Option<SamFile>,
     /// The acquirer's list key: a compressed public key in hex.
     pub list_key: String,
     /// How it knows the acquirer's node over TLS.
@@ -131,7 +139,7 @@ impl TerminalFile {
             profile,
             policy: Policy::default(),
             list_key: setting(path, "list_key", list_key)?,
-            sam: Box::new(read_key(&beside(path, &file.sam_key))?),
+            sam: file.signing(path)?,
         };
         let link = resolve_link(path, file.link.as_ref(), file.plain, &file.listen)?;
         Ok(ReadyTerminal {
@@ -143,6 +151,24 @@ impl TerminalFile {
             time_servers: file.time_servers,
             link,
         })
+    }
+
+    /// What signs its records: a test key in a test, a key in a store anywhere.
+    fn signing(&self, path: &Path) -> Result<Box<dyn Sam>, ConfigError> {
+        match (&self.sam_key, &self.sam) {
+            (Some(file), None) if self.mode == Mode::Test => {
+                Ok(Box::new(read_key(&beside(path, file))?))
+            }
+            (Some(file), None) => Err(ConfigError::TestKey {
+                path: beside(path, file),
+            }),
+            (None, Some(sam)) => Ok(Box::new(sam.resolve(path, self.mode)?)),
+            _ => Err(ConfigError::Setting {
+                path: path.to_path_buf(),
+                setting: "sam",
+                message: "expected one of sam_key and [sam]".to_owned(),
+            }),
+        }
     }
 
     /// Writes the settings.

@@ -2,10 +2,10 @@
 
 use tongtu_crypto::SecretKey;
 use tongtu_ride_code::{RideCode, UserCertificate, UserTerms};
-use tongtu_types::{CardNumber, Fen, InstitutionCode, Timestamp};
+use tongtu_types::{CardNumber, Fen, Timestamp};
 
 use crate::WorldError;
-use crate::country::{Country, LIFETIME_S, LIMIT, STRANGER, VALIDITY_S};
+use crate::country::{Country, LIFETIME_S, LIMIT, VALIDITY_S};
 use crate::plan::Trick;
 
 /// A phone with its certificate and the code it drew last.
@@ -82,7 +82,6 @@ impl Phone {
 
 /// A genuine code of a neighbour that nobody here has agreed to accept.
 fn strange_code(country: &Country, rider: usize, at: Timestamp) -> Result<RideCode, WorldError> {
-    let code = InstitutionCode::parse(STRANGER).expect("eight digits");
     let key = country.seed.key(&format!("stranger {rider}"));
     let account = CardNumber::parse(&format!("3105840009999{rider:06}")).expect("digits");
     let terms = UserTerms {
@@ -97,7 +96,7 @@ fn strange_code(country: &Country, rider: usize, at: Timestamp) -> Result<RideCo
         validity_s: VALIDITY_S,
         extension: Vec::new(),
     };
-    let issuer_key = country.issuer_key(code);
-    let certificate = UserCertificate::issue(&country.stranger, &terms, &issuer_key)?;
+    let issuer_key = country.keys.stranger();
+    let certificate = UserCertificate::issue(&country.stranger, &terms, issuer_key)?;
     Ok(certificate.ride_code(at, &key)?)
 }

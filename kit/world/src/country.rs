@@ -3,11 +3,11 @@
 //! Two real cities on opposite sides of it: Beijing sits directly under the nation,
 //! Guangzhou under its province. Metro lines, distances and fare ladders are the published
 //! ones (`tongtu-fare`'s books name their sources); what is added to them is in
-//! [`crate::books`]. All keys are test keys made from the seed.
+//! [`crate::books`]. All keys are test keys: those of
+//! the book come from [`crate::keys`], those of phones and terminals from the seed.
 
-use tongtu_crypto::SecretKey;
+use tongtu_crypto::{PublicKey, SecretKey};
 use tongtu_fare::FareBook;
-use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Root, RootTable};
 use tongtu_types::{
@@ -15,11 +15,13 @@ use tongtu_types::{
     VehicleCode,
 };
 
+use crate::WorldError;
 use crate::books::{self, AIRPORT_LINE};
 use crate::cards::{CardPost, Cardholder, people, posts};
 use crate::class::Class;
 use crate::faces::people::{FaceRider, face_riders};
 use crate::faces::plan::{FacePost, face_posts};
+use crate::keys::CountryKeys;
 use crate::seed::Seed;
 
 /// CA index of the world's root.
@@ -164,6 +166,8 @@ pub struct City {
 pub struct Country {
     /// The seed that it was made from.
     pub seed: Seed,
+    /// Its keys.
+    pub keys: CountryKeys,
     /// The national ride-code root.
     pub root: Root,
     /// The two cities, in the order of [`CITIES`].
@@ -188,30 +192,23 @@ pub struct Country {
 pub const NETWORK: &str = "METRO";
 
 impl Country {
-    /// Founds the country.
-    #[must_use]
-    pub fn found(seed: Seed, scale: Scale, first_day: BusinessDay) -> Self {
-        let root_key = seed.key("root");
-        let expiry = "1240".parse().expect("a month");
-        let root = Root::self_sign(CA_INDEX, expiry, &root_key)
-            .expect("a root of these values can be written");
-        let certify = |code: InstitutionCode, serial: u8| {
-            let key = seed.key(&issuer_key_name(code));
-            let expiry = "1230".parse().expect("a month");
-            let application = apply_for_certificate(code, expiry, [0, 0, serial], &key)
-                .expect("an application of these values can be written");
-            root.certify(&application, &root_key)
-                .expect("the application is sound")
-        };
+    /// Founds the country: its key centre first.
+    ///
+    /// # Errors
+    /// [`WorldError`] when the stores of keys cannot be written.
+    ///
+    /// # Panics
+    /// Never: books and numbers are the shipped ones.
+    pub fn found(seed: Seed, scale: Scale, first_day: BusinessDay) -> Result<Self, WorldError> {
+        let (keys, certified) = CountryKeys::found(seed, first_day)?;
         let books = [books::beijing(), books::guangzhou()];
         let cities: Vec<City> = CITIES
             .into_iter()
             .zip(books)
-            .map(|(node, book_text)| {
+            .zip(certified.cities)
+            .map(|((node, book_text), certificate)| {
                 let book = FareBook::parse(book_text.as_bytes())
                     .expect("the shipped book and what is added to it");
-                let serial = u8::try_from(node).expect("four nodes");
-                let certificate = certify(NODES[node].institution(), serial);
                 City {
                     node,
                     certificate,
@@ -220,7 +217,6 @@ impl Country {
                 }
             })
             .collect();
-        let stranger = certify(InstitutionCode::parse(STRANGER).expect("eight digits"), 9);
         let posts = cities
             .iter()
             .flat_map(|city| posts_of(city, seed, scale))
@@ -228,9 +224,10 @@ impl Country {
         let riders = riders_of(seed, scale.riders, first_day);
         let mut country = Self {
             seed,
-            root,
+            keys,
+            root: certified.root,
             cities,
-            stranger,
+            stranger: certified.stranger,
             posts,
             riders,
             card_posts: Vec::new(),
@@ -246,7 +243,7 @@ impl Country {
         if !country.cardholders.is_empty() {
             country.card_posts = posts::card_posts(&country);
         }
-        country
+        Ok(country)
     }
 
     /// The roots that terminals and nodes trust.
@@ -276,16 +273,13 @@ impl Country {
             .expect("asked for a city's node only")
     }
 
-    /// An issuer's signing key.
+    /// The key that a city's lists for terminals verify under.
+    ///
+    /// # Panics
+    /// When the node is no city.
     #[must_use]
-    pub fn issuer_key(&self, code: InstitutionCode) -> SecretKey {
-        self.seed.key(&issuer_key_name(code))
-    }
-
-    /// The key that a city signs its terminals' lists with.
-    #[must_use]
-    pub fn list_key(&self, node: usize) -> SecretKey {
-        self.seed.key(&format!("lists {}", NODES[node].code))
+    pub fn list_key(&self, node: usize) -> &PublicKey {
+        self.keys.list_key(node)
     }
 
     /// The key that the nation signs the institution register with.
@@ -305,10 +299,6 @@ impl Country {
     pub fn user_key(&self, rider: usize) -> SecretKey {
         self.seed.key(&format!("user {rider}"))
     }
-}
-
-fn issuer_key_name(code: InstitutionCode) -> String {
-    format!("issuer {code}")
 }
 
 /// Two of so many riders with codes are of a class, one in each city.

@@ -8,13 +8,11 @@ pub mod plan;
 use std::path::Path;
 use std::sync::Arc;
 
-use tongtu_config::{FacesFile, write_key};
-use tongtu_crypto::SecretKey;
+use tongtu_config::FacesFile;
 use tongtu_services::faces::{FaceEngines, FaceRules, FaceTerms};
 use tongtu_services::{FaceConfig, FaceKeys};
 use tongtu_terminal::face::Cosine;
 
-use crate::country::NODES;
 use crate::{Country, WorldError};
 
 pub use drive::{FaceLog, FaceSide, ObservedFace};
@@ -23,12 +21,8 @@ pub use plan::{FacePost, PlannedLook};
 
 /// The keys that a city seals faces under.
 #[must_use]
-pub fn face_keys(country: &Country, node: usize) -> FaceKeys {
-    tongtu_config::face_keys(&face_key(country, node))
-}
-
-fn face_key(country: &Country, node: usize) -> SecretKey {
-    country.seed.key(&format!("faces {}", NODES[node].code))
+pub fn face_keys(country: &Country, node: usize) -> &FaceKeys {
+    country.keys.faces(node)
 }
 
 /// What riders consent to.
@@ -48,9 +42,8 @@ pub fn face_terms() -> FaceTerms {
 
 /// How a city serves rides by face, with the plain matcher.
 #[must_use]
-pub fn face_config(country: &Country, node: usize) -> FaceConfig {
+pub fn face_config() -> FaceConfig {
     FaceConfig {
-        keys: Arc::new(face_keys(country, node)),
         engines: FaceEngines(vec![Arc::new(Cosine)]),
         terms: face_terms(),
         rules: FaceRules::DEFAULT,
@@ -58,19 +51,13 @@ pub fn face_config(country: &Country, node: usize) -> FaceConfig {
 }
 
 /// Writes what the settings of a city's node name about faces.
-pub(crate) fn write_faces(
-    country: &Country,
-    node: usize,
-    place: &Path,
-) -> Result<FacesFile, WorldError> {
-    write_key(&place.join("faces.key"), &face_key(country, node))?;
+pub(crate) fn write_faces(place: &Path) -> Result<FacesFile, WorldError> {
     let terms = face_terms();
     for (name, text) in [("faces.zh.txt", &terms.zh), ("faces.en.txt", &terms.en)] {
         let path = place.join(name);
         std::fs::write(&path, text).map_err(|e| WorldError::file(&path, e))?;
     }
     Ok(FacesFile {
-        key: "faces.key".to_owned(),
         terms: terms.version,
         terms_zh: "faces.zh.txt".to_owned(),
         terms_en: "faces.en.txt".to_owned(),

@@ -12,13 +12,11 @@ use tokio::task::JoinHandle;
 use tongtu_clearing::{CutOff, FeeRules, Topology};
 use tongtu_codec::hex_encode;
 use tongtu_config::{
-    AcquirerFile, ClockKind, IssuerFile, NodeFile, PostFile, TerminalFile, write_key,
+    AcquirerFile, ClockKind, IssuerFile, KeysFile, Mode, NodeFile, PostFile, TerminalFile,
+    write_key,
 };
-use tongtu_crypto::Algorithm;
-use tongtu_ecash::test_card::cryptogram_master;
 use tongtu_http::client::Client;
 use tongtu_http::{Clock, server};
-use tongtu_purse::profile::test_keys;
 use tongtu_ride_code::Policy;
 use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
 use tongtu_sql::Store;
@@ -45,17 +43,24 @@ pub struct Hosted {
     servers: Vec<JoinHandle<()>>,
 }
 
-/// The configuration of one node of the country.
+/// The configuration of one node of the country; its store of keys is written into `folder`.
+///
+/// # Errors
+/// [`WorldError`] when the store of keys cannot be had.
 ///
 /// # Panics
 /// Never: topology and fee rules are the shipped ones.
-#[must_use]
-pub fn node_config(country: &Country, index: usize) -> NodeConfig {
+pub fn node_config(
+    country: &Country,
+    index: usize,
+    folder: &Path,
+) -> Result<NodeConfig, WorldError> {
     let name = NODES[index];
     let code = name.institution();
     let city = name.is_city.then(|| country.city(index));
-    NodeConfig {
+    Ok(NodeConfig {
         code,
+        keys: Arc::new(country.keys.of_node(index, folder)?),
         name_zh: name.zh.to_owned(),
         name_en: name.en.to_owned(),
         topology: Topology::parse(tongtu_clearing::demo::TOPOLOGY).expect("shipped and tested"),
@@ -66,24 +71,18 @@ pub fn node_config(country: &Country, index: usize) -> NodeConfig {
         accepted_issuers: country.accepted_issuers(),
         issuer: city.map(|city| IssuerConfig {
             certificate: city.certificate.clone(),
-            key: Arc::new(country.issuer_key(code)),
             limit: LIMIT,
             validity_s: VALIDITY_S,
             lifetime_s: LIFETIME_S,
             platform: PLATFORM,
             issuer_data: ISSUER_DATA.as_bytes().to_vec(),
-            card_masters: [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into(),
-            cash_masters: [Algorithm::Tdes, Algorithm::Sm4]
-                .map(cryptogram_master)
-                .into(),
         }),
         acquirer: city.map(|city| AcquirerConfig {
-            list_key: Arc::new(country.list_key(index)),
             fare_books: vec![city.book_text.clone()],
             cards: lists_of(country, city.node),
         }),
-        faces: city.map(|_| face_config(country, index)),
-    }
+        faces: city.map(|_| face_config()),
+    })
 }
 
 /// Starts all nodes on free loopback ports, their databases in `folder`.
@@ -130,7 +129,7 @@ async fn host_by(
         let store = Store::open(&format!("sqlite:{}", file.display()))
             .await
             .map_err(|e| WorldError::node(index, e))?;
-        let node = Node::open(node_config(country, index), store)
+        let node = Node::open(node_config(country, index, folder)?, store)
             .await
             .map_err(|e| WorldError::node(index, e))?;
         let parent = match links {
@@ -227,30 +226,33 @@ pub fn write_settings(
             let certificate_name = city.certificate.file_name();
             put(&certificate_name, &certificate)?;
             put("city.fare", city.book_text.as_bytes())?;
-            write_key(
-                &place.join("issuer.key"),
-                &country.issuer_key(name.institution()),
-            )?;
-            write_key(&place.join("lists.key"), &country.list_key(index))?;
             issuer = Some(IssuerFile {
                 certificate: certificate_name,
-                key: "issuer.key".to_owned(),
                 limit_fen: LIMIT.get(),
                 validity_s: VALIDITY_S,
                 lifetime_s: LIFETIME_S,
                 platform: IssuerFile::platform_text(PLATFORM),
                 issuer_data: ISSUER_DATA.to_owned(),
-                test_cards: true,
             });
-            faces = Some(write_faces(country, index, &place)?);
+            faces = Some(write_faces(&place)?);
             acquirer = Some(AcquirerFile {
-                list_key: "lists.key".to_owned(),
                 fare_book: "city.fare".to_owned(),
                 later_fare_books: Vec::new(),
                 cards: None,
             });
         }
+        country.keys.write(index, &place, "keys")?;
+        let custody = country.keys.store(index).is_some();
         let file = NodeFile {
+            mode: Mode::Test,
+            keys: Some(KeysFile {
+                book: "keys.book".to_owned(),
+                centre: hex_encode(&country.keys.centre.to_compressed()),
+                custody: custody.then(|| "keys.store".to_owned()),
+                key_file: custody.then(|| "keys.open".to_owned()),
+                passphrase_file: None,
+                token: None,
+            }),
             code: name.code.to_owned(),
             name_zh: name.zh.to_owned(),
             name_en: name.en.to_owned(),
@@ -297,6 +299,7 @@ pub fn write_terminals(
         write_key(&place.join("sam.key"), &country.terminal_key(post.number))?;
         let network = NETWORK.to_owned();
         let file = TerminalFile {
+            mode: Mode::Test,
             acquirer: NODES[post.city].institution().as_acquirer().to_string(),
             terminal: post.number.to_string(),
             serial: hex_encode(&post.serial),
@@ -306,8 +309,9 @@ pub fn write_terminals(
             plain: false,
             time_servers: false,
             journal: "records.journal".to_owned(),
-            sam_key: "sam.key".to_owned(),
-            list_key: hex_encode(&country.list_key(post.city).public().to_compressed()),
+            sam_key: Some("sam.key".to_owned()),
+            sam: None,
+            list_key: hex_encode(&country.list_key(post.city).to_compressed()),
             link: Some(links.write_terminal(country, &place)?),
             post: match &post.place {
                 Place::Bus { line, vehicle } => PostFile::Bus {

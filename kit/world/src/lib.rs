@@ -24,6 +24,7 @@ pub mod faces;
 pub mod hardware;
 pub mod hosting;
 pub mod links;
+pub mod keys;
 pub mod log;
 pub mod plan;
 pub mod report;
@@ -53,6 +54,9 @@ pub enum WorldError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The key centre does not give the country its keys.
+    #[error("the country's keys: {0}")]
+    Keys(#[from] tongtu_keycentre::CentreError),
     /// A node does not start.
     #[error("node {node}: {message}")]
     Node {

@@ -326,7 +326,7 @@ impl Local {
                 post,
             },
             takes_cards: !country.card_posts.is_empty(),
-            list_key: country.list_key(city).public().clone(),
+            list_key: country.list_key(city).clone(),
             sam_key: *country.terminal_key(number).danger_to_bytes(),
             acquirer: clients[city].clone(),
             medium: SimMedium::new(),

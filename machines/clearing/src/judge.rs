@@ -78,6 +78,9 @@ pub struct RideFacts {
     pub evidence: Evidence,
     /// Since when the code's issuer certificate, or its root, is revoked, if it is.
     pub revoked_since: Option<Timestamp>,
+    /// Whether the key that it was made with was within its permit at the moment of the ride: its
+    /// version, index, city and purpose, its term, and the issuer's certificate.
+    pub key_in_scope: bool,
     /// Since when the account is on the blacklist, if it is.
     pub blacklisted_since: Option<Timestamp>,
     /// Whether the record or its code was met before.
@@ -198,14 +201,16 @@ const fn check(
 
 /// The checks in their normative order; the first that stops a record gives its verdict.
 ///
-/// Key versions, block 3 and discounts of the full list are left out.
+/// Block 3 and discounts of the full list are left out.
+// UNSPECIFIED: whether a ride under a key outside its permit is refused or held. What its issuer
+// could say would not make the key good, and the authority decides on keys; it is refused.
 // UNSPECIFIED: a record whose test flag differs from the environment counts in test totals;
 // those are not kept yet, and it is rejected, so that it never touches live money.
 // UNSPECIFIED: rides of a listed account within the grace are the issuer's to bear, so they
 // are settled like any other; from the last second of the grace on they are the acquirer's. The
 // same holds of revoked certificates, by the 15 days that terminals have for new lists (service
 // rules draft, article 12); no text says when a revocation reaches rides.
-pub const CHECKS: [Check; 16] = [
+pub const CHECKS: [Check; 17] = [
     check(Outcome::Format, Consequence::Reject, malformed),
     check(Outcome::Duplicate, Consequence::Reject, |f, _| {
         f.repeat == Repeat::SameRecord
@@ -246,6 +251,7 @@ pub const CHECKS: [Check; 16] = [
     }),
     check(Outcome::Blacklisted, Consequence::Reject, revoked),
     check(Outcome::Blacklisted, Consequence::Reject, blacklisted),
+    check(Outcome::Key, Consequence::Reject, |f, _| !f.key_in_scope),
 ];
 
 /// Judges one record.

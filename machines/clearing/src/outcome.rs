@@ -38,11 +38,14 @@ pub enum Outcome {
     RideCode,
     /// The account was on the blacklist (黑名单) beyond the days of grace, 020013.
     Blacklisted,
+    /// The key was outside its permit at the moment of the ride: another version or index than
+    /// the city has, its term over, suspended, revoked; or the issuer's certificate was, 020014.
+    Key,
 }
 
 impl Outcome {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Correct,
         Self::Format,
         Self::Duplicate,
@@ -57,6 +60,7 @@ impl Outcome {
         Self::Tac,
         Self::RideCode,
         Self::Blacklisted,
+        Self::Key,
     ];
 
     /// The number, at most six digits.
@@ -77,6 +81,7 @@ impl Outcome {
             Self::Tac => 20_011,
             Self::RideCode => 20_012,
             Self::Blacklisted => 20_013,
+            Self::Key => 20_014,
         }
     }
 
@@ -104,6 +109,7 @@ impl Outcome {
             Self::Tac => "TAC wrong",
             Self::RideCode => "ride code does not verify",
             Self::Blacklisted => "on the blacklist",
+            Self::Key => "key outside its permit",
         }
     }
 
@@ -125,6 +131,7 @@ impl Outcome {
             Self::Tac => "交易验证码错误",
             Self::RideCode => "乘车二维码验证失败",
             Self::Blacklisted => "黑名单卡或账户",
+            Self::Key => "密钥超出许可范围",
         }
     }
 }

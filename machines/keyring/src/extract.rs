@@ -15,7 +15,7 @@ use tongtu_types::Timestamp;
 
 use crate::record::EventError;
 use crate::refusal::ReplayError;
-use crate::{Event, KeyBook, What, ca};
+use crate::{Event, KeyBook, KeyNumber, What, ca};
 
 const MAGIC: [u8; 4] = *b"TTKX";
 const VERSION: u8 = 1;
@@ -224,6 +224,14 @@ impl Extract {
             .iter()
             .find(|event| matches!(event.what, ca::What::Revoked(_)) && is_it(&event.certificate))
             .map(|event| event.at)
+    }
+
+    /// When a key was revoked.
+    #[must_use]
+    pub fn key_revoked_at(&self, key: KeyNumber) -> Option<Timestamp> {
+        let is_it =
+            |event: &&Event| event.key == Some(key) && matches!(event.what, What::Revoked(_));
+        self.events.iter().find(is_it).map(|event| event.at)
     }
 }
 

@@ -98,7 +98,9 @@ async fn one_round(args: &Args, round: u32) -> Result<Round, Failure> {
             .wrapping_add(u64::from(round)),
     );
     let riders = usize::try_from(args.riders).expect("at most 500");
-    let country = Country::found(seed, Scale::village(riders), day);
+    let country = Country::found(seed, Scale::village(riders), day).map_err(|e| {
+        Failure::fault(both("the country is not founded", "未能建立测试国家")).because(e)
+    })?;
     let days = plan(&country, day, 1);
     let village = Village::start(&country, seed, args.kills, days[0].scans.len()).await?;
     let clients = village.node_clients();

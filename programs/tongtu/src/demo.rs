@@ -78,7 +78,9 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let place = files::Place::prepare(&args.out)?;
     let seed = Seed(args.seed);
     let riders = usize::try_from(args.riders).expect("at most 20 000");
-    let country = Country::found(seed, Scale::demo(riders), first_day());
+    let country = Country::found(seed, Scale::demo(riders), first_day()).map_err(|e| {
+        Failure::fault(both("the country is not founded", "未能建立测试国家")).because(e)
+    })?;
     let clean = runtime::run(live(args, &country, &place, nodes.path(), report))?;
     place.finish(&args.out)?;
     if !report.json() {

@@ -62,7 +62,11 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             Some(file) => serve(std::slice::from_ref(file), None, report).await,
             None => {
                 let first_day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
-                let country = Country::found(Seed(1), Scale::village(0), first_day);
+                let country =
+                    Country::found(Seed(1), Scale::village(0), first_day).map_err(|e| {
+                        Failure::fault(both("the country is not founded", "未能建立测试国家"))
+                            .because(e)
+                    })?;
                 let files = test_country(&country, &args.dir, args.port)?;
                 serve(&files, Some(&country), report).await
             }

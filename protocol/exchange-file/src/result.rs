@@ -74,7 +74,7 @@ result_codes! {
     TAC = 20_011, "TAC wrong", "交易验证码错误";
     RIDE_CODE = 20_012, "ride code does not verify", "乘车二维码验证失败";
     BLACKLISTED = 20_013, "on the blacklist", "黑名单卡或账户";
-    KEY_VERSION = 20_014, "key version revoked or past", "密钥版本已撤销或过期";
+    KEY_VERSION = 20_014, "key outside its permit", "密钥超出许可范围";
     DISCOUNT = 20_016, "discount not admitted", "优惠类型或金额不符";
     IMPOSSIBLE_TRAVEL = 20_017, "physically impossible", "时空不可能的交易";
     TRADE_STATE = 20_022, "trade state of block 3 wrong", "段3交易状态有误";

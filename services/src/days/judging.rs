@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, home_code, judge};
 use tongtu_exchange_file::{CdCard, CdRecord, Detail as _};
 use tongtu_fare::Class;
+use tongtu_keyring::KeyNumber;
 use tongtu_ride_code::record::{Direction, RecordError, RideRecord};
 use tongtu_ride_code::{RideCode, Verifier};
 use tongtu_sql::{ClaimRow, JudgementRow};
@@ -15,9 +16,10 @@ use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Time
 use super::files_keep;
 use super::sealed::{Line, Sealed, Source};
 use crate::cash::CashClaim;
+use crate::keys::{CardKeys, KeyObjection, Moments};
 use crate::proof::ProofNumber;
 use crate::revoking::Revocations;
-use crate::taps::{Masters, Tap};
+use crate::taps::{Proof, Tap};
 use crate::{Node, ServiceError, parallel, stored};
 
 /// The verdict column: refused here.
@@ -155,21 +157,33 @@ impl Node {
         since: &Since,
     ) -> Result<Vec<Option<RideFacts>>, ServiceError> {
         let entry = stored::direction_number(Direction::Entry);
-        let masters = Masters::of(self.config().issuer.as_ref());
+        let keys = self.keys().lend()?;
         let own = self.code();
-        let look = |verifier: &mut Verifier, sealed: &Sealed| {
+        let state = || (self.verifier(), self.keys().moments());
+        let look = |(verifier, moments): &mut (Verifier, Moments), sealed: &Sealed| {
             if sealed.row.direction == entry {
                 return Ok(None);
             }
             let listed = since.listed.get(&sealed.row.account);
             let listed = listed.copied().map(Timestamp::new);
             if TapRecord::is_one(sealed.record()) {
-                return look_at_tap(sealed, listed, own, masters).map(Some);
+                return look_at_tap(sealed, listed, own, (&keys, moments)).map(Some);
             }
-            look(verifier, sealed, listed, &since.revoked).map(Some)
+            look(verifier, moments, sealed, listed, &since.revoked).map(Some)
         };
-        let facts = parallel::map(sealed, || self.verifier(), look);
-        facts.into_iter().collect()
+        let looks = parallel::map(sealed, state, look);
+        let mut facts = Vec::with_capacity(looks.len());
+        for look in looks {
+            let look = look?;
+            if let Some(Look {
+                objection, proved, ..
+            }) = &look
+            {
+                self.keys().noted_in_run(*objection, *proved);
+            }
+            facts.push(look.map(|look| look.facts));
+        }
+        Ok(facts)
     }
 
     /// The verdict on a ride, and who clears it.
@@ -210,14 +224,24 @@ fn serial(day: BusinessDay, sealed: &Sealed, number: i64) -> i64 {
     }
 }
 
+/// A ride that was looked at.
+struct Look {
+    facts: RideFacts,
+    /// What is to be said against the key that it was made with.
+    objection: Option<KeyObjection>,
+    /// The key that its proof verified under, and when.
+    proved: Option<(KeyNumber, Timestamp)>,
+}
+
 /// Verifies one ride again: the record's digest, the code's three signatures at the time of the
 /// scan, and that what stands beside them is what is inside.
 fn look(
     verifier: &mut Verifier,
+    moments: &mut Moments,
     sealed: &Sealed,
     blacklisted_since: Option<Timestamp>,
     revocations: &Revocations,
-) -> Result<RideFacts, ServiceError> {
+) -> Result<Look, ServiceError> {
     let row = &sealed.row;
     let decoded = RideRecord::decode(sealed.record());
     let code = decoded
@@ -243,7 +267,17 @@ fn look(
         }
         _ => (false, Evidence::CodeRefused),
     };
-    Ok(RideFacts {
+    let against = |c| moments.against_certificate(&c, scanned_at);
+    // What does not verify anyway accuses nobody's key.
+    let sound = evidence == Evidence::Sound;
+    let listed = certificate.as_ref().and_then(|c| revocations.since(c));
+    let objection = certificate.filter(|_| sound).and_then(against);
+    let (revoked, objection) = match objection {
+        Some(KeyObjection::Revoked(since)) => (Some(since), None),
+        other => (None, other),
+    };
+    let revoked_since = listed.into_iter().chain(revoked).min();
+    let facts = RideFacts {
         well_formed,
         record: stored::record(&row.record)?,
         card: stored::card(&row.account)?,
@@ -260,9 +294,15 @@ fn look(
         may_be_free,
         balance_follows: true,
         evidence,
-        revoked_since: certificate.and_then(|certificate| revocations.since(&certificate)),
+        revoked_since,
         blacklisted_since,
+        key_in_scope: objection.is_none(),
         repeat: Repeat::None,
+    };
+    Ok(Look {
+        facts,
+        objection,
+        proved: None,
     })
 }
 
@@ -273,18 +313,28 @@ fn look_at_tap(
     sealed: &Sealed,
     blacklisted_since: Option<Timestamp>,
     own: InstitutionCode,
-    masters: Masters<'_>,
-) -> Result<RideFacts, ServiceError> {
+    (keys, moments): (&CardKeys, &mut Moments),
+) -> Result<Look, ServiceError> {
     let row = &sealed.row;
     let id = stored::record(&row.record)?;
     let issuer = stored::institution(&row.issuer)?;
     let tap = Tap::read(sealed.record(), id.acquirer(), id.terminal()).ok();
     let well_formed = tap.as_ref().is_some_and(|tap| tap_agrees(sealed, tap));
-    let tac_wrong = tap.as_ref().is_some_and(|tap| {
-        let checked = (home_code(issuer) == own).then(|| tap.proof_holds(masters));
-        tap.is_unpaid() || checked.flatten() == Some(false)
-    });
-    Ok(RideFacts {
+    let mut objection = tap.as_ref().and_then(|tap| tap.key_objection(moments));
+    let checked = tap
+        .as_ref()
+        .filter(|_| home_code(issuer) == own)
+        .map(|tap| tap.proof_holds(keys, moments));
+    let (mut wrong, mut proved) = (false, None);
+    match checked {
+        Some(Ok(Proof::Holds(key))) => proved = Some((key, Timestamp::new(row.scanned_at))),
+        Some(Ok(Proof::Wrong)) => wrong = true,
+        // Without a key that counted, nothing was found wrong with the proof.
+        Some(Err(against)) => objection = objection.or(Some(against)),
+        Some(Ok(Proof::None)) | None => {}
+    }
+    let tac_wrong = wrong || tap.as_ref().is_some_and(Tap::is_unpaid);
+    let facts = RideFacts {
         well_formed,
         record: id,
         card: stored::card(&row.account)?,
@@ -306,7 +356,13 @@ fn look_at_tap(
         },
         revoked_since: None,
         blacklisted_since,
+        key_in_scope: objection.is_none(),
         repeat: Repeat::None,
+    };
+    Ok(Look {
+        facts,
+        objection,
+        proved,
     })
 }
 

@@ -10,10 +10,12 @@ use tongtu_crypto::Algorithm;
 use tongtu_exchange_file::{
     AlgorithmFlag, BalanceKind, ClCardTail, ClCashTail, ClRecord, FbRecord, TailTag, TradeState,
 };
+use tongtu_hsm::MacScheme;
+use tongtu_keyring::code::Purpose;
 use tongtu_ledger::{AccountKind, AccountName, Entry};
 use tongtu_purse::field::{Amount, DateTime, Institution, Kind, Serial, Terminal};
-use tongtu_purse::keys::KeySet;
 use tongtu_purse::proof::Deal;
+use tongtu_ride_code::Verifier;
 use tongtu_ride_code::record::Direction;
 use tongtu_sql::{ChargedRow, JudgedRow, SerialRow, SettlementRow, Tx};
 use tongtu_tap_record::TapRecord;
@@ -25,9 +27,9 @@ use super::upper::{Upper, fees, is_settled};
 use crate::cards::table;
 use crate::cash::{CashClaim, card_sequence};
 use crate::issuing::whole_fen;
+use crate::keys::{CardKeys, Claim, Moments, card_slot};
 use crate::node::alarm;
 use crate::proof::ProofNumber;
-use crate::taps::{Masters, tac_key};
 use crate::{Node, ServiceError, parallel, stored};
 
 /// A ride that this institution is paid for.
@@ -390,7 +392,7 @@ impl Node {
         let Some(upper) = upper else {
             return Ok(());
         };
-        for record in self.unsound_charges(upper) {
+        for record in self.unsound_charges(upper)? {
             let message = format!("what paid for {record} does not verify, or is another's");
             alarm(tx, "issuing.charge_unsound", record, message, now).await?;
         }
@@ -398,17 +400,19 @@ impl Node {
     }
 
     /// The charged rides whose code is not the rider's, or does not verify.
-    fn unsound_charges(&self, upper: &Upper) -> Vec<RecordId> {
+    fn unsound_charges(&self, upper: &Upper) -> Result<Vec<RecordId>, ServiceError> {
         let issuer = self.code();
-        let masters = Masters::of(self.config().issuer.as_ref());
-        let sound = |verifier: &mut tongtu_ride_code::Verifier, line: &ClRecord| {
+        let keys = self.keys().lend()?;
+        let state = || (self.verifier(), self.keys().moments());
+        let sound = |(verifier, moments): &mut (Verifier, Moments), line: &ClRecord| {
             if line.fixed.balance_kind == BalanceKind::PURSE {
                 let tail = line.card_ride().ok()?;
-                return (!card_is_sound(line, &tail, masters.purse)).then_some(tail.record_id);
+                return (!card_is_sound(line, &tail, &keys, moments)).then_some(tail.record_id);
             }
             if line.fixed.balance_kind == BalanceKind::ECASH {
                 let tail = line.cash_ride().ok()?;
-                return (!cash_is_sound(line, &tail, masters)).then_some(tail.record_id);
+                return (!cash_is_sound((line, issuer), &tail, &keys, moments))
+                    .then_some(tail.record_id);
             }
             let tail = line.ride().ok()?;
             if TapRecord::is_one(&tail.ride_code) {
@@ -425,13 +429,18 @@ impl Node {
             });
             (!sound).then_some(tail.record_id)
         };
-        let found = parallel::map(&upper.charges, || self.verifier(), sound);
-        found.into_iter().flatten().collect()
+        let found = parallel::map(&upper.charges, state, sound);
+        Ok(found.into_iter().flatten().collect())
     }
 }
 
 /// Whether the TAC is the card's. A grey record has none; the card's later records prove it.
-fn card_is_sound(line: &ClRecord, tail: &ClCardTail, masters: &[KeySet]) -> bool {
+fn card_is_sound(
+    line: &ClRecord,
+    tail: &ClCardTail,
+    keys: &CardKeys,
+    moments: &mut Moments,
+) -> bool {
     let fixed = &line.fixed;
     if tail.state == TradeState::GREY || tail.state == TradeState::REFUND {
         return true;
@@ -441,8 +450,7 @@ fn card_is_sound(line: &ClRecord, tail: &ClCardTail, masters: &[KeySet]) -> bool
         _ => Algorithm::Tdes,
     };
     let issuer = Institution(tail.issuer_id.to_be_bytes());
-    let key = tac_key(masters, algorithm, issuer, Serial::of(&fixed.card));
-    let (Some(key), Some(amount)) = (key, Amount::from_fen(tail.debited)) else {
+    let (Some(code), Some(amount)) = (issuer.code(), Amount::from_fen(tail.debited)) else {
         return false;
     };
     let [_, _, terminal @ ..] = tail.psam_terminal.to_be_bytes();
@@ -455,16 +463,37 @@ fn card_is_sound(line: &ClRecord, tail: &ClCardTail, masters: &[KeySet]) -> bool
         kind: Kind(kind),
         terminal: Terminal(terminal),
     };
-    let tac = deal.purchase_tac(&key, sequence, DateTime::of(line.ridden_at()));
-    u64::from(u32::from_be_bytes(tac)) == tail.tac
+    let Ok(tac) = u32::try_from(tail.tac) else {
+        return false;
+    };
+    let claim = Claim {
+        slot: card_slot(code.city(), Purpose::Tac, algorithm),
+        factors: &[Serial::of(&fixed.card).factor()],
+        scheme: MacScheme::Tac,
+        message: &deal.purchase_tac_message(sequence, DateTime::of(line.ridden_at())),
+        proof: &tac.to_be_bytes(),
+        version: None,
+        at: line.ridden_at(),
+    };
+    matches!(keys.holds(moments, &claim), Ok(Some(_)))
 }
 
 /// Whether the cryptogram is the e-cash's. A grey record has one too: the card gives it before it
 /// pays.
-fn cash_is_sound(line: &ClRecord, tail: &ClCashTail, masters: Masters<'_>) -> bool {
+fn cash_is_sound(
+    (line, issuer): (&ClRecord, InstitutionCode),
+    tail: &ClCashTail,
+    keys: &CardKeys,
+    moments: &mut Moments,
+) -> bool {
     let claim = CashClaim::of_block(&tail.cash, tail.told);
     line.fixed.counter == tail.cash.atc
-        && claim.is_some_and(|claim| claim.holds(masters.cash, &line.fixed.card))
+        && claim.is_some_and(|claim| {
+            let issuer = (issuer, line.ridden_at());
+            claim
+                .holds(keys, moments, &line.fixed.card, issuer)
+                .is_ok_and(|key| key.is_some())
+        })
 }
 
 /// Where the money of a ride comes from.

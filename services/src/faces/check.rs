@@ -9,7 +9,7 @@ use tongtu_terminal::face::{
 use tongtu_types::{CardNumber, InstitutionCode, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{ConsentChannel, FaceConfig, FaceEnrolment, FaceError};
+use super::{ConsentChannel, FaceConfig, FaceEnrolment, FaceError, FaceKeys};
 
 const TEXT_LEN_MAX: usize = 64;
 
@@ -24,6 +24,7 @@ pub(super) struct Asked<'a> {
     pub(super) issuer: InstitutionCode,
     pub(super) acquirer: InstitutionCode,
     pub(super) config: &'a FaceConfig,
+    pub(super) keys: &'a FaceKeys,
     pub(super) enrolment: &'a FaceEnrolment,
 }
 
@@ -176,7 +177,7 @@ impl Asked<'_> {
             part(&capture.template);
             part(&[capture.quality]);
         }
-        Ok(self.config.keys.request_mac(&text))
+        Ok(self.keys.request_mac(&text))
     }
 }
 

@@ -34,8 +34,20 @@ impl Node {
         enrolment: FaceEnrolment,
         now: Timestamp,
     ) -> Result<FaceView, ServiceError> {
+        let enrolled = self.face_enrolled(account, enrolment, now).await;
+        self.noting(enrolled).await
+    }
+
+    async fn face_enrolled(
+        &self,
+        account: CardNumber,
+        enrolment: FaceEnrolment,
+        now: Timestamp,
+    ) -> Result<FaceView, ServiceError> {
         let config = self.faces()?;
+        let keys = self.face_keys(now)?;
         let asked = Asked {
+            keys: &keys,
             account,
             issuer: self.code(),
             acquirer: self.code().as_acquirer(),
@@ -64,11 +76,11 @@ impl Node {
         let (channel, evidence) = asked.evidence(&stored::key(&row.user_key)?)?;
         asked.compare()?;
         drop(tx);
-        if let Some(other) = self.face_of_another(account, &enrolment).await? {
+        if let Some(other) = self.face_of_another(account, &enrolment, &keys).await? {
             return Err(self.face_duplicate(account, &enrolment, other, now).await?);
         }
 
-        let (keys, rules, consent) = (&config.keys, &config.rules, &enrolment.consent);
+        let (rules, consent) = (&config.rules, &enrolment.consent);
         let handle = keys.handle(account, &enrolment.request);
         let text = hex_encode(&handle.0);
         let ends = consent.until.get();
@@ -93,7 +105,7 @@ impl Node {
             line: scope.line.map_or_else(String::new, |line| line.to_string()),
         };
         let scopes: Vec<FaceScopeRow> = consent.scopes.iter().map(scope).collect();
-        let templates = sealed(keys, handle, account, &enrolment);
+        let templates = sealed(&keys, handle, account, &enrolment);
         let mut tx = self.store().write().await?;
         let scrub = self.faces_sweep(&mut tx, now).await?;
         if !tx.face_enrol(&row, &scopes, &templates).await? {
@@ -188,6 +200,7 @@ impl Node {
         &self,
         account: CardNumber,
         enrolment: &FaceEnrolment,
+        keys: &Arc<FaceKeys>,
     ) -> Result<Option<CardNumber>, ServiceError> {
         let mut engines: Vec<EngineId> = enrolment.captures.iter().map(|c| c.engine).collect();
         engines.sort_unstable();
@@ -215,6 +228,7 @@ impl Node {
                     engine: Arc::clone(engine),
                     probes: Arc::clone(&probes),
                     own: account,
+                    keys: Arc::clone(keys),
                 };
                 let found = self.compute(move |node| round.find(node, &rows)).await??;
                 if found.is_some() {
@@ -246,6 +260,7 @@ struct Round {
     engine: Arc<dyn Engine>,
     probes: Arc<[Zeroizing<Vec<u8>>]>,
     own: CardNumber,
+    keys: Arc<FaceKeys>,
 }
 
 impl Round {
@@ -260,7 +275,7 @@ impl Round {
             if account == self.own {
                 continue;
             }
-            let (_, template) = open(config.keys.rest(), account, row)?;
+            let (_, template) = open(self.keys.rest(), account, row)?;
             for probe in self.probes.iter() {
                 // What the engine took once and does not take now cannot be compared: a fault.
                 let score = self.engine.compare(probe, &template);

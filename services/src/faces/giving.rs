@@ -9,7 +9,7 @@ use tongtu_terminal::face::{
 use tongtu_types::{LineCode, TerminalNumber, Timestamp};
 
 use super::enrolling::{engine, fault, handle, open};
-use super::{FaceError, FaceTerminalView};
+use super::{FaceError, FaceKeys, FaceTerminalView};
 use crate::{Node, ServiceError, stored};
 
 /// A terminal is told of a later end of an enrolment when it is so much later: 30 days.
@@ -58,7 +58,18 @@ impl Node {
         after: u64,
         now: Timestamp,
     ) -> Result<Vec<u8>, ServiceError> {
+        let made = self.face_gallery_made(terminal, after, now).await;
+        self.noting(made).await
+    }
+
+    async fn face_gallery_made(
+        &self,
+        terminal: TerminalNumber,
+        after: u64,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, ServiceError> {
         let config = self.faces()?;
+        let keys = self.face_keys(now)?;
         let guard = self.faces_lock().lock().await;
         let mut tx = self.store().write().await?;
         let number = terminal.as_str();
@@ -109,18 +120,18 @@ impl Node {
         };
         let forgotten = forgotten.iter().map(|text| handle(text));
         let forgotten: Vec<Handle> = forgotten.collect::<Result<_, _>>()?;
-        self.compute(move |node| node.face_update(head, forgotten, &rows, &templates))
+        self.compute(move |node| node.face_update(&keys, head, forgotten, &rows, &templates))
             .await?
     }
 
     fn face_update(
         &self,
+        keys: &FaceKeys,
         head: UpdateHead,
         forgotten: Vec<Handle>,
         rows: &[FaceVisibleRow],
         templates: &[FaceTemplateRow],
     ) -> Result<Vec<u8>, ServiceError> {
-        let keys = &self.faces()?.keys;
         let mut sealed: BTreeMap<&str, Vec<&FaceTemplateRow>> = BTreeMap::new();
         for row in templates {
             sealed.entry(&row.handle).or_default().push(row);
@@ -153,8 +164,9 @@ impl Node {
         let terminal = head.terminal.as_str().as_bytes();
         let mut noise = keys.noise(&[b"move", terminal, &base, &version, &at]);
         let seal = keys.terminal_seal(head.terminal);
-        let signed = update.signed(&seal, &self.acquirer()?.list_key, &mut noise);
-        Ok(signed.map_err(FaceError::Gallery)?)
+        update.signed_with(&seal, &mut noise, |bytes| {
+            self.list_sign(bytes, head.issued_at)
+        })
     }
 
     /// Keeps a terminal's report of its gallery: whatever its version tells to forget is

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tongtu_crypto::{WideCipher, WideKey};
+use tongtu_hsm::{Custody, CustodyError, KeyPath, Label, MacScheme};
 use tongtu_terminal::face::{Handle, SealKey};
 use tongtu_types::{CardNumber, TerminalNumber};
 use zeroize::Zeroizing;
@@ -26,21 +27,32 @@ impl fmt::Debug for FaceKeys {
 }
 
 impl FaceKeys {
-    /// Makes the keys.
+    /// Has the key in custody make them; it stays there.
     ///
-    /// # Panics
-    /// Never: SM4 keys have 16 bytes.
-    #[must_use]
-    pub fn new(key: &[u8; 16]) -> Self {
-        let root = sm4(key);
-        let derived = |purpose: &[u8]| Zeroizing::new(root.cmac(&[b"faces ", purpose]));
-        Self {
-            rest: SealKey::new(&derived(b"rest")),
-            terminals: sm4(&derived(b"terminals")),
-            handles: sm4(&derived(b"handles")),
-            requests: sm4(&derived(b"requests")),
-            noise: sm4(&derived(b"noise")),
-        }
+    /// # Errors
+    /// [`CustodyError`] when there is no such key, or it makes no CMAC.
+    pub fn made_by(custody: &(impl Custody + ?Sized), label: Label) -> Result<Self, CustodyError> {
+        Self::of(|message| {
+            let made = Zeroizing::new(custody.mac(KeyPath::of(label), MacScheme::Cmac, message)?);
+            let mut key = Zeroizing::new([0; 16]);
+            // A CMAC of SM4 has sixteen bytes.
+            key.copy_from_slice(
+                made.first_chunk::<16>()
+                    .ok_or(CustodyError::Mac { label })?,
+            );
+            Ok(key)
+        })
+    }
+
+    fn of<E>(cmac: impl Fn(&[u8]) -> Result<Zeroizing<[u8; 16]>, E>) -> Result<Self, E> {
+        let derived = |purpose: &[u8]| cmac(&[b"faces ", purpose].concat());
+        Ok(Self {
+            rest: SealKey::new(&*derived(b"rest")?),
+            terminals: sm4(&*derived(b"terminals")?),
+            handles: sm4(&*derived(b"handles")?),
+            requests: sm4(&*derived(b"requests")?),
+            noise: sm4(&*derived(b"noise")?),
+        })
     }
 
     /// The key that a terminal opens its updates with. It is brought into the terminal's secure
@@ -97,13 +109,19 @@ fn sm4(key: &[u8; 16]) -> WideKey {
 mod tests {
     use super::*;
 
+    fn keys_of(key: &[u8; 16]) -> FaceKeys {
+        let root = sm4(key);
+        let made = FaceKeys::of(|message| Ok::<_, ()>(Zeroizing::new(root.cmac(&[message]))));
+        made.unwrap()
+    }
+
     fn terminal(number: u32) -> TerminalNumber {
         TerminalNumber::parse(&format!("{number:012}")).unwrap()
     }
 
     #[test]
     fn every_terminal_and_every_node_has_a_key_of_its_own() {
-        let (one, other) = (FaceKeys::new(&[1; 16]), FaceKeys::new(&[2; 16]));
+        let (one, other) = (keys_of(&[1; 16]), keys_of(&[2; 16]));
         assert_eq!(one.terminal_key(terminal(1)), one.terminal_key(terminal(1)));
         assert_ne!(one.terminal_key(terminal(1)), one.terminal_key(terminal(2)));
         assert_ne!(
@@ -115,7 +133,7 @@ mod tests {
     #[test]
     fn a_pseudonym_says_nothing_without_the_key_and_is_new_with_each_request() {
         let account = CardNumber::parse("3104581000000000017").unwrap();
-        let (one, other) = (FaceKeys::new(&[1; 16]), FaceKeys::new(&[2; 16]));
+        let (one, other) = (keys_of(&[1; 16]), keys_of(&[2; 16]));
         assert_eq!(one.handle(account, "a"), one.handle(account, "a"));
         assert_ne!(one.handle(account, "a"), one.handle(account, "b"));
         assert_ne!(one.handle(account, "a"), other.handle(account, "a"));
@@ -123,7 +141,7 @@ mod tests {
 
     #[test]
     fn noise_is_another_in_every_context_and_block() {
-        let keys = FaceKeys::new(&[1; 16]);
+        let keys = keys_of(&[1; 16]);
         let draw = |context: &[&[u8]]| {
             let mut out = [[0; 16]; 2];
             let mut noise = keys.noise(context);
@@ -138,6 +156,6 @@ mod tests {
 
     #[test]
     fn does_not_print() {
-        assert_eq!(format!("{:?}", FaceKeys::new(&[7; 16])), "FaceKeys(..)");
+        assert_eq!(format!("{:?}", keys_of(&[7; 16])), "FaceKeys(..)");
     }
 }

@@ -135,6 +135,7 @@ impl Card {
             own: [0; 80],
         };
         let master = test_keys(Algorithm::Sm4).key(KeyUse::Tac, 1).unwrap();
+        // Its city's key stands between the master and the card.
         let key = card_key(&master, record.issuer, serial);
         record.tac = record
             .deal()

@@ -23,7 +23,10 @@ fn span(low: u32, high: u32) -> Span {
 /// Brings a list up to date; says whether it was by a delta.
 async fn follow(country: &Country, held: &Blacklist) -> Option<(Blacklist, bool)> {
     let node = country.node(GUANGZHOU_CODE);
-    let file = node.card_blacklist_current(held.version()).await.unwrap()?;
+    let file = node
+        .card_blacklist_current(held.version(), morning())
+        .await
+        .unwrap()?;
     let list_key = key("list 01345810");
     let mut loader = Loader::new(list_key.public().clone(), code("11345810"), held);
     loader.feed(&file).unwrap();
@@ -139,7 +142,10 @@ async fn an_entry_is_listed_alone_or_not_at_all() {
     assert_eq!(change(&[], &[one(99)]).await.unwrap(), 1);
     let nation = country.node(NATION);
     let role = "node.role_missing";
-    assert_eq!(refused(nation.card_blacklist_current(0).await), role);
+    assert_eq!(
+        refused(nation.card_blacklist_current(0, morning()).await),
+        role
+    );
     let none = nation.card_blacklist_change(&[], &[], morning()).await;
     assert_eq!(refused(none), role);
 }

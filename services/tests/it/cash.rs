@@ -2,7 +2,6 @@
 
 use tongtu_crypto::{Algorithm, BlockKey};
 use tongtu_ecash::cryptogram::card_key;
-use tongtu_ecash::test_card::cryptogram_master;
 use tongtu_exchange_file::{ClFile, FileKind};
 use tongtu_purse::field::{Amount, DateTime, Kind};
 use tongtu_services::{CardView, RideRole, RideState, UploadKind};
@@ -54,7 +53,7 @@ impl Cash {
     }
 
     fn key(&self) -> BlockKey {
-        let master = cryptogram_master(self.algorithm);
+        let master = crate::keys::cash_master(self.card.city, self.algorithm);
         card_key(&master, &self.card.number, self.pan_sequence)
     }
 

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::keys::Keys;
 use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
-use tongtu_crypto::{Algorithm, SecretKey, sm3};
-use tongtu_ecash::test_card::cryptogram_master;
+use tongtu_crypto::{SecretKey, sm3};
 use tongtu_exchange_file::FileName;
 use tongtu_fare::{BEIJING, GUANGZHOU};
-use tongtu_purse::profile::test_keys;
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord};
 use tongtu_ride_code::{Policy, Root, RootTable, UserCertificate, Verdict};
@@ -28,7 +27,7 @@ pub(crate) const PROVINCE: &str = "30005800";
 pub(crate) const BEIJING_CODE: &str = "01341000";
 pub(crate) const GUANGZHOU_CODE: &str = "01345810";
 pub(crate) const SHENZHEN_CODE: &str = "01345840";
-const CITIES: [&str; 3] = [BEIJING_CODE, GUANGZHOU_CODE, SHENZHEN_CODE];
+pub(crate) const CITIES: [&str; 3] = [BEIJING_CODE, GUANGZHOU_CODE, SHENZHEN_CODE];
 /// The nodes from the cities upwards: the order in which days are closed.
 const UPWARDS: [&str; 5] = [
     BEIJING_CODE,
@@ -66,6 +65,7 @@ pub(crate) fn key(label: &str) -> SecretKey {
 /// A country with its folder; nodes are opened on files there.
 pub(crate) struct Country {
     folder: PathBuf,
+    pub(crate) keys: Keys,
     root_key: SecretKey,
     root: Root,
     nodes: Vec<(InstitutionCode, Node)>,
@@ -80,6 +80,7 @@ impl Country {
         let root_key = key("root");
         let root = Root::self_sign(2, "1240".parse().unwrap(), &root_key).unwrap();
         let mut country = Self {
+            keys: Keys::new(&folder),
             folder,
             root_key,
             root,
@@ -93,9 +94,10 @@ impl Country {
 
     /// Opens a node on its file, with a changed configuration; an older one is forgotten.
     pub(crate) async fn start(&mut self, text: &str, change: impl FnOnce(&mut NodeConfig)) {
+        // The older one goes first: a store of keys has one holder.
+        self.nodes.retain(|(found, _)| *found != code(text));
         let mut config = self.config(text);
         change(&mut config);
-        self.nodes.retain(|(found, _)| *found != code(text));
         let store = Store::open(&self.url(text)).await.unwrap();
         let node = Node::open(config, store).await.unwrap();
         self.nodes.push((code(text), node));
@@ -117,9 +119,9 @@ impl Country {
             policy: Policy::default(),
             roots: RootTable::new([self.root.clone()]),
             accepted_issuers: CITIES.map(code).to_vec(),
+            keys: Arc::new(self.keys.of(text)),
             issuer: is_city.then(|| self.issuer(text)),
             acquirer: is_city.then(|| AcquirerConfig {
-                list_key: Arc::new(key(&format!("list {text}"))),
                 fare_books: vec![
                     if text == BEIJING_CODE {
                         BEIJING
@@ -141,16 +143,11 @@ impl Country {
             apply_for_certificate(code(text), expiry, [0, 0, 1], &issuer_key).unwrap();
         IssuerConfig {
             certificate: self.root.certify(&application, &self.root_key).unwrap(),
-            key: Arc::new(issuer_key),
             limit: Fen::new(2000),
             validity_s: 600,
             lifetime_s: 30 * 86_400,
             platform: [0; 4],
             issuer_data: b"TONGTU".to_vec(),
-            card_masters: [Algorithm::Tdes, Algorithm::Sm4].map(test_keys).into(),
-            cash_masters: [Algorithm::Tdes, Algorithm::Sm4]
-                .map(cryptogram_master)
-                .into(),
         }
     }
 

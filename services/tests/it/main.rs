@@ -11,6 +11,7 @@ mod country;
 mod file;
 mod judged;
 mod keyroom;
+mod keys;
 mod list;
 mod personalising;
 mod rerun;

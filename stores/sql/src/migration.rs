@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0012_account_type.sql"),
     include_str!("../migrations/0013_chain_anew.sql"),
     include_str!("../migrations/0014_revocation.sql"),
+    include_str!("../migrations/0015_key_notes.sql"),
 ];
 
 const VERSION_TABLE: &str =

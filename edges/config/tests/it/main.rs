@@ -33,7 +33,7 @@ impl Drop for Scratch {
 
 fn village(place: &Path) -> Country {
     let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
-    let country = Country::found(Seed(1), Scale::village(2), day);
+    let country = Country::found(Seed(1), Scale::village(2), day).unwrap();
     let clock = ClockKind::Simulated;
     let links = Links::make(&country).unwrap();
     hosting::write_settings(&country, place, &[7300, 7301, 7302, 7303], clock, &links).unwrap();
@@ -154,7 +154,8 @@ fn a_wrong_setting_is_named_with_its_file() {
         "platform = \"5000\"",
         &["issuer.platform", "2 bytes", "4"],
     );
-    check("issuer.key", "city.fare", &["city.fare", "TONGTU TEST KEY"]);
+    check("keys.store", "city.fare", &["city.fare", "no key store"]);
+    check("keys.book", "city.fare", &["city.fare", "no", "extract"]);
     std::fs::write(&file, &good).unwrap();
     let root = folder.join("01010000.JG02");
     let mut bytes = std::fs::read(&root).unwrap();

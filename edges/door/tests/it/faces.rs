@@ -52,7 +52,7 @@ impl Bench {
         };
         let keys = face_keys(&self.country, post.city);
         let keys = GalleryKeys {
-            list_key: self.country.list_key(post.city).public().clone(),
+            list_key: self.country.list_key(post.city).clone(),
             transport: SealKey::new(&keys.terminal_key(post.number)),
             own: SealKey::new(&[9; 16]),
         };

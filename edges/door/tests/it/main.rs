@@ -75,7 +75,7 @@ impl Bench {
             std::env::temp_dir().join(format!("tongtu-door-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&scratch).unwrap();
         let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
-        let country = Country::found(Seed(1), Scale::village(2), day);
+        let country = Country::found(Seed(1), Scale::village(2), day).unwrap();
         let hosted = hosting::host_plain(&country, &scratch).await.unwrap();
         let now = day.start_in_china().plus_s(9 * 3600);
         let client = hosted.clients[CITIES[0]].at(now);
@@ -122,7 +122,7 @@ impl Bench {
                 post: terminal_post(&post.place),
             },
             policy: tongtu_ride_code::Policy::default(),
-            list_key: self.country.list_key(post.city).public().clone(),
+            list_key: self.country.list_key(post.city).clone(),
             sam: Box::new(self.country.terminal_key(post.number)),
         };
         let journal = Journal::recover(medium.clone(), Limits::default()).unwrap();

@@ -79,6 +79,7 @@ pub(super) async fn blacklist_add(
 
 pub(super) async fn card_blacklist_current(
     State(service): State<Service>,
+    Now(now): Now,
     Asked(query): Asked<api::CardBlacklistQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
@@ -86,7 +87,9 @@ pub(super) async fn card_blacklist_current(
     let permit = service.file_permits.acquire().await;
     let _permit = permit.expect("nobody closes the semaphore");
     let node = &service.node;
-    let offered = node.card_blacklist_offer(query.after, query.to).await?;
+    let offered = node
+        .card_blacklist_offer(query.after, query.to, now)
+        .await?;
     Ok(ranged::answer(offered, &headers))
 }
 

@@ -7,17 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
-use tongtu_crypto::{SecretKey, sm3};
+use tongtu_crypto::{PublicKey, SecretKey, sm3};
+use tongtu_hsm::{Custody, TestKey};
 use tongtu_http::Clock;
 use tongtu_http::client::{Client, ClientError};
 use tongtu_http::server::{Exposure, Limits, bind, router_with, serve};
+use tongtu_keycentre::{Given, KeyCentre, Store, key_name};
+use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_keyring::{Extract, Slot};
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord};
 use tongtu_ride_code::{Policy, Root, RootTable, UserCertificate, UserTerms, Verdict};
 use tongtu_services::faces::{FaceEngines, FaceRules, FaceTerms};
-use tongtu_services::{AcquirerConfig, FaceConfig, FaceKeys, IssuerConfig, Node, NodeConfig};
-use tongtu_sql::Store;
+use tongtu_services::{
+    AcquirerConfig, FaceConfig, FaceKeys, IssuerConfig, Node, NodeConfig, NodeKeys,
+};
 use tongtu_terminal::face::Cosine;
 use tongtu_types::{
     BusinessDay, CardNumber, Fen, InstitutionCode, LineCode, RecordId, TerminalNumber, Timestamp,
@@ -69,10 +74,43 @@ pub(crate) fn status_of(error: &ClientError) -> (u16, &str) {
     }
 }
 
+/// The value of Beijing's key of faces.
+const FACES: [u8; 16] = [7; 16];
+
+/// A folder of its own.
+fn fresh_folder(what: &str) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("http-{what}-{}-{number}", std::process::id());
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn slot(of: InstitutionCode, purpose: Purpose, algorithm: KeyAlgorithm) -> Slot {
+    Slot {
+        city: of.city(),
+        purpose,
+        algorithm,
+    }
+}
+
+/// The keys that Beijing seals faces under, for what is made beside its node.
+pub(crate) fn face_keys() -> FaceKeys {
+    let folder = fresh_folder("faces");
+    let mut store = Store::make(&folder, "faces", b"http").unwrap();
+    let name = key_name(slot(beijing(), Purpose::FaceSeal, KeyAlgorithm::Sm4), 1, 1);
+    let value = TestKey::new(FACES.to_vec());
+    store.custody.import_test(&name, value).unwrap();
+    let keys = FaceKeys::made_by(&store.custody, name.label).unwrap();
+    drop(store);
+    let _ = fs::remove_dir_all(&folder);
+    keys
+}
+
 /// Rides by face under test keys, with the plain matcher.
 pub(crate) fn face_config() -> FaceConfig {
     FaceConfig {
-        keys: Arc::new(FaceKeys::new(&[7; 16])),
         engines: FaceEngines(vec![Arc::new(Cosine)]),
         terms: FaceTerms {
             version: 3,
@@ -92,13 +130,89 @@ pub(crate) fn key(label: &str) -> SecretKey {
 pub(crate) struct Country {
     root: Root,
     root_key: SecretKey,
+    /// Beijing's store of keys, the books, and whose signature they have.
+    folder: PathBuf,
+    extract: Vec<u8>,
+    centre: PublicKey,
+}
+
+impl Drop for Country {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
 }
 
 impl Country {
     pub(crate) fn new() -> Self {
         let root_key = key("root");
         let root = Root::self_sign(2, "1240".parse().unwrap(), &root_key).unwrap();
-        Self { root, root_key }
+        let folder = fresh_folder("keys");
+        let mut centre = KeyCentre::found(&folder, b"http", T0.plus_s(-30 * 86_400)).unwrap();
+        let mut own = centre.store("beijing").unwrap();
+        let mut other = centre.store("guangzhou").unwrap();
+        let sm2 = KeyAlgorithm::Sm2;
+        let secret = |label: &str| key(label).danger_to_bytes().to_vec();
+        for (holder, store, purpose, algorithm, value) in [
+            (
+                beijing(),
+                0,
+                Purpose::RideCode,
+                sm2,
+                secret(beijing().as_str()),
+            ),
+            (beijing(), 0, Purpose::ListSignature, sm2, secret("lists")),
+            (
+                beijing(),
+                0,
+                Purpose::FaceSeal,
+                KeyAlgorithm::Sm4,
+                FACES.to_vec(),
+            ),
+            (
+                guangzhou(),
+                1,
+                Purpose::RideCode,
+                sm2,
+                secret(guangzhou().as_str()),
+            ),
+        ] {
+            if centre.book().cities().province_of(holder.city()).is_none() {
+                centre.register(holder.city(), nation()).unwrap();
+            }
+            let given = Given {
+                slot: slot(holder, purpose, algorithm),
+                holder,
+                days: 3650,
+                factor: None,
+            };
+            let store = if store == 0 { &mut own } else { &mut other };
+            centre.give_known(&given, store, &value).unwrap();
+        }
+        let extract = centre.extract().unwrap();
+        Self {
+            root,
+            root_key,
+            folder,
+            extract,
+            centre: centre.extract_key().unwrap(),
+        }
+    }
+
+    /// A node's keys: Beijing's have a store, which is copied, for one node has one.
+    fn keys(&self, code: InstitutionCode) -> Arc<NodeKeys> {
+        let custody = (code == beijing()).then(|| {
+            let copy = self
+                .folder
+                .join(format!("{}", fs::read_dir(&self.folder).unwrap().count()));
+            fs::create_dir_all(&copy).unwrap();
+            for file in ["beijing.store", "beijing.open"] {
+                fs::copy(self.folder.join(file), copy.join(file)).unwrap();
+            }
+            let store = Store::open(&copy, "beijing", b"http").unwrap();
+            Box::new(store.custody) as Box<dyn Custody + Send>
+        });
+        let extract = Extract::open(&self.extract, &self.centre).unwrap();
+        Arc::new(NodeKeys::new(code.city(), extract, custody).unwrap())
     }
 
     fn certify(&self, issuer: InstitutionCode) -> IssuerCertificate {
@@ -119,6 +233,7 @@ impl Country {
             policy: Policy::default(),
             roots: RootTable::new([self.root.clone()]),
             accepted_issuers: vec![beijing(), guangzhou()],
+            keys: self.keys(code),
             issuer: None,
             acquirer: None,
             faces: None,
@@ -151,17 +266,13 @@ impl Country {
         NodeConfig {
             issuer: Some(IssuerConfig {
                 certificate: self.certify(beijing()),
-                key: Arc::new(key(beijing().as_str())),
                 limit: Fen::new(2000),
                 validity_s: 600,
                 lifetime_s: 7 * 86_400,
                 platform: [0; 4],
                 issuer_data: b"BEIJING".to_vec(),
-                card_masters: Arc::from([]),
-                cash_masters: Arc::from([]),
             }),
             acquirer: Some(AcquirerConfig {
-                list_key: Arc::new(key("lists")),
                 fare_books: vec![FARE_BOOK.into()],
                 cards: tongtu_terminal::CardLists::default(),
             }),
@@ -298,7 +409,7 @@ impl Served {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).unwrap();
         let store = format!("sqlite:{}", folder.join("node.db").display());
-        let store = Store::open(&store).await.unwrap();
+        let store = tongtu_sql::Store::open(&store).await.unwrap();
         let node = Node::open(config, store).await.unwrap();
 
         let address = "127.0.0.1:0".parse().unwrap();

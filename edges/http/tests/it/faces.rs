@@ -22,7 +22,8 @@ use tongtu_types::{CardNumber, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::country::{
-    Country, FARE, Rider, Served, T0, Terminal, after, beijing, day0, face_config, key, status_of,
+    Country, FARE, Rider, Served, T0, Terminal, after, beijing, day0, face_config, face_keys, key,
+    status_of,
 };
 
 const DAY_S: i64 = 86_400;
@@ -142,7 +143,7 @@ impl Gate {
         let journal = Journal::recover(SimMedium::new(), Limits::default()).unwrap();
         let terminal = FaceTerminal::recover(setup, &journal);
         // The key was brought into the secure module when the terminal was made.
-        let seal = SealKey::new(&face_config().keys.terminal_key(known.number));
+        let seal = SealKey::new(&face_keys().terminal_key(known.number));
         Self {
             terminal,
             journal,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tongtu_apdu::select::E_CASH;
 use tongtu_card::factory::{Module, Preinstalled};
 use tongtu_crypto::{Algorithm, BlockKey};
-use tongtu_ecash::cryptogram::composite_mac;
+use tongtu_ecash::cryptogram::{card_factor, composite_mac};
 use tongtu_ecash::{Amount, perso, test_card};
 use tongtu_purse::field::{Date, Institution};
 use tongtu_terminal::tap::{
@@ -18,6 +18,7 @@ use tongtu_types::TerminalNumber;
 
 use super::people::Cardholder;
 use crate::country::NODES;
+use crate::keys::CountryKeys;
 use crate::seed::{Dice, Seed};
 
 /// What all card numbers (PAN) of the test issuers begin with; their certificates say so.
@@ -30,11 +31,12 @@ const RID: [u8; 5] = [0xA0, 0, 0, 6, 0x32];
 /// # Panics
 /// Never: what is dealt fits a card.
 #[must_use]
-pub fn application(holder: &Cardholder, chance: &mut Dice) -> Preinstalled {
+pub fn application(holder: &Cardholder, keys: &CountryKeys, chance: &mut Dice) -> Preinstalled {
     let mut entropy = |out: &mut [u8]| chance.fill(out);
     let mut profile = test_card::profile(holder.algorithm);
     profile.number = holder.number;
-    profile.keys = test_card::card_keys_of(holder.algorithm, &holder.number);
+    let factor = card_factor(&holder.number, profile.sequence);
+    profile.keys = keys.cash(holder.home, holder.algorithm, factor);
     profile.balance = Amount::new(holder.loaded).expect("some hundred yuan");
     if let Some(transport) = &mut profile.transport {
         let issuer = Institution::of(NODES[holder.home].institution());

@@ -60,7 +60,7 @@ impl<'a> CardSide<'a> {
     pub fn new(country: &'a Country, clients: &'a [Client]) -> Result<Self, WorldError> {
         let holders = country.cardholders.iter().enumerate();
         let wallets: Vec<Wallet> = holders
-            .map(|(index, holder)| holder.card(country.seed, index))
+            .map(|(index, holder)| holder.card(country, index))
             .collect();
         let (mut machines, mut doors) = (Vec::new(), Vec::new());
         for post in &country.card_posts {

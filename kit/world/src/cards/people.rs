@@ -4,12 +4,12 @@ use tongtu_crypto::Algorithm;
 use tongtu_purse::command::Sfi;
 use tongtu_purse::field::{Date, Institution, Limit, Serial};
 use tongtu_purse::layout::LocalHistory;
-use tongtu_purse::profile::{Profile, test_keys};
+use tongtu_purse::profile::{KeyIndex, Profile};
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode};
 
 use super::wallet::Wallet;
 use crate::class::Class;
-use crate::country::{CITIES, NODES, STRANGER};
+use crate::country::{CITIES, Country, NODES, STRANGER};
 use crate::seed::Seed;
 
 /// What is wrong with a card from the first day on.
@@ -214,10 +214,10 @@ impl Cardholder {
 
     /// The card as it leaves its issuer: a purse empty, an e-cash with money on it.
     #[must_use]
-    pub fn card(&self, seed: Seed, index: usize) -> Wallet {
-        let mut chance = seed.dice(&format!("card {index}"));
+    pub fn card(&self, country: &Country, index: usize) -> Wallet {
+        let mut chance = country.seed.dice(&format!("card {index}"));
         if self.medium == Medium::Cash {
-            let application = super::cash::application(self, &mut chance);
+            let application = super::cash::application(self, &country.keys, &mut chance);
             return Wallet::with_cash(application, chance);
         }
         let mut profile = Profile::test_with(self.algorithm);
@@ -234,8 +234,10 @@ impl Cardholder {
             Flaw::NotStarted => profile.public.starts = Date([0x20, 0x30, 0x01, 0x01]),
             _ => {}
         }
-        let masters = [Algorithm::Tdes, Algorithm::Sm4].map(test_keys);
-        let profile = profile.for_card(Serial::of(&self.number), &masters);
+        let serial = Serial::of(&self.number);
+        profile.public.serial = serial;
+        profile.key_sets = country.keys.card(self.home, issuer, serial).to_vec();
+        profile.indexes = vec![KeyIndex::purse(1, self.algorithm, 1)];
         Wallet::personalise(profile, chance, self.flaw == Flaw::Forged)
     }
 

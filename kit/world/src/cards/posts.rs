@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use tongtu_card::RamMemory;
 use tongtu_codec::hex_decode;
+use tongtu_crypto::Algorithm;
 use tongtu_fare::Tariff;
 use tongtu_journal::{Journal, Limits, SimMedium};
+use tongtu_keyring::code::Purpose;
 use tongtu_psam::PsamSerial;
+use tongtu_psam::command::{KeyPurpose, MacKeys};
 use tongtu_purse::field::{Direction, Industry, Institution, Terminal};
-use tongtu_sam::{PsamProfile, SoftPsam};
+use tongtu_sam::{KeyRole, ModuleKey, PsamProfile, SoftPsam};
 use tongtu_terminal::tap::{
     CardTerminal, Circumstances, Counter, Gate, GroupNotice, OpenRide, PlainLists, Rules,
     Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Way, drive,
@@ -21,6 +24,7 @@ use crate::WorldError;
 use crate::books::{AIRPORT_LINE, SUBURB};
 use crate::country::{CITIES, Country, NETWORK, NODES, Place};
 use crate::hardware::DeviceKind;
+use crate::keys::CountryKeys;
 
 /// Where a terminal for cards stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +258,7 @@ impl Machine {
         let digits = hex_decode(post.number.as_str()).expect("twelve digits");
         let number = Terminal(digits.try_into().expect("twelve digits are six bytes"));
         let mut module = PsamProfile::test();
+        module.keys = module_keys(&country.keys);
         module.identity.terminal = number;
         let mut serial = [0x54; 10];
         serial[4..].copy_from_slice(&number.0);
@@ -368,6 +373,39 @@ impl Machine {
             .acknowledge(seqs)
             .map_err(|e| WorldError::terminal("acknowledging", now, e))
     }
+}
+
+/// The nation's masters as a module holds them: two steps above every city's cards.
+fn module_keys(keys: &CountryKeys) -> Vec<ModuleKey> {
+    const MAC: KeyRole = KeyRole::Crypt(KeyPurpose::MAC);
+    const USUAL: MacKeys = MacKeys::USUAL;
+    let held = [
+        (KeyRole::Purchase, Purpose::Purchase, [1, 1]),
+        (MAC, Purpose::Maintenance, [USUAL.lock_tdes, USUAL.lock_sm4]),
+        (
+            MAC,
+            Purpose::QuickUpdate,
+            [USUAL.update_tdes, USUAL.update_sm4],
+        ),
+        (
+            KeyRole::Crypt(KeyPurpose::INTERNAL),
+            Purpose::Internal,
+            [0x01, 0x41],
+        ),
+    ];
+    let mut found = Vec::new();
+    for (algorithm, at) in [(Algorithm::Tdes, 0), (Algorithm::Sm4, 1)] {
+        for (role, purpose, names) in held {
+            found.extend(keys.module(purpose, algorithm).map(|bytes| ModuleKey {
+                role,
+                name: names[at],
+                levels: 2,
+                algorithm,
+                bytes,
+            }));
+        }
+    }
+    found
 }
 
 /// The rules of a post. Cities differ in what becomes of a ride that was never ended, and in what

@@ -412,7 +412,7 @@ fn door(country: &Country, clients: &[Client], index: usize) -> Result<FaceDoor,
     let mut chance = country.seed.dice(&format!("face door {}", post.number));
     chance.fill(&mut own);
     let keys = GalleryKeys {
-        list_key: country.list_key(post.city).public().clone(),
+        list_key: country.list_key(post.city).clone(),
         transport: SealKey::new(&face_keys(country, post.city).terminal_key(post.number)),
         own: SealKey::new(&own),
     };

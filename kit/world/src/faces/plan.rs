@@ -292,7 +292,7 @@ mod tests {
             faces: 400,
             ..Scale::village(0)
         };
-        let country = Country::found(Seed(1), scale, first);
+        let country = Country::found(Seed(1), scale, first).unwrap();
         let looks = plan_looks(&country, first, 0);
         assert!(looks.is_sorted_by_key(|look| look.at));
         let mut last: BTreeMap<usize, PlannedLook> = BTreeMap::new();

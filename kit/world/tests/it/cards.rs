@@ -68,7 +68,7 @@ fn folder(name: &str) -> PathBuf {
 
 async fn live(seed: u64, name: &str) -> Lived {
     let first = BusinessDay::from_ymd(2026, 3, 2).unwrap();
-    let country = Country::found(Seed(seed), SCALE, first);
+    let country = Country::found(Seed(seed), SCALE, first).unwrap();
     let folder = folder(name);
     let hosted = hosting::host(&country, &folder).await.unwrap();
     let days = plan(&country, first, DAYS);

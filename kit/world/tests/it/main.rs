@@ -65,7 +65,7 @@ async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
         faces: 0,
         ..Scale::demo(0)
     };
-    let country = Country::found(Seed(seed), scale, first_day());
+    let country = Country::found(Seed(seed), scale, first_day()).unwrap();
     let days = plan(&country, first_day(), days);
     let hosted = hosting::host(&country, &scratch.0).await.unwrap();
     let terminals = Terminals::local(&country, &hosted.clients).unwrap();

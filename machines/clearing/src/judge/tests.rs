@@ -39,6 +39,7 @@ fn sound_ride() -> RideFacts {
         evidence: Evidence::Sound,
         revoked_since: None,
         blacklisted_since: None,
+        key_in_scope: true,
         repeat: Repeat::None,
     }
 }
@@ -171,6 +172,11 @@ const FAULTS: [Fault; 25] = [
         "listed long ago",
         |f| f.blacklisted_since = Some(Timestamp::new(0)),
         Verdict::Reject(Outcome::Blacklisted),
+    ),
+    (
+        "a key outside its permit",
+        |f| f.key_in_scope = false,
+        Verdict::Reject(Outcome::Key),
     ),
 ];
 

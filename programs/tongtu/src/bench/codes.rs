@@ -1,5 +1,6 @@
 //! Verifying codes and parsing records, on one core.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use tongtu_crypto::{PublicKey, SecretKey};
@@ -29,7 +30,8 @@ pub(super) struct Stock {
 impl Stock {
     pub(super) fn new(riders: usize) -> Self {
         let day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
-        let country = Country::found(Seed(1), Scale::village(riders), day);
+        let country = Country::found(Seed(1), Scale::village(riders), day)
+            .expect("the temporary folder takes the country's keys");
         let now = day.start_in_china().plus_s(9 * 3600);
         let mut stock = Self {
             country,
@@ -51,18 +53,29 @@ impl Stock {
         let (country, now) = (&self.country, self.now);
         self.first.clear();
         self.second.clear();
-        for (rider, user) in country.riders.iter().zip(0..) {
-            let key = country.user_key(user);
-            let issuer_key = country.issuer_key(NODES[rider.home].institution());
-            let terms = terms(rider.account, key.public().clone(), now);
-            let issuer = &country.city(rider.home).certificate;
-            let certificate =
-                UserCertificate::issue(issuer, &terms, &issuer_key).expect("terms of the demo");
-            let draw = |at| {
-                certificate
-                    .ride_code(at, &key)
-                    .expect("a fresh certificate")
-            };
+        let keys: Vec<SecretKey> = (0..country.riders.len())
+            .map(|user| country.user_key(user))
+            .collect();
+        let mut issued: BTreeMap<usize, UserCertificate> = BTreeMap::new();
+        for home in CITIES {
+            let riders = country.riders.iter().enumerate();
+            let of_home: Vec<usize> = riders
+                .filter(|(_, rider)| rider.home == home)
+                .map(|(user, _)| user)
+                .collect();
+            let terms: Vec<UserTerms> = of_home
+                .iter()
+                .map(|user| {
+                    let account = country.riders[*user].account;
+                    terms(account, keys[*user].public().clone(), now)
+                })
+                .collect();
+            let issuer = &country.city(home).certificate;
+            let made = country.keys.certify_users(home, issuer, &terms);
+            issued.extend(of_home.into_iter().zip(made.expect("terms of the demo")));
+        }
+        for (key, certificate) in keys.iter().zip(issued.values()) {
+            let draw = |at| certificate.ride_code(at, key).expect("a fresh certificate");
             self.first.push(draw(now));
             self.second.push(draw(now.plus_s(30)));
         }

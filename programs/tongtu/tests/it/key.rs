@@ -398,11 +398,11 @@ fn keys_of_nodes_and_of_the_command_line_are_one_kind_of_file() {
 }
 
 #[test]
-fn a_node_of_the_test_country_signs_with_the_key_it_keeps() {
+fn a_node_of_the_test_country_has_its_keys_in_a_store_only() {
     let folder = folder("key-country");
     let day = tongtu_types::BusinessDay::from_ymd(2026, 3, 2).unwrap();
     let scale = tongtu_world::country::Scale::village(0);
-    let country = tongtu_world::Country::found(tongtu_world::Seed(1), scale, day);
+    let country = tongtu_world::Country::found(tongtu_world::Seed(1), scale, day).unwrap();
     let clock = tongtu_config::ClockKind::System;
     let links = tongtu_world::links::Links::make(&country).unwrap();
     tongtu_world::hosting::write_settings(
@@ -413,16 +413,24 @@ fn a_node_of_the_test_country_signs_with_the_key_it_keeps() {
         &links,
     )
     .unwrap();
-    assert_eq!(run(&folder, &["key", "user", "new"]).code, 0);
     let beijing = folder.join("beijing");
-    let settings = std::fs::read_to_string(beijing.join("node.toml")).unwrap();
-    let certificate = std::fs::read_dir(&beijing).unwrap().find_map(|entry| {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        (name.contains(".IG") && settings.contains(&name)).then_some(name)
-    });
-    let certificate = format!("beijing/{}", certificate.unwrap());
-    let mut args = ISSUE;
-    (args[3], args[5]) = (&certificate, "beijing/issuer.key");
-    let ran = run(&folder, &args);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    let mut stores = 0;
+    for entry in std::fs::read_dir(&beijing).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.starts_with(b"TONGTU TEST KEY"), "{}", path.display());
+        stores += usize::from(path.ends_with("keys.store"));
+    }
+    assert_eq!(stores, 1);
+    // A node that does not say that it is for tests does not take a test store.
+    let file = beijing.join("node.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, settings.replace("mode = \"test\"\n", "")).unwrap();
+    let refused = tongtu_config::NodeFile::load(&file)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("keys.store") && refused.contains("test store"),
+        "{refused}"
+    );
 }

@@ -40,6 +40,7 @@ impl Rider {
         profile.number = pan;
         profile.balance = Amount::new(Fen::new(LOADED)).unwrap();
         let [cryptogram, mac, encipher] = test_card::master_keys(algorithm)
+            .map(|master| crate::keys::of_city(city, &master))
             .map(|master| *diversify::bytes(&master, &[card_factor(&pan, profile.sequence)]));
         profile.keys = CardKeys {
             cryptogram,

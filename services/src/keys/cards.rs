@@ -1,0 +1,242 @@
+//! Keys of cards and of codes, for one run over many rides.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use tongtu_crypto::{Algorithm, sm3};
+use tongtu_hsm::{LentKey, MacScheme};
+use tongtu_keyring::code::{Ground, KeyAlgorithm, Purpose, Usage};
+use tongtu_keyring::{Check, Extract, KeyBook, KeyNumber, RefusedUse, Slot, Use};
+use tongtu_ride_code::layout::IssuerCertificate;
+use tongtu_types::{CityCode, Timestamp};
+
+use super::{KeyFault, NodeKeys, version_of};
+
+/// The masters that verify proofs of this node's cards, lent by its custody for one run.
+///
+/// Opened when the run begins and overwritten when it ends: nothing is kept from one run to the
+/// next, so a key is open for as long as one day's rides are judged or charged, and no longer.
+pub struct CardKeys {
+    lent: BTreeMap<KeyNumber, LentKey>,
+}
+
+impl fmt::Debug for CardKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CardKeys({} lent)", self.lent.len())
+    }
+}
+
+/// The books as they stood at each moment, for one thread of a run.
+pub(crate) struct Moments {
+    extract: Option<Arc<Extract>>,
+    newest: usize,
+    before: BTreeMap<usize, KeyBook>,
+}
+
+/// Why what a ride was made with does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyObjection {
+    /// The key was outside its limits.
+    Refused(RefusedUse),
+    /// The book has no such key.
+    Unknown(Use, Timestamp),
+    /// The issuer's certificate, or the key in it, was revoked before; since when. Acquirers learn
+    /// it from lists, so how long their rides still count is the judge's to say.
+    Revoked(Timestamp),
+}
+
+/// What a proof is made over, and how.
+pub(crate) struct Claim<'a> {
+    /// Whose key, and with which algorithm.
+    pub(crate) slot: Slot,
+    /// From the master down to the card.
+    pub(crate) factors: &'a [[u8; 8]],
+    /// How.
+    pub(crate) scheme: MacScheme,
+    /// Over what.
+    pub(crate) message: &'a [u8],
+    /// The proof.
+    pub(crate) proof: &'a [u8],
+    /// The version that the ride says, if it does: it is tried first.
+    pub(crate) version: Option<u8>,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+impl NodeKeys {
+    /// Borrows the masters of TACs and cryptograms from the custody for one run.
+    ///
+    /// # Errors
+    /// [`KeyFault`] when the custody does not lend one that it has.
+    pub fn lend(&self) -> Result<CardKeys, KeyFault> {
+        let mut lent = BTreeMap::new();
+        let Some(books) = self.books() else {
+            return Ok(CardKeys { lent });
+        };
+        for info in self.held.values() {
+            let slot = info.name.slot;
+            if !matches!(slot.purpose, Purpose::Tac | Purpose::CashCryptogram) {
+                continue;
+            }
+            let life = version_of(books.book(), slot, info.name.version);
+            if let Some(life) = life.filter(|life| life.activated_at().is_some()) {
+                lent.insert(life.number(), self.desk()?.lend(info.name.label)?);
+            }
+        }
+        Ok(CardKeys { lent })
+    }
+
+    /// The books for one thread of a run.
+    pub(crate) fn moments(&self) -> Moments {
+        let extract = self.books();
+        let newest = extract
+            .as_ref()
+            .map_or(0, |extract| extract.events_until(Timestamp::new(i64::MAX)));
+        Moments {
+            extract,
+            newest,
+            before: BTreeMap::new(),
+        }
+    }
+}
+
+impl CardKeys {
+    /// Whether a proof is that of a key that counted then: of the version that the ride says, or
+    /// of any that was accepted, newest first. `Err` says why none counted.
+    pub(crate) fn holds(
+        &self,
+        moments: &mut Moments,
+        claim: &Claim<'_>,
+    ) -> Result<Option<KeyNumber>, KeyObjection> {
+        let Some(book) = moments.at(claim.at) else {
+            return Ok(None);
+        };
+        let mut accepted: Vec<KeyNumber> = book.accepted(claim.slot, claim.at).collect();
+        if accepted.is_empty() {
+            return Err(objection(book, claim.slot, claim.at));
+        }
+        let said = claim.version;
+        let is_said = |key: &KeyNumber| {
+            let life = book.key(*key);
+            life.is_some_and(|life| Some(life.request().version) == said)
+        };
+        accepted.sort_by_key(|key| !is_said(key));
+        let lent = accepted
+            .into_iter()
+            .filter_map(|key| Some((key, self.lent.get(&key)?)));
+        for (key, lent) in lent {
+            let made = lent.verify_mac(claim.factors, claim.scheme, claim.message, claim.proof);
+            if made.is_ok() {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Moments {
+    /// The book as it stood then; none where the node has no book.
+    fn at(&mut self, at: Timestamp) -> Option<&KeyBook> {
+        let extract = self.extract.as_ref()?;
+        let events = extract.events_until(at);
+        if events == self.newest {
+            return Some(extract.book());
+        }
+        let made = self.before.entry(events);
+        Some(made.or_insert_with(|| extract.book_after(events)))
+    }
+
+    /// What is to be said against the key of a card's ride: the version and index in its record,
+    /// as the book had them at the moment of the ride.
+    pub(crate) fn against_card(
+        &mut self,
+        slot: Slot,
+        (version, index): (u8, u8),
+        at: Timestamp,
+    ) -> Option<KeyObjection> {
+        let book = self.at(at)?;
+        let asked = accept(slot);
+        let life = version_of(book, slot, version).filter(|life| life.request().index == index);
+        let Some(life) = life else {
+            return Some(KeyObjection::Unknown(asked, at));
+        };
+        let permit = book.permit(life.number(), asked, at);
+        permit.err().map(KeyObjection::Refused)
+    }
+
+    /// What is to be said against the keys of a slot, whichever it was.
+    pub(crate) fn against_any(&mut self, slot: Slot, at: Timestamp) -> Option<KeyObjection> {
+        let book = self.at(at)?;
+        let none = book.accepted(slot, at).next().is_none();
+        none.then(|| objection(book, slot, at))
+    }
+
+    /// What is to be said against the key in an issuer's certificate, or against that itself.
+    pub(crate) fn against_certificate(
+        &mut self,
+        certificate: &IssuerCertificate,
+        at: Timestamp,
+    ) -> Option<KeyObjection> {
+        let extract = Arc::clone(self.extract.as_ref()?);
+        let revoked = extract.revoked_at(certificate.issuer, certificate.serial);
+        if let Some(since) = revoked.filter(|since| at >= *since) {
+            return Some(KeyObjection::Revoked(since));
+        }
+        let book = self.at(at)?;
+        let slot = Slot {
+            city: certificate.issuer.city(),
+            purpose: Purpose::RideCode,
+            algorithm: KeyAlgorithm::Sm2,
+        };
+        let asked = accept(slot);
+        let check = Check::Fingerprint(sm3::digest(&certificate.public_key));
+        let Some(key) = book.key_of(slot.purpose, slot.algorithm, check) else {
+            return Some(KeyObjection::Unknown(asked, at));
+        };
+        let refused = book.permit(key, asked, at).err()?;
+        let revoked = (refused.ground == Ground::Revoked).then(|| extract.key_revoked_at(key));
+        Some(match revoked.flatten() {
+            Some(since) => KeyObjection::Revoked(since),
+            None => KeyObjection::Refused(refused),
+        })
+    }
+}
+
+/// The slot of a card's key.
+pub(crate) const fn card_slot(city: CityCode, purpose: Purpose, algorithm: Algorithm) -> Slot {
+    Slot {
+        city,
+        purpose,
+        algorithm: match algorithm {
+            Algorithm::Tdes => KeyAlgorithm::Tdes,
+            Algorithm::Sm4 => KeyAlgorithm::Sm4,
+        },
+    }
+}
+
+const fn accept(slot: Slot) -> Use {
+    Use {
+        city: slot.city,
+        purpose: slot.purpose,
+        usage: Usage::Accept,
+    }
+}
+
+/// Why none of a slot is accepted: what the newest says.
+fn objection(book: &KeyBook, slot: Slot, at: Timestamp) -> KeyObjection {
+    let newest = book.versions(slot).next_back();
+    let Some(newest) = newest else {
+        return KeyObjection::Unknown(accept(slot), at);
+    };
+    match book.permit(newest.number(), accept(slot), at) {
+        Err(refused) => KeyObjection::Refused(refused),
+        // Asked for again and given now cannot be; the slot's own answer stands.
+        Ok(_) => KeyObjection::Refused(RefusedUse {
+            key: newest.number(),
+            asked: accept(slot),
+            at,
+            ground: Ground::NotActive,
+        }),
+    }
+}

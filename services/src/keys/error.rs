@@ -1,0 +1,75 @@
+//! Why a key was not used.
+
+use tongtu_hsm::{CustodyError, Label};
+use tongtu_keyring::{Check, ExtractError, KeyNumber, RefusedUse, Slot};
+
+use crate::StatusKind;
+
+/// Why a key was not used. No message shows anything of a key but its check value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// The book does not permit it. Noted, and raised as an alarm.
+    #[error(transparent)]
+    Refused(RefusedUse),
+    /// The book has no key for this, or none that makes anything now.
+    #[error("the key book has no key for {slot} that may be used now")]
+    Missing {
+        /// City, purpose and algorithm.
+        slot: Slot,
+    },
+    /// The book permits a key that this node's custody does not have.
+    #[error("key {key} is not in this node's custody")]
+    NotHeld {
+        /// Its number in the book.
+        key: KeyNumber,
+    },
+    /// A key in custody is not the one that the book has under its name.
+    #[error("`{label}` in custody has {found}, the key book says {expected}")]
+    Differs {
+        /// Its label.
+        label: Label,
+        /// What is in custody.
+        found: Check,
+        /// What the book says.
+        expected: Check,
+    },
+    /// The node was given no book.
+    #[error("this node has no key book")]
+    NoBook,
+    /// The node has no custody.
+    #[error("this node has no custody of keys")]
+    NoCustody,
+    /// The custody did not do it.
+    #[error("the custody of keys did not do what it was asked")]
+    Custody(#[from] CustodyError),
+    /// An extract of the book does not hold.
+    #[error("the extract of the key book does not hold")]
+    Extract(#[from] ExtractError),
+}
+
+impl KeyFault {
+    /// The stable code of the variant.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "keys.refused",
+            Self::Missing { .. } => "keys.missing",
+            Self::NotHeld { .. } => "keys.not_held",
+            Self::Differs { .. } => "keys.differs",
+            Self::NoBook => "keys.no_book",
+            Self::NoCustody => "keys.no_custody",
+            Self::Custody(_) => "keys.custody",
+            Self::Extract(_) => "keys.extract",
+        }
+    }
+
+    /// The kind, from which a transport makes its status.
+    #[must_use]
+    pub const fn status_kind(&self) -> StatusKind {
+        match self {
+            Self::Refused(_) | Self::Missing { .. } => StatusKind::Refused,
+            _ => StatusKind::Fault,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The keys of the test country, and what happens when one may not be used.
+
+use std::path::{Path, PathBuf};
+
+use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, diversify};
+use tongtu_ecash::test_card::cryptogram_master;
+use tongtu_keycentre::{Given, KeyCentre, Store};
+use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_keyring::{Extract, KeyNumber, Slot};
+use tongtu_purse::field::Institution;
+use tongtu_purse::keys::KeyUse;
+use tongtu_purse::profile::test_keys;
+use tongtu_services::NodeKeys;
+
+use crate::country::{CITIES, NATION, PROVINCE, code, day, key};
+
+/// A master's key for a city: one city, one key.
+pub(crate) fn of_city(city: &str, master: &BlockKey) -> BlockKey {
+    diversify::one_level(master, &Institution::of(code(city)).0)
+}
+
+/// A city's master of e-cash cryptograms.
+pub(crate) fn cash_master(city: &str, algorithm: Algorithm) -> BlockKey {
+    of_city(city, &cryptogram_master(algorithm))
+}
+
+/// The key centre and the stores of cities, on files.
+pub(crate) struct Keys {
+    pub(crate) centre: KeyCentre,
+    folder: PathBuf,
+    extract: Vec<u8>,
+    /// Every key given, in order.
+    pub(crate) given: Vec<(Slot, KeyNumber)>,
+}
+
+const SEED: &[u8] = b"services";
+
+impl Keys {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let at = day().start_in_china().plus_s(-30 * 86_400);
+        let mut centre = KeyCentre::found(folder, SEED, at).unwrap();
+        let mut given = Vec::new();
+        for city in CITIES {
+            let holder = code(city);
+            let province = match city {
+                crate::country::BEIJING_CODE => NATION,
+                _ => PROVINCE,
+            };
+            centre.register(holder.city(), code(province)).unwrap();
+            let mut store = centre.store(city).unwrap();
+            for (purpose, algorithm, value) in values(city) {
+                let slot = Slot {
+                    city: holder.city(),
+                    purpose,
+                    algorithm,
+                };
+                let what = Given {
+                    slot,
+                    holder,
+                    days: 3650,
+                    factor: None,
+                };
+                let number = centre.give_known(&what, &mut store, &value).unwrap();
+                given.push((slot, number));
+            }
+        }
+        let extract = centre.extract().unwrap();
+        Self {
+            centre,
+            folder: folder.to_path_buf(),
+            extract,
+            given,
+        }
+    }
+
+    /// The books as they are now.
+    pub(crate) fn extract(&self) -> Extract {
+        let key: PublicKey = self.centre.extract_key().unwrap();
+        Extract::open(&self.extract, &key).unwrap()
+    }
+
+    /// Lets the centre do something; gives the books after it.
+    pub(crate) fn after(&mut self, change: impl FnOnce(&mut KeyCentre)) -> Extract {
+        change(&mut self.centre);
+        self.extract = self.centre.extract().unwrap();
+        self.extract()
+    }
+
+    /// What a node is given.
+    pub(crate) fn of(&self, text: &str) -> NodeKeys {
+        let custody = CITIES.contains(&text).then(|| {
+            let store = Store::open(&self.folder, text, SEED).unwrap();
+            Box::new(store.custody) as Box<dyn tongtu_hsm::Custody + Send>
+        });
+        NodeKeys::new(code(text).city(), self.extract(), custody).unwrap()
+    }
+
+    /// The number of a city's key.
+    pub(crate) fn number(&self, city: &str, purpose: Purpose) -> KeyNumber {
+        let of = code(city).city();
+        let is_it = |slot: &Slot| slot.city == of && slot.purpose == purpose;
+        let mut given = self.given.iter().rev();
+        given.find(|(slot, _)| is_it(slot)).unwrap().1
+    }
+}
+
+/// Purpose, algorithm and value of every key of a city.
+fn values(city: &str) -> Vec<(Purpose, KeyAlgorithm, Vec<u8>)> {
+    let signing = |name: &str| -> Vec<u8> {
+        let key: SecretKey = key(&format!("{name} {city}"));
+        key.danger_to_bytes().to_vec()
+    };
+    let mut values = vec![
+        (Purpose::RideCode, KeyAlgorithm::Sm2, signing("issuer")),
+        (Purpose::ListSignature, KeyAlgorithm::Sm2, signing("list")),
+    ];
+    for (algorithm, kind) in [
+        (Algorithm::Tdes, KeyAlgorithm::Tdes),
+        (Algorithm::Sm4, KeyAlgorithm::Sm4),
+    ] {
+        let factor = Institution::of(code(city)).0;
+        let derived = |master: &BlockKey| diversify::bytes(master, &[factor]).to_vec();
+        let purse = |of| derived(&test_keys(algorithm).key(of, 1).unwrap());
+        values.push((Purpose::Purchase, kind, purse(KeyUse::Purchase)));
+        values.push((Purpose::Tac, kind, purse(KeyUse::Tac)));
+        let cash = derived(&cryptogram_master(algorithm));
+        values.push((Purpose::CashCryptogram, kind, cash));
+    }
+    values
+}
