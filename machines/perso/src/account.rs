@@ -1,10 +1,12 @@
 //! The account of modules: ordered once, made once, none forgotten.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use tongtu_crypto::sm3;
 use tongtu_psam::PsamSerial;
 use tongtu_purse::field::Terminal;
+use tongtu_types::CityCode;
 
 use crate::answer::Answer;
 use crate::batch::Batch;
@@ -118,9 +120,9 @@ pub enum AccountError {
 #[derive(Debug, Clone)]
 struct Known {
     number: u32,
-    city: tongtu_types::CityCode,
+    city: CityCode,
     mark: Mark,
-    serials: alloc::vec::Vec<PsamSerial>,
+    serials: Vec<PsamSerial>,
 }
 
 #[derive(Debug, Clone)]

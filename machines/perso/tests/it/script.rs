@@ -1,5 +1,6 @@
 //! The commands of a module, on a blank one.
 
+use proptest::prelude::*;
 use tongtu_apdu::Command;
 use tongtu_card::{Memory, Torn};
 use tongtu_codec::hex_decode;
@@ -205,4 +206,32 @@ fn power_lost_at_any_write_leaves_a_blank_module_or_a_whole_one() {
         }
     }
     assert!((1..40).contains(&whole), "{whole}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic_and_a_blank_module_stays_blank_until_its_end(
+        apdus in prop::collection::vec(
+            prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..40),
+                // Commands of the script, each with a byte of its own.
+                (0..7_usize, 0..40_usize, any::<u8>()).prop_map(|(at, byte, value)| {
+                    let mut apdu = all()[at].encode().unwrap();
+                    let len = apdu.len();
+                    apdu[byte % len] = value;
+                    apdu
+                }),
+            ],
+            0..30,
+        )
+    ) {
+        let mut blank = blank();
+        for apdu in &apdus {
+            let answer = blank.transmit(apdu).unwrap();
+            prop_assert!(answer.len() >= 2);
+        }
+        // None of these is the end with every part before it.
+        let memory = blank.power_down();
+        prop_assert_eq!(SoftPsam::power_up(memory).err(), Some(OpenError::NotAModule));
+    }
 }

@@ -32,7 +32,17 @@ fn same(key: &BlockKey, algorithm: Algorithm, hex: &str) -> bool {
 ///
 /// The first is a published vector, the second the answer to the sign-in of the worked example,
 /// the third its SM4 profile; the last two are the first with the MAK as other hosts send it.
-const VECTORS: &[(Algorithm, &str, &str, &str, &str, Option<&str>)] = &[
+type Vector = (
+    Algorithm,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+);
+
+/// The vectors.
+const VECTORS: &[Vector] = &[
     (
         Algorithm::Tdes,
         "CA5D92598DCA48CE8A4C76361A9269E9",
