@@ -119,6 +119,8 @@ fn formats() -> String {
         }
         writeln!(page, "\n## Keys at rest and on their way (密钥保管)")?;
         tables(page, tongtu_hsm::SPECS)?;
+        writeln!(page, "\n## Key room (密钥室)")?;
+        tables(page, tongtu_keyroom::SPECS)?;
         writeln!(page, "\n## Audit chain (审计链)")?;
         tables(page, tongtu_audit::SPECS)?;
         writeln!(page, "\n## Signed envelopes (签名信封)")?;
@@ -206,6 +208,7 @@ impl Formats {
                 .chain(tongtu_terminal::SPECS)
                 .chain(tongtu_keyring::SPECS)
                 .chain(tongtu_hsm::SPECS)
+                .chain(tongtu_keyroom::SPECS)
                 .chain(tongtu_audit::SPECS)
                 .chain(tongtu_register::SPECS)
                 .chain(card::specs())

@@ -1,13 +1,14 @@
 //! `tongtu`: the one program. Parses arguments, calls the crates below, prints.
 //!
 //! What is here: the list of commands and how one is run. Each command is a module of its own
-//! name with one file per verb: [`code`], [`card`], [`psam`], [`key`], [`fare`], [`docs`],
-//! [`completions`]. Common to all of
+//! name with one file per verb: [`code`], [`card`], [`psam`], [`key`], [`cert`], [`audit`], [`fare`],
+//! [`docs`], [`completions`]. Common to all of
 //! them are the language ([`lang`]), what is printed ([`report`]), how a run ends ([`exit`]) and
 //! what is read ([`input`]).
 //! What is not here: any rule of the field. Add a command in [`Command`] and its Chinese help in
 //! [`lang::TABLES`]; a test names what is missing.
 
+mod audit;
 mod bench;
 mod card;
 mod cert;
@@ -26,6 +27,7 @@ mod link;
 mod psam;
 mod register;
 mod report;
+mod room;
 mod runtime;
 mod serve;
 mod terminal;
@@ -96,12 +98,15 @@ enum Command {
     /// PSAMs, the key modules of terminals: a virtual one, and who one is
     #[command(subcommand)]
     Psam(psam::Command),
-    /// Test keys and certificates: roots, issuers, users
+    /// Keys: the steps of keys in a key room, and test keys in files
     #[command(subcommand)]
     Key(key::Command),
-    /// Certificates: link certificates of nodes
+    /// Certificates: of ride codes, in a key room; and link certificates of nodes
     #[command(subcommand)]
     Cert(cert::Command),
+    /// Audit chains: verify, show, anchor
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// The institution register: sign, verify, show
     #[command(subcommand)]
     Register(register::Command),
@@ -160,6 +165,7 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
         Command::Key(command) => key::run(command, report),
         Command::Cert(command) => cert::run(command, report),
         Command::Register(command) => register::run(command, report),
+        Command::Audit(command) => audit::run(command, report),
         Command::Fare(command) => fare::run(command, report),
         Command::Serve(args) => serve::run(&args, report),
         Command::Terminal(args) => terminal::run(&args, report),

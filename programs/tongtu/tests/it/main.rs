@@ -22,6 +22,7 @@ mod key;
 mod pages;
 mod psam;
 mod psam_pool;
+mod room;
 mod run;
 mod serve;
 mod terminal_tap;

@@ -1,0 +1,381 @@
+//! `tongtu audit`: an audit chain verified by anybody, shown, anchored.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde::Serialize;
+use tongtu_audit::{Anchor, AnchorKeys, AuditLine, Fault, verify};
+use tongtu_services::keyroom::parse_anchor_key;
+use tongtu_types::Timestamp;
+
+use crate::clock;
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::lang::{Lang, Row, both};
+use crate::report::{Report, Tone};
+use crate::room;
+
+pub(crate) const HELP: &[Row] = &[
+    ("audit", "审计链：核验、查看、锚定"),
+    (
+        "audit verify",
+        "核验审计行、审计锚与锚公钥；无需密钥室，指明第一处不符的行或日期",
+    ),
+    (
+        "audit verify/files",
+        "审计行、审计锚、锚公钥文件（按内容识别），或含有三者的目录",
+    ),
+    (
+        "audit verify#examples",
+        "示例：
+  tongtu audit verify audit-lines audit-anchors anchor-keys
+  tongtu audit verify keyroom
+
+退出码 1：不符，指明第一处。锚之后的行与最后的锚若被删去则无从得知，故锚须当日交付他人。",
+    ),
+    ("audit show", "逐行说明审计链"),
+    ("audit show/room", "密钥室目录"),
+    ("audit show/last", "只显示最后若干行"),
+    (
+        "audit show#examples",
+        "示例：
+  tongtu audit show --room keyroom --last 20",
+    ),
+    ("audit anchor", "为每个已结束而尚未锚定的日期签名"),
+    ("audit anchor/room", "密钥室目录"),
+    (
+        "audit anchor/custody_passphrase",
+        "首行为密钥库口令的文件；未给出则提示输入",
+    ),
+    ("audit anchor/now", "时刻；默认当前时间"),
+    (
+        "audit anchor#examples",
+        "示例：
+  tongtu audit anchor --room keyroom",
+    ),
+];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Verify lines, anchors and the anchors' public keys; needs no key room, names the first fault
+    #[command(after_help = "Examples:
+  tongtu audit verify audit-lines audit-anchors anchor-keys
+  tongtu audit verify keyroom
+
+Exit code 1 when it does not hold; the first line or day is named. That lines behind the last anchor
+or the last anchors themselves are gone cannot be seen, so anchors go to somebody else on their day.")]
+    Verify(VerifyArgs),
+    /// Show an audit chain line by line
+    #[command(after_help = "Examples:
+  tongtu audit show --room keyroom --last 20")]
+    Show(ShowArgs),
+    /// Sign every day that is over and has no anchor
+    #[command(after_help = "Examples:
+  tongtu audit anchor --room keyroom")]
+    Anchor(AnchorArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Lines, anchors and public keys, told apart by what they are; or a folder with all three
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// The key room's folder
+    #[arg(long, value_name = "FOLDER", default_value = "keyroom")]
+    room: PathBuf,
+    /// The last lines alone
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnchorArgs {
+    /// The key room's folder
+    #[arg(long, value_name = "FOLDER", default_value = "keyroom")]
+    room: PathBuf,
+    /// A file with the custody's passphrase in its first line; otherwise asked for
+    #[arg(long, value_name = "FILE")]
+    custody_passphrase: Option<PathBuf>,
+    /// The moment; by default now
+    #[arg(long, value_name = "TIME", value_parser = clock::moment, allow_hyphen_values = true)]
+    now: Option<Timestamp>,
+}
+
+pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
+    match command {
+        Command::Verify(args) => check(&args, report),
+        Command::Show(args) => show(&args, report),
+        Command::Anchor(args) => anchor(&args, report),
+    }
+}
+
+/// The files of a chain, by what they are.
+#[derive(Default)]
+struct Chain {
+    lines: Vec<u8>,
+    anchors: Vec<u8>,
+    keys: AnchorKeys,
+}
+
+const LINES: &str = "audit-lines";
+const ANCHORS: &str = "audit-anchors";
+const KEYS: &str = "anchor-keys";
+
+impl Chain {
+    fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let mut chain = Self::default();
+        for path in paths {
+            if path.is_dir() {
+                for name in [LINES, ANCHORS, KEYS] {
+                    let path = path.join(name);
+                    // A chain that was never anchored has no anchors.
+                    if path.exists() {
+                        chain.add(&path)?;
+                    }
+                }
+            } else {
+                chain.add(path)?;
+            }
+        }
+        Ok(chain)
+    }
+
+    fn add(&mut self, path: &Path) -> Result<(), Failure> {
+        let bytes = input::read_file(path)?;
+        let unknown = || {
+            let name = path.display();
+            Failure::usage(both(
+                format!(
+                    "`{name}` holds neither audit lines nor anchors nor public keys of anchors"
+                ),
+                format!("`{name}` 既不是审计行，也不是审计锚或锚公钥"),
+            ))
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        // The name decides where there is one that we know: a changed first byte is then found by
+        // its line and not by a guess.
+        if name == Some(LINES) || (name != Some(ANCHORS) && bytes.starts_with(b"TTAU")) {
+            self.lines.extend(bytes);
+        } else if name == Some(ANCHORS) || bytes.starts_with(b"TTAA") {
+            self.anchors.extend(bytes);
+        } else {
+            let text = std::str::from_utf8(&bytes).map_err(|_| unknown())?;
+            for line in text.lines() {
+                let (number, key) = parse_anchor_key(line).ok_or_else(unknown)?;
+                self.keys.insert(number, key);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Checked {
+    holds: bool,
+    lines: u64,
+    anchors: u32,
+    /// The last day that is anchored.
+    anchored_to: Option<String>,
+    /// Lines behind it: these could be cut off unseen.
+    unanchored: Option<u64>,
+    /// The first thing that does not hold.
+    fault: Option<String>,
+    /// `line` or `anchor`.
+    fault_in: Option<&'static str>,
+}
+
+fn check(args: &VerifyArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let chain = Chain::read(&args.files)?;
+    let count = |len: usize, of: usize| u64::try_from(len / of).unwrap_or(u64::MAX);
+    let verified = verify(&chain.lines, &chain.anchors, &chain.keys);
+    let checked = match &verified {
+        Ok(found) => Checked {
+            holds: true,
+            lines: found.lines,
+            anchors: found.anchors,
+            anchored_to: found.anchored.map(|day| day.compact()),
+            unanchored: Some(found.unanchored),
+            fault: None,
+            fault_in: None,
+        },
+        Err(fault) => Checked {
+            holds: false,
+            lines: count(chain.lines.len(), AuditLine::LEN),
+            anchors: u32::try_from(chain.anchors.len() / Anchor::LEN).unwrap_or(u32::MAX),
+            anchored_to: None,
+            unanchored: None,
+            fault: Some(fault.to_string()),
+            fault_in: Some(match fault {
+                Fault::Line(_) => "line",
+                _ => "anchor",
+            }),
+        },
+    };
+    let exit = if checked.holds {
+        Exit::Done
+    } else {
+        Exit::Refused
+    };
+    if report.json() {
+        report.value(&checked)?;
+        return Ok(exit);
+    }
+    let lang = report.lang();
+    if let Some(fault) = &checked.fault {
+        let line = match lang {
+            Lang::En => format!("does not hold: {fault}"),
+            Lang::Zh => format!("不成立：{fault}"),
+        };
+        report.toned(Tone::Bad, &line)?;
+        return Ok(exit);
+    }
+    let (lines, unanchored) = (checked.lines, checked.unanchored.unwrap_or(0));
+    let line = match lang {
+        Lang::En => format!("holds: {lines} lines"),
+        Lang::Zh => format!("成立：{lines} 行"),
+    };
+    report.toned(Tone::Good, &line)?;
+    let day = checked.anchored_to.unwrap_or_else(|| String::from("-"));
+    report.line(&match lang {
+        Lang::En => format!("  anchored to {day}; {unanchored} lines behind the last anchor"),
+        Lang::Zh => format!("  已锚定至 {day}；其后 {unanchored} 行尚未锚定"),
+    })?;
+    Ok(exit)
+}
+
+#[derive(Serialize)]
+struct LineForm {
+    number: u64,
+    at: i64,
+    institution: String,
+    actor: String,
+    deed: String,
+    key: u32,
+    permit: u64,
+    outcome: String,
+    reason: Option<String>,
+}
+
+fn show(args: &ShowArgs, report: &mut Report) -> Result<Exit, Failure> {
+    // Opened for what it checks: what is shown is what the room has.
+    let room = room::open(&args.room)?;
+    let bytes = input::read_file(&args.room.join(LINES))?;
+    drop(room);
+    let count = bytes.len() / AuditLine::LEN;
+    let from = count.saturating_sub(args.last.unwrap_or(count));
+    let lines = bytes.chunks_exact(AuditLine::LEN).skip(from);
+    let lines: Vec<AuditLine> = lines
+        .map(AuditLine::decode)
+        .collect::<Result<_, _>>()
+        .map_err(|error| {
+            Failure::refused(both("the chain does not hold", "审计链不成立")).because(error)
+        })?;
+    if report.json() {
+        let forms: Vec<LineForm> = lines
+            .iter()
+            .map(|line| LineForm {
+                number: line.number,
+                at: line.at.get(),
+                institution: line.institution.to_string(),
+                actor: line.actor.to_string(),
+                deed: line.deed.to_string(),
+                key: line.key,
+                permit: line.permit,
+                outcome: outcome(line, Lang::En),
+                reason: line.reason.map(|reason| reason.to_string()),
+            })
+            .collect();
+        report.value(&forms)?;
+        return Ok(Exit::Done);
+    }
+    let lang = report.lang();
+    let header = match lang {
+        Lang::En => [
+            "line",
+            "when",
+            "institution",
+            "who",
+            "what",
+            "key",
+            "outcome",
+        ],
+        Lang::Zh => ["行", "时间", "机构", "操作者", "操作", "密钥", "结果"],
+    };
+    let rows = lines.iter().map(|line| {
+        let mut result = outcome(line, lang);
+        if let Some(reason) = line.reason {
+            result = format!("{result} {reason}");
+        }
+        [
+            line.number.to_string(),
+            line.at.to_string(),
+            line.institution.to_string(),
+            line.actor.to_string(),
+            line.deed.to_string(),
+            match line.key {
+                0 => String::from("-"),
+                key => key.to_string(),
+            },
+            result,
+        ]
+    });
+    report.table(&header, rows)?;
+    Ok(Exit::Done)
+}
+
+fn outcome(line: &AuditLine, lang: Lang) -> String {
+    use tongtu_audit::Outcome;
+    let words = match line.entry().map(|entry| entry.outcome) {
+        Ok(Outcome::Done) => ("done", "完成"),
+        Ok(Outcome::Refused(_)) => ("refused", "拒绝"),
+        Ok(Outcome::Failed(_)) => ("failed", "失败"),
+        Err(_) => ("unreadable", "无法读取"),
+    };
+    lang.pick(words).to_owned()
+}
+
+#[derive(Serialize)]
+struct AnchorForm {
+    number: u32,
+    day: String,
+    lines: u64,
+    key: u32,
+}
+
+fn anchor(args: &AnchorArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let mut room = room::open(&args.room)?;
+    let mut custody = room::open_custody(&room, &args.room, args.custody_passphrase.as_deref())?;
+    let anchors = room.anchor(&mut custody, clock::now_or(args.now));
+    let anchors = anchors.map_err(|error| room::failure(&args.room, error))?;
+    let forms: Vec<AnchorForm> = anchors
+        .iter()
+        .map(|anchor| AnchorForm {
+            number: anchor.number,
+            day: anchor.day.compact(),
+            lines: anchor.count,
+            key: anchor.key,
+        })
+        .collect();
+    if report.json() {
+        report.value(&forms)?;
+        return Ok(Exit::Done);
+    }
+    if forms.is_empty() {
+        report.say(&both(
+            "every day that is over has its anchor",
+            "已结束的日期均已锚定",
+        ))?;
+    }
+    for form in &forms {
+        let (number, day, lines) = (form.number, &form.day, form.lines);
+        report.line(&match report.lang() {
+            Lang::En => format!("anchor {number}: {day}, {lines} lines"),
+            Lang::Zh => format!("锚 {number}：{day}，{lines} 行"),
+        })?;
+    }
+    Ok(Exit::Done)
+}
