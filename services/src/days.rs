@@ -101,6 +101,7 @@ impl Node {
         let _days = self.days().lock().await;
         self.seal(day, now).await?;
         let judged = self.judge(day).await;
+        let judged = self.noting(judged).await;
         self.alarmed(judged, day, now).await?;
         self.day_view(day).await
     }
@@ -116,6 +117,7 @@ impl Node {
     ) -> Result<DayView, ServiceError> {
         let _days = self.days().lock().await;
         let settled = self.settle(day, now).await;
+        let settled = self.noting(settled).await;
         self.alarmed(settled, day, now).await?;
         self.day_view(day).await
     }

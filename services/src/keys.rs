@@ -33,8 +33,8 @@ use crate::FaceKeys;
 pub use cards::CardKeys;
 pub(crate) use cards::{Claim, KeyObjection, Moments, card_slot};
 pub use error::KeyFault;
-pub use noting::KeyNote;
 use noting::Notes;
+pub use noting::{KeyNote, KeyNoteKind};
 
 /// Where a node's keys are. One thing is done after the other.
 type Desk = Mutex<Box<dyn Custody + Send>>;

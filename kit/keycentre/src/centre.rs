@@ -127,6 +127,11 @@ impl KeyCentre {
         self.now = self.now.plus_s(seconds);
     }
 
+    /// Lets time pass until a moment, if that is not past.
+    pub fn wait_until(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+    }
+
     /// The centre's clock.
     #[must_use]
     pub const fn now(&self) -> Timestamp {

@@ -321,9 +321,10 @@ fn look_at_tap(
     let tap = Tap::read(sealed.record(), id.acquirer(), id.terminal()).ok();
     let well_formed = tap.as_ref().is_some_and(|tap| tap_agrees(sealed, tap));
     let mut objection = tap.as_ref().and_then(|tap| tap.key_objection(moments));
+    // A proof by a key that did not count then is not asked for: what is wrong is the key.
     let checked = tap
         .as_ref()
-        .filter(|_| home_code(issuer) == own)
+        .filter(|_| home_code(issuer) == own && objection.is_none())
         .map(|tap| tap.proof_holds(keys, moments));
     let (mut wrong, mut proved) = (false, None);
     match checked {

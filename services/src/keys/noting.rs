@@ -111,9 +111,19 @@ impl KeyNote {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     waiting: Vec<KeyNote>,
-    known: BTreeSet<(Option<KeyNumber>, CityCode, Purpose, Usage, Option<Ground>)>,
-    day: Option<BusinessDay>,
+    known: BTreeSet<Known>,
 }
+
+/// A day, a key and what was asked of it; a ground where it was refused.
+type Known = (
+    BusinessDay,
+    Option<KeyNumber>,
+    (CityCode, Purpose, Usage),
+    Option<Ground>,
+);
+
+/// So many are remembered; whatever is noted again after that, the store keeps once.
+const KNOWN_MAX: usize = 4096;
 
 impl Notes {
     pub(super) fn used(&mut self, key: KeyNumber, slot: Slot, at: Timestamp) {
@@ -150,8 +160,7 @@ impl Notes {
 
     /// The store keeps one of a day; what is known here need not be brought there again.
     fn note(&mut self, note: KeyNote) {
-        if self.day != Some(note.day()) {
-            self.day = Some(note.day());
+        if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }
         let ground = match note.kind {
@@ -159,8 +168,8 @@ impl Notes {
             KeyNoteKind::Refused(ground) => Some(ground),
         };
         let asked = note.asked;
-        let what = (note.key, asked.city, asked.purpose, asked.usage, ground);
-        if self.known.insert(what) {
+        let asked = (asked.city, asked.purpose, asked.usage);
+        if self.known.insert((note.day(), note.key, asked, ground)) {
             self.waiting.push(note);
         }
     }

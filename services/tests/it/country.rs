@@ -103,6 +103,18 @@ impl Country {
         self.nodes.push((code(text), node));
     }
 
+    /// Stops a node, so that its store of keys is free.
+    pub(crate) fn stop(&mut self, text: &str) {
+        self.nodes.retain(|(found, _)| *found != code(text));
+    }
+
+    /// Gives every node newer books.
+    pub(crate) fn renew(&self, extract: &tongtu_keyring::Extract) {
+        for node in self.nodes() {
+            node.keys().renew(extract.clone()).unwrap();
+        }
+    }
+
     fn url(&self, text: &str) -> String {
         format!("sqlite:{}", self.folder.join(text).display())
     }

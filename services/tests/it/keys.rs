@@ -11,6 +11,7 @@ use tongtu_purse::field::Institution;
 use tongtu_purse::keys::KeyUse;
 use tongtu_purse::profile::test_keys;
 use tongtu_services::NodeKeys;
+use tongtu_types::Timestamp;
 
 use crate::country::{CITIES, NATION, PROVINCE, code, day, key};
 
@@ -37,7 +38,7 @@ const SEED: &[u8] = b"services";
 
 impl Keys {
     pub(crate) fn new(folder: &Path) -> Self {
-        let at = day().start_in_china().plus_s(-30 * 86_400);
+        let at = day().start_in_china().plus_s(-60 * 86_400);
         let mut centre = KeyCentre::found(folder, SEED, at).unwrap();
         let mut given = Vec::new();
         for city in CITIES {
@@ -79,8 +80,33 @@ impl Keys {
         Extract::open(&self.extract, &key).unwrap()
     }
 
-    /// Lets the centre do something; gives the books after it.
-    pub(crate) fn after(&mut self, change: impl FnOnce(&mut KeyCentre)) -> Extract {
+    /// A newer version of every key that a city's purses have, of other values; no node may have
+    /// the store meanwhile.
+    pub(crate) fn renew_purses(&mut self, city: &str, at: Timestamp, value: u8) {
+        self.centre.wait_until(at);
+        let mut store = Store::open(&self.folder, city, SEED).unwrap();
+        for purpose in [Purpose::Purchase, Purpose::Tac] {
+            let slot = Slot {
+                city: code(city).city(),
+                purpose,
+                algorithm: KeyAlgorithm::Sm4,
+            };
+            let what = Given {
+                slot,
+                holder: code(city),
+                days: 3650,
+                factor: None,
+            };
+            let value = [value ^ purpose.byte(); 16];
+            let number = self.centre.give_known(&what, &mut store, &value).unwrap();
+            self.given.push((slot, number));
+        }
+        self.extract = self.centre.extract().unwrap();
+    }
+
+    /// Lets the centre do something at a moment; gives the books after it.
+    pub(crate) fn after(&mut self, at: Timestamp, change: impl FnOnce(&mut KeyCentre)) -> Extract {
+        self.centre.wait_until(at);
         change(&mut self.centre);
         self.extract = self.centre.extract().unwrap();
         self.extract()

@@ -14,6 +14,7 @@ mod keyroom;
 mod keys;
 mod list;
 mod personalising;
+mod permits;
 mod rerun;
 mod revoked;
 mod settled;

@@ -1,0 +1,167 @@
+//! The centre's own promises: what it leaves behind verifies, and is the same for the same seed.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use tongtu_audit::{AnchorKeys, verify};
+use tongtu_hsm::{Custody as _, CustodyError};
+use tongtu_keycentre::{CentreError, Given, KeyCentre, Store, key_name};
+use tongtu_keyring::code::{KeyAlgorithm, Purpose, Stage};
+use tongtu_keyring::{Extract, ExtractError, Slot};
+use tongtu_types::{CityCode, InstitutionCode, Timestamp};
+
+const START: Timestamp = Timestamp::new(1_767_254_400);
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("tongtu-keycentre-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn city() -> CityCode {
+    CityCode::parse("5810").unwrap()
+}
+
+fn slot(purpose: Purpose, algorithm: KeyAlgorithm) -> Slot {
+    Slot {
+        city: city(),
+        purpose,
+        algorithm,
+    }
+}
+
+/// A centre that gave a city a derived key, a fresh one and a certified one.
+fn centre(folder: &Path, seed: &[u8]) -> (KeyCentre, Store) {
+    let holder = InstitutionCode::parse("01345810").unwrap();
+    let mut centre = KeyCentre::found(folder, seed, START).unwrap();
+    let expiry = "1240".parse().unwrap();
+    centre.root(2, expiry).unwrap();
+    centre.own(Purpose::Purchase, KeyAlgorithm::Sm4).unwrap();
+    let province = InstitutionCode::parse("30005800").unwrap();
+    centre.register(city(), province).unwrap();
+    let mut store = centre.store("guangzhou").unwrap();
+    for (purpose, algorithm, factor) in [
+        (Purpose::Purchase, KeyAlgorithm::Sm4, Some([7; 8])),
+        (Purpose::CashCryptogram, KeyAlgorithm::Tdes, None),
+        (Purpose::RideCode, KeyAlgorithm::Sm2, None),
+    ] {
+        let given = Given {
+            slot: slot(purpose, algorithm),
+            holder,
+            days: 3650,
+            factor,
+        };
+        centre.give(&given, &mut store).unwrap();
+    }
+    let expiry = "1230".parse().unwrap();
+    centre.certify(holder, (2, expiry), &mut store, 1).unwrap();
+    (centre, store)
+}
+
+#[test]
+fn a_given_key_is_in_use_in_the_book_and_in_its_holders_store() {
+    let folder = Folder::new("given");
+    let (centre, store) = centre(&folder.0, b"seed");
+    let of = slot(Purpose::Purchase, KeyAlgorithm::Sm4);
+    let key = centre.book().current(of, centre.now()).unwrap();
+    let life = centre.book().key(key).unwrap();
+    assert_eq!(life.stage(), Stage::Active);
+    let held = store.custody.check(key_name(of, 1, 1).label).unwrap();
+    assert_eq!(
+        Some(held.check),
+        life.custody().map(|custody| custody.check)
+    );
+}
+
+#[test]
+fn what_the_centre_did_verifies_from_lines_anchors_and_a_public_key() {
+    let folder = Folder::new("audit");
+    let (mut centre, _store) = centre(&folder.0, b"seed");
+    centre.wait(86_400);
+    centre.anchor().unwrap();
+    let (lines, anchors, (number, key)) = centre.audit_files().unwrap();
+    let keys = AnchorKeys::from([(number, key)]);
+    let found = verify(&lines, &anchors, &keys).unwrap();
+    assert_eq!((found.unanchored, found.anchors), (0, 1));
+    assert!(found.lines > 30, "{}", found.lines);
+    let mut forged = lines;
+    forged[100] ^= 1;
+    assert!(verify(&forged, &anchors, &keys).is_err());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_stores_and_another_seed_others() {
+    let made = ["one", "two", "three"].map(Folder::new);
+    let bytes: Vec<_> = made
+        .iter()
+        .zip([&b"seed"[..], b"seed", b"other"])
+        .map(|(folder, seed)| {
+            let (mut centre, store) = centre(&folder.0, seed);
+            let (file, open) = store.files();
+            let read = |path| std::fs::read(path).unwrap();
+            (read(file), read(open), centre.extract().unwrap())
+        })
+        .collect();
+    assert_eq!(bytes[0], bytes[1]);
+    assert_ne!(bytes[0].0, bytes[2].0);
+    assert_ne!(bytes[0].2, bytes[2].2);
+}
+
+#[test]
+fn an_extract_is_believed_from_its_centre_only_and_whole_only() {
+    let folder = Folder::new("extract");
+    let (mut centre, _store) = centre(&folder.0, b"seed");
+    let bytes = centre.extract().unwrap();
+    let key = centre.extract_key().unwrap();
+    let opened = Extract::open(&bytes, &key).unwrap();
+    assert_eq!(opened.book(), centre.book());
+    let other = Folder::new("extract-other");
+    let (stranger, _other_store) = self::centre(&other.0, b"other");
+    assert_eq!(
+        Extract::open(&bytes, &stranger.extract_key().unwrap()).unwrap_err(),
+        ExtractError::Signature
+    );
+    // A flip anywhere is found; most by the signature, the first bytes by the form.
+    for at in (0..bytes.len()).step_by(97).chain([0, 4, bytes.len() - 1]) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x20;
+        let found = Extract::open(&flipped, &key).unwrap_err();
+        let expected = match at {
+            0..=4 => ExtractError::Form,
+            _ => ExtractError::Signature,
+        };
+        assert_eq!(found, expected, "{at}");
+    }
+    for length in (0..bytes.len()).step_by(89) {
+        assert!(Extract::open(&bytes[..length], &key).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn a_key_for_a_city_that_nobody_registered_is_not_given() {
+    let folder = Folder::new("nobody");
+    let mut centre = KeyCentre::found(&folder.0, b"seed", START).unwrap();
+    let mut store = centre.store("somebody").unwrap();
+    let given = Given {
+        slot: slot(Purpose::RideCode, KeyAlgorithm::Sm2),
+        holder: InstitutionCode::parse("01345810").unwrap(),
+        days: 365,
+        factor: None,
+    };
+    let error = centre.give(&given, &mut store).unwrap_err();
+    assert!(matches!(error, CentreError::NoCity { .. }), "{error}");
+    let absent = store.custody.check(key_name(given.slot, 1, 1).label);
+    assert!(matches!(absent, Err(CustodyError::Unknown { .. })));
+}
