@@ -9,6 +9,7 @@ mod dialogue;
 pub(crate) mod factory;
 pub(crate) mod load;
 mod management;
+pub(crate) mod masters;
 pub(crate) mod pay;
 pub(crate) mod perso;
 pub(crate) mod place;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Apdu(apdu::Args),
     /// Personalise a test card: a purse with its data and test keys, through a secure channel
     Perso(Box<perso::Args>),
+    /// Masters of an issuer's cards in a TEST key store: derive them from the nation's, list them
+    Masters(masters::Args),
     /// Put money on a test card, as the issuer's host does
     Load(Box<load::Args>),
     /// Pay with a test card: a purchase, an entry, an exit
@@ -62,6 +65,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Read(args) => read::run(&args, report),
         Command::Apdu(args) => apdu::run(&args, report),
         Command::Perso(args) => perso::run(&args, report),
+        Command::Masters(args) => masters::run(&args, report),
         Command::Load(args) => load::run(&args, report),
         Command::Pay(args) => pay::run(&args, report),
         Command::Trace(command) => trace::run(command, report),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use clap::Subcommand;
 use serde::Serialize;
-use tongtu_codec::{RecordSpec, markdown};
+use tongtu_codec::{CodeRow, RecordSpec, markdown};
 use tongtu_ride_code::record::TAGS;
 
 use crate::exit::{Exit, Failure};
@@ -108,19 +108,16 @@ fn formats() -> String {
             "An event is the head and the body of its step; steps without a body here have none."
         )?;
         tables(page, tongtu_keyring::SPECS)?;
-        for (en, zh, rows) in tongtu_keyring::WORDS {
-            writeln!(
-                page,
-                "\n### {en} ({zh})\n\n| byte | meaning | 含义 |\n| --- | --- | --- |"
-            )?;
-            for (byte, en, zh) in *rows {
-                writeln!(page, "| {byte:02X} | {en} | {zh} |")?;
-            }
-        }
+        words(page, tongtu_keyring::WORDS)?;
         writeln!(page, "\n## Keys at rest and on their way (密钥保管)")?;
         tables(page, tongtu_hsm::SPECS)?;
         writeln!(page, "\n## Key room (密钥室)")?;
         tables(page, tongtu_keyroom::SPECS)?;
+        writeln!(page, "\n## Batches of PSAMs (PSAM 批次)")?;
+        tables(page, tongtu_perso::SPECS)?;
+        words(page, tongtu_perso::WORDS)?;
+        writeln!(page, "\n## Keys of POS terminals (POS 终端密钥)")?;
+        tables(page, tongtu_pos_key::SPECS)?;
         writeln!(page, "\n## Audit chain (审计链)")?;
         tables(page, tongtu_audit::SPECS)?;
         writeln!(page, "\n## Signed envelopes (签名信封)")?;
@@ -136,6 +133,20 @@ fn formats() -> String {
 fn tables(page: &mut String, specs: &[RecordSpec]) -> std::fmt::Result {
     for spec in specs {
         write!(page, "\n{}", markdown(spec))?;
+    }
+    Ok(())
+}
+
+/// Closed words, a table for each kind.
+fn words(page: &mut String, kinds: &[(&str, &str, &[CodeRow])]) -> std::fmt::Result {
+    for (en, zh, rows) in kinds {
+        writeln!(
+            page,
+            "\n### {en} ({zh})\n\n| byte | meaning | 含义 |\n| --- | --- | --- |"
+        )?;
+        for (byte, en, zh) in *rows {
+            writeln!(page, "| {byte:02X} | {en} | {zh} |")?;
+        }
     }
     Ok(())
 }
@@ -209,6 +220,8 @@ impl Formats {
                 .chain(tongtu_keyring::SPECS)
                 .chain(tongtu_hsm::SPECS)
                 .chain(tongtu_keyroom::SPECS)
+                .chain(tongtu_perso::SPECS)
+                .chain(tongtu_pos_key::SPECS)
                 .chain(tongtu_audit::SPECS)
                 .chain(tongtu_register::SPECS)
                 .chain(card::specs())

@@ -16,6 +16,7 @@ mod clock;
 mod code;
 mod completions;
 mod crash;
+mod custody;
 mod demo;
 mod docs;
 mod exit;
@@ -24,6 +25,7 @@ mod input;
 mod key;
 mod lang;
 mod link;
+mod pos;
 mod psam;
 mod register;
 mod report;
@@ -98,6 +100,9 @@ enum Command {
     /// PSAMs, the key modules of terminals: a virtual one, and who one is
     #[command(subcommand)]
     Psam(psam::Command),
+    /// POS terminals: their keys
+    #[command(subcommand)]
+    Pos(pos::Command),
     /// Keys: the steps of keys in a key room, and test keys in files
     #[command(subcommand)]
     Key(key::Command),
@@ -162,6 +167,7 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
         Command::Code(command) => code::run(command, report),
         Command::Card(command) => card::run(command, report),
         Command::Psam(command) => psam::run(command, report),
+        Command::Pos(command) => pos::run(command, report),
         Command::Key(command) => key::run(command, report),
         Command::Cert(command) => cert::run(command, report),
         Command::Register(command) => register::run(command, report),

@@ -4,6 +4,7 @@
 //! below.
 
 pub(crate) mod admit;
+pub(crate) mod batch;
 pub(crate) mod file;
 pub(crate) mod pool;
 pub(crate) mod serve;
@@ -17,7 +18,7 @@ use crate::report::Report;
 
 pub(crate) const HELP: &[Row] = &[(
     "psam",
-    "PSAM 卡（消费安全存取模块）：虚拟 PSAM、PSAM 池、查看",
+    "PSAM 卡（消费安全存取模块）：虚拟 PSAM、PSAM 池、批次、查看",
 )];
 
 /// The verbs.
@@ -29,6 +30,9 @@ pub(crate) enum Command {
     Pool(pool::Args),
     /// Admit a terminal to a pool: make its secret, for the pool and for itself
     Admit(admit::Args),
+    /// Batches of PSAMs for a personalisation centre: make, verify, personalise, account for
+    #[command(subcommand)]
+    Batch(batch::Command),
     /// Show a PSAM: serial and terminal number, institutions, dates
     Show(show::Args),
 }
@@ -38,6 +42,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Serve(args) => serve::run(&args, report),
         Command::Pool(args) => pool::run(&args, report),
         Command::Admit(args) => admit::run(&args, report),
+        Command::Batch(command) => batch::run(command, report),
         Command::Show(args) => show::run(&args, report),
     }
 }

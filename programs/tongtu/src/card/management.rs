@@ -9,7 +9,7 @@ use tongtu_globalplatform::command::{
     Delete, ForInstall, GetData, InitializeUpdate, Install, StoreData, StoreFormat,
 };
 use tongtu_globalplatform::recognition::Recognition;
-use tongtu_globalplatform::scp::{HostChannel, Protocol, SecurityLevel, StaticKeys};
+use tongtu_globalplatform::scp::{Dek, HostChannel, Protocol, SecurityLevel, StaticKeys};
 use tongtu_reader::CardChannel;
 use zeroize::Zeroizing;
 
@@ -31,12 +31,40 @@ pub(crate) struct Management<'a> {
     pub(crate) protocol: String,
 }
 
+impl Management<'_> {
+    /// The cipher of the data key, where it is the card's own and not the channel's.
+    pub(crate) const fn data_cipher(&self) -> Option<WideCipher> {
+        match self.channel.dek() {
+            Dek::Wide(key) => Some(key.cipher()),
+            Dek::Tdes(_) => None,
+        }
+    }
+}
+
 /// A group of personalisation data.
 pub(crate) struct DataGroup {
     pub(crate) id: u16,
     pub(crate) value: Zeroizing<Vec<u8>>,
-    /// Whether it travels enciphered under the data key besides.
-    pub(crate) is_secret: bool,
+    /// How it travels inside the channel.
+    pub(crate) secrecy: Secrecy,
+}
+
+/// What the data key of the card has to do with a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// Nothing.
+    Plain,
+    /// It is to be enciphered under it.
+    Secret,
+    /// Whoever has the keys enciphered it under it already.
+    Enciphered,
+}
+
+impl Secrecy {
+    /// Of a value that is secret, or is not.
+    pub(crate) const fn of(is_secret: bool) -> Self {
+        if is_secret { Self::Secret } else { Self::Plain }
+    }
 }
 
 impl<'a> Management<'a> {
@@ -165,15 +193,16 @@ impl<'a> Management<'a> {
         for group in groups {
             let encoded = self.encoded(group);
             for block in encoded.chunks(BLOCK) {
-                blocks.push((group.is_secret, Zeroizing::new(block.to_vec())));
+                let enciphered = group.secrecy != Secrecy::Plain;
+                blocks.push((enciphered, Zeroizing::new(block.to_vec())));
             }
         }
         let count = blocks.len();
-        for (index, (is_secret, block)) in blocks.into_iter().enumerate() {
+        for (index, (enciphered, block)) in blocks.into_iter().enumerate() {
             let number = u8::try_from(index % 256).expect("a remainder of 256");
             let store = StoreData {
                 last: index + 1 == count,
-                enciphered: is_secret,
+                enciphered,
                 application_dependent: false,
                 format: StoreFormat::Dgi,
                 answer: false,
@@ -189,7 +218,7 @@ impl<'a> Management<'a> {
     /// Identifier, length, value; a secret value padded and under the data key.
     fn encoded(&self, group: &DataGroup) -> Zeroizing<Vec<u8>> {
         let mut value = group.value.clone();
-        if group.is_secret {
+        if group.secrecy == Secrecy::Secret {
             padding::pad(&mut value, self.channel.dek().block_len());
             value = Zeroizing::new(self.channel.encipher(&value));
         }

@@ -7,16 +7,21 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tongtu_apdu::CardCommand as _;
 use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, Select};
+use tongtu_crypto::WideCipher;
 use tongtu_ecash::test_card;
+use tongtu_hsm::SealedCustody;
 use tongtu_purse::fci::Fci;
 use tongtu_purse::profile::Profile;
 use tongtu_reader::{CardChannel, Direct};
+use tongtu_services::personalising::seal_purse;
 
-use self::wish::{aid, bytes, wished};
+pub(super) use self::wish::bytes;
+use self::wish::{aid, wished};
 use super::factory;
-use super::management::{self, DataGroup, Management};
+use super::management::{self, DataGroup, Management, Secrecy};
 use super::place::{Place, no_card};
 use super::virtual_card::FileCard;
+use crate::custody::{StoreArgs, label, refused};
 use crate::exit::{Exit, Failure};
 use crate::lang::{Both, Lang, Row, both};
 use crate::report::{Report, Tone};
@@ -48,6 +53,12 @@ pub(crate) const HELP: &[Row] = &[
         "card perso/cash",
         "同时装入电子现金（一致性用例的卡，余额 100.00）",
     ),
+    (
+        "card perso/store",
+        "测试密钥库：卡片密钥由其中的发卡机构主密钥分散，并在库内以卡片数据密钥加密；默认为公开的测试密钥",
+    ),
+    ("card perso/passphrase_file", "第一行为密钥库口令的文件"),
+    ("card perso/master_version", "密钥库中主密钥的版本"),
     ("card perso/replace", "先删除卡上已有的应用"),
     (
         "card perso/gp_key",
@@ -123,6 +134,16 @@ pub(crate) struct Args {
     /// An e-cash too: that of the conformance cases, 100.00 on it
     #[arg(long)]
     cash: bool,
+    /// A TEST key store: the purse's keys come from its issuer's masters there, enciphered under the
+    /// card's data key there; by default they are the published test keys
+    #[arg(long, value_name = "FILE", conflicts_with = "cash")]
+    store: Option<PathBuf>,
+    /// A file whose first line is the store's passphrase
+    #[arg(long, value_name = "FILE", default_value = "test.passphrase")]
+    passphrase_file: PathBuf,
+    /// Version of the masters in the store
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    master_version: u8,
     /// Take what is there already off the card first
     #[arg(long)]
     replace: bool,
@@ -170,9 +191,14 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             groups: cash_groups(profile)?,
         });
     }
+    // Before a card is touched.
+    let custody = args.custody()?;
     let mut card = open(args, report)?;
     let mut steps = Steps { report };
     let mut domain = Management::open(&mut *card, &key)?;
+    if let Some(custody) = &custody {
+        applications[0].groups = sealed_groups(custody, &purse, &domain, args.master_version)?;
+    }
     let channel = domain.protocol.clone();
     steps.say(&both(
         format!("channel open: {channel}"),
@@ -218,10 +244,58 @@ fn purse_groups(purse: &Profile) -> Vec<DataGroup> {
     groups
         .map(|group| DataGroup {
             id: group.id,
-            is_secret: group.is_secret(),
+            secrecy: Secrecy::of(group.is_secret()),
             value: group.value,
         })
         .collect()
+}
+
+impl Args {
+    fn custody(&self) -> Result<Option<SealedCustody>, Failure> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let args = StoreArgs {
+            store: store.clone(),
+            passphrase_file: self.passphrase_file.clone(),
+        };
+        args.open().map(Some)
+    }
+}
+
+/// The same with keys that only the card can read. The PIN alone is enciphered here.
+fn sealed_groups(
+    custody: &SealedCustody,
+    purse: &Profile,
+    domain: &Management<'_>,
+    version: u8,
+) -> Result<Vec<DataGroup>, Failure> {
+    let data_key = match domain.data_cipher() {
+        Some(WideCipher::Sm4) => "CARD-DATA-SM4",
+        Some(_) => "CARD-DATA-AES",
+        None => {
+            return Err(Failure::refused(both(
+                "SCP02 makes a data key for each channel, so a store cannot encipher for the card",
+                "SCP02 的数据密钥随通道变化，密钥库无法为卡片加密",
+            ))
+            .hint(both(
+                "take a card with SCP03: --profile default or sm4",
+                "请使用 SCP03 的卡：--profile default 或 sm4",
+            )));
+        }
+    };
+    let sealed = seal_purse(custody, purse, version, label(data_key)?);
+    let groups = sealed.map_err(|error| refused(&error))?.into_iter();
+    Ok(groups
+        .map(|group| DataGroup {
+            id: group.id,
+            secrecy: match group.is_enciphered {
+                true => Secrecy::Enciphered,
+                false => Secrecy::of(group.id == tongtu_purse::perso::PIN),
+            },
+            value: group.value.into(),
+        })
+        .collect())
 }
 
 /// The groups of the test e-cash; those of 8xxx hold keys.
@@ -242,7 +316,7 @@ fn cash_groups(profile: factory::Profile) -> Result<Vec<DataGroup>, Failure> {
             .into_iter()
             .map(|group| DataGroup {
                 id: group.id,
-                is_secret: (0x8000..0x9000).contains(&group.id),
+                secrecy: Secrecy::of((0x8000..0x9000).contains(&group.id)),
                 value: group.value,
             })
             .collect()),

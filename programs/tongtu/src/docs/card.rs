@@ -63,6 +63,11 @@ const GROUPS: &[Group] = &[
         commands: tongtu_psam::command::COMMANDS,
     },
     Group {
+        en: "Blank PSAM",
+        zh: "空白 PSAM",
+        commands: tongtu_psam::command::PERSO_COMMANDS,
+    },
+    Group {
         en: "NFC ride code",
         zh: "NFC 二维码",
         commands: tongtu_nfc_code::COMMANDS,

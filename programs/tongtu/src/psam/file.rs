@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use tongtu_card_file::{CardFile, CardFileError, NewCardFile};
-use tongtu_sam::{PsamProfile, SoftPsam};
+use tongtu_codec::hex_encode;
+use tongtu_crypto::Algorithm;
+use tongtu_sam::{BlankPsam, PsamProfile, SoftPsam};
 use tongtu_sam_pool::{VirtualModule, VirtualModuleError};
 
 use crate::card::unusable;
@@ -24,6 +26,41 @@ pub(crate) fn make(path: &Path, profile: &PsamProfile) -> Result<(), Failure> {
     let new = NewCardFile::begin(path, PROFILE, SIZE).map_err(|error| unusable(&error))?;
     let made = SoftPsam::manufacture(new, profile).map_err(|error| unmade(error.to_string()))?;
     made.power_down()
+        .keep()
+        .map_err(|error| unusable(&error))
+        .map(drop)
+}
+
+/// Makes a module in a new file out of a blank one with this transport key, by commands. The file is
+/// there when the last was answered, or not at all.
+pub(super) fn make_by_commands(
+    path: &Path,
+    algorithm: Algorithm,
+    transport: [u8; 16],
+    apdus: &[Vec<u8>],
+) -> Result<(), Failure> {
+    let unmade = |cause: String| {
+        Failure::fault(both("the PSAM cannot be made", "无法制作该 PSAM")).because(cause)
+    };
+    let new = NewCardFile::begin(path, PROFILE, SIZE).map_err(|error| unusable(&error))?;
+    let blank = BlankPsam::manufacture(new, algorithm, transport);
+    let mut blank = blank.map_err(|error| unmade(error.to_string()))?;
+    for apdu in apdus {
+        let answer = blank.transmit(apdu);
+        let answer = answer.map_err(|error| unmade(error.to_string()))?;
+        if !answer.ends_with(&[0x90, 0x00]) {
+            return Err(Failure::refused(both(
+                format!("the module answers {}", hex_encode(&answer)),
+                format!("模块应答 {}", hex_encode(&answer)),
+            ))
+            .hint(both(
+                "the batch may be for modules with another transport key",
+                "该批次可能使用其他传输密钥",
+            )));
+        }
+    }
+    blank
+        .power_down()
         .keep()
         .map_err(|error| unusable(&error))
         .map(drop)

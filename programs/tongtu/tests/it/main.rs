@@ -20,6 +20,7 @@ mod fare;
 mod help;
 mod key;
 mod pages;
+mod personalising;
 mod psam;
 mod psam_pool;
 mod room;

@@ -124,7 +124,7 @@ fn wrong(name: &str, found: &str, expected: &str) -> Failure {
     ))
 }
 
-pub(super) fn bytes<const N: usize>(name: &str, text: &str) -> Result<[u8; N], Failure> {
+pub(in crate::card) fn bytes<const N: usize>(name: &str, text: &str) -> Result<[u8; N], Failure> {
     let bytes = hex_decode(text)
         .ok()
         .and_then(|bytes| bytes.try_into().ok());

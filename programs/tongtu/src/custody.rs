@@ -1,0 +1,143 @@
+//! Key stores on the command line: a TEST store in a file, opened by a passphrase in another.
+//!
+//! Here: opening and making one, and the test keys that every side of a try-out has. Not here:
+//! production stores; no command of personalisation opens one yet.
+
+use std::path::{Path, PathBuf};
+
+use tongtu_crypto::PublicKey;
+use tongtu_hsm::{
+    Custody, CustodyError, Export, KeyName, Label, Mark, Passphrase, Protection, PublicPart,
+    SealedCustody, TestKey, Work,
+};
+use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_types::CityCode;
+
+use crate::exit::Failure;
+use crate::input;
+use crate::lang::both;
+
+/// The issuer's key that signs batches.
+pub(crate) const SIGNER: &str = "BATCH-SIGN";
+
+/// The key that public tools try first: data key of our virtual cards, transport key of our blank
+/// modules and terminals. No real one has it.
+pub(crate) const TEST_TRANSPORT: [u8; 16] = [
+    0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4A, 0x4B, 0x4C, 0x4D, 0x4E, 0x4F,
+];
+
+/// The labels of that key, by what it opens.
+const TRANSPORTS: [(&str, KeyAlgorithm); 6] = [
+    ("CARD-DATA-AES", KeyAlgorithm::Aes),
+    ("CARD-DATA-SM4", KeyAlgorithm::Sm4),
+    ("SAM-LOT-3DES", KeyAlgorithm::Tdes),
+    ("SAM-LOT-SM4", KeyAlgorithm::Sm4),
+    ("POS-INJECT-3DES", KeyAlgorithm::Tdes),
+    ("POS-INJECT-SM4", KeyAlgorithm::Sm4),
+];
+
+/// Which store, and what opens it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreArgs {
+    /// The TEST key store
+    #[arg(long, value_name = "FILE", default_value = "test.keys")]
+    pub(crate) store: PathBuf,
+    /// A file whose first line is the store's passphrase
+    #[arg(long, value_name = "FILE", default_value = "test.passphrase")]
+    pub(crate) passphrase_file: PathBuf,
+}
+
+impl StoreArgs {
+    /// The store, which must be there.
+    pub(crate) fn open(&self) -> Result<SealedCustody, Failure> {
+        let protection = protection(&self.passphrase_file)?;
+        SealedCustody::open(&self.store, Mark::Test, &protection, randomness).map_err(|error| {
+            let failure = refused(&error);
+            match self.store.exists() {
+                true => failure,
+                false => failure.hint(both(
+                    "`tongtu card masters` makes a TEST store",
+                    "`tongtu card masters` 可新建测试密钥库",
+                )),
+            }
+        })
+    }
+
+    /// The store; one that is not there is made, with the test keys that others have too.
+    pub(crate) fn open_or_make(&self) -> Result<(SealedCustody, bool), Failure> {
+        if self.store.exists() {
+            return Ok((self.open()?, false));
+        }
+        let protection = protection(&self.passphrase_file)?;
+        let made = SealedCustody::make(&self.store, Mark::Test, &protection, randomness);
+        let mut custody = made.map_err(|error| refused(&error))?;
+        let nation = CityCode::parse("0000").expect("four digits");
+        let label = |text| Label::parse(text).expect("written here as labels");
+        for (text, algorithm) in TRANSPORTS {
+            let name = KeyName::test(label(text), nation, Purpose::PersoTransport, algorithm);
+            let name = KeyName {
+                export: Export::Never,
+                ..name
+            };
+            let key = TestKey::new(TEST_TRANSPORT.to_vec());
+            let taken = custody.import_test(&name, key);
+            taken.map_err(|error| refused(&error))?;
+        }
+        let name = KeyName::test(
+            label(SIGNER),
+            nation,
+            Purpose::FileSignature,
+            KeyAlgorithm::Sm2,
+        );
+        let name = KeyName {
+            export: Export::Never,
+            ..name
+        };
+        custody.generate(&name).map_err(|error| refused(&error))?;
+        Ok((custody, true))
+    }
+}
+
+/// The verifying key of batches that this store signs.
+pub(crate) fn signer_key(custody: &dyn Custody) -> Result<PublicKey, Failure> {
+    match custody.public(label(SIGNER)?) {
+        Ok(PublicPart::Sm2(key)) => Ok(key),
+        Ok(PublicPart::Rsa(_)) => Err(Failure::fault(both(
+            "the signing key is no SM2 key",
+            "签名密钥不是 SM2 密钥",
+        ))),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// A label as it was typed.
+pub(crate) fn label(text: &str) -> Result<Label, Failure> {
+    Label::parse(text).map_err(|error| {
+        Failure::usage(both("the label is no key's", "密钥标签无效")).because(error)
+    })
+}
+
+/// A verifying key as it was typed: a compressed point in hex.
+pub(crate) fn public_key(text: &str) -> Result<PublicKey, String> {
+    let bytes = tongtu_codec::hex_decode(text).map_err(|error| error.to_string())?;
+    let bytes = bytes.try_into().map_err(|_| "expected 33 bytes in hex")?;
+    PublicKey::from_compressed(&bytes).map_err(|error| error.to_string())
+}
+
+/// A refusal of a custody, or of what works with one.
+pub(crate) fn refused(error: &dyn std::fmt::Display) -> Failure {
+    Failure::refused(both("the key store refuses", "密钥库拒绝")).because(error)
+}
+
+fn protection(path: &Path) -> Result<Protection, Failure> {
+    let text = input::read_text(path)?;
+    let first = text.lines().next().unwrap_or_default().to_owned();
+    Passphrase::new(first)
+        .map(|words| Protection::Passphrase(words, Work::USUAL))
+        .map_err(|error: CustodyError| refused(&error))
+}
+
+/// The system's randomness. Without it nothing can be made safely, and no caller can be told.
+fn randomness(out: &mut [u8]) {
+    getrandom::fill(out).expect("the system gives randomness");
+}

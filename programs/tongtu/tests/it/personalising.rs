@@ -1,0 +1,290 @@
+//! Keys out of a TEST store: `tongtu card masters`, `card perso --store`, `psam batch`, `pos key`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::run::{Ran, folder, tongtu_in};
+
+fn tongtu(folder: &Path, args: &[&str]) -> Ran {
+    tongtu_in(folder, args, b"", &[])
+}
+
+/// Runs what must succeed, in JSON.
+fn done(folder: &Path, args: &[&str]) -> serde_json::Value {
+    let ran = tongtu(folder, &[&["--json"], args].concat());
+    assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
+    ran.json()
+}
+
+/// A folder with a TEST store and the masters of the test city.
+fn founded(name: &str) -> std::path::PathBuf {
+    let folder = folder(name);
+    fs::write(folder.join("test.passphrase"), "a passphrase for tests\n").unwrap();
+    let masters = done(&folder, &["card", "masters"]);
+    assert_eq!(masters.as_array().unwrap().len(), 30);
+    folder
+}
+
+const NEW: &[&str] = &[
+    "psam",
+    "batch",
+    "new",
+    "--out",
+    "a.batch",
+    "--number",
+    "7",
+    "--count",
+    "3",
+    "--now",
+    "2026-11-26T08:00:00+08:00",
+];
+
+#[test]
+fn a_card_and_a_psam_with_keys_out_of_a_store_make_a_ride_together() {
+    let folder = founded("perso-store");
+    for profile in ["default", "sm4"] {
+        let state = format!("{profile}.card");
+        let perso = [
+            "card",
+            "perso",
+            "--state",
+            &state,
+            "--profile",
+            profile,
+            "--store",
+            "test.keys",
+            "--overdraft",
+            "20",
+        ];
+        done(&folder, &perso);
+        let out = format!("{profile}.batch");
+        let answer = format!("{profile}.answer");
+        let batch = [
+            "psam", "batch", "new", "--out", &out, "--number", "1", "--count", "1",
+        ];
+        let made = done(&folder, &batch);
+        let key = made["sender_key"].as_str().unwrap();
+        let store = format!("terminal-{profile}");
+        let run = [
+            "psam",
+            "batch",
+            "run",
+            &out,
+            "--sender-key",
+            key,
+            "--into",
+            &store,
+            "--answer",
+            &answer,
+        ];
+        done(&folder, &run);
+        // The terminal finds its module where it keeps it.
+        let terminal = folder.join(&store);
+        let module = terminal.join("54545053100000000001.psam");
+        fs::rename(module, terminal.join("test.psam")).unwrap();
+        let tap = [
+            "terminal",
+            "tap",
+            "--state",
+            &state,
+            "--store",
+            &store,
+            "--now",
+            "2026-11-26T08:00:00+08:00",
+        ];
+        let tapped = done(&folder, &tap);
+        let taps = tapped["taps"].as_array().unwrap();
+        assert_eq!(taps.last().unwrap()["outcome"], "accepted", "{tapped}");
+        assert_eq!(taps.last().unwrap()["records"][0]["mac2"]["en"], "verified");
+        // The published keys themselves are not on that card.
+        let load = ["card", "load", "--state", &state, "--amount", "5"];
+        assert_eq!(tongtu(&folder, &load).code, 1);
+    }
+}
+
+#[test]
+fn a_card_whose_data_key_changes_with_the_channel_gets_no_key_of_a_store() {
+    let folder = founded("perso-scp02");
+    let perso = [
+        "card",
+        "perso",
+        "--state",
+        "a.card",
+        "--profile",
+        "scp02",
+        "--store",
+        "test.keys",
+    ];
+    let ran = tongtu(&folder, &perso);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("SCP02"), "{}", ran.err);
+}
+
+#[test]
+fn every_psam_of_a_batch_is_accounted_for() {
+    let folder = founded("perso-batch");
+    let made = done(&folder, NEW);
+    assert_eq!((&made["modules"], &made["keys"]), (&3.into(), &10.into()));
+    let key = made["sender_key"].as_str().unwrap();
+    let verify = ["psam", "batch", "verify", "a.batch", "--sender-key", key];
+    let shown = done(&folder, &verify);
+    assert_eq!(shown["modules"][2]["terminal"], "100000000003");
+    let run = [
+        "psam",
+        "batch",
+        "run",
+        "a.batch",
+        "--sender-key",
+        key,
+        "--into",
+        "modules",
+    ];
+    let first = [
+        "--answer", "1.answer", "--spoil", "2", "--only", "1", "--only", "2",
+    ];
+    done(&folder, &[&run[..], &first].concat());
+    let account = [
+        "psam",
+        "batch",
+        "answer",
+        "--batch",
+        "a.batch",
+        "--sender-key",
+        key,
+    ];
+    let ran = tongtu(&folder, &[&account[..], &["--answer", "1.answer"]].concat());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("missing, 1 cards spoiled"), "{}", ran.out);
+    assert!(
+        ran.out.ends_with("3 ordered, 1 made, 2 missing\n"),
+        "{}",
+        ran.out
+    );
+    let second = ["--answer", "2.answer", "--only", "2", "--only", "3"];
+    done(&folder, &[&run[..], &second].concat());
+    let both = ["--answer", "1.answer", "--answer", "2.answer"];
+    let counted = done(&folder, &[&account[..], &both].concat());
+    assert_eq!(
+        (&counted["made"], &counted["missing"]),
+        (&3.into(), &0.into())
+    );
+    // The same answer once more would make its modules twice.
+    let thrice = [&both[..], &["--answer", "2.answer"]].concat();
+    let ran = tongtu(&folder, &[&account[..], &thrice].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(
+        ran.err
+            .contains("PSAM 54545053100000000002 was made already"),
+        "{}",
+        ran.err
+    );
+    let psam = [
+        "psam",
+        "show",
+        "--state",
+        "modules/54545053100000000003.psam",
+    ];
+    let psam = done(
+        &folder,
+        &[&psam[..], &["--now", "2026-11-26T08:00:00+08:00"]].concat(),
+    );
+    assert_eq!(psam["terminal"], "100000000003");
+}
+
+#[test]
+fn a_batch_that_was_changed_is_refused_and_the_place_is_said() {
+    let folder = founded("perso-changed");
+    let made = done(&folder, NEW);
+    let key = made["sender_key"].as_str().unwrap();
+    let mut bytes = fs::read(folder.join("a.batch")).unwrap();
+    bytes[64 + 60] ^= 1;
+    fs::write(folder.join("b.batch"), &bytes).unwrap();
+    for args in [
+        &["psam", "batch", "verify", "b.batch", "--sender-key", key][..],
+        &["psam", "batch", "show", "b.batch"],
+    ] {
+        let ran = tongtu(&folder, args);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}");
+        assert!(
+            ran.err.contains("record 1 is not as it was written"),
+            "{}",
+            ran.err
+        );
+    }
+    // Another key than the sender's.
+    let other = "02".to_owned() + &"11".repeat(32);
+    let ran = tongtu(
+        &folder,
+        &["psam", "batch", "verify", "a.batch", "--sender-key", &other],
+    );
+    assert!(ran.code == 1 || ran.code == 2, "{}", ran.err);
+}
+
+#[test]
+fn a_script_has_a_command_a_line_and_no_clear_key() {
+    let folder = founded("perso-script");
+    done(&folder, NEW);
+    let ran = tongtu(
+        &folder,
+        &["psam", "batch", "show", "a.batch", "--script", "1"],
+    );
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let lines: Vec<_> = ran.out.lines().collect();
+    // A title, five commands for the files, ten keys, and the end.
+    assert_eq!(lines.len(), 17);
+    assert_eq!(lines[1], "00A40000023F00 => *9000");
+    assert!(lines[6].starts_with("80D4000019"), "{}", lines[6]);
+    assert_eq!(lines[16], "80DE000005000000010F => *9000");
+    assert!(!ran.out.contains("101112131415161718191A1B1C1D1E1F"));
+    let ran = tongtu(
+        &folder,
+        &["psam", "batch", "show", "a.batch", "--script", "4"],
+    );
+    assert_eq!(ran.code, 2);
+}
+
+#[test]
+fn a_terminals_master_key_stays_and_its_work_keys_change() {
+    let folder = founded("perso-pos");
+    for algorithm in ["sm4", "3des"] {
+        let name = if algorithm == "sm4" {
+            "20010001"
+        } else {
+            "20010002"
+        };
+        let new = [
+            "pos",
+            "key",
+            "new",
+            "--terminal",
+            name,
+            "--algorithm",
+            algorithm,
+            "--out",
+        ];
+        let out = format!("{name}.injection");
+        let first = done(&folder, &[&new[..], &[&out]].concat());
+        let second = done(&folder, &[&new[..], &["again", "--no-track"]].concat());
+        assert_eq!(first["check"], second["check"]);
+        assert_ne!(first["field62"], second["field62"]);
+        fs::remove_file(folder.join("again")).unwrap();
+        let shown = done(&folder, &["pos", "key", "show", "--file", &out]);
+        assert_eq!(shown[0]["check"], first["check"]);
+        assert_eq!(shown[0]["terminal"], name);
+        let field = first["field62"].as_str().unwrap();
+        let shown = done(&folder, &["pos", "key", "show", "--field62", field]);
+        assert_eq!(shown["keys"].as_array().unwrap().len(), 3);
+    }
+    let ran = tongtu(&folder, &["pos", "key", "show", "--field62", "00"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("expected 24, 40 or 60"), "{}", ran.err);
+}
+
+#[test]
+fn a_wrong_passphrase_opens_no_store() {
+    let folder = founded("perso-words");
+    fs::write(folder.join("other"), "another passphrase\n").unwrap();
+    let ran = tongtu(&folder, &["card", "masters", "--passphrase-file", "other"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("test.keys"), "{}", ran.err);
+}
