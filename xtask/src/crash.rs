@@ -15,7 +15,9 @@ usage: cargo xtask crash [--rounds 50] [--seed N] [arguments of `tongtu crash`]
 Builds the release program and runs `tongtu crash`: each round plays the demo's day with real
 processes, ends some of them with kill -9 at random moments, starts them again on the same files,
 and checks that nothing acknowledged is lost and nothing is counted twice. The seed repeats the
-day; the moments of the kills are as random as the machine is busy.
+day; the moments of the kills are as random as the machine is busy. Then commands of a key room are
+killed amid their steps: what was acknowledged must be there, and the custody must have exactly the keys
+of the book.
 
   cargo xtask crash -- --help       what `tongtu crash` itself can do
 ";

@@ -1,11 +1,12 @@
-//! `tongtu crash`: nodes and terminals are killed at random points of a day; nothing may be
-//! lost, nothing counted twice.
+//! `tongtu crash`: nodes and terminals are killed at random points of a day, and commands of a key
+//! room amid their steps; nothing may be lost, nothing counted twice.
 //!
 //! Every node and every terminal is a process of its own with its own files. While the day is
 //! driven over HTTP, a seeded hand sends SIGKILL to any of them, before and during requests;
 //! whoever drives notices, starts the process again on the same files and asks again. At the
 //! end the demo's auditor compares what riders were told with what the nodes hold.
 
+mod office;
 mod village;
 
 use tongtu_types::BusinessDay;
@@ -26,12 +27,13 @@ use village::Village;
 pub(crate) const HELP: &[Row] = &[
     (
         "crash",
-        "崩溃试验：随机 kill -9 节点与终端进程，核对不丢、不重",
+        "崩溃试验：随机 kill -9 节点与终端进程及密钥室命令，核对不丢、不重",
     ),
     ("crash/rounds", "轮数，每轮一个完整的运营日"),
     ("crash/seed", "随机种子"),
     ("crash/riders", "每轮的乘客人数"),
     ("crash/kills", "每轮大约杀死的进程数"),
+    ("crash/room_kills", "杀死的密钥室命令数；0 为不试"),
     (
         "crash#examples",
         "示例：
@@ -57,6 +59,16 @@ pub(crate) struct Args {
     /// About how many processes to kill in each round
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=500))]
     kills: u32,
+    /// How many commands of a key room to kill; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    room_kills: u32,
+}
+
+/// Everything that was tried.
+#[derive(Debug, serde::Serialize)]
+struct Tried {
+    rounds: Vec<Round>,
+    room: office::Trial,
 }
 
 /// What one round came to.
@@ -81,11 +93,15 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let clean = rounds.iter().all(|r| r.differences.is_empty());
+    let room = match args.room_kills {
+        0 => office::Trial::default(),
+        kills => office::trial(Seed(args.seed), kills)?,
+    };
+    let clean = rounds.iter().all(|r| r.differences.is_empty()) && room.differences.is_empty();
     if report.json() {
-        report.value(&rounds)?;
+        report.value(&Tried { rounds, room })?;
     } else {
-        tell(&rounds, clean, report)?;
+        tell(&rounds, &room, clean, report)?;
     }
     Ok(if clean { Exit::Done } else { Exit::Refused })
 }
@@ -160,7 +176,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
-fn tell(rounds: &[Round], clean: bool, report: &mut Report) -> Result<(), Failure> {
+fn tell(
+    rounds: &[Round],
+    room: &office::Trial,
+    clean: bool,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let [room_kills, room_steps, room_mended, room_done] = room.figures();
     let sum = |of: &dyn Fn(&Round) -> u64| rounds.iter().map(of).sum::<u64>();
     let rows = [
         (
@@ -185,7 +207,18 @@ fn tell(rounds: &[Round], clean: bool, report: &mut Report) -> Result<(), Failur
         ),
         (
             both("differences", "差异"),
-            sum(&|r| u64::try_from(r.differences.len()).unwrap_or(0)),
+            sum(&|r| u64::try_from(r.differences.len()).unwrap_or(0))
+                + u64::try_from(room.differences.len()).unwrap_or(u64::MAX),
+        ),
+        (
+            both("commands of a key room killed", "杀死的密钥室命令"),
+            room_kills,
+        ),
+        (both("its steps", "密钥室步骤"), room_steps),
+        (both("mended", "其中收尾"), room_mended),
+        (
+            both("killed and done all the same", "其中被杀而已办成"),
+            room_done,
         ),
     ];
     let lang = report.lang();
@@ -198,6 +231,9 @@ fn tell(rounds: &[Round], clean: bool, report: &mut Report) -> Result<(), Failur
         for difference in &round.differences {
             report.line(&format!("{}: {difference}", round.round))?;
         }
+    }
+    for difference in &room.differences {
+        report.line(difference)?;
     }
     let (tone, line) = if clean {
         (

@@ -223,6 +223,7 @@ impl Formats {
                 .chain(tongtu_perso::SPECS)
                 .chain(tongtu_pos_key::SPECS)
                 .chain(tongtu_audit::SPECS)
+                .chain(tongtu_envelope::SPECS)
                 .chain(tongtu_register::SPECS)
                 .chain(card::specs())
                 .map(record_form)

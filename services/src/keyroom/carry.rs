@@ -512,8 +512,7 @@ impl<M: Medium> KeyRoom<M> {
                     check_label(&container, name.label)?;
                     let info = custody.take_in(&container, key_label(transport))?;
                     if info.name != name {
-                        // Another key than was asked for: it does not stay.
-                        custody.destroy(info.name.label)?;
+                        // Another key than was asked for, under its label: it does not stay.
                         let label = info.name.label;
                         return Err(RoomError::OtherKey { label });
                     }
@@ -645,7 +644,10 @@ fn check_label(container: &[u8], label: Label) -> Result<(), RoomError> {
     let head = container.get(ContainerHead::LEN..ContainerHead::LEN + KeyHead::LEN);
     let head = head.and_then(|head| KeyHead::decode(head).ok());
     match head {
-        Some(head) if head.label != label => Err(RoomError::OtherKey { label: head.label }),
+        Some(head) if head.label != label => Err(RoomError::Container {
+            found: head.label,
+            expected: label,
+        }),
         _ => Ok(()),
     }
 }

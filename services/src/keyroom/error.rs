@@ -123,6 +123,14 @@ pub enum RoomError {
         /// The label.
         label: Label,
     },
+    /// A container of another key than was asked for.
+    #[error("the container holds `{found}`, expected `{expected}`")]
+    Container {
+        /// The label in it.
+        found: Label,
+        /// The label of the key that was to come.
+        expected: Label,
+    },
     /// The act is done with the custody open.
     #[error("this is done with the custody open")]
     NoCustody,
@@ -205,6 +213,7 @@ impl RoomError {
             Self::Custodians => "room.custodians",
             Self::NotMade { .. } => "room.not_made",
             Self::OtherKey { .. } => "room.other_key",
+            Self::Container { .. } => "room.container",
             Self::NoCustody => "room.no_custody",
             Self::Material { .. } => "room.material",
             Self::RolledBack { .. } => "room.rolled_back",
@@ -233,6 +242,7 @@ impl RoomError {
                 | Self::Custodians
                 | Self::NotMade { .. }
                 | Self::Material { .. }
+                | Self::Container { .. }
                 | Self::NothingToMend
         )
     }

@@ -220,6 +220,7 @@ mod tests {
         machines/keyring        protocol/ride-code  product  ok
         stores/sql              machines/ledger     product  ok
         stores/journal          protocol/codec      product  ok
+        stores/keyroom          stores/hsm          product  ok
         services                stores/sql          product  ok
         edges/http              edges/api           product  ok
         edges/http              services            product  ok

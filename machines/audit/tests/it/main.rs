@@ -6,6 +6,7 @@
 
 mod bytes;
 mod chain;
+mod follow;
 mod log;
 mod props;
 mod tamper;

@@ -12,5 +12,6 @@ mod fixture;
 mod model;
 mod office;
 mod permits;
+mod register;
 mod steps;
 mod year;

@@ -244,6 +244,23 @@ fn an_older_custody_put_back_is_named() {
 }
 
 #[test]
+fn every_changed_byte_of_the_custodys_file_is_named() {
+    let mut scene = Scene::staffed("custody-bytes");
+    scene.made(slot("3010", Purpose::Load), "01343010");
+    let whole = scene.safe.bytes();
+    let copy = super::scene::Safe::new("custody-bytes-copy");
+    for at in 0..whole.len() {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x10;
+        copy.put(&bad);
+        // A head that says so itself, or a digest that the last step did not leave.
+        let found = copy.try_state();
+        let named = found.map_or(true, |state| scene.room.check_vault(&state).is_err());
+        assert!(named, "byte {at}");
+    }
+}
+
+#[test]
 fn a_custody_written_outside_the_room_is_named() {
     let mut scene = Scene::staffed("outside");
     let name = tongtu_hsm::KeyName::test(

@@ -122,6 +122,10 @@ impl Safe {
         VaultState::of(&self.path).unwrap().0
     }
 
+    pub(crate) fn try_state(&self) -> Result<VaultState, tongtu_hsm::CustodyError> {
+        VaultState::of(&self.path).map(|(state, _)| state)
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         std::fs::read(&self.path).unwrap()
     }
