@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use tongtu_purse::field::Institution;
-use tongtu_services::personalising::{CardIssuer, derive_masters, found_test_nation};
+use tongtu_services::personalising::{
+    CardIssuer, PersonalisingError, derive_masters, found_test_nation,
+};
 
 use super::perso::bytes;
 use crate::custody::{StoreArgs, refused};
@@ -26,7 +28,7 @@ pub(crate) const HELP: &[Row] = &[
   tongtu card masters --issuer 01011000FFFFFFFF
   tongtu card perso --state wang.card --store test.keys
 
-新建的密钥库以公开的测试密钥为全国主密钥，仅供测试。重复执行结果相同。",
+没有全国主密钥的密钥库以公开的测试密钥为全国主密钥，仅供测试。重复执行结果相同。",
     ),
 ];
 
@@ -36,8 +38,8 @@ pub(crate) const HELP: &[Row] = &[
   tongtu card masters --issuer 01011000FFFFFFFF
   tongtu card perso --state wang.card --store test.keys
 
-A new store has the published test keys as the nation's masters: for trying things out. Run again,
-the answer is the same.")]
+A store without masters of the nation gets the published test keys as such: for trying things out.
+Run again, the answer is the same.")]
 pub(crate) struct Args {
     #[command(flatten)]
     store: StoreArgs,
@@ -64,16 +66,18 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let issuer = CardIssuer::of(id).map_err(|error| {
         Failure::usage(both("the issuer names no city", "发卡机构标识无城市代码")).because(error)
     })?;
-    let (mut custody, is_new) = args.store.open_or_make()?;
-    if is_new {
+    let (mut custody, _) = args.store.open_or_make()?;
+    let mut masters = derive_masters(&mut custody, &issuer, args.version);
+    // A store that was made for something else has no nation yet; only the first version is published.
+    if matches!(masters, Err(PersonalisingError::NoMasters { .. })) && args.version == 1 {
         found_test_nation(&mut custody).map_err(|error| refused(&error))?;
         let path = args.store.store.display();
         report.note(&both(
-            format!("made a TEST key store in {path}, with the published test keys"),
-            format!("已新建测试密钥库 {path}，含公开的测试密钥"),
+            format!("{path}: the published test keys are the nation's masters"),
+            format!("{path}：以公开的测试密钥为全国主密钥"),
         ));
+        masters = derive_masters(&mut custody, &issuer, args.version);
     }
-    let masters = derive_masters(&mut custody, &issuer, args.version);
     let masters = masters.map_err(|error| refused(&error))?;
     let forms = masters.iter().map(|info| MasterForm {
         label: info.name.label.to_string(),

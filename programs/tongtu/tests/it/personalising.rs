@@ -281,6 +281,20 @@ fn a_terminals_master_key_stays_and_its_work_keys_change() {
 }
 
 #[test]
+fn a_store_that_was_made_for_terminals_gets_masters_of_cards_too() {
+    let folder = folder("perso-order");
+    fs::write(folder.join("test.passphrase"), "a passphrase for tests\n").unwrap();
+    let new = ["pos", "key", "new", "--terminal", "20010001", "--out", "a"];
+    done(&folder, &new);
+    let masters = done(&folder, &["card", "masters"]);
+    assert_eq!(masters.as_array().unwrap().len(), 30);
+    // A version that nobody made is refused, and nothing is made up.
+    let ran = tongtu(&folder, &["card", "masters", "--version", "2"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("in version 2"), "{}", ran.err);
+}
+
+#[test]
 fn a_wrong_passphrase_opens_no_store() {
     let folder = founded("perso-words");
     fs::write(folder.join("other"), "another passphrase\n").unwrap();
