@@ -10,7 +10,7 @@ use crate::chain::*;
 fn follow(chain: &Chain) -> Result<AuditLog, Fault> {
     let mut log = AuditLog::new();
     let mut anchors = chain.anchors.chunks(Anchor::LEN).peekable();
-    let mut anchor_up_to = |log: &mut AuditLog| {
+    let mut anchor_up_to = |log: &mut AuditLog| -> Result<(), Fault> {
         // Each anchor stands behind as many lines as it says; a damaged one at its place.
         while let Some(bytes) = anchors.peek() {
             let count = Anchor::decode(bytes).map_or(0, |anchor| anchor.count);
