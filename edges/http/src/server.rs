@@ -36,7 +36,7 @@ use crate::Clock;
 use crate::client::Client;
 
 pub use request::RequestError;
-pub use tls::{Caller, serve_linked};
+pub use tls::{FarEnd, serve_linked};
 
 /// How long requests in progress may take to finish after the server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);

@@ -10,8 +10,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError,
-    PeerIncompatible, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
 use tongtu_register::{LinkRefusal, Standing, home_code};
 use tongtu_types::InstitutionCode;
@@ -73,7 +72,7 @@ fn alert_of(refusal: LinkRefusal) -> CertificateError {
 }
 
 fn only_tls13() -> Error {
-    Error::PeerIncompatible(PeerIncompatible::Tls13RequiredForQuic)
+    Error::General("a signature of TLS 1.2, expected TLS 1.3".into())
 }
 
 impl ServerCertVerifier for ByRegister {

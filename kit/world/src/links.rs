@@ -13,8 +13,8 @@ use crate::WorldError;
 use crate::country::{Country, NODES};
 use crate::hosting::parent_of;
 
-/// Until when the certificates of a test country are in force: 9999-01-01T00:00:00Z.
-const UNTIL: Timestamp = Timestamp::new(253_370_764_800);
+/// Until when the certificates of a test country are in force: 9998-01-01T00:00:00Z.
+const UNTIL: Timestamp = Timestamp::new(253_339_228_800);
 
 /// A register that the country's nation signed, and one certificate for each node in it.
 ///

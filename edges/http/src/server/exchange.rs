@@ -45,7 +45,7 @@ pub(super) async fn files_waiting(
     Asked(query): Asked<api::ReceiverQuery>,
 ) -> Result<Json<api::FilesView>, Failure> {
     let receiver = receiver(&query)?;
-    calling.in_the_name_of(receiver)?;
+    calling.may_read_for(receiver, &service.node)?;
     let files = service.node.files_waiting(receiver).await?;
     Ok(Json(api::FilesView {
         files: files.iter().map(file_body).collect(),
@@ -59,7 +59,7 @@ pub(super) async fn file_read(
     Asked(query): Asked<api::ReceiverQuery>,
 ) -> Result<impl IntoResponse, Failure> {
     let receiver = receiver(&query)?;
-    calling.in_the_name_of(receiver)?;
+    calling.may_read_for(receiver, &service.node)?;
     let bytes = service.node.file_read(receiver, &name).await?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes))
 }

@@ -1,6 +1,7 @@
 //! Connections between institutions: TLS by the institution register, and who is calling.
 //!
-//! A handshake runs in a task of its own, so that a caller that stalls holds up nobody. Whether a
+//! Handshakes run in tasks of their own, so that callers who stall hold up nobody as long as they
+//! are few; they are dropped after ten seconds. Whether a
 //! certificate may link is asked twice: at the handshake, and at every request, because the
 //! register changes while connections are open. Who was suspended is refused at once; a connection
 //! whose certificate merely ended is served once more and then closed, so that a rotation costs no
@@ -27,6 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tongtu_link::{Link, Peer, Peers};
 use tongtu_register::LinkRefusal;
+use tongtu_services::Node;
 use tongtu_types::InstitutionCode;
 
 use super::failure::Failure;
@@ -42,14 +44,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Who is at the other end of a TLS connection: in the extensions of every request that came over
 /// one, as [`ConnectInfo`].
 #[derive(Debug, Clone, Copy)]
-pub struct Caller {
+pub struct FarEnd {
     /// The address it calls from.
     pub address: SocketAddr,
     /// The institution it showed a certificate of; none where it showed no certificate.
     pub peer: Option<Peer>,
 }
 
-type Accepted = (TlsStream<TcpStream>, Caller);
+type Accepted = (TlsStream<TcpStream>, FarEnd);
 
 /// Accepts TLS connections.
 #[derive(Debug)]
@@ -138,12 +140,12 @@ async fn handshake(
             return None;
         }
     };
-    Some((stream, Caller { address, peer }))
+    Some((stream, FarEnd { address, peer }))
 }
 
 impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
-    type Addr = Caller;
+    type Addr = FarEnd;
 
     async fn accept(&mut self) -> Accepted {
         match self.ready.recv().await {
@@ -153,15 +155,15 @@ impl Listener for TlsListener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<Caller> {
-        Ok(Caller {
+    fn local_addr(&self) -> io::Result<FarEnd> {
+        Ok(FarEnd {
             address: self.local,
             peer: None,
         })
     }
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Caller {
+impl Connected<IncomingStream<'_, TlsListener>> for FarEnd {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
         *stream.remote_addr()
     }
@@ -182,15 +184,22 @@ pub async fn serve_linked(
     let (signal, grace) = stopping(shutdown);
     let listener = TlsListener::new(listener, &link, peers)?;
     let router = router.layer(from_fn_with_state(link, ask_again));
-    let service = router.into_make_service_with_connect_info::<Caller>();
+    let service = router.into_make_service_with_connect_info::<FarEnd>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(signal);
     ended(serving, grace).await
 }
 
 /// Asks at every request whether the connection's certificate may still link.
-async fn ask_again(State(link): State<Arc<Link>>, request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<ConnectInfo<Caller>>();
-    let peer = caller.and_then(|caller| caller.0.peer);
+async fn ask_again(State(link): State<Arc<Link>>, mut request: Request, next: Next) -> Response {
+    let far_end = request.extensions().get::<ConnectInfo<FarEnd>>();
+    let far_end = far_end.map(|far_end| far_end.0);
+    if let Some(far_end) = far_end {
+        // As it stands there over plain HTTP.
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(far_end.address));
+    }
+    let peer = far_end.and_then(|far_end| far_end.peer);
     let judged = peer.map_or(Ok(()), |peer| link.judge(peer.fingerprint).map(drop));
     let mut response = match judged {
         Ok(()) => return next.run(request).await,
@@ -213,18 +222,32 @@ async fn ask_again(State(link): State<Arc<Link>>, request: Request, next: Next) 
 
 /// Who is calling, for handlers that act in an institution's name.
 #[derive(Clone, Copy)]
-pub(super) struct Calling(Option<Caller>);
+pub(super) struct Calling(Option<FarEnd>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Calling {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let caller = parts.extensions.get::<ConnectInfo<Caller>>();
-        Ok(Self(caller.map(|caller| caller.0)))
+        let far_end = parts.extensions.get::<ConnectInfo<FarEnd>>();
+        Ok(Self(far_end.map(|far_end| far_end.0)))
     }
 }
 
 impl Calling {
+    /// Checks that files for `receiver` may be read: by the receiver, and by the node's own
+    /// institution, which has them anyway.
+    pub(super) fn may_read_for(
+        self,
+        receiver: InstitutionCode,
+        node: &Node,
+    ) -> Result<(), Failure> {
+        let peer = self.0.and_then(|far_end| far_end.peer);
+        if peer.is_some_and(|peer| peer.is(node.config().code)) {
+            return Ok(());
+        }
+        self.in_the_name_of(receiver)
+    }
+
     /// Checks that the request may be made in the name of `claimed`: over TLS, only by the
     /// institution itself. Plain HTTP knows nobody; it is for tests on one machine.
     pub(super) fn in_the_name_of(self, claimed: InstitutionCode) -> Result<(), Failure> {
@@ -236,7 +259,7 @@ impl Calling {
                 retryable: false,
             })
         };
-        match self.0.map(|caller| caller.peer) {
+        match self.0.map(|far_end| far_end.peer) {
             None => Ok(()),
             Some(Some(peer)) if peer.is(claimed) => Ok(()),
             Some(Some(peer)) => refuse(

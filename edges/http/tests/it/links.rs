@@ -236,6 +236,22 @@ async fn an_institution_does_not_call_in_anothers_name() {
 }
 
 #[tokio::test]
+async fn the_nodes_own_institution_reads_what_it_has_and_does_nothing_in_anothers_name() {
+    let [n, b, _] = certificates();
+    let hour = Hour::default();
+    let all = || register(1, &[&n, &b], &[]);
+    let nation = Nation::with(&n, all(), &hour).await;
+    let client = nation.client(&[&n], all(), &hour);
+    assert_eq!(client.files_waiting(beijing()).await.unwrap(), []);
+    let name = "CQ260101160000113410000000000001A".parse().unwrap();
+    let sent = client.file_send(beijing(), &name, b"x").await;
+    let confirmed = client.file_confirm(beijing(), &name, [0; 32]).await;
+    for error in [sent.map(drop), confirmed].map(Result::unwrap_err) {
+        assert_eq!(status_of(&error), (403, "link.other_institution"));
+    }
+}
+
+#[tokio::test]
 async fn an_institution_calls_in_its_own_name_in_either_role() {
     let [n, b, _] = certificates();
     let hour = Hour::default();

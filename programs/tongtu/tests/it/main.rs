@@ -24,6 +24,7 @@ mod personalising;
 mod psam;
 mod psam_pool;
 mod room;
+mod register;
 mod run;
 mod serve;
 mod terminal_tap;
