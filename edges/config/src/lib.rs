@@ -11,6 +11,7 @@ mod key_file;
 mod link;
 mod keys;
 mod node;
+mod store_key;
 mod terminal;
 
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
@@ -19,6 +20,7 @@ pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key
 pub use link::{LinkFile, PeersKind, ReadyLink};
 pub use keys::{KeysFile, Mode, SamFile, TokenFile, VendorFile};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
+pub use store_key::{StoreKeyFault, store_key};
 pub use terminal::{MODEL, PostFile, ReadyTerminal, SOFTWARE, TerminalFile, terminal_id};
 
 use std::path::{Path, PathBuf};
@@ -98,6 +100,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         source: tongtu_services::KeyFault,
+    },
+    /// A file that is no store's key.
+    #[error("{path}: {source}")]
+    StoreKey {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong; never the content.
+        source: StoreKeyFault,
     },
 }
 

@@ -9,12 +9,13 @@ use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Policy, Root, RootTable};
 use tongtu_services::{AcquirerConfig, IssuerConfig, NodeConfig};
+use tongtu_sql::Sealing;
 use tongtu_types::{Fen, InstitutionCode};
 
 use crate::link::resolve_link;
 use crate::{
     CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode, ReadyLink, beside, parse_toml,
-    read, read_text, setting, write,
+    read, read_text, setting, store_key, write,
 };
 
 /// Whose clock a node goes by.
@@ -45,6 +46,8 @@ pub struct NodeFile {
     pub listen: String,
     /// Store: `sqlite:FILE` (beside this file) or `postgres://…`.
     pub store: String,
+    /// File with the key that the store is sealed with; made at the first start.
+    pub store_key: String,
     /// Base URL of the node above, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
@@ -120,6 +123,8 @@ pub struct ReadyNode {
     pub listen: String,
     /// Store URL, file paths made absolute to the settings' folder.
     pub store_url: String,
+    /// The key that the store is sealed with.
+    pub sealing: Sealing,
     /// Base URL of the node above.
     pub parent: Option<String>,
     /// Whose clock.
@@ -204,6 +209,7 @@ impl NodeFile {
             config,
             listen: self.listen,
             store_url,
+            sealing: store_key(&beside(path, &self.store_key))?,
             parent: self.parent,
             clock: self.clock,
             link,

@@ -13,7 +13,7 @@ use tongtu_clearing::{CutOff, FeeRules, Topology};
 use tongtu_codec::hex_encode;
 use tongtu_config::{
     AcquirerFile, ClockKind, IssuerFile, KeysFile, Mode, NodeFile, PostFile, TerminalFile,
-    write_key,
+    store_key, write_key,
 };
 use tongtu_http::client::Client;
 use tongtu_http::{Clock, server};
@@ -85,7 +85,8 @@ pub fn node_config(
     })
 }
 
-/// Starts all nodes on free loopback ports, their databases in `folder`.
+/// Starts all nodes on free loopback ports, their databases and what they are sealed with in
+/// `folder`.
 ///
 /// # Errors
 /// [`WorldError`] when a database or a port cannot be had.
@@ -126,7 +127,8 @@ async fn host_by(
     let (mut stops, mut servers) = (Vec::new(), Vec::new());
     for (index, listener) in listeners.into_iter().enumerate() {
         let file = folder.join(format!("{}.db", NODES[index].id));
-        let store = Store::open(&format!("sqlite:{}", file.display()))
+        let sealing = store_key(&file.with_extension("key"))?;
+        let store = Store::open(&format!("sqlite:{}", file.display()), &sealing)
             .await
             .map_err(|e| WorldError::node(index, e))?;
         let node = Node::open(node_config(country, index, folder)?, store)
@@ -258,6 +260,7 @@ pub fn write_settings(
             name_en: name.en.to_owned(),
             listen: format!("127.0.0.1:{}", ports[index]),
             store: "sqlite:node.db".to_owned(),
+            store_key: "store.key".to_owned(),
             parent: parent_of(index).map(|p| format!("https://127.0.0.1:{}", ports[p])),
             clock,
             plain: false,

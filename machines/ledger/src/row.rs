@@ -20,6 +20,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use tongtu_types::{BusinessDay, FenE7};
 
@@ -41,8 +42,8 @@ pub struct EntryRow {
     pub corrects: Option<String>,
 }
 
-/// A row of table `posting`. `Debug` is not masked: rows go to the store, not to logs.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A row of table `posting`. `Debug` shows no card number.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostingRow {
     /// 1-based place in the sorted entry.
     pub number: i64,
@@ -50,6 +51,18 @@ pub struct PostingRow {
     pub account: String,
     /// In 10^-7 fen; positive is a credit.
     pub amount_e7: i64,
+}
+
+impl fmt::Debug for PostingRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let account = AccountName::split_number(&self.account);
+        let account = account.map_or(self.account.as_str(), |(head, _)| head);
+        f.debug_struct("PostingRow")
+            .field("number", &self.number)
+            .field("account", &account)
+            .field("amount_e7", &self.amount_e7)
+            .finish()
+    }
 }
 
 /// Why rows are not an entry: the store holds what no book ever wrote.

@@ -175,7 +175,9 @@ async fn serve(
         let fault = |error: &dyn std::fmt::Display| {
             Failure::fault(both("the node does not start", "节点无法启动")).because(error)
         };
-        let store = Store::open(&ready.store_url).await.map_err(|e| fault(&e))?;
+        let store = Store::open(&ready.store_url, &ready.sealing)
+            .await
+            .map_err(|e| fault(&e))?;
         let node = Node::open(ready.config, store)
             .await
             .map_err(|e| fault(&e))?;

@@ -156,7 +156,8 @@ async fn lists_that_no_terminal_would_take_stop_the_node() {
     let mut config = country.node(GUANGZHOU_CODE).config().clone();
     let acquirer = config.acquirer.as_mut().unwrap();
     acquirer.cards.parameters = vec![Parameters::DEFAULT; 2];
-    let store = tongtu_sql::Store::open("sqlite::memory:").await;
+    let store =
+        tongtu_sql::Store::open("sqlite::memory:", &tongtu_sql::Sealing::new(&[7; 32])).await;
     let error = Node::open(config, store.unwrap()).await.unwrap_err();
     assert_eq!(error.code(), "node.configuration");
     assert!(error.to_string().contains("parameters entry 1"), "{error}");

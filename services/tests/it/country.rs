@@ -98,7 +98,9 @@ impl Country {
         self.nodes.retain(|(found, _)| *found != code(text));
         let mut config = self.config(text);
         change(&mut config);
-        let store = Store::open(&self.url(text)).await.unwrap();
+        let store = Store::open(&self.url(text), &tongtu_sql::Sealing::new(&[7; 32]))
+            .await
+            .unwrap();
         let node = Node::open(config, store).await.unwrap();
         self.nodes.push((code(text), node));
     }

@@ -6,10 +6,12 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
-use crate::{StoreError, Tx};
+use crate::masked::masked;
+use crate::sealing::Column;
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `account`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AccountRow {
     /// The account number, in full.
     pub number: String,
@@ -25,8 +27,15 @@ pub struct AccountRow {
     pub certificate_expires: Option<i64>,
 }
 
+masked!(AccountRow {
+    account_type,
+    suspended,
+    opened_at,
+    certificate_expires
+});
+
 /// A row of table `recharge`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RechargeRow {
     /// The payer's id of the payment.
     pub id: String,
@@ -38,8 +47,10 @@ pub struct RechargeRow {
     pub paid_at: i64,
 }
 
+masked!(RechargeRow { amount, paid_at });
+
 /// A row of table `charged_ride`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ChargedRow {
     /// The record's id.
     pub record: String,
@@ -59,6 +70,16 @@ pub struct ChargedRow {
     /// The settlement day, days since 1970-01-01.
     pub day: i64,
 }
+
+masked!(ChargedRow {
+    record,
+    generated_at,
+    amount,
+    direction,
+    hub,
+    result,
+    day
+});
 
 const CHARGED_INSERT: Bulk = Bulk {
     head: "INSERT INTO charged_ride \
@@ -91,7 +112,7 @@ impl Tx {
              (number, user_key, account_type, suspended, opened_at, certificate_expires) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (number) DO NOTHING",
         )
-        .bind(&row.number)
+        .bind(self.sealing.number(&row.number))
         .bind(&row.user_key)
         .bind(row.account_type)
         .bind(i64::from(row.suspended))
@@ -111,9 +132,10 @@ impl Tx {
             "SELECT number, user_key, account_type, suspended, opened_at, certificate_expires \
              FROM account WHERE number = $1",
         )
-        .bind(number)
+        .bind(self.sealing.number(number))
         .fetch_optional(&mut *self.inner)
         .await?;
+        let account = |row| account(row, &self.sealing);
         row.as_ref().map(account).transpose()
     }
 
@@ -125,11 +147,16 @@ impl Tx {
         &mut self,
         numbers: &[String],
     ) -> Result<BTreeSet<String>, StoreError> {
+        let seal = self.sealing.clone();
         let rows = ACCOUNTS_KNOWN
-            .fetch(self, numbers, |query, number| query.bind(number))
+            .fetch(self, numbers, |query, number| {
+                query.bind(seal.number(number))
+            })
             .await?;
-        let known = rows.iter().map(|row| row.try_get("number"));
-        Ok(known.collect::<Result<_, _>>()?)
+        let known = rows
+            .iter()
+            .map(|row| seal.open_number(row.try_get("number")?));
+        known.collect()
     }
 
     /// Suspends an account or lifts it; false when there is none.
@@ -143,7 +170,7 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let done = sqlx::query("UPDATE account SET suspended = $1 WHERE number = $2")
             .bind(i64::from(suspended))
-            .bind(number)
+            .bind(self.sealing.number(number))
             .execute(&mut *self.inner)
             .await?;
         Ok(done.rows_affected() == 1)
@@ -163,7 +190,7 @@ impl Tx {
              AND (certificate_expires IS NULL OR certificate_expires < $1)",
         )
         .bind(expires)
-        .bind(number)
+        .bind(self.sealing.number(number))
         .execute(&mut *self.inner)
         .await?;
         Ok(())
@@ -178,8 +205,8 @@ impl Tx {
             "INSERT INTO recharge (id, account, amount, paid_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (id) DO NOTHING",
         )
-        .bind(&row.id)
-        .bind(&row.account)
+        .bind(self.sealing.text(Column::Payment, &[], &row.id))
+        .bind(self.sealing.number(&row.account))
         .bind(row.amount)
         .bind(row.paid_at)
         .execute(&mut *self.inner)
@@ -193,15 +220,16 @@ impl Tx {
     /// [`StoreError`].
     pub async fn recharge(&mut self, id: &str) -> Result<Option<RechargeRow>, StoreError> {
         let row = sqlx::query("SELECT id, account, amount, paid_at FROM recharge WHERE id = $1")
-            .bind(id)
+            .bind(self.sealing.text(Column::Payment, &[], id))
             .fetch_optional(&mut *self.inner)
             .await?;
         let Some(row) = row else {
             return Ok(None);
         };
+        let seal = &self.sealing;
         Ok(Some(RechargeRow {
-            id: row.try_get("id")?,
-            account: row.try_get("account")?,
+            id: seal.open_text(Column::Payment, &[], row.try_get("id")?)?,
+            account: seal.open_number(row.try_get("account")?)?,
             amount: row.try_get("amount")?,
             paid_at: row.try_get("paid_at")?,
         }))
@@ -212,11 +240,12 @@ impl Tx {
     /// # Errors
     /// [`StoreError`], one that [`StoreError::is_taken`] for a record charged before.
     pub async fn charged_insert(&mut self, rows: &[ChargedRow]) -> Result<(), StoreError> {
+        let seal = self.sealing.clone();
         CHARGED_INSERT
             .execute(self, rows, |query, row| {
                 query
                     .bind(&row.record)
-                    .bind(&row.account)
+                    .bind(seal.number(&row.account))
                     .bind(row.generated_at)
                     .bind(row.amount)
                     .bind(row.direction)
@@ -236,12 +265,16 @@ impl Tx {
         &mut self,
         codes: &[(String, i64)],
     ) -> Result<Vec<(String, i64, String)>, StoreError> {
+        let seal = self.sealing.clone();
         let rows = CODES_CHARGED
             .fetch(self, codes, |query, (account, generated_at)| {
-                query.bind(account).bind(*generated_at)
+                query.bind(seal.number(account)).bind(*generated_at)
             })
             .await?;
-        let code = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+        let code = |row: &AnyRow| {
+            let account = seal.open_number(row.try_get(0)?)?;
+            Ok((account, row.try_get(1)?, row.try_get(2)?))
+        };
         rows.iter().map(code).collect()
     }
 
@@ -256,7 +289,7 @@ impl Tx {
         )
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(charged).collect()
+        rows.iter().map(|row| charged(row, &self.sealing)).collect()
     }
 
     /// How many rides an account was charged for.
@@ -265,7 +298,7 @@ impl Tx {
     /// [`StoreError`].
     pub async fn charged_count(&mut self, account: &str) -> Result<i64, StoreError> {
         let row = sqlx::query("SELECT COUNT(*) FROM charged_ride WHERE account = $1")
-            .bind(account)
+            .bind(self.sealing.number(account))
             .fetch_one(&mut *self.inner)
             .await?;
         Ok(row.try_get(0)?)
@@ -285,7 +318,7 @@ impl Tx {
             "SELECT COUNT(*) FROM charged_ride \
              WHERE account = $1 AND generated_at BETWEEN $2 AND $3",
         )
-        .bind(account)
+        .bind(self.sealing.number(account))
         .bind(low)
         .bind(high)
         .fetch_one(&mut *self.inner)
@@ -294,10 +327,10 @@ impl Tx {
     }
 }
 
-fn account(row: &AnyRow) -> Result<AccountRow, StoreError> {
+fn account(row: &AnyRow, seal: &Sealing) -> Result<AccountRow, StoreError> {
     let suspended: i64 = row.try_get("suspended")?;
     Ok(AccountRow {
-        number: row.try_get("number")?,
+        number: seal.open_number(row.try_get("number")?)?,
         user_key: row.try_get("user_key")?,
         account_type: row.try_get("account_type")?,
         suspended: suspended != 0,
@@ -306,10 +339,10 @@ fn account(row: &AnyRow) -> Result<AccountRow, StoreError> {
     })
 }
 
-fn charged(row: &AnyRow) -> Result<ChargedRow, StoreError> {
+fn charged(row: &AnyRow, seal: &Sealing) -> Result<ChargedRow, StoreError> {
     Ok(ChargedRow {
         record: row.try_get("record")?,
-        account: row.try_get("account")?,
+        account: seal.open_number(row.try_get("account")?)?,
         generated_at: row.try_get("generated_at")?,
         amount: row.try_get("amount")?,
         direction: row.try_get("direction")?,

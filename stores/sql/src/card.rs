@@ -6,10 +6,12 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
-use crate::{RideRow, StoreError, Tx};
+use crate::masked::masked;
+use crate::sealing::Column;
+use crate::{RideRow, Sealing, StoreError, Tx};
 
 /// A row of table `grey_ride`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct GreyRow {
     /// The record's id.
     pub record: String,
@@ -25,6 +27,13 @@ pub struct GreyRow {
     /// 2 moved and not claimed, 3 recorded elsewhere as well.
     pub ended: Option<(i64, i64)>,
 }
+
+masked!(GreyRow {
+    record,
+    sequence,
+    arrived_at,
+    ended
+});
 
 /// Which table a card is in: one number may be in both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -89,7 +98,7 @@ impl Tx {
         issued_at: i64,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(table.insert())
-            .bind(number)
+            .bind(self.sealing.number(number))
             .bind(issued_at)
             .execute(&mut *self.inner)
             .await?;
@@ -105,12 +114,17 @@ impl Tx {
         table: CardTable,
         numbers: &[String],
     ) -> Result<BTreeSet<String>, StoreError> {
+        let seal = self.sealing.clone();
         let rows = table
             .known()
-            .fetch(self, numbers, |query, number| query.bind(number))
+            .fetch(self, numbers, |query, number| {
+                query.bind(seal.number(number))
+            })
             .await?;
-        let numbers = rows.iter().map(|row| row.try_get("number"));
-        Ok(numbers.collect::<Result<_, _>>()?)
+        let numbers = rows
+            .iter()
+            .map(|row| seal.open_number(row.try_get("number")?));
+        numbers.collect()
     }
 
     /// Stores grey records whose ids are free; gives the ids stored.
@@ -118,14 +132,15 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn greys_insert(&mut self, rows: &[GreyRow]) -> Result<BTreeSet<String>, StoreError> {
+        let seal = self.sealing.clone();
         let stored = GREY_INSERT
             .fetch(self, rows, |query, row| {
                 query
                     .bind(&row.record)
-                    .bind(&row.account)
+                    .bind(seal.number(&row.account))
                     .bind(row.sequence)
                     .bind(row.arrived_at)
-                    .bind(&row.body)
+                    .bind(seal.bytes(Column::Body, &[&row.record], &row.body))
             })
             .await?;
         let stored = stored.iter().map(|row| row.try_get("record"));
@@ -143,7 +158,12 @@ impl Tx {
         let rows = GREY_BODIES
             .fetch(self, records, |query, record| query.bind(record))
             .await?;
-        let body = |row: &AnyRow| Ok((row.try_get("record")?, row.try_get("body")?));
+        let body = |row: &AnyRow| {
+            let record: String = row.try_get("record")?;
+            let body = row.try_get("body")?;
+            let body = self.sealing.open_bytes(Column::Body, &[&record], body)?;
+            Ok((record, body))
+        };
         rows.iter().map(body).collect()
     }
 
@@ -159,7 +179,7 @@ impl Tx {
         .bind(i64::from(waiting))
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(grey).collect()
+        rows.iter().map(|row| grey(row, &self.sealing)).collect()
     }
 
     /// Notes the fate of a grey record, once.
@@ -193,22 +213,27 @@ impl Tx {
              amount, direction, category, line, body FROM ride \
              WHERE account = $1 AND body IS NOT NULL ORDER BY scanned_at, record",
         )
-        .bind(account)
+        .bind(self.sealing.number(account))
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(crate::ride::ride).collect()
+        let seal = &self.sealing;
+        rows.iter()
+            .map(|row| crate::ride::ride(row, seal))
+            .collect()
     }
 }
 
-fn grey(row: &AnyRow) -> Result<GreyRow, StoreError> {
+fn grey(row: &AnyRow, seal: &Sealing) -> Result<GreyRow, StoreError> {
     let day: Option<i64> = row.try_get("day")?;
     let fate: Option<i64> = row.try_get("fate")?;
+    let record: String = row.try_get("record")?;
+    let body = seal.open_bytes(Column::Body, &[&record], row.try_get("body")?)?;
     Ok(GreyRow {
-        record: row.try_get("record")?,
-        account: row.try_get("account")?,
+        record,
+        account: seal.open_number(row.try_get("account")?)?,
         sequence: row.try_get("sequence")?,
         arrived_at: row.try_get("arrived_at")?,
-        body: row.try_get("body")?,
+        body,
         ended: day.zip(fate),
     })
 }

@@ -4,10 +4,12 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
-use crate::{StoreError, Tx};
+use crate::masked::masked;
+use crate::sealing::Column;
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `card_list_version`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CardListVersionRow {
     /// Rises with every change.
     pub version: i64,
@@ -18,6 +20,12 @@ pub struct CardListVersionRow {
     /// When it was made, Unix seconds.
     pub changed_at: i64,
 }
+
+masked!(CardListVersionRow {
+    version,
+    numbers,
+    changed_at
+});
 
 /// A listing: from one number to another, 20 digits each.
 pub type CardSpan = (String, String);
@@ -42,8 +50,8 @@ pub struct CoverageRow {
 }
 
 const CARD_INSERT: Bulk = Bulk {
-    head: "INSERT INTO card_listed (low, high, began) VALUES",
-    columns: 3,
+    head: "INSERT INTO card_listed (low, high, began, wide) VALUES",
+    columns: 4,
     tail: "",
 };
 
@@ -62,7 +70,10 @@ impl Tx {
         )
         .bind(row.version)
         .bind(&row.numbers)
-        .bind(&row.sum)
+        .bind(
+            self.sealing
+                .text(Column::ListSum, &[&row.version.to_string()], &row.sum),
+        )
         .bind(row.changed_at)
         .execute(&mut *self.inner)
         .await?;
@@ -89,7 +100,9 @@ impl Tx {
             .bind(version),
         };
         let row = row.fetch_optional(&mut *self.inner).await?;
-        row.as_ref().map(card_list_version).transpose()
+        row.as_ref()
+            .map(|row| card_list_version(row, &self.sealing))
+            .transpose()
     }
 
     /// The first version of the card blacklist after this one.
@@ -107,7 +120,9 @@ impl Tx {
         .bind(version)
         .fetch_optional(&mut *self.inner)
         .await?;
-        row.as_ref().map(card_list_version).transpose()
+        row.as_ref()
+            .map(|row| card_list_version(row, &self.sealing))
+            .transpose()
     }
 
     /// A listing of now that has a number in common with this span.
@@ -118,17 +133,24 @@ impl Tx {
         &mut self,
         span: &CardSpan,
     ) -> Result<Option<CardSpan>, StoreError> {
-        // Listings have no number in common, so the last that begins in time is the only one
-        // that can reach in.
-        let row = sqlx::query(
-            "SELECT low, high FROM card_listed WHERE ended = 0 AND low <= $1 \
-             ORDER BY low DESC LIMIT 1",
-        )
-        .bind(&span.1)
-        .fetch_optional(&mut *self.inner)
-        .await?;
-        let found = row.as_ref().map(card_span).transpose()?;
-        Ok(found.filter(|(_, high)| *high >= span.0))
+        // Sealed numbers have no order: a number meets itself or a listing of many, of which there
+        // are few. Only where many are asked for must all be looked at.
+        let rows = if is_wide(span) {
+            sqlx::query("SELECT low, high FROM card_listed WHERE ended = 0")
+                .fetch_all(&mut *self.inner)
+                .await?
+        } else {
+            sqlx::query(
+                "SELECT low, high FROM card_listed WHERE ended = 0 AND low = $1 \
+                 UNION SELECT low, high FROM card_listed WHERE ended = 0 AND wide = 1",
+            )
+            .bind(self.sealing.listed(&span.0))
+            .fetch_all(&mut *self.inner)
+            .await?
+        };
+        let there = card_spans(&rows, &self.sealing)?;
+        let meets = |(low, high): &CardSpan| *low <= span.1 && *high >= span.0;
+        Ok(there.into_iter().rfind(meets))
     }
 
     /// Lists cards from this version on. Nothing of it may be listed.
@@ -140,9 +162,14 @@ impl Tx {
         spans: &[CardSpan],
         began: i64,
     ) -> Result<(), StoreError> {
+        let seal = self.sealing.clone();
         CARD_INSERT
-            .execute(self, spans, |query, (low, high)| {
-                query.bind(low).bind(high).bind(began)
+            .execute(self, spans, |query, span| {
+                query
+                    .bind(seal.listed(&span.0))
+                    .bind(seal.listed(&span.1))
+                    .bind(began)
+                    .bind(i64::from(is_wide(span)))
             })
             .await?;
         Ok(())
@@ -158,8 +185,8 @@ impl Tx {
             "UPDATE card_listed SET ended = $1 WHERE low = $2 AND high = $3 AND ended = 0",
         )
         .bind(ended)
-        .bind(&span.0)
-        .bind(&span.1)
+        .bind(self.sealing.listed(&span.0))
+        .bind(self.sealing.listed(&span.1))
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -172,12 +199,12 @@ impl Tx {
     pub async fn card_listed(&mut self, version: i64) -> Result<Vec<CardSpan>, StoreError> {
         let rows = sqlx::query(
             "SELECT low, high FROM card_listed \
-             WHERE began <= $1 AND (ended = 0 OR ended > $1) ORDER BY low",
+             WHERE began <= $1 AND (ended = 0 OR ended > $1)",
         )
         .bind(version)
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(card_span).collect()
+        card_spans(&rows, &self.sealing)
     }
 
     /// What the later of two versions lists and the earlier does not; and the other way round.
@@ -192,16 +219,16 @@ impl Tx {
         let mut out = [Vec::new(), Vec::new()];
         for (slot, text) in out.iter_mut().zip([
             "SELECT low, high FROM card_listed \
-             WHERE began > $1 AND began <= $2 AND (ended = 0 OR ended > $2) ORDER BY low",
+             WHERE began > $1 AND began <= $2 AND (ended = 0 OR ended > $2)",
             "SELECT low, high FROM card_listed \
-             WHERE began <= $1 AND ended > $1 AND ended <= $2 ORDER BY low",
+             WHERE began <= $1 AND ended > $1 AND ended <= $2",
         ]) {
             let rows = sqlx::query(text)
                 .bind(from)
                 .bind(to)
                 .fetch_all(&mut *self.inner)
                 .await?;
-            *slot = rows.iter().map(card_span).collect::<Result<_, _>>()?;
+            *slot = card_spans(&rows, &self.sealing)?;
         }
         Ok(out)
     }
@@ -260,17 +287,35 @@ impl Tx {
     }
 }
 
-fn card_list_version(row: &AnyRow) -> Result<CardListVersionRow, StoreError> {
+fn card_list_version(row: &AnyRow, seal: &Sealing) -> Result<CardListVersionRow, StoreError> {
+    let version: i64 = row.try_get("version")?;
+    let sum = row.try_get("sum")?;
     Ok(CardListVersionRow {
-        version: row.try_get("version")?,
+        version,
         numbers: row.try_get("numbers")?,
-        sum: row.try_get("sum")?,
+        sum: seal.open_text(Column::ListSum, &[&version.to_string()], sum)?,
         changed_at: row.try_get("changed_at")?,
     })
 }
 
-fn card_span(row: &AnyRow) -> Result<CardSpan, StoreError> {
-    Ok((row.try_get(0)?, row.try_get(1)?))
+/// Whether a listing is of more than one number.
+fn is_wide((low, high): &CardSpan) -> bool {
+    low != high
+}
+
+impl Sealing {
+    fn listed(&self, number: &str) -> String {
+        self.text(Column::Listed, &[], number)
+    }
+}
+
+/// Listings as they are, rising.
+fn card_spans(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<CardSpan>, StoreError> {
+    let open = |row: &AnyRow, at: usize| seal.open_text(Column::Listed, &[], row.try_get(at)?);
+    let span = |row: &AnyRow| Ok((open(row, 0)?, open(row, 1)?));
+    let mut spans: Vec<_> = rows.iter().map(span).collect::<Result<_, StoreError>>()?;
+    spans.sort_unstable();
+    Ok(spans)
 }
 
 fn coverage(row: &AnyRow) -> Result<CoverageRow, StoreError> {

@@ -21,6 +21,26 @@ pub enum StoreError {
         /// The last version known here.
         known: i64,
     },
+    /// The store was sealed with another key.
+    #[error(
+        "the store's key is not the one that this store was sealed with: give it the right one"
+    )]
+    WrongKey,
+    /// The store has rows of a program that sealed nothing.
+    #[error(
+        "table {table} has rows that were never sealed: begin a new store; this one cannot be \
+         carried on, because card numbers lie in it in the clear"
+    )]
+    InTheClear {
+        /// The first table with rows.
+        table: &'static str,
+    },
+    /// A sealed value does not open: it was altered, moved, or put there in the clear.
+    #[error("a stored {what} does not open: it was altered, moved, or never sealed")]
+    NotSealed {
+        /// What it should be.
+        what: &'static str,
+    },
     /// The database failed or refused.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),

@@ -6,10 +6,12 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
-use crate::{StoreError, Tx};
+use crate::masked::masked;
+use crate::sealing::Column;
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `face_enrolment`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FaceEnrolmentRow {
     /// The rider's pseudonym, 32 hex digits.
     pub handle: String,
@@ -40,6 +42,19 @@ pub struct FaceEnrolmentRow {
     /// 1 withdrawn, 2 its time was over.
     pub ending: Option<i64>,
 }
+
+masked!(FaceEnrolmentRow {
+    handle,
+    terms,
+    channel,
+    consented_at,
+    consent_ends,
+    enrolled_at,
+    used_at,
+    until,
+    ended_at,
+    ending
+});
 
 /// A row of table `face_scope`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -116,12 +131,15 @@ impl Tx {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
         )
         .bind(&row.handle)
-        .bind(&row.account)
-        .bind(&row.request)
+        .bind(self.sealing.number(&row.account))
+        .bind(self.sealing.text(Column::FaceRequest, &[], &row.request))
         .bind(&row.request_mac)
         .bind(row.terms)
         .bind(row.channel)
-        .bind(&row.evidence)
+        .bind(
+            self.sealing
+                .bytes(Column::Evidence, &[&row.handle], &row.evidence),
+        )
         .bind(row.consented_at)
         .bind(row.consent_ends)
         .bind(row.enrolled_at)
@@ -164,10 +182,12 @@ impl Tx {
     ) -> Result<Option<FaceEnrolmentRow>, StoreError> {
         let text = format!("SELECT {COLUMNS} FROM face_enrolment WHERE request = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(request)
+            .bind(self.sealing.text(Column::FaceRequest, &[], request))
             .fetch_optional(&mut *self.inner)
             .await?;
-        row.as_ref().map(enrolment).transpose()
+        row.as_ref()
+            .map(|row| enrolment(row, &self.sealing))
+            .transpose()
     }
 
     /// All enrolments of an account, the one of now first, then the newest.
@@ -183,10 +203,12 @@ impl Tx {
              ORDER BY CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END, enrolled_at DESC, handle"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(account)
+            .bind(self.sealing.number(account))
             .fetch_all(&mut *self.inner)
             .await?;
-        rows.iter().map(enrolment).collect()
+        rows.iter()
+            .map(|row| enrolment(row, &self.sealing))
+            .collect()
     }
 
     /// Who may hold a rider's face, in order.
@@ -266,7 +288,10 @@ impl Tx {
         .bind(limit)
         .fetch_all(&mut *self.inner)
         .await?;
-        let with_account = |row: &AnyRow| Ok((row.try_get("account")?, template(row)?));
+        let with_account = |row: &AnyRow| {
+            let account = self.sealing.open_number(row.try_get("account")?)?;
+            Ok((account, template(row)?))
+        };
         rows.iter().map(with_account).collect()
     }
 
@@ -358,22 +383,25 @@ impl Tx {
         .bind(used_at)
         .bind(used_at.saturating_add(idle_s))
         .bind(handle)
-        .bind(account)
+        .bind(self.sealing.number(account))
         .execute(&mut *self.inner)
         .await?;
         Ok(())
     }
 }
 
-fn enrolment(row: &AnyRow) -> Result<FaceEnrolmentRow, StoreError> {
+fn enrolment(row: &AnyRow, seal: &Sealing) -> Result<FaceEnrolmentRow, StoreError> {
+    let handle: String = row.try_get("handle")?;
+    let evidence = row.try_get("evidence")?;
+    let evidence = seal.open_bytes(Column::Evidence, &[&handle], evidence)?;
     Ok(FaceEnrolmentRow {
-        handle: row.try_get("handle")?,
-        account: row.try_get("account")?,
-        request: row.try_get("request")?,
+        handle,
+        account: seal.open_number(row.try_get("account")?)?,
+        request: seal.open_text(Column::FaceRequest, &[], row.try_get("request")?)?,
         request_mac: row.try_get("request_mac")?,
         terms: row.try_get("terms")?,
         channel: row.try_get("channel")?,
-        evidence: row.try_get("evidence")?,
+        evidence,
         consented_at: row.try_get("consented_at")?,
         consent_ends: row.try_get("consent_ends")?,
         enrolled_at: row.try_get("enrolled_at")?,

@@ -7,6 +7,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
+use crate::masked::masked;
 use crate::{StoreError, Tx};
 
 /// A row of table `face_terminal`.
@@ -31,7 +32,7 @@ pub struct FaceTerminalRow {
 }
 
 /// A rider whom a terminal may recognise, as it was given or is to be.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FaceVisibleRow {
     /// The rider's pseudonym, 32 hex digits.
     pub handle: String,
@@ -42,6 +43,12 @@ pub struct FaceVisibleRow {
     /// When the enrolment ends by itself, Unix seconds.
     pub until: i64,
 }
+
+masked!(FaceVisibleRow {
+    handle,
+    terms,
+    until
+});
 
 /// A row of table `face_given` that begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -371,7 +378,7 @@ impl Tx {
         let visible = |row: &AnyRow| {
             Ok(FaceVisibleRow {
                 handle: row.try_get(0)?,
-                account: row.try_get(1)?,
+                account: self.sealing.open_number(row.try_get(1)?)?,
                 terms: row.try_get(2)?,
                 until: row.try_get(3)?,
             })

@@ -3,10 +3,12 @@
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::{StoreError, Tx};
+use crate::masked::masked;
+use crate::sealing::{Column, TAG_LEN};
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `received_file`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ReceivedRow {
     /// Who sent it.
     pub sender: String,
@@ -26,8 +28,18 @@ pub struct ReceivedRow {
     pub received_at: i64,
 }
 
+masked!(ReceivedRow {
+    sender,
+    name,
+    kind,
+    day,
+    digest,
+    result,
+    received_at
+});
+
 /// A row of table `outgoing_file` as it is made.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OutgoingRow {
     /// Who is to have it.
     pub receiver: String,
@@ -42,6 +54,14 @@ pub struct OutgoingRow {
     /// Its bytes.
     pub content: Vec<u8>,
 }
+
+masked!(OutgoingRow {
+    receiver,
+    name,
+    day,
+    place,
+    digest
+});
 
 /// A file that waits for its receiver.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,7 +90,10 @@ impl Tx {
         .bind(&row.kind)
         .bind(row.day)
         .bind(&row.digest)
-        .bind(&row.content)
+        .bind(
+            self.sealing
+                .bytes(Column::File, &[&row.sender, &row.name], &row.content),
+        )
         .bind(row.result)
         .bind(row.received_at)
         .execute(&mut *self.inner)
@@ -114,7 +137,9 @@ impl Tx {
         .bind(kind)
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(received).collect()
+        rows.iter()
+            .map(|row| received(row, &self.sealing))
+            .collect()
     }
 
     /// A received file.
@@ -134,7 +159,9 @@ impl Tx {
         .bind(name)
         .fetch_optional(&mut *self.inner)
         .await?;
-        row.as_ref().map(received).transpose()
+        row.as_ref()
+            .map(|row| received(row, &self.sealing))
+            .transpose()
     }
 
     /// Stores a file for a receiver; false when the name is taken.
@@ -151,7 +178,10 @@ impl Tx {
         .bind(row.day)
         .bind(row.place)
         .bind(&row.digest)
-        .bind(&row.content)
+        .bind(
+            self.sealing
+                .bytes(Column::File, &[&row.receiver, &row.name], &row.content),
+        )
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -189,7 +219,14 @@ impl Tx {
                 .bind(name)
                 .fetch_optional(&mut *self.inner)
                 .await?;
-        Ok(row.as_ref().map(|row| row.try_get(0)).transpose()?)
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let place = [receiver, name];
+        let content = self
+            .sealing
+            .open_bytes(Column::File, &place, row.try_get(0)?)?;
+        Ok(Some(content))
     }
 
     /// The files that wait for a receiver, by day and place.
@@ -212,7 +249,7 @@ impl Tx {
             Ok(WaitingRow {
                 name: row.try_get("name")?,
                 digest: row.try_get("digest")?,
-                length: row.try_get("length")?,
+                length: plain_length(row)?,
             })
         };
         rows.iter().map(waiting).collect()
@@ -233,7 +270,7 @@ impl Tx {
             let file = WaitingRow {
                 name: row.try_get("name")?,
                 digest: row.try_get("digest")?,
-                length: row.try_get("length")?,
+                length: plain_length(row)?,
             };
             Ok((row.try_get("receiver")?, file))
         };
@@ -263,14 +300,23 @@ impl Tx {
     }
 }
 
-fn received(row: &AnyRow) -> Result<ReceivedRow, StoreError> {
+/// The length of a content as it is told; a sealed one is longer.
+fn plain_length(row: &AnyRow) -> Result<i64, StoreError> {
+    let length: i64 = row.try_get("length")?;
+    Ok(length - i64::try_from(TAG_LEN).expect("a few bytes"))
+}
+
+fn received(row: &AnyRow, seal: &Sealing) -> Result<ReceivedRow, StoreError> {
+    let (sender, name): (String, String) = (row.try_get("sender")?, row.try_get("name")?);
+    let content = row.try_get("content")?;
+    let content = seal.open_bytes(Column::File, &[&sender, &name], content)?;
     Ok(ReceivedRow {
-        sender: row.try_get("sender")?,
-        name: row.try_get("name")?,
+        sender,
+        name,
         kind: row.try_get("kind")?,
         day: row.try_get("day")?,
         digest: row.try_get("digest")?,
-        content: row.try_get("content")?,
+        content,
         result: row.try_get("result")?,
         received_at: row.try_get("received_at")?,
     })

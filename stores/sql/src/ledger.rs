@@ -8,7 +8,8 @@ use tongtu_ledger::row::{EntryRow, Original, PostingRow, decide, entry_of, rows_
 use tongtu_ledger::{AccountName, Entry, EntryId, SumE7};
 
 use crate::bulk::Bulk;
-use crate::{StoreError, Tx};
+use crate::sealing::Column;
+use crate::{Sealing, StoreError, Tx};
 
 /// What became of entries that were posted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -51,7 +52,7 @@ const POSTING_INSERT: Bulk = Bulk {
 // Both engines cut towards zero and give the rest the sign of the amount.
 const BALANCES: &str = "SELECT account, \
     CAST(SUM(amount / 10000000) AS BIGINT) AS fen, CAST(SUM(amount % 10000000) AS BIGINT) AS rest \
-    FROM posting GROUP BY account ORDER BY account";
+    FROM posting GROUP BY account";
 
 const BALANCES_OF: Bulk = Bulk {
     head: "SELECT account, CAST(SUM(amount / 10000000) AS BIGINT) AS fen, \
@@ -104,21 +105,22 @@ impl Tx {
         heads: &[EntryRow],
         lines: &[(String, PostingRow)],
     ) -> Result<(), StoreError> {
+        let seal = self.sealing.clone();
         ENTRY_INSERT
             .execute(self, heads, |query, row| {
                 query
-                    .bind(&row.id)
+                    .bind(seal.entry(&row.id))
                     .bind(row.day)
                     .bind(&row.memo)
-                    .bind(&row.corrects)
+                    .bind(row.corrects.as_deref().map(|id| seal.entry(id)))
             })
             .await?;
         POSTING_INSERT
             .execute(self, lines, |query, (entry, row)| {
                 query
-                    .bind(entry)
+                    .bind(seal.entry(entry))
                     .bind(row.number)
-                    .bind(&row.account)
+                    .bind(seal.account(&row.account))
                     .bind(row.amount_e7)
             })
             .await?;
@@ -139,7 +141,13 @@ impl Tx {
     /// [`StoreError`].
     pub async fn balances(&mut self) -> Result<Vec<(AccountName, SumE7)>, StoreError> {
         let rows = sqlx::query(BALANCES).fetch_all(&mut *self.inner).await?;
-        rows.iter().map(balance).collect()
+        let balance = |row| balance(row, &self.sealing);
+        let mut all: Vec<_> = rows
+            .iter()
+            .map(balance)
+            .collect::<Result<_, StoreError>>()?;
+        all.sort_by_cached_key(|(name, _)| name.key());
+        Ok(all)
     }
 
     /// The balances of these accounts; one never posted to is missing.
@@ -151,15 +159,17 @@ impl Tx {
         accounts: &[AccountName],
     ) -> Result<BTreeMap<AccountName, SumE7>, StoreError> {
         let keys: Vec<String> = accounts.iter().map(AccountName::key).collect();
+        let seal = self.sealing.clone();
         let rows = BALANCES_OF
-            .fetch(self, &keys, |query, key| query.bind(key))
+            .fetch(self, &keys, |query, key| query.bind(seal.account(key)))
             .await?;
-        rows.iter().map(balance).collect()
+        rows.iter().map(|row| balance(row, &seal)).collect()
     }
 
     async fn entries_of(&mut self, ids: &[&str]) -> Result<BTreeMap<EntryId, Entry>, StoreError> {
+        let seal = self.sealing.clone();
         let heads = ENTRIES_OF
-            .fetch(self, ids, |query, id| query.bind(*id))
+            .fetch(self, ids, |query, id| query.bind(seal.entry(id)))
             .await?;
         if heads.is_empty() {
             return Ok(BTreeMap::new());
@@ -176,19 +186,21 @@ impl Tx {
             let entry: String = row.try_get("entry")?;
             postings.entry(entry).or_default().push(PostingRow {
                 number: row.try_get("number")?,
-                account: row.try_get("account")?,
+                account: seal.open_account(row.try_get("account")?)?,
                 amount_e7: row.try_get("amount")?,
             });
         }
         let mut entries = BTreeMap::new();
         for row in &heads {
+            let (id, corrects): (&str, Option<&str>) =
+                (row.try_get("id")?, row.try_get("corrects")?);
+            let lines = postings.remove(id).unwrap_or_default();
             let head = EntryRow {
-                id: row.try_get("id")?,
+                id: seal.open_entry(id)?,
                 day: row.try_get("day")?,
                 memo: row.try_get("memo")?,
-                corrects: row.try_get("corrects")?,
+                corrects: corrects.map(|id| seal.open_entry(id)).transpose()?,
             };
-            let lines = postings.remove(&head.id).unwrap_or_default();
             let entry = entry_of(&head, &lines)?;
             entries.insert(entry.id().clone(), entry);
         }
@@ -211,7 +223,7 @@ impl Tx {
         };
         let row =
             sqlx::query("SELECT COUNT(*) FROM entry WHERE corrects = $1 AND memo = 'reversal'")
-                .bind(id.as_str())
+                .bind(self.sealing.entry(id.as_str()))
                 .fetch_one(&mut *self.inner)
                 .await?;
         let stored: i64 = row.try_get(0)?;
@@ -222,8 +234,53 @@ impl Tx {
     }
 }
 
-fn balance(row: &AnyRow) -> Result<(AccountName, SumE7), StoreError> {
-    let key: &str = row.try_get("account")?;
+/// The entries that payers name: what follows kind and book is theirs, and may be anything.
+const PAYMENTS: [&str; 2] = ["recharge/", "load/"];
+
+/// An entry's id cut before what a payer gave.
+fn split_payment(id: &str) -> Option<(&str, &str)> {
+    let kind = PAYMENTS.iter().find(|kind| id.starts_with(**kind))?;
+    let book = id[kind.len()..].find('/')?;
+    Some(id.split_at(kind.len() + book + 1))
+}
+
+impl Sealing {
+    /// An account's storage key with its card number sealed, if it has one.
+    fn account(&self, key: &str) -> String {
+        match AccountName::split_number(key) {
+            None => key.to_owned(),
+            Some((head, number)) => format!("{head}{}", self.number(number)),
+        }
+    }
+
+    fn open_account(&self, sealed: &str) -> Result<String, StoreError> {
+        match AccountName::split_number(sealed) {
+            None => Ok(sealed.to_owned()),
+            Some((head, number)) => Ok(format!("{head}{}", self.open_number(number)?)),
+        }
+    }
+
+    /// An entry's id with the payer's part sealed, if it has one.
+    fn entry(&self, id: &str) -> String {
+        match split_payment(id) {
+            None => id.to_owned(),
+            Some((head, tail)) => {
+                format!("{head}{}", self.text(Column::PaymentEntry, &[], tail))
+            }
+        }
+    }
+
+    fn open_entry(&self, sealed: &str) -> Result<String, StoreError> {
+        let Some((head, tail)) = split_payment(sealed) else {
+            return Ok(sealed.to_owned());
+        };
+        let tail = self.open_text(Column::PaymentEntry, &[], tail)?;
+        Ok(format!("{head}{tail}"))
+    }
+}
+
+fn balance(row: &AnyRow, seal: &Sealing) -> Result<(AccountName, SumE7), StoreError> {
+    let key = &seal.open_account(row.try_get("account")?)?;
     let (fen, rest): (i64, i64) = (row.try_get("fen")?, row.try_get("rest")?);
     let sum = SumE7::new(i128::from(fen) * E7 + i128::from(rest));
     Ok((AccountName::parse(key)?, sum))

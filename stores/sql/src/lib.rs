@@ -3,13 +3,15 @@
 //! What is here: the tables (`migrations/`), transactions ([`Tx`]) and one module of statements
 //! per noun; rows are plain types. What counts once is a constraint, never a look-up: record
 //! ids, codes by account and generation time, cards by number and counter, file names, entry ids.
+//! Card numbers and all that may hold one are sealed before they go in and opened when they come
+//! out ([`Sealing`]); rows have them in the clear.
 //! What is not here: what the rows mean (`tongtu-services`), the book's rules (`tongtu-ledger`;
 //! they are asked inside the inserting transaction), terminals' own files (`tongtu-journal`).
 //!
 //! On SQLite there is one writer at a time and a commit survives a power cut (WAL with
 //! synchronous = FULL); readers never wait. On PostgreSQL the server's own settings decide.
 //!
-//! Start with [`Store::open`], then [`Store::write`].
+//! Start with [`Sealing`] and [`Store::open`], then [`Store::write`].
 
 mod account;
 mod alarm;
@@ -25,9 +27,11 @@ mod file;
 mod key_note;
 mod ledger;
 mod list;
+mod masked;
 mod migration;
 mod revocation;
 mod ride;
+mod sealing;
 mod settlement;
 mod store;
 mod terminal;
@@ -47,6 +51,7 @@ pub use ledger::Posted;
 pub use list::ListVersionRow;
 pub use revocation::{PsamRow, RevocationRow};
 pub use ride::{BatchRow, RepeatedRow, RideRow};
+pub use sealing::Sealing;
 pub use settlement::{ClaimRow, JudgedRow, JudgementRow, RideEndRow, SerialRow, SettlementRow};
 pub use store::{Store, Tx};
 pub use terminal::{RejectedRow, TerminalRow};

@@ -33,9 +33,10 @@ impl Tx {
         accounts: &[String],
         listed_at: i64,
     ) -> Result<u64, StoreError> {
+        let seal = self.sealing.clone();
         BLACKLIST_INSERT
             .execute(self, accounts, |query, account| {
-                query.bind(account).bind(listed_at)
+                query.bind(seal.number(account)).bind(listed_at)
             })
             .await
     }
@@ -45,11 +46,14 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn blacklist(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query("SELECT account, listed_at FROM blacklisted ORDER BY account")
+        let rows = sqlx::query("SELECT account, listed_at FROM blacklisted")
             .fetch_all(&mut *self.inner)
             .await?;
-        let listed = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
-        rows.iter().map(listed).collect()
+        let seal = &self.sealing;
+        let listed = |row: &AnyRow| Ok((seal.open_number(row.try_get(0)?)?, row.try_get(1)?));
+        let mut all: Vec<_> = rows.iter().map(listed).collect::<Result<_, StoreError>>()?;
+        all.sort_unstable();
+        Ok(all)
     }
 
     /// The lists' version; none before [`Tx::list_version_set`].

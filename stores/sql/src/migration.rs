@@ -22,6 +22,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0013_chain_anew.sql"),
     include_str!("../migrations/0014_revocation.sql"),
     include_str!("../migrations/0015_key_notes.sql"),
+    include_str!("../migrations/0016_sealing.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -6,7 +6,9 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
-use crate::{StoreError, Tx};
+use crate::masked::masked;
+use crate::sealing::Column;
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `batch`: one upload or one file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,7 +28,7 @@ pub struct BatchRow {
 }
 
 /// A row of table `ride`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RideRow {
     /// The record's id.
     pub record: String,
@@ -56,6 +58,20 @@ pub struct RideRow {
     /// The record as the terminal wrote it, if an upload brought it.
     pub body: Option<Vec<u8>>,
 }
+
+masked!(RideRow {
+    record,
+    batch,
+    number,
+    acquirer,
+    issuer,
+    generated_at,
+    scanned_at,
+    amount,
+    direction,
+    category,
+    line
+});
 
 /// A row of table `repeated_line`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -153,6 +169,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn rides_insert(&mut self, rows: &[RideRow]) -> Result<BTreeSet<String>, StoreError> {
+        let seal = self.sealing.clone();
         let stored = RIDE_INSERT
             .fetch(self, rows, |query, row| {
                 query
@@ -161,14 +178,14 @@ impl Tx {
                     .bind(row.number)
                     .bind(&row.acquirer)
                     .bind(&row.issuer)
-                    .bind(&row.account)
+                    .bind(seal.number(&row.account))
                     .bind(row.generated_at)
                     .bind(row.scanned_at)
                     .bind(row.amount)
                     .bind(row.direction)
                     .bind(&row.category)
                     .bind(&row.line)
-                    .bind(&row.body)
+                    .bind(body(&seal, row))
             })
             .await?;
         let stored = stored.iter().map(|row| row.try_get("record"));
@@ -186,7 +203,11 @@ impl Tx {
         let rows = BODIES_OF
             .fetch(self, records, |query, record| query.bind(record))
             .await?;
-        let body = |row: &AnyRow| Ok((row.try_get("record")?, row.try_get("body")?));
+        let body = |row: &AnyRow| {
+            let record: String = row.try_get("record")?;
+            let body = open_body(row, &record, &self.sealing)?;
+            Ok((record, body))
+        };
         rows.iter().map(body).collect()
     }
 
@@ -239,24 +260,37 @@ impl Tx {
         .bind(day)
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(ride).collect()
+        rows.iter().map(|row| ride(row, &self.sealing)).collect()
     }
 }
 
-pub(crate) fn ride(row: &AnyRow) -> Result<RideRow, StoreError> {
+fn body(seal: &Sealing, row: &RideRow) -> Option<Vec<u8>> {
+    let body = row.body.as_ref()?;
+    Some(seal.bytes(Column::Body, &[&row.record], body))
+}
+
+fn open_body(row: &AnyRow, record: &str, seal: &Sealing) -> Result<Option<Vec<u8>>, StoreError> {
+    let body: Option<&[u8]> = row.try_get("body")?;
+    body.map(|body| seal.open_bytes(Column::Body, &[record], body))
+        .transpose()
+}
+
+pub(crate) fn ride(row: &AnyRow, seal: &Sealing) -> Result<RideRow, StoreError> {
+    let record: String = row.try_get("record")?;
+    let body = open_body(row, &record, seal)?;
     Ok(RideRow {
-        record: row.try_get("record")?,
+        record,
         batch: row.try_get("batch")?,
         number: row.try_get("number")?,
         acquirer: row.try_get("acquirer")?,
         issuer: row.try_get("issuer")?,
-        account: row.try_get("account")?,
+        account: seal.open_number(row.try_get("account")?)?,
         generated_at: row.try_get("generated_at")?,
         scanned_at: row.try_get("scanned_at")?,
         amount: row.try_get("amount")?,
         direction: row.try_get("direction")?,
         category: row.try_get("category")?,
         line: row.try_get("line")?,
-        body: row.try_get("body")?,
+        body,
     })
 }

@@ -4,7 +4,8 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
-use crate::{StoreError, Tx};
+use crate::masked::masked;
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `judgement`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,7 +27,7 @@ pub struct JudgementRow {
 }
 
 /// A judged ride with what a run needs of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct JudgedRow {
     /// The judgement.
     pub judgement: JudgementRow,
@@ -51,8 +52,20 @@ pub struct JudgedRow {
     pub line: String,
 }
 
+masked!(JudgedRow {
+    judgement,
+    batch,
+    number,
+    issuer,
+    generated_at,
+    amount,
+    direction,
+    category,
+    line
+});
+
 /// A row of table `claimed_code`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClaimRow {
     /// The rider's account.
     pub account: String,
@@ -62,6 +75,11 @@ pub struct ClaimRow {
     /// The record that has the code.
     pub record: String,
 }
+
+masked!(ClaimRow {
+    generated_at,
+    record
+});
 
 /// A row of table `settlement`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,7 +97,7 @@ pub struct SettlementRow {
 }
 
 /// A ride found by its acquirer's serial.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SerialRow {
     /// The day on which it was judged, and the serial given.
     pub day: i64,
@@ -95,8 +113,16 @@ pub struct SerialRow {
     pub account: String,
 }
 
+masked!(SerialRow {
+    day,
+    serial,
+    record,
+    line,
+    amount
+});
+
 /// A ride with all that is known of its end, for auditors.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RideEndRow {
     /// The record's id.
     pub record: String,
@@ -118,6 +144,17 @@ pub struct RideEndRow {
     /// Whether an account of this node was charged for it.
     pub charged: bool,
 }
+
+masked!(RideEndRow {
+    record,
+    generated_at,
+    amount,
+    direction,
+    sealed,
+    judged,
+    ended,
+    charged
+});
 
 const JUDGEMENT_INSERT: Bulk = Bulk {
     head: "INSERT INTO judgement (record, day, verdict, hub, result, acquirer, serial) VALUES",
@@ -194,7 +231,7 @@ impl Tx {
         .bind(day)
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(judged).collect()
+        rows.iter().map(|row| judged(row, &self.sealing)).collect()
     }
 
     /// Which codes of a day's rides are claimed already.
@@ -212,7 +249,7 @@ impl Tx {
         .await?;
         let claim = |row: &AnyRow| {
             Ok(ClaimRow {
-                account: row.try_get("account")?,
+                account: self.sealing.open_number(row.try_get("account")?)?,
                 generated_at: row.try_get("generated_at")?,
                 record: row.try_get("record")?,
             })
@@ -225,10 +262,11 @@ impl Tx {
     /// # Errors
     /// [`StoreError`], one that [`StoreError::is_taken`] for a code or record claimed before.
     pub async fn claims_insert(&mut self, rows: &[ClaimRow]) -> Result<(), StoreError> {
+        let seal = self.sealing.clone();
         CLAIM_INSERT
             .execute(self, rows, |query, row| {
                 query
-                    .bind(&row.account)
+                    .bind(seal.number(&row.account))
                     .bind(row.generated_at)
                     .bind(&row.record)
             })
@@ -279,7 +317,7 @@ impl Tx {
                 record: row.try_get("record")?,
                 line: row.try_get("line")?,
                 amount: row.try_get("amount")?,
-                account: row.try_get("account")?,
+                account: self.sealing.open_number(row.try_get("account")?)?,
             })
         };
         rows.iter().map(found).collect()
@@ -291,11 +329,13 @@ impl Tx {
     /// [`StoreError`].
     pub async fn ride_ends(&mut self) -> Result<Vec<RideEndRow>, StoreError> {
         let rows = sqlx::query(RIDE_ENDS).fetch_all(&mut *self.inner).await?;
-        rows.iter().map(ride_end).collect()
+        rows.iter()
+            .map(|row| ride_end(row, &self.sealing))
+            .collect()
     }
 }
 
-fn judged(row: &AnyRow) -> Result<JudgedRow, StoreError> {
+fn judged(row: &AnyRow, seal: &Sealing) -> Result<JudgedRow, StoreError> {
     let judgement = JudgementRow {
         record: row.try_get("record")?,
         day: row.try_get("day")?,
@@ -310,7 +350,7 @@ fn judged(row: &AnyRow) -> Result<JudgedRow, StoreError> {
         batch: row.try_get("batch")?,
         number: row.try_get("number")?,
         issuer: row.try_get("issuer")?,
-        account: row.try_get("account")?,
+        account: seal.open_number(row.try_get("account")?)?,
         generated_at: row.try_get("generated_at")?,
         amount: row.try_get("amount")?,
         direction: row.try_get("direction")?,
@@ -319,7 +359,7 @@ fn judged(row: &AnyRow) -> Result<JudgedRow, StoreError> {
     })
 }
 
-fn ride_end(row: &AnyRow) -> Result<RideEndRow, StoreError> {
+fn ride_end(row: &AnyRow, seal: &Sealing) -> Result<RideEndRow, StoreError> {
     let judged = match row.try_get::<Option<i64>, _>("verdict")? {
         None => None,
         Some(verdict) => Some((verdict, row.try_get("hub")?, row.try_get("judged_result")?)),
@@ -333,7 +373,7 @@ fn ride_end(row: &AnyRow) -> Result<RideEndRow, StoreError> {
     };
     Ok(RideEndRow {
         record: row.try_get("record")?,
-        account: row.try_get("account")?,
+        account: seal.open_number(row.try_get("account")?)?,
         generated_at: row.try_get("generated_at")?,
         amount: row.try_get("amount")?,
         direction: row.try_get("direction")?,

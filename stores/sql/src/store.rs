@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Transaction};
+use sqlx::{Any, AnyPool, Row as _, Transaction};
 
-use crate::{StoreError, migration};
+use crate::{Sealing, StoreError, migration};
 
 /// Which engine is behind a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +20,7 @@ pub struct Store {
     engine: Engine,
     writer: AnyPool,
     reader: AnyPool,
+    sealing: Sealing,
 }
 
 /// One transaction: it reads one state, and what it writes happens whole or not at all.
@@ -28,6 +29,7 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) inner: Transaction<'static, Any>,
+    pub(crate) sealing: Sealing,
 }
 
 /// Connections that read; a node has few readers at a time.
@@ -36,6 +38,28 @@ const READERS_MAX: u32 = 4;
 const WRITERS_MAX: u32 = 8;
 /// How long a caller waits for a connection before it is told to come again.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Every table with a sealed column: where none has rows, a store was never used.
+const SEALED_TABLES: &[&str] = &[
+    "account",
+    "recharge",
+    "charged_ride",
+    "rejected_upload",
+    "blacklisted",
+    "received_file",
+    "outgoing_file",
+    "alarm",
+    "ride",
+    "claimed_code",
+    "card",
+    "e_cash",
+    "grey_ride",
+    "card_listed",
+    "card_list_version",
+    "face_enrolment",
+    "entry",
+    "posting",
+];
 
 /// A commit must survive a power cut: WAL alone syncs at checkpoints, FULL at each commit.
 const SQLITE_PRAGMAS: &[&str] = &[
@@ -48,12 +72,12 @@ const SQLITE_PRAGMAS: &[&str] = &[
 
 impl Store {
     /// Opens `sqlite:PATH` (made when missing) or `postgres://…`, and brings its tables up to
-    /// date.
+    /// date. A new store is sealed with this key from now on.
     ///
     /// # Errors
-    /// [`StoreError`] when the address is not one, the database does not answer, or its tables
-    /// are of a later program.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
+    /// [`StoreError`] when the address is not one, the database does not answer, its tables are
+    /// of a later program, it was sealed with another key, or never.
+    pub async fn open(url: &str, sealing: &Sealing) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let engine = match url.split_once(':') {
             Some(("sqlite", _)) => Engine::Sqlite,
@@ -74,11 +98,13 @@ impl Store {
         };
         let writer = pool(engine, writers, &options).await?;
         migration::run(engine, &writer).await?;
+        check_key(&writer, sealing).await?;
         let reader = pool(engine, READERS_MAX, &options).await?;
         Ok(Self {
             engine,
             writer,
             reader,
+            sealing: sealing.clone(),
         })
     }
 
@@ -92,7 +118,7 @@ impl Store {
             Engine::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
             Engine::Postgres => self.writer.begin().await?,
         };
-        Ok(Tx { inner })
+        Ok(self.tx(inner))
     }
 
     /// Begins a transaction that only reads: one state, however long it takes.
@@ -105,7 +131,14 @@ impl Store {
             Engine::Sqlite => self.reader.begin().await?,
             Engine::Postgres => self.reader.begin_with(SNAPSHOT).await?,
         };
-        Ok(Tx { inner })
+        Ok(self.tx(inner))
+    }
+
+    fn tx(&self, inner: Transaction<'static, Any>) -> Tx {
+        Tx {
+            inner,
+            sealing: self.sealing.clone(),
+        }
     }
 
     /// Makes what was overwritten or deleted in a committed transaction unreadable in the files
@@ -140,6 +173,33 @@ impl Tx {
     }
 }
 
+/// Whether the store was sealed with this key; a store without rows is, from now on.
+async fn check_key(pool: &AnyPool, sealing: &Sealing) -> Result<(), StoreError> {
+    let kept = "SELECT key_check FROM sealing";
+    if sqlx::query(kept).fetch_optional(pool).await?.is_none() {
+        for table in SEALED_TABLES {
+            let text = format!("SELECT 1 FROM {table} LIMIT 1");
+            let row = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_optional(pool);
+            if row.await?.is_some() {
+                return Err(StoreError::InTheClear { table });
+            }
+        }
+        // Of two that open a new store at once the first one's key counts.
+        sqlx::query(
+            "INSERT INTO sealing (one, key_check) VALUES (1, $1) ON CONFLICT (one) DO NOTHING",
+        )
+        .bind(sealing.check().to_vec())
+        .execute(pool)
+        .await?;
+    }
+    let kept: Vec<u8> = sqlx::query(kept).fetch_one(pool).await?.try_get(0)?;
+    if tongtu_crypto::equal(&kept, &sealing.check()) {
+        Ok(())
+    } else {
+        Err(StoreError::WrongKey)
+    }
+}
+
 async fn pool(
     engine: Engine,
     connections_max: u32,
@@ -163,8 +223,6 @@ async fn pool(
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row as _;
-
     use super::*;
 
     /// An acknowledged upload survives a power cut only with both of these.
@@ -173,7 +231,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("tongtu-sql-sync-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let url = format!("sqlite:{}", folder.join("node.db").display());
-        let store = Store::open(&url).await.unwrap();
+        let store = Store::open(&url, &Sealing::new(&[7; 32])).await.unwrap();
         for pool in [&store.writer, &store.reader] {
             let row = sqlx::query("PRAGMA synchronous").fetch_one(pool).await;
             assert_eq!(row.unwrap().try_get::<i64, _>(0).unwrap(), 2, "FULL");

@@ -2,9 +2,12 @@
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use tongtu_codec::hex_encode;
 
 use crate::bulk::Bulk;
-use crate::{StoreError, Tx};
+use crate::masked::masked;
+use crate::sealing::Column;
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `terminal`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +23,7 @@ pub struct TerminalRow {
 }
 
 /// A row of table `rejected_upload`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RejectedRow {
     /// A digest over terminal and body, 32 bytes: the same sent again is kept once.
     pub digest: Vec<u8>,
@@ -33,6 +36,12 @@ pub struct RejectedRow {
     /// The record as it came.
     pub body: Vec<u8>,
 }
+
+masked!(RejectedRow {
+    digest,
+    terminal,
+    arrived_at
+});
 
 const REJECTED_INSERT: Bulk = Bulk {
     head: "INSERT INTO rejected_upload (digest, terminal, arrived_at, reason, body) VALUES",
@@ -86,14 +95,16 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn rejected_insert(&mut self, rows: &[RejectedRow]) -> Result<(), StoreError> {
+        let seal = self.sealing.clone();
         REJECTED_INSERT
             .execute(self, rows, |query, row| {
+                let place = hex_encode(&row.digest);
                 query
                     .bind(&row.digest)
                     .bind(&row.terminal)
                     .bind(row.arrived_at)
-                    .bind(&row.reason)
-                    .bind(&row.body)
+                    .bind(seal.text(Column::RefusedReason, &[&place], &row.reason))
+                    .bind(seal.bytes(Column::RefusedBody, &[&place], &row.body))
             })
             .await?;
         Ok(())
@@ -110,16 +121,21 @@ impl Tx {
         )
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(rejected).collect()
+        rows.iter()
+            .map(|row| rejected(row, &self.sealing))
+            .collect()
     }
 }
 
-fn rejected(row: &AnyRow) -> Result<RejectedRow, StoreError> {
+fn rejected(row: &AnyRow, seal: &Sealing) -> Result<RejectedRow, StoreError> {
+    let digest: Vec<u8> = row.try_get("digest")?;
+    let place = hex_encode(&digest);
+    let reason = row.try_get("reason")?;
     Ok(RejectedRow {
-        digest: row.try_get("digest")?,
+        digest,
         terminal: row.try_get("terminal")?,
         arrived_at: row.try_get("arrived_at")?,
-        reason: row.try_get("reason")?,
-        body: row.try_get("body")?,
+        reason: seal.open_text(Column::RefusedReason, &[&place], reason)?,
+        body: seal.open_bytes(Column::RefusedBody, &[&place], row.try_get("body")?)?,
     })
 }

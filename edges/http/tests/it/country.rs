@@ -409,7 +409,9 @@ impl Served {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).unwrap();
         let store = format!("sqlite:{}", folder.join("node.db").display());
-        let store = tongtu_sql::Store::open(&store).await.unwrap();
+        let store = tongtu_sql::Store::open(&store, &tongtu_sql::Sealing::new(&[7; 32]))
+            .await
+            .unwrap();
         let node = Node::open(config, store).await.unwrap();
 
         let address = "127.0.0.1:0".parse().unwrap();

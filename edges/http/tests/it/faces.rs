@@ -354,7 +354,9 @@ async fn who_withdraws_is_unknown_after_the_next_contact_and_nothing_of_the_face
 /// The sealed template of the only enrolment there is, as the store has it.
 async fn sealed_at_rest(city: &Served) -> Vec<u8> {
     let url = format!("sqlite:{}", city.folder.join("node.db").display());
-    let store = tongtu_sql::Store::open(&url).await.unwrap();
+    let store = tongtu_sql::Store::open(&url, &tongtu_sql::Sealing::new(&[7; 32]))
+        .await
+        .unwrap();
     let mut tx = store.read().await.unwrap();
     let engine = hex_encode(&Cosine.id().0);
     let rows = tx

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection as _};
-use tongtu_sql::Store;
+use tongtu_sql::{Sealing, Store};
 
 /// Where the superuser's PostgreSQL is, for tests to make schemas in.
 const POSTGRES_VARIABLE: &str = "TONGTU_TEST_POSTGRES";
@@ -78,8 +78,13 @@ impl Home {
     }
 
     pub(crate) async fn open(&self) -> Store {
-        Store::open(&self.url).await.unwrap()
+        Store::open(&self.url, &sealing()).await.unwrap()
     }
+}
+
+/// The key of the tests' stores.
+pub(crate) fn sealing() -> Sealing {
+    Sealing::new(&[7; 32])
 }
 
 impl Drop for Home {

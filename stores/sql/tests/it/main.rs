@@ -10,5 +10,6 @@ mod file;
 mod ledger;
 mod opening;
 mod ride;
+mod sealed;
 mod settlement;
 mod terminal;

@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 use sqlx::Connection as _;
 use tongtu_sql::{AlarmRow, Store, StoreError};
 
-use crate::engine::{Home, on_both_engines};
+use crate::engine::{Home, on_both_engines, sealing};
 
 on_both_engines! {
     opens_again_with_what_was_there
@@ -44,7 +44,7 @@ async fn refuses_tables_of_a_later_program(home: &Home) {
         .await
         .unwrap();
     connection.close().await.unwrap();
-    let refused = Store::open(&home.url).await.unwrap_err();
+    let refused = Store::open(&home.url, &sealing()).await.unwrap_err();
     assert!(
         matches!(refused, StoreError::Newer { found: 1000, .. }),
         "{refused}"
@@ -77,7 +77,7 @@ async fn readers_see_one_state(home: &Home) {
 #[tokio::test]
 async fn knows_two_kinds_of_address() {
     for url in ["", "node.db", "mysql://localhost/x", "http://localhost"] {
-        let refused = Store::open(url).await.unwrap_err();
+        let refused = Store::open(url, &sealing()).await.unwrap_err();
         assert!(matches!(refused, StoreError::Address { .. }), "{url}");
     }
 }
