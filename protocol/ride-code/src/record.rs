@@ -193,7 +193,8 @@ pub enum RecordError {
     Content {
         /// Its tag.
         tag: u16,
-        /// What was found, in hex.
+        /// What was found: in hex where it is short, by its length where it could be a number of a
+        /// card.
         found: String,
         /// What was expected, in words.
         expected: &'static str,
@@ -469,9 +470,13 @@ fn fixed<const N: usize>(tag: u16, content: &[u8]) -> Result<[u8; N], RecordErro
 }
 
 fn content_error(tag: u16, content: &[u8], expected: &'static str) -> RecordError {
+    let found = match content.len() {
+        ..=8 => hex_encode(content),
+        longer => alloc::format!("{longer} bytes"),
+    };
     RecordError::Content {
         tag,
-        found: hex_encode(content),
+        found,
         expected,
     }
 }

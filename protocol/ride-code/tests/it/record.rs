@@ -114,6 +114,23 @@ fn an_amount_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_long_item_that_does_not_hold_is_not_repeated_in_the_error() {
+    let mut bytes = sample().encode(&key("terminal")).unwrap();
+    let all = items(&bytes).unwrap();
+    let place = |tag: u16| all.iter().find(|item| item.tag == tag).unwrap().offset;
+    let (id, digest) = (place(tag::RECORD_ID) + 4, place(tag::DIGEST));
+    bytes[id..id + 20].copy_from_slice(b"3104100000000000017x");
+    let anew = tongtu_crypto::sm3::digest(&bytes[..digest]);
+    bytes[digest + 4..digest + 36].copy_from_slice(&anew);
+    let refused = RideRecord::decode(&bytes).unwrap_err().to_string();
+    assert!(
+        refused.contains("is 43 bytes, expected 43 digits"),
+        "{refused}"
+    );
+    assert!(!refused.contains("33313034"), "{refused}");
+}
+
+#[test]
 fn a_foreign_record_of_the_published_shape_is_digest_checked() {
     let bytes = sample().encode(&key("terminal")).unwrap();
     let all = items(&bytes).unwrap();
