@@ -21,7 +21,10 @@ pub(crate) fn explain(error: &Error, report: &Report) -> Result<Exit, Failure> {
         }
         _ => {}
     }
-    let mut failure = Failure::usage(both(english(error), chinese(error)));
+    let mut failure = Failure::usage(both(
+        without_secret(error, english(error)),
+        without_secret(error, chinese(error)),
+    ));
     for kind in [
         ContextKind::SuggestedSubcommand,
         ContextKind::SuggestedArg,
@@ -47,6 +50,26 @@ pub(crate) fn explain(error: &Error, report: &Report) -> Result<Exit, Failure> {
         "`--help` explains each command and shows examples",
         "`--help` 说明每个命令并给出示例",
     )))
+}
+
+/// Options whose values are secrets, or numbers of cards and accounts.
+const HIDDEN: [&str; 4] = ["--pin", "--account", "--number", "--blacklist"];
+
+/// The words without the value that they repeat, where that is a PIN or the number of a card:
+/// what is said of a wrong argument is kept in logs and scrollback.
+fn without_secret(error: &Error, words: String) -> String {
+    let arg = text(error, ContextKind::InvalidArg).unwrap_or_default();
+    let option = arg.split(' ').next().unwrap_or_default();
+    match text(error, ContextKind::InvalidValue) {
+        Some(value) if HIDDEN.contains(&option) && !value.is_empty() => words.replace(&value, "…"),
+        _ => words,
+    }
+}
+
+/// Whether a text has as many digits as a card's number has, so that it may be one, mistyped.
+pub(crate) fn is_as_long_as_a_number(text: &str) -> bool {
+    const DIGITS_MIN: usize = 16;
+    text.chars().filter(char::is_ascii_digit).count() >= DIGITS_MIN
 }
 
 /// The parser's own first paragraph, without `error:`.

@@ -15,6 +15,7 @@ use crate::card::factory;
 use crate::exit::Failure;
 use crate::input;
 use crate::lang::both;
+use crate::usage;
 
 /// What a file may say; the names are those of the options.
 #[derive(Debug, Default, Deserialize)]
@@ -54,11 +55,14 @@ pub(super) fn wished(args: &Args) -> Result<(factory::Profile, Profile), Failure
         purse = purse.styled(style);
     }
     if let Some(text) = choose(&args.number, file.number) {
-        let number: CardNumber = text
-            .parse()
-            .map_err(|_| wrong("number", &text, "19 digits"))?;
+        let shown = match usage::is_as_long_as_a_number(&text) {
+            true => "…",
+            false => &text,
+        };
+        let mistyped = || wrong("number", shown, "19 digits");
+        let number: CardNumber = text.parse().map_err(|_| mistyped())?;
         if text.len() != 19 {
-            return Err(wrong("number", &text, "19 digits"));
+            return Err(mistyped());
         }
         purse.public.serial = Serial::of(&number);
     }
