@@ -40,6 +40,12 @@ impl Leashed {
         Self { child }
     }
 
+    /// By what the system knows it: with [`leash`], the program's own number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the process writes, if it was started with a pipe; only once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()

@@ -74,6 +74,10 @@ fn first_day() -> BusinessDay {
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    if std::env::var_os("RUST_LOG").is_some() {
+        // Asked for only: lines between the bars would serve nobody.
+        runtime::log_to_stderr();
+    }
     let nodes = files::NodesFolder::choose(args.nodes.as_deref())?;
     let place = files::Place::prepare(&args.out)?;
     let seed = Seed(args.seed);

@@ -15,6 +15,7 @@ mod cert;
 mod clock;
 mod code;
 mod completions;
+mod core_files;
 mod crash;
 mod custody;
 mod demo;
@@ -146,6 +147,8 @@ struct HelpArgs {
 }
 
 fn main() -> ExitCode {
+    // Before any key is read. Whether it could be had is asked again by whoever has a log.
+    let _ = core_files::shut();
     let args: Vec<OsString> = env::args_os().collect();
     let lang = Lang::choose(&args, |name| env::var(name).ok());
     let mut report = Report::stdout(lang, args.iter().any(|arg| arg == "--json"));

@@ -1,15 +1,23 @@
 //! The asynchronous runtime, for the commands that have nodes or terminals to talk to.
 
+use std::time::Duration;
+
 use tongtu_config::ClockKind;
 use tongtu_http::Clock;
 
+use crate::core_files;
 use crate::exit::Failure;
 use crate::lang::both;
+
+/// How long a thread for computations waits for the next one. Nothing overwrites its registers.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Runs a command's future to its end.
 pub(crate) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(core_files::wipe_registers)
+        .thread_keep_alive(IDLE)
         .build();
     let runtime = runtime.map_err(|error| {
         Failure::fault(both("no threads to run on", "无法启动运行环境")).because(error)
@@ -34,6 +42,13 @@ pub(crate) fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .try_init();
+    if let Err(error) = core_files::shut() {
+        tracing::warn!(%error, "core files of this process will have its memory in them");
+    } else if core_files::are_allowed() {
+        tracing::info!(
+            "core files are allowed, and registers will be in them: set their limit to 0"
+        );
+    }
 }
 
 /// Returns when the process is asked to end: Ctrl-C or SIGTERM.

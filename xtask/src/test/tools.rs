@@ -61,6 +61,12 @@ const TOOLS: &[Tool] = &[
         why: "runs the store's suite beside SQLite",
     },
     Tool {
+        name: "gcore",
+        sign: Sign::Program(&["gcore"]),
+        packages: &["gdb"],
+        why: "writes core files to look for secrets in",
+    },
+    Tool {
         name: "cc",
         sign: Sign::Program(&["cc"]),
         packages: &["gcc", "libc6-dev"],

@@ -19,6 +19,7 @@ mod code_verify;
 mod fare;
 mod help;
 mod key;
+mod leaks;
 mod pages;
 mod personalising;
 mod psam;

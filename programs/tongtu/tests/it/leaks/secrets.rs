@@ -1,0 +1,154 @@
+//! Everything that a country knows and nothing may show: all of it follows from the seed, and from
+//! the files that hold what nodes drew themselves.
+
+use tongtu_crypto::{Algorithm, SecretKey, sm3};
+use tongtu_ecash::test_card::card_keys_of;
+use tongtu_purse::field::Serial;
+use tongtu_purse::keys::{KEY_ENTRY_LEN, KeySet};
+use tongtu_purse::profile::test_keys;
+use tongtu_world::Country;
+use tongtu_world::cards::people::Medium;
+use tongtu_world::country::{CITIES, NODES, STRANGER};
+use tongtu_world::faces::face_keys;
+
+use super::scanner::{Kind, Secret};
+
+/// All keys and numbers of a country.
+pub(super) fn of_country(country: &Country) -> Vec<Secret> {
+    let mut all = numbers(country);
+    all.extend(signing_keys(country));
+    all.extend(card_keys(country));
+    for node in CITIES {
+        for number in terminals(country) {
+            let key = face_keys(country, node).terminal_key(number);
+            all.push(key_named(
+                format!("face key of terminal {number}"),
+                &key[..],
+            ));
+        }
+    }
+    all
+}
+
+fn key_named(name: impl Into<String>, bytes: &[u8]) -> Secret {
+    Secret::new(name, Kind::Key(bytes.to_vec()))
+}
+
+fn terminals(country: &Country) -> Vec<tongtu_types::TerminalNumber> {
+    let codes = country.posts.iter().map(|post| post.number);
+    let cards = country.card_posts.iter().map(|post| post.number);
+    let faces = country.face_posts.iter().map(|post| post.post.number);
+    codes.chain(cards).chain(faces).collect()
+}
+
+fn numbers(country: &Country) -> Vec<Secret> {
+    let riders = country.riders.iter().map(|rider| rider.account);
+    let holders = country.cardholders.iter().map(|holder| holder.number);
+    let faces = country.face_riders.iter().map(|rider| rider.account);
+    let all = riders.chain(holders).chain(faces).enumerate();
+    all.map(|(at, number)| {
+        let digits = Kind::Digits(number.reveal().to_owned());
+        Secret::new(format!("number {at}"), digits)
+    })
+    .collect()
+}
+
+fn signing_keys(country: &Country) -> Vec<Secret> {
+    let mut all = Vec::new();
+    let mut put = |name: String, key: &SecretKey| {
+        all.push(key_named(name, &key.danger_to_bytes()[..]));
+    };
+    put("root key".into(), &country.seed.key("root"));
+    let stranger = tongtu_types::InstitutionCode::parse(STRANGER).unwrap();
+    put("stranger's key".into(), &country.issuer_key(stranger));
+    for node in CITIES {
+        let code = NODES[node].code;
+        put(
+            format!("issuer key {code}"),
+            &country.issuer_key(NODES[node].institution()),
+        );
+        put(format!("list key {code}"), &country.list_key(node));
+        put(
+            format!("face key {code}"),
+            &country.seed.key(&format!("faces {code}")),
+        );
+    }
+    for number in terminals(country) {
+        put(
+            format!("terminal key {number}"),
+            &country.terminal_key(number),
+        );
+    }
+    for rider in 0..country.riders.len() {
+        put(format!("user key {rider}"), &country.user_key(rider));
+    }
+    for rider in 0..country.face_riders.len() {
+        let key = country.seed.key(&format!("face account {rider}"));
+        put(format!("user key of face {rider}"), &key);
+    }
+    all
+}
+
+/// The master keys of cards, those of every card, and halves of what is 3DES.
+fn card_keys(country: &Country) -> Vec<Secret> {
+    let mut all = Vec::new();
+    for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
+        let masters = test_keys(algorithm);
+        put_set(&mut all, &format!("master {algorithm:?}"), &masters);
+        for (at, holder) in country.cardholders.iter().enumerate() {
+            if holder.medium == Medium::Purse {
+                let serial = Serial::of(&holder.number);
+                let keys = KeySet::of_card(&masters, holder.issuer(), serial);
+                put_set(&mut all, &format!("card {at} {algorithm:?}"), &keys);
+            } else if holder.algorithm == algorithm {
+                let keys = card_keys_of(algorithm, &holder.number);
+                for (word, key) in [
+                    ("cryptogram", keys.cryptogram),
+                    ("MAC", keys.mac),
+                    ("cipher", keys.encipher),
+                ] {
+                    all.push(key_named(format!("e-cash {at} {word} key"), &key));
+                }
+            }
+        }
+    }
+    all
+}
+
+fn put_set(all: &mut Vec<Secret>, name: &str, keys: &KeySet) {
+    for (at, entry) in keys.encode().chunks(KEY_ENTRY_LEN).enumerate() {
+        let key = &entry[..16];
+        // A key that is not there is zeros; a place of few values says nothing where it is found.
+        if !is_telling(key) {
+            continue;
+        }
+        let name = format!("{name} key {at}");
+        all.push(key_named(&name, key));
+        if keys.algorithm() == Algorithm::Tdes {
+            for half in key.chunks(8).filter(|half| is_telling(half)) {
+                all.push(Secret::new(
+                    format!("half of {name}"),
+                    Kind::Half(half.to_vec()),
+                ));
+            }
+        }
+    }
+}
+
+fn is_telling(bytes: &[u8]) -> bool {
+    let mut values = bytes.to_vec();
+    values.sort_unstable();
+    values.dedup();
+    values.len() > 4
+}
+
+/// What a store is sealed with, and what is made of that.
+pub(super) fn of_store(name: &str, secret: &[u8]) -> Vec<Secret> {
+    let mut all = vec![key_named(format!("store key {name}"), secret)];
+    for word in ["cipher", "mac"] {
+        let key = sm3::hmac(secret, format!("TTDS {word}").as_bytes());
+        let len = if word == "cipher" { 16 } else { 32 };
+        all.push(key_named(format!("store's {word} key {name}"), &key[..len]));
+    }
+    all
+}
