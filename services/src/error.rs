@@ -1,6 +1,7 @@
 //! Why a call was not done, for any transport.
 
 use tongtu_blacklist::{BlacklistError, ListedNumber};
+use tongtu_callers::{CallerName, KeyRefusal};
 use tongtu_clearing::posting::PostingError;
 use tongtu_clearing::{ClearError, DayRefusal, FeeError, RouteError};
 use tongtu_exchange_file::{FileError, FileKind, FileName, NameError, TailError};
@@ -168,6 +169,35 @@ pub enum ServiceError {
         /// The name.
         name: FileName,
     },
+    /// There is no such caller.
+    #[error("caller {name} is unknown")]
+    CallerUnknown {
+        /// The caller.
+        name: CallerName,
+    },
+    /// The name is another caller's.
+    #[error("caller {name} is there with another role, key or accounts")]
+    CallerDiffers {
+        /// The caller.
+        name: CallerName,
+    },
+    /// A new key did not sign for itself.
+    #[error("the new key of caller {name} did not sign for itself")]
+    CallerProof {
+        /// The caller.
+        name: CallerName,
+    },
+    /// A caller's new key is not taken.
+    #[error("the new key is not taken")]
+    CallerKey(#[source] KeyRefusal),
+    /// The envelope of a file does not hold.
+    #[error("the envelope of file {name} does not hold: {fault}")]
+    FileEnvelope {
+        /// The file.
+        name: FileName,
+        /// What does not hold.
+        fault: &'static str,
+    },
     /// There is no such file.
     #[error("file {name} is unknown")]
     FileUnknown {
@@ -329,6 +359,11 @@ impl ServiceError {
             Self::Key(fault) => fault.code(),
             Self::ChainSeal { .. } => "acquiring.chain_seal",
             Self::ChainNumber { .. } => "acquiring.chain_number",
+            Self::CallerUnknown { .. } => "callers.unknown",
+            Self::CallerDiffers { .. } => "callers.differs",
+            Self::CallerProof { .. } => "callers.proof",
+            Self::CallerKey(_) => "callers.key",
+            Self::FileEnvelope { .. } => "exchange.file_envelope",
             Self::ChainUnknown { .. } => "acquiring.chain_unknown",
             Self::ChainReason { .. } => "acquiring.chain_reason",
             Self::NeighbourUnknown { .. } => "exchange.neighbour_unknown",
@@ -376,6 +411,7 @@ impl ServiceError {
             Self::AccountUnknown { .. }
             | Self::TerminalUnknown { .. }
             | Self::ChainUnknown { .. }
+            | Self::CallerUnknown { .. }
             | Self::FileUnknown { .. }
             | Self::RoleMissing { .. } => StatusKind::NotFound,
             Self::Revocations(RevocationError::NotNewer { .. }) => StatusKind::Conflict,
@@ -384,6 +420,9 @@ impl ServiceError {
             | Self::Revocations(_)
             | Self::AccountInArrears { .. }
             | Self::Coverage(_)
+            | Self::CallerProof { .. }
+            | Self::CallerKey(_)
+            | Self::FileEnvelope { .. }
             | Self::ChainSeal { .. }
             | Self::NeighbourUnknown { .. }
             | Self::FileKind { .. }
@@ -393,6 +432,7 @@ impl ServiceError {
             Self::AccountKeyDiffers { .. }
             | Self::AccountTypeDiffers { .. }
             | Self::CardListed { .. }
+            | Self::CallerDiffers { .. }
             | Self::RechargeIdReused
             | Self::TerminalKeyDiffers { .. }
             | Self::FileNameReused { .. }
@@ -447,7 +487,17 @@ mod tests {
         assert!(codes.len() > 30, "{codes:?}");
         for code in codes {
             let area = code.split_once('.').unwrap().0;
-            assert!(["node", "issuing", "acquiring", "exchange", "clearing"].contains(&area));
+            assert!(
+                [
+                    "node",
+                    "issuing",
+                    "acquiring",
+                    "callers",
+                    "exchange",
+                    "clearing"
+                ]
+                .contains(&area)
+            );
         }
     }
 }

@@ -15,6 +15,7 @@
 mod acquiring;
 mod archive;
 mod audit;
+mod callers;
 mod cards;
 mod cash;
 mod chaining;
@@ -38,6 +39,7 @@ mod taps;
 pub use acquiring::{TerminalRegistration, UploadKind, UploadOutcome};
 pub use archive::MadeFile;
 pub use audit::{Alarm, LedgerView, RejectedUpload, RideRole, RideState, RideView};
+pub use callers::FileEvidence;
 pub use cards::CardView;
 pub use chaining::{ChainEnded, ChainFaultView, ChainPlace, ChainView};
 pub use config::{AcquirerConfig, IssuerConfig, NodeConfig};

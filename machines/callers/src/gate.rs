@@ -63,8 +63,7 @@ impl Gate {
         self.window.life()
     }
 
-    /// Looks at the head of a request whose signature nobody has checked. `is_known` says whether
-    /// its caller is; those who are not share one lock.
+    /// Looks at the head of a request whose signature nobody has checked, whoever it says it is.
     ///
     /// # Errors
     /// [`GateRefusal`].
@@ -72,7 +71,6 @@ impl Gate {
         &mut self,
         source: IpAddr,
         envelope: &Envelope,
-        is_known: bool,
         now: Timestamp,
         now_ms: u64,
     ) -> Result<(), GateRefusal> {
@@ -80,16 +78,14 @@ impl Gate {
             return Err(GateRefusal::Receiver);
         }
         self.window.check(envelope, now)?;
-        let name = is_known.then(|| name_of(envelope));
         self.locks
-            .look(source, name, now_ms)
+            .look(source, name_of(envelope), now_ms)
             .map_err(|wait_ms| GateRefusal::Locked { wait_ms })
     }
 
     /// The signature does not hold, or nobody could check it.
-    pub fn failed(&mut self, source: IpAddr, envelope: &Envelope, is_known: bool, now_ms: u64) {
-        let name = is_known.then(|| name_of(envelope));
-        self.locks.failed(source, name, now_ms);
+    pub fn failed(&mut self, source: IpAddr, envelope: &Envelope, now_ms: u64) {
+        self.locks.failed(source, name_of(envelope), now_ms);
     }
 
     /// The signature holds: what others did in this name is not held against the caller, and its

@@ -15,8 +15,8 @@
 //! source locks nothing elsewhere; memory is bounded whatever strangers send.
 //!
 //! Start with [`TABLE`], then [`Gate`]. docs/callers.md explains it in prose.
-//! UNSPECIFIED: texts ask for roles, for refusing repeated messages and for limits, and name none of
-//! these; the roles' routes, the limits and the locks are ours.
+//! UNSPECIFIED: no text that we could read says which role may ask for what of a node; roles, their
+//! routes, locks and rates are ours.
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;

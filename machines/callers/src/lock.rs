@@ -41,7 +41,7 @@ impl Default for LockRules {
 /// One proof in this many milliseconds is looked at in a lock.
 const LOOK_MS: u64 = 1_000;
 
-type Pair = (IpAddr, Option<CallerName>);
+type Pair = (IpAddr, CallerName);
 
 #[derive(Debug, Clone, Copy)]
 struct Lock {
@@ -68,17 +68,11 @@ impl Locks {
         }
     }
 
-    /// Whether a proof is looked at; otherwise the milliseconds until it is. No name is everybody
-    /// who is not known, together.
+    /// Whether a proof is looked at. The name may be nobody's: locks tell nothing of who is known.
     ///
     /// # Errors
     /// How long to wait, milliseconds.
-    pub fn look(
-        &mut self,
-        source: IpAddr,
-        name: Option<CallerName>,
-        now_ms: u64,
-    ) -> Result<(), u64> {
+    pub fn look(&mut self, source: IpAddr, name: CallerName, now_ms: u64) -> Result<(), u64> {
         let Some(lock) = self.pairs.get_mut(&(network(source), name)) else {
             return Ok(());
         };
@@ -95,7 +89,7 @@ impl Locks {
     }
 
     /// A proof failed.
-    pub fn failed(&mut self, source: IpAddr, name: Option<CallerName>, now_ms: u64) {
+    pub fn failed(&mut self, source: IpAddr, name: CallerName, now_ms: u64) {
         let rules = self.rules;
         let pair = (network(source), name);
         if !self.pairs.contains_key(&pair) {
@@ -123,7 +117,7 @@ impl Locks {
 
     /// A proof held: nothing is held against this pair any more.
     pub fn proved(&mut self, source: IpAddr, name: CallerName) {
-        self.pairs.remove(&(network(source), Some(name)));
+        self.pairs.remove(&(network(source), name));
     }
 
     /// How many pairs are remembered.

@@ -72,10 +72,10 @@ pub struct Rule {
 #[non_exhaustive]
 pub enum NotAllowed {
     /// Not in this capacity.
-    #[error("a {0} may not ask for this")]
+    #[error("not for role {0}")]
     Role(Role),
     /// Not for this subject.
-    #[error("a {0} may ask for its own only")]
+    #[error("role {0} asks for its own only")]
     Scope(Role),
 }
 
@@ -221,7 +221,7 @@ pub const TABLE: &[Rule] = &[
     entry(("GET", "/acquirer/face-terminals"), Nothing, INSPECT, ("view the face terminals", "查阅刷脸终端")),
     entry(("GET", "/exchange/files"), Query("receiver"), NEIGHBOUR, ("list its files", "列出待取文件")),
     entry(("PUT", "/exchange/files/{name}"), Sender, NEIGHBOUR, ("deliver a file", "送交文件")),
-    entry(("GET", "/exchange/files/{name}"), Query("receiver"), NEIGHBOUR, ("read a file", "读取文件")),
+    entry(("GET", "/exchange/files/{name}"), Query("receiver"), &[NODE, OPERATOR, AUDITOR], ("read a file", "读取文件")),
     entry(("POST", "/exchange/files/{name}/confirmation"), Body("receiver"), NEIGHBOUR, ("confirm a file", "确认文件")),
     entry(("GET", "/days/{day}"), Nothing, SUPERVISE, ("view a day", "查阅清算日")),
     entry(("POST", "/days/{day}/close"), Nothing, RUN, ("close a day", "日切")),

@@ -16,6 +16,7 @@
 mod account;
 mod alarm;
 mod bulk;
+mod caller;
 mod card;
 mod card_list;
 mod chain;
@@ -38,6 +39,7 @@ mod terminal;
 
 pub use account::{AccountRow, ChargedRow, RechargeRow};
 pub use alarm::AlarmRow;
+pub use caller::{CallerKeyRow, CallerRow, FileEnvelopeRow};
 pub use card::{CardTable, GreyRow};
 pub use card_list::{CardListVersionRow, CardSpan, CoverageRow};
 pub use chain::{ChainEndedRow, ChainLinkRow, ChainRow};

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0014_revocation.sql"),
     include_str!("../migrations/0015_key_notes.sql"),
     include_str!("../migrations/0016_sealing.sql"),
+    include_str!("../migrations/0017_callers.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -44,11 +44,11 @@ fn a_request_for_another_node_or_life_is_not_looked_at() {
     let mut gate = gate(Rates::default());
     let mut other = envelope(1);
     other.receiver = "01345810".parse().unwrap();
-    let refused = gate.arrive(here(), &other, true, NOW, 0);
+    let refused = gate.arrive(here(), &other, NOW, 0);
     assert_eq!(refused, Err(GateRefusal::Receiver));
     let mut other = envelope(1);
     other.life = [0; 8];
-    let refused = gate.arrive(here(), &other, true, NOW, 0);
+    let refused = gate.arrive(here(), &other, NOW, 0);
     assert_eq!(refused, Err(GateRefusal::Window(WindowRefusal::Life)));
 }
 
@@ -57,20 +57,20 @@ fn failed_proofs_lock_their_source_and_not_the_machine_they_name() {
     let mut gate = gate(Rates::default());
     let request = envelope(1);
     for _ in 0..5 {
-        assert_eq!(gate.arrive(there(), &request, true, NOW, 10), Ok(()));
-        gate.failed(there(), &request, true, 10);
+        assert_eq!(gate.arrive(there(), &request, NOW, 10), Ok(()));
+        gate.failed(there(), &request, 10);
     }
-    let locked = gate.arrive(there(), &request, true, NOW, 10);
+    let locked = gate.arrive(there(), &request, NOW, 10);
     assert!(
         matches!(locked, Err(GateRefusal::Locked { .. })),
         "{locked:?}"
     );
     // The machine itself is elsewhere and hears nothing of it.
-    assert_eq!(gate.arrive(here(), &request, true, NOW, 10), Ok(()));
+    assert_eq!(gate.arrive(here(), &request, NOW, 10), Ok(()));
     // Nor does another caller from there.
     let mut other = envelope(2);
     other.caller = CallerNumber::parse("OP-2").unwrap();
-    assert_eq!(gate.arrive(there(), &other, true, NOW, 10), Ok(()));
+    assert_eq!(gate.arrive(there(), &other, NOW, 10), Ok(()));
 }
 
 #[test]
@@ -78,34 +78,21 @@ fn a_proof_that_holds_takes_the_lock_off() {
     let mut gate = gate(Rates::default());
     let (request, one) = (envelope(1), caller("01341000.OP-1", Role::Operator));
     for _ in 0..30 {
-        gate.failed(here(), &request, true, 0);
+        gate.failed(here(), &request, 0);
     }
-    assert!(gate.arrive(here(), &request, true, NOW, 999).is_err());
+    assert!(gate.arrive(here(), &request, NOW, 999).is_err());
     // One proof a second is looked at, however long the lock.
-    assert_eq!(gate.arrive(here(), &request, true, NOW, 1000), Ok(()));
-    assert!(gate.arrive(here(), &request, true, NOW, 1001).is_err());
+    assert_eq!(gate.arrive(here(), &request, NOW, 1000), Ok(()));
+    assert!(gate.arrive(here(), &request, NOW, 1001).is_err());
     assert_eq!(gate.proved(here(), &one, 1001), Ok(()));
-    assert_eq!(gate.arrive(here(), &request, true, NOW, 1002), Ok(()));
-}
-
-#[test]
-fn those_who_are_not_known_share_a_lock() {
-    let mut gate = gate(Rates::default());
-    for message in 0..5 {
-        let mut stranger = envelope(message);
-        let name = format!("X-{message}");
-        stranger.caller = CallerNumber::parse(&name).unwrap();
-        gate.failed(there(), &stranger, false, 0);
-    }
-    assert!(gate.arrive(there(), &envelope(9), false, NOW, 1).is_err());
-    assert_eq!(gate.arrive(there(), &envelope(9), true, NOW, 1), Ok(()));
+    assert_eq!(gate.arrive(here(), &request, NOW, 1002), Ok(()));
 }
 
 #[test]
 fn locks_double_up_to_the_longest_and_end() {
     let rules = LockRules::default();
     let mut locks = Locks::new(rules);
-    let name = Some("01341000.OP-1".parse().unwrap());
+    let name = "01341000.OP-1".parse().unwrap();
     let mut now_ms = 0;
     for _ in 0..4 {
         locks.failed(here(), name, now_ms);
@@ -130,7 +117,7 @@ fn locks_double_up_to_the_longest_and_end() {
 #[test]
 fn one_network_of_the_newer_kind_is_one_source() {
     let mut locks = Locks::new(LockRules::default());
-    let name = Some("01341000.OP-1".parse().unwrap());
+    let name = "01341000.OP-1".parse().unwrap();
     for host in 0..5 {
         let source = format!("2001:db8:1:2::{host:x}").parse().unwrap();
         locks.failed(source, name, 0);
@@ -154,7 +141,7 @@ fn memory_of_strangers_is_bounded() {
         ..LockRules::default()
     };
     let mut locks = Locks::new(rules);
-    let name = Some("01341000.OP-1".parse().unwrap());
+    let name = "01341000.OP-1".parse().unwrap();
     for _ in 0..9 {
         locks.failed(there(), name, 0);
     }
@@ -198,7 +185,7 @@ fn a_request_comes_through_once() {
     assert_eq!(gate.admit(&envelope(1), NOW), Ok(()));
     let again = Err(GateRefusal::Window(WindowRefusal::Replayed));
     assert_eq!(gate.admit(&envelope(1), NOW), again);
-    assert_eq!(gate.arrive(here(), &envelope(1), true, NOW, 0), again);
+    assert_eq!(gate.arrive(here(), &envelope(1), NOW, 0), again);
 }
 
 proptest! {
