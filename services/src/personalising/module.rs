@@ -19,7 +19,9 @@ use super::master::{MASTERS, Master, master_label, nation};
 pub enum Scope {
     /// Every city's: the nation's masters, two levels above a card.
     Nation,
-    /// Those of the batch's own city: its issuer's masters, one level above a card.
+    /// Those of the batch's own city: its issuer's masters, one level above a card. Such a module is
+    /// told the card alone, without its issuer; our terminals name both, so these modules are for
+    /// terminals of others.
     City,
 }
 

@@ -12,6 +12,8 @@ use tongtu_globalplatform::scp::{HostChannel, Protocol, SecurityLevel, StaticKey
 use tongtu_hsm::{Custody as _, KeyPath, MacScheme};
 use tongtu_keyring::code::KeyAlgorithm;
 use tongtu_perso::{Batch, commands};
+use tongtu_psam::command::{PURCHASE_DF, SelectFile};
+use tongtu_psam::layout::{Permit, PurchaseHead};
 use tongtu_psam::{
     CardFactor, CreditRequest, Psam as _, PsamAnswer, PsamIdentity, PsamRequest, PsamSerial,
     PurchaseRequest,
@@ -200,9 +202,9 @@ fn identity() -> PsamIdentity {
 }
 
 /// The module that a personaliser makes of the batch's file.
-fn module(room: &Room) -> SoftPsam<RamMemory> {
+fn module(room: &Room, scope: Scope) -> SoftPsam<RamMemory> {
     let mut signer = SecretKey::from_bytes(&[7; 32]).unwrap();
-    let batch = make_batch(&room.custody, &order(Scope::Nation), &[identity()]).unwrap();
+    let batch = make_batch(&room.custody, &order(scope), &[identity()]).unwrap();
     let (file, _) = batch.write(&mut signer).unwrap();
     let (batch, _) = Batch::read(&file, signer.public()).unwrap();
     let memory = RamMemory::new(16 * 1024);
@@ -270,7 +272,7 @@ fn a_card_pays_at_a_module_and_the_tac_verifies_where_the_masters_are() {
         assert!(bench.personalise(cipher, &groups));
         bench.send(&Select::by_name(E_PURSE.as_bytes()).to_command());
         load(&mut bench, &room, &profile, algorithm);
-        let mut module = module(&room);
+        let mut module = module(&room, Scope::Nation);
         let init = InitPurchase {
             key: module.identity().key_index,
             amount: Amount::new(200),
@@ -325,6 +327,59 @@ fn a_card_pays_at_a_module_and_the_tac_verifies_where_the_masters_are() {
         let mut other = paid.tac;
         other[3] ^= 1;
         assert!(verify(terminal_sequence, other).is_err());
+    }
+}
+
+#[test]
+fn a_citys_module_vouches_by_the_card_alone_and_for_its_city_only() {
+    let mut room = room("city", KeyAlgorithm::Aes);
+    let other = Institution([0x01, 0x01, 0x29, 0x00, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let other = CardIssuer::of(other).unwrap();
+    derive_masters(&mut room.custody, &other, 1).unwrap();
+    let mut module = module(&room, Scope::City);
+    let card = Profile::test().public.serial.factor();
+    let mut random = |out: &mut [u8]| out.fill(1);
+    let mut send = |command: &Command| {
+        let answer = module.transmit(&mut random, &command.encode().unwrap());
+        Response::parse(&answer.unwrap()).unwrap()
+    };
+    send(&SelectFile::Id(PURCHASE_DF).to_command());
+    let ask = |factors: Vec<[u8; 8]>| {
+        let head = PurchaseHead {
+            random: [1, 2, 3, 4],
+            sequence: 7,
+            amount: Amount::new(200),
+            kind: InitPurchase::KIND,
+            at: AT,
+            key_version: 1,
+            algorithm: 0x04,
+        };
+        tongtu_psam::command::InitPurchase { head, factors }.to_command()
+    };
+    assert!(!send(&ask(vec![card, issuer().id().0])).sw.is_ok());
+    let answer = send(&ask(vec![card]));
+    let permit = Permit::decode(&answer.data).unwrap();
+    let [_, _, a, b] = permit.terminal_sequence.to_be_bytes();
+    let scheme = MacScheme::Session {
+        block: [1, 2, 3, 4, 0, 7, a, b],
+    };
+    let message = [
+        &Amount::new(200).bytes()[..],
+        &[InitPurchase::KIND.0],
+        &TERMINAL.0,
+        &AT.0,
+    ]
+    .concat();
+    let factors = [card];
+    for (issuer, is_its_own) in [(issuer(), true), (other, false)] {
+        let path = KeyPath {
+            label: purse_key(&issuer, KeyUse::Purchase, 1, Algorithm::Sm4, 1).unwrap(),
+            factors: &factors,
+        };
+        let verified = room
+            .custody
+            .verify_mac(path, scheme, &message, &permit.mac1);
+        assert_eq!(verified.is_ok(), is_its_own);
     }
 }
 

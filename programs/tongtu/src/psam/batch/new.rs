@@ -33,10 +33,6 @@ pub(crate) const HELP: &[Row] = &[
         "psam batch new/first",
         "第一张 PSAM 的编号，写入序列号与终端机编号的末四字节",
     ),
-    (
-        "psam batch new/scope",
-        "nation：全国主密钥，受理各城市的卡；city：本城市主密钥",
-    ),
     ("psam batch new/transport", "传输密钥的标签"),
     ("psam batch new/version", "主密钥版本"),
     ("psam batch new/starts", "启用日期 YYYYMMDD"),
@@ -53,15 +49,6 @@ pub(crate) const HELP: &[Row] = &[
   tongtu psam batch run lot-1.batch --sender-key HEX --into modules --answer lot-1.answer",
     ),
 ];
-
-/// Whose cards the modules serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Serves {
-    /// Cards of every city
-    Nation,
-    /// Cards of the city alone
-    City,
-}
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -89,9 +76,6 @@ pub(crate) struct Args {
     /// Number of the first PSAM, the last four bytes of its serial and terminal number
     #[arg(long, value_name = "N", default_value_t = 1)]
     first: u32,
-    /// Cards of every city by the nation's masters, or those of the city by its own
-    #[arg(long, value_name = "SCOPE", value_enum, default_value = "nation")]
-    scope: Serves,
     /// Label of the transport key that the blank modules have
     #[arg(long, value_name = "LABEL", default_value = "SAM-LOT-SM4")]
     transport: String,
@@ -133,10 +117,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         city: args.city,
         sender: args.sender,
         made_at: clock::now_or(args.now),
-        scope: match args.scope {
-            Serves::Nation => Scope::Nation,
-            Serves::City => Scope::City,
-        },
+        scope: Scope::Nation,
         version: args.version,
         transport,
         mac2_failures_max: MAC2_FAILURES_MAX,
