@@ -64,7 +64,7 @@ fn a_running_node_goes_by_a_new_register() {
     }
     let folder = folder("serve-register");
     let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
-    let country = Country::found(Seed(1), Scale::village(0), day);
+    let country = Country::found(Seed(1), Scale::village(0), day).unwrap();
     let links = Links::make(&country).unwrap();
     let clock = ClockKind::System;
     hosting::write_settings(&country, &folder, &[0; 4], clock, &links).unwrap();

@@ -308,7 +308,7 @@ fn nothing_secret_is_in_what_a_demo_says_and_keeps() {
         std::fs::write(folder.join(name), text).unwrap();
     }
     let first_day = tongtu_types::BusinessDay::from_ymd(2026, 3, 23).unwrap();
-    let country = Country::found(Seed(4711), Scale::demo(60), first_day);
+    let country = Country::found(Seed(4711), Scale::demo(60), first_day).unwrap();
     let mut all = secrets::of_country(&country);
     for node in NODES {
         let key = std::fs::read(folder.join("nodes").join(format!("{}.key", node.id))).unwrap();

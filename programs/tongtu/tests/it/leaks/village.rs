@@ -42,7 +42,7 @@ pub(super) fn day() -> BusinessDay {
 impl Village {
     /// Starts everybody. `store` names another store for the node with this id than a file.
     pub(super) fn start(folder: &Path, store: Option<(&str, &str)>) -> Self {
-        let country = Country::found(Seed(90_210), Scale::village(12), day());
+        let country = Country::found(Seed(90_210), Scale::village(12), day()).unwrap();
         let ports = free_ports(NODES.len() + country.posts.len());
         let (nodes, doors) = ports.split_at(NODES.len());
         let url = |port: &u16| format!("http://127.0.0.1:{port}");
