@@ -349,7 +349,8 @@ struct AnchorForm {
 fn anchor(args: &AnchorArgs, report: &mut Report) -> Result<Exit, Failure> {
     let mut room = room::open(&args.room)?;
     let mut custody = room::open_custody(&room, &args.room, args.custody_passphrase.as_deref())?;
-    let anchors = room.anchor(&mut custody, clock::now_or(args.now));
+    let now = room::moment(&room, args.now)?;
+    let anchors = room.anchor(&mut custody, now);
     let anchors = anchors.map_err(|error| room::failure(&args.room, error))?;
     let forms: Vec<AnchorForm> = anchors
         .iter()

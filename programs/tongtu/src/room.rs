@@ -116,7 +116,23 @@ pub(crate) fn open(folder: &Path) -> Result<Room, Failure> {
     Room::open_folder(folder).map_err(|error| failure(folder, error))
 }
 
-/// Opens a room to write in it; what was cut off is said.
+/// The moment of a step. In production it is the clock's: a moment that somebody types could lead a
+/// room into a future from which it does not come back.
+pub(crate) fn moment(room: &Room, given: Option<Timestamp>) -> Result<Timestamp, Failure> {
+    if given.is_some() && room.mark() == Mark::Production {
+        return Err(no_moment());
+    }
+    Ok(clock::now_or(given))
+}
+
+pub(crate) fn no_moment() -> Failure {
+    Failure::usage(both(
+        "a production key room goes by the clock: --now is for tests",
+        "生产密钥室以时钟为准：--now 仅供测试",
+    ))
+}
+
+/// What a room's error is to whoever asked.
 pub(crate) fn failure(folder: &Path, error: RoomError) -> Failure {
     let name = folder.display();
     let what = match &error {
@@ -166,6 +182,7 @@ pub(crate) fn failure(folder: &Path, error: RoomError) -> Failure {
                 "用 `tongtu key room mend` 收尾",
             ));
         }
+        RoomError::OtherKey { .. } => both("refused", "拒绝办理"),
         RoomError::Custody(fault) => {
             let what = both("the custody refuses", "密钥库拒绝");
             return Failure::refused(what).because(fault);
@@ -237,7 +254,7 @@ pub(crate) fn act(
     report: &mut Report,
 ) -> Result<Exit, Failure> {
     let mut room = open(&signing.room)?;
-    let now = clock::now_or(signing.now);
+    let now = moment(&room, signing.now)?;
     let approval = room.propose(act, now.plus_s(APPROVAL_S));
     let approval = sign(&mut room, approval, signing, now)?;
     finish(room, approval, signing, brought, report)
@@ -259,7 +276,8 @@ pub(crate) fn sign(
     for (at, path) in signing.officers.iter().enumerate() {
         let of_file = signing.passphrase.get(at).map(PathBuf::as_path);
         let officer = credential::officer_of(room, path)?;
-        let mut credential = match Credential::open(path, of_file) {
+        let act = shorten(&approval.act.to_string());
+        let mut credential = match Credential::open(path, of_file, Some(&act)) {
             Ok(credential) => credential,
             Err(credential::Closed::Passphrase(failure)) => {
                 // Counted against the officer; too many lock.
@@ -286,7 +304,7 @@ pub(crate) fn finish(
         write_new(path, approval.text().as_bytes())?;
         return tell(&approval, &Done::default(), Some(path.clone()), report);
     }
-    let now = clock::now_or(signing.now);
+    let now = moment(&room, signing.now)?;
     let needed = approval.act.needs_custody();
     let mut custody = None;
     if needed {

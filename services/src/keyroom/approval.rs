@@ -11,7 +11,8 @@
 //!
 //! The signature is SM2 under the default identifier over `TTAPPROVAL1`, the lines before the first
 //! `by`, and the officer's own words. The number of the book's last event makes it good once:
-//! whatever happens next in that book, the same act included, ends it.
+//! whatever happens next in that book, the same act included, ends it. An act that leaves no event
+//! is remembered until its approval ends.
 
 use std::fmt::Write as _;
 
@@ -116,6 +117,13 @@ impl Approval {
             [(first, _), (second, _)] => Some(Signers::Two(first, second)),
             _ => None,
         }
+    }
+
+    /// SM3 of everything but the signatures: an act that was approved again is another one by its
+    /// end, and one whose signatures were put in another order is not.
+    #[must_use]
+    pub fn body_digest(&self) -> sm3::Digest {
+        sm3::digest(self.body().as_bytes())
     }
 
     /// SM3 of the text, by which audit lines name it.

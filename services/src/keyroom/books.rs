@@ -1,8 +1,10 @@
 //! What a room's steps come to: both books, the register, the end of the audit chain.
 
-use tongtu_audit::{AnchorKeys, AuditLog};
+use std::collections::BTreeMap;
+
+use tongtu_audit::{AnchorKeys, AuditLine, AuditLog};
 use tongtu_codec::hex_decode;
-use tongtu_crypto::PublicKey;
+use tongtu_crypto::{PublicKey, sm3};
 use tongtu_keyring::code::Purpose;
 use tongtu_keyring::register::{self, Register};
 use tongtu_keyring::{Check, Event, KeyBook, KeyNumber, Signers, ca};
@@ -21,6 +23,8 @@ pub(crate) struct Books {
     pub(crate) officers: Register,
     pub(crate) log: AuditLog,
     pub(crate) anchor_keys: AnchorKeys,
+    /// Approvals that were carried out and are not over, by what they say.
+    used: BTreeMap<sm3::Digest, Timestamp>,
 }
 
 impl Books {
@@ -39,42 +43,47 @@ impl Books {
         approval: &Approval,
         at: Timestamp,
     ) -> Result<(), ApprovalRefusal> {
-        check_approval(
-            (room, self.number(approval.act.book())),
-            &self.officers,
-            approval,
-            at,
-        )
+        let state = (room, self.number(approval.act.book()));
+        check_approval(state, &self.officers, approval, at)?;
+        if self.used.contains_key(&approval.body_digest()) {
+            return Err(ApprovalRefusal::Used);
+        }
+        Ok(())
+    }
+
+    /// Remembers that an approval was carried out at `at`, until it is over anyway.
+    pub(crate) fn use_up(&mut self, approval: &Approval, at: Timestamp) {
+        self.used.retain(|_, until| at < *until);
+        self.used.insert(approval.body_digest(), approval.until);
     }
 
     /// Takes a stored step in, checking everything in it again: that officers signed for what the
     /// events say, that the events may follow, and the audit chain.
     pub(crate) fn take(&mut self, head: &Head, step: &Step) -> Result<(), StepFault> {
+        // Everything in a step is of one moment, which its lines say.
+        let line = step.entries.iter().find(|entry| entry.part == Part::Line);
+        let line = line.and_then(|entry| AuditLine::decode(&entry.bytes).ok());
+        let at = line.map_or(Timestamp::new(0), |line| line.at);
         let mut approval: Option<Approval> = None;
-        // An approval is for the books before the step, whatever the step does to them.
-        let before = self.clone_for(step);
-        let mut is_checked = false;
         for entry in &step.entries {
             match entry.part {
                 Part::Approval => {
                     let text = String::from_utf8_lossy(&entry.bytes);
-                    approval = Some(Approval::parse(&text)?);
+                    let read = Approval::parse(&text)?;
+                    // It stands before the events that come of it, so the books are still those
+                    // that it was for.
+                    self.check_approval(&head.room, &read, at)?;
+                    self.use_up(&read, at);
+                    approval = Some(read);
                 }
                 Part::Key => {
                     let event = Event::decode(&entry.bytes)?;
+                    let number = event.number;
                     if event.signers != Signers::System {
                         let covers = |act: &Act| act.covers_key(&event);
-                        let (number, at) = (event.number, event.at);
-                        let it = (Book::Keys, number, at, event.signers);
-                        before.check_signed(
-                            head,
-                            approval.as_ref(),
-                            it,
-                            covers,
-                            &mut is_checked,
-                        )?;
+                        let it = (event.at == at, event.signers);
+                        check_signed(approval.as_ref(), (Book::Keys, number), it, covers)?;
                     }
-                    let number = event.number;
                     self.keys.admit(&event).map_err(|refusal| StepFault::Key {
                         number,
                         refusal: Box::new(refusal),
@@ -83,18 +92,12 @@ impl Books {
                 }
                 Part::Authority => {
                     let event = ca::Event::decode(&entry.bytes)?;
+                    let number = event.number;
                     if event.signers != Signers::System {
                         let covers = |act: &Act| act.covers_authority(&event);
-                        let it = (Book::Authority, event.number, event.at, event.signers);
-                        before.check_signed(
-                            head,
-                            approval.as_ref(),
-                            it,
-                            covers,
-                            &mut is_checked,
-                        )?;
+                        let it = (event.at == at, event.signers);
+                        check_signed(approval.as_ref(), (Book::Authority, number), it, covers)?;
                     }
-                    let number = event.number;
                     let admitted = self.authority.admit(&event, self.keys.cities());
                     admitted.map_err(|refusal| StepFault::Authority {
                         number,
@@ -104,19 +107,13 @@ impl Books {
                 }
                 Part::Officer => {
                     let event = register::Event::decode(&entry.bytes)?;
+                    let number = event.number;
                     let is_founding = matches!(event.what, register::What::Founded(_));
                     if event.signers != Signers::System || is_founding {
                         let covers = |act: &Act| act.covers_officer(&event);
-                        let it = (Book::Officers, event.number, event.at, event.signers);
-                        before.check_signed(
-                            head,
-                            approval.as_ref(),
-                            it,
-                            covers,
-                            &mut is_checked,
-                        )?;
+                        let it = (event.at == at, event.signers);
+                        check_signed(approval.as_ref(), (Book::Officers, number), it, covers)?;
                     }
-                    let number = event.number;
                     let admitted = self.officers.admit(&event);
                     admitted.map_err(|refusal| StepFault::Officer { number, refusal })?;
                     self.officers.apply(&event);
@@ -133,15 +130,6 @@ impl Books {
         Ok(())
     }
 
-    /// The register before a step that an approval is for, and the numbers of all books.
-    fn clone_for(&self, step: &Step) -> Before {
-        let is_approved = step.entries.iter().any(|e| e.part == Part::Approval);
-        Before {
-            numbers: [Book::Keys, Book::Authority, Book::Officers].map(|book| self.number(book)),
-            officers: is_approved.then(|| self.officers.clone()),
-        }
-    }
-
     /// A public key of anchors is that of a key of the book, or the first one, which is in none.
     fn check_anchor_key(&self, number: u32, key: &PublicKey) -> Result<(), StepFault> {
         let fresh = !self.anchor_keys.contains_key(&number);
@@ -153,7 +141,7 @@ impl Books {
             };
         };
         let life = self.keys.key(number).ok_or(StepFault::AnchorKey)?;
-        let digest = tongtu_crypto::sm3::digest(&key.to_compressed());
+        let digest = sm3::digest(&key.to_compressed());
         let is_it = life.request().slot.purpose == Purpose::AuditAnchor
             && life.custody().map(|custody| custody.check) == Some(Check::Fingerprint(digest));
         if fresh && is_it {
@@ -222,43 +210,22 @@ fn check_approval(
     Ok(())
 }
 
-/// What an approval in a step is checked against.
-struct Before {
-    numbers: [u64; 3],
-    officers: Option<Register>,
-}
-
-impl Before {
-    /// That officers signed an act of which the event comes, and that the event says so.
-    fn check_signed(
-        &self,
-        head: &Head,
-        approval: Option<&Approval>,
-        (book, number, at, signers): (Book, u64, Timestamp, Signers),
-        covers: impl Fn(&Act) -> bool,
-        is_checked: &mut bool,
-    ) -> Result<(), StepFault> {
-        let unapproved = StepFault::Unapproved { book, number };
-        let (Some(approval), Some(officers)) = (approval, &self.officers) else {
-            return Err(unapproved);
-        };
-        if !*is_checked {
-            let [keys, authority, register] = self.numbers;
-            let own = match approval.act.book() {
-                Book::Keys => keys,
-                Book::Authority => authority,
-                Book::Officers => register,
-            };
-            check_approval((&head.room, own), officers, approval, at)?;
-            *is_checked = true;
-        }
+/// That officers signed an act of which an event comes, and that the event says so.
+fn check_signed(
+    approval: Option<&Approval>,
+    (book, number): (Book, u64),
+    (is_of_step, signers): (bool, Signers),
+    covers: impl Fn(&Act) -> bool,
+) -> Result<(), StepFault> {
+    let holds = approval.is_some_and(|approval| {
         let is_founding = matches!(approval.act, Act::Found(_));
         let says_so = is_founding || approval.signers() == Some(signers);
-        if covers(&approval.act) && says_so {
-            Ok(())
-        } else {
-            Err(unapproved)
-        }
+        is_of_step && says_so && covers(&approval.act)
+    });
+    if holds {
+        Ok(())
+    } else {
+        Err(StepFault::Unapproved { book, number })
     }
 }
 

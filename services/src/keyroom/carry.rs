@@ -135,6 +135,7 @@ impl<M: Medium> KeyRoom<M> {
         }
         parts.approval = Some(approval.text());
         self.commit(parts, now)?;
+        self.books.use_up(approval, now);
         Ok(done)
     }
 

@@ -33,6 +33,9 @@ pub enum ApprovalRefusal {
         /// The state now.
         expected: u64,
     },
+    /// It was carried out before.
+    #[error("the approval was carried out before")]
+    Used,
     /// Its time is over.
     #[error("the approval was good until before {until}, and it is {now}")]
     Over {
@@ -79,6 +82,7 @@ impl ApprovalRefusal {
         match self {
             Self::Room => "approval.room",
             Self::Stale { .. } => "approval.stale",
+            Self::Used => "approval.used",
             Self::Over { .. } => "approval.over",
             Self::TooLong { .. } => "approval.too_long",
             Self::Signatures { .. } => "approval.signatures",

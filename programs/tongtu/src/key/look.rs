@@ -349,6 +349,7 @@ pub(crate) fn due(args: &DueArgs, report: &mut Report) -> Result<Exit, Failure> 
         });
     }
     if args.settle {
+        let now = room::moment(&room, args.now)?;
         let settled = room.settle(now);
         settled.map_err(|error| room::failure(&args.room, error))?;
     }
@@ -440,6 +441,7 @@ pub(crate) fn permit(args: &PermitArgs, report: &mut Report) -> Result<Exit, Fai
         }
         Err(refused) => {
             if args.report {
+                let now = room::moment(&room, args.now)?;
                 let kept = room.report(&refused, now);
                 kept.map_err(|error| room::failure(&args.room, error))?;
             }

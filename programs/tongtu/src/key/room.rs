@@ -158,6 +158,9 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
 }
 
 fn new(args: &NewArgs, report: &mut Report) -> Result<Exit, Failure> {
+    if args.production && args.now.is_some() {
+        return Err(room::no_moment());
+    }
     let now = clock::now_or(args.now);
     let mark = if args.production {
         Mark::Production
@@ -255,7 +258,7 @@ fn found(
     for at in order {
         let (request, key) = &founders[*at];
         let of_file = args.passphrase.get(*at).map(PathBuf::as_path);
-        let opened = credential::Credential::open(key, of_file);
+        let opened = credential::Credential::open(key, of_file, Some("room.found"));
         let mut credential = opened.map_err(|closed| match closed {
             credential::Closed::Passphrase(failure) | credential::Closed::Other(failure) => failure,
         })?;
@@ -352,7 +355,7 @@ fn show(folder: &Path, report: &mut Report) -> Result<Exit, Failure> {
 fn mend(args: &MendArgs, report: &mut Report) -> Result<Exit, Failure> {
     let mut room = room::open(&args.room)?;
     let mut custody = room::open_custody(&room, &args.room, args.custody_passphrase.as_deref())?;
-    let now = clock::now_or(args.now);
+    let now = room::moment(&room, args.now)?;
     room.mend(&mut custody, now)
         .map_err(|error| room::failure(&args.room, error))?;
     drop(room);

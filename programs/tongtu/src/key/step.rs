@@ -418,7 +418,7 @@ pub(crate) fn take_in(args: &TakeInArgs, report: &mut Report) -> Result<Exit, Fa
 pub(crate) fn commit(args: &CommitArgs, report: &mut Report) -> Result<Exit, Failure> {
     let approval = room::read_approval(&args.approval)?;
     let mut room = room::open(&args.signing.room)?;
-    let now = clock::now_or(args.signing.now);
+    let now = room::moment(&room, args.signing.now)?;
     let approval = room::sign(&mut room, approval, &args.signing, now)?;
     let mut brought = Brought::default();
     let is_written = args.signing.out.is_some();

@@ -85,11 +85,21 @@ impl Credential {
         Ok(Self { custody })
     }
 
-    /// Opens one with its passphrase.
-    pub(crate) fn open(path: &Path, passphrase: Option<&Path>) -> Result<Self, Closed> {
+    /// Opens one with its passphrase; whoever is asked for it sees what will be signed.
+    pub(crate) fn open(
+        path: &Path,
+        passphrase: Option<&Path>,
+        act: Option<&str>,
+    ) -> Result<Self, Closed> {
         let (_, mark) = VaultState::of(path).map_err(|e| Closed::Other(no_key(path, &e)))?;
         let name = path.display();
-        let asked = both(format!("passphrase of {name}"), format!("{name} 的口令"));
+        let asked = match act {
+            Some(act) => both(
+                format!("passphrase of {name}, to sign `{act}`"),
+                format!("{name} 的口令，以签名 `{act}`"),
+            ),
+            None => both(format!("passphrase of {name}"), format!("{name} 的口令")),
+        };
         let words = passphrase::read(passphrase, &asked).map_err(Closed::Other)?;
         let wrong = || {
             Closed::Passphrase(Failure::refused(both(

@@ -93,6 +93,20 @@ fn a_key_leaves_in_a_container_and_comes_into_another_custody() {
         .by(Act::Export { key, transport }, &["N-03", "N-04"])
         .unwrap();
     let container = done.container.unwrap();
+    // An export leaves no event after the first of a day, and is good once all the same.
+    let again = scene.approval(Act::Export { key, transport }, &["N-03", "N-04"]);
+    scene.carry(&again).unwrap();
+    assert_eq!(scene.carry(&again).unwrap_err().code(), "approval.used");
+    let mut swapped = again.clone();
+    swapped.by.swap(0, 1);
+    assert_eq!(scene.carry(&swapped).unwrap_err().code(), "approval.used");
+    let mut next = scene.reopened().unwrap();
+    let hands = Hands {
+        custody: Some(&mut scene.custody),
+        ..Hands::default()
+    };
+    let used = next.carry_out(&again, hands, scene.now).unwrap_err();
+    assert_eq!(used.code(), "approval.used");
     // The holder's custody: it has the transport key under the same label.
     let mut holder = super::scene::Safe::new("holder");
     drop(holder.make());
@@ -110,6 +124,7 @@ fn a_key_leaves_in_a_container_and_comes_into_another_custody() {
             .take_in(&container, key_label(transport))
             .is_err()
     );
+    scene.now = scene.now.plus_s(60);
     let one = scene.by(Act::Export { key, transport }, &["N-03", "N-01"]);
     assert_eq!(one.unwrap_err().code(), "room.custodians");
 }

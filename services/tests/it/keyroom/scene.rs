@@ -186,6 +186,17 @@ impl Scene {
         scene
     }
 
+    /// A room in which one province can apply for one city.
+    pub(crate) fn small(name: &str) -> Self {
+        let mut scene = Self::founded(name);
+        let act = Act::Register(Box::new(credential("P-01")));
+        scene.by(act, &["N-01", "N-02"]).unwrap();
+        let (city, province) = (city("3010"), institution("00003000"));
+        let act = Act::RegisterCity { city, province };
+        scene.by(act, &["N-01", "N-02"]).unwrap();
+        scene
+    }
+
     /// A room with all its officers and both its cities.
     pub(crate) fn staffed(name: &str) -> Self {
         let mut scene = Self::founded(name);
