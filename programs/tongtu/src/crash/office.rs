@@ -218,7 +218,7 @@ impl Office {
             let mut child = child.spawn().map_err(|error| fault(&error))?;
             if is_killed {
                 let most = u64::try_from(self.usual.as_micros()).unwrap_or(u64::MAX);
-                std::thread::sleep(Duration::from_micros(self.dice.below(most.max(1))));
+                wait(Duration::from_micros(self.dice.below(most.max(1))));
                 let _ = child.kill();
             }
             let status = child.wait().map_err(|error| fault(&error))?;
@@ -320,6 +320,14 @@ impl Office {
             .stderr(Stdio::null());
         command
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kill comes at a random moment, and there is no event to wait for"
+)]
+fn wait(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn ended(command: &mut Command, args: &[&str]) -> Result<(), Failure> {

@@ -114,7 +114,7 @@ fn good_or(
         Stage::Generated => (2, 4, Some(6)),
         Stage::Distributed => (3, 6, Some(7)),
         Stage::Active => (4, 8, None),
-        Stage::Suspended if turn % 2 == 0 => (5, 8, Some(9)),
+        Stage::Suspended if turn.is_multiple_of(2) => (5, 8, Some(9)),
         _ => attempt,
     }
 }
