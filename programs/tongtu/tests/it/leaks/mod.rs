@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tongtu_config::{ClockKind, NodeFile, TerminalFile};
 use tongtu_foreign::{Leashed, leash, run_within, tool};
 use tongtu_types::{CardNumber, Fen};
 use tongtu_world::country::{CITIES, NODES, Scale};
-use tongtu_world::{Country, Seed};
+use tongtu_world::{Country, Seed, hosting};
 
 use self::scanner::{Kind, Scanner, Secret};
 use self::village::{Village, day};
@@ -327,6 +328,44 @@ fn nothing_secret_is_in_what_a_demo_says_and_keeps() {
         std::fs::remove_file(folder.join("nodes").join(format!("{}.key", node.id))).unwrap();
     }
     clean(&scanner, std::slice::from_ref(&folder), 1_000_000);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Whatever a panic, a log or an error could show of settings, cards and a whole country.
+#[test]
+fn what_holds_keys_and_numbers_prints_neither() {
+    let folder = folder("leaks-print");
+    let country = Country::found(Seed(90_211), Scale::demo(40), day());
+    let ports: Vec<u16> = (7300..).take(NODES.len() + country.posts.len()).collect();
+    let (nodes, doors) = ports.split_at(NODES.len());
+    let urls: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    let clock = ClockKind::System;
+    hosting::write_settings(&country, &folder, nodes, clock).unwrap();
+    hosting::write_terminals(&country, &folder, doors, &urls, clock).unwrap();
+    let mut all = secrets::of_country(&country);
+    let mut said = format!("{country:?}\n");
+    for node in NODES {
+        let home = folder.join(node.id);
+        let ready = NodeFile::load(&home.join("node.toml")).unwrap();
+        said.push_str(&format!("{ready:?}\n{ready:#?}\n"));
+        let key = std::fs::read(home.join("store.key")).unwrap();
+        all.extend(secrets::of_store(node.id, &key));
+    }
+    for post in &country.posts {
+        let file = hosting::terminal_folder(&folder, post).join("terminal.toml");
+        let ready = TerminalFile::load(&file).unwrap();
+        said.push_str(&format!("{ready:?}\n"));
+    }
+    for (at, holder) in country.cardholders.iter().enumerate() {
+        let wallet = holder.card(country.seed, at);
+        said.push_str(&format!("{holder:?}\n{wallet:?}\n"));
+    }
+    for rider in 0..country.riders.len() {
+        said.push_str(&format!("{:?}\n", country.user_key(rider)));
+    }
+    assert!(said.len() > 100_000, "{} characters", said.len());
+    let found = Scanner::new(&all).bytes(said.as_bytes());
+    assert_eq!(found, scanner::Findings::new());
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
