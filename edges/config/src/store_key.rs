@@ -4,7 +4,7 @@
 //! copy of it belongs where no copy of the database lies.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tongtu_sql::Sealing;
 use zeroize::Zeroizing;
@@ -85,17 +85,29 @@ fn make(path: &Path) -> Result<Sealing, ConfigError> {
         path: path.to_path_buf(),
         source: StoreKeyFault::Entropy,
     })?;
+    // Aside first: whenever the power goes, there is a whole key under the name, or none.
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.part", std::process::id()));
+    let aside = PathBuf::from(aside);
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let mut file = options.open(path).map_err(fault)?;
+    let mut file = options.open(&aside).map_err(fault)?;
     file.write_all(&secret[..]).map_err(fault)?;
     // A store is sealed with it the next moment: it must not be lost with the power.
     file.sync_all().map_err(fault)?;
+    // A link is refused where the name is there: of two that start at once one's key counts.
+    let linked = std::fs::hard_link(&aside, path);
+    std::fs::remove_file(&aside).map_err(fault)?;
+    match linked {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return read(path),
+        Err(error) => return Err(fault(error)),
+    }
     #[cfg(unix)]
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::File::open(folder)
@@ -107,8 +119,6 @@ fn make(path: &Path) -> Result<Sealing, ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn place(name: &str) -> PathBuf {
@@ -132,6 +142,11 @@ mod tests {
         }
         store_key(&path).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), made);
+        // Whoever was first is believed.
+        make(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), made);
+        let inside = std::fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(inside.count(), 1, "nothing is left aside");
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
 
