@@ -14,10 +14,13 @@ use tongtu_psam::PsamSerial;
 pub struct Tap;
 
 closed! {
-    /// Version of the record's table.
-    Version as Tap, "version 01" {
-        /// This one.
+    /// Version of the record's table. A record says the first version that has its codes, so that
+    /// whoever reads version 01 alone refuses only what it would not understand.
+    Version as Tap, "version 01 or 02" {
+        /// The first.
         One = 0x01, "version 1", "版本 1";
+        /// Laid out as the first; it has recovery state 05.
+        Two = 0x02, "version 2", "版本 2";
     }
 }
 
@@ -79,7 +82,7 @@ closed! {
 
 closed! {
     /// How the record came about.
-    Recovery as Tap, "a recovery state from 00 to 04" {
+    Recovery as Tap, "a recovery state from 00 to 05" {
         /// In one piece.
         Plain = 0x00, "plain", "正常";
         /// The card was torn away and proved the transaction to the same terminal later.
@@ -92,6 +95,9 @@ closed! {
         /// Not a ride: a card paid nothing to show that it has the key, after a recovery
         /// whose MAC2 could not be verified.
         Vouch = 0x04, "vouching", "验卡";
+        /// Not a ride, but what its terminal knows of one that it recorded before: its rider was
+        /// never told of it here, nor by another terminal of the group, as far as was heard.
+        Untold = 0x05, "rider never told", "未提示乘客";
     }
 }
 

@@ -13,7 +13,7 @@ use tongtu_purse::field::{
 use tongtu_purse::proof::{self, Deal};
 use tongtu_types::LineCode;
 
-use crate::code::{Mac2State, Magic, RecordKind, Recovery, Stage, Tap, Version};
+use crate::code::{CashCheck, Mac2State, Magic, RecordKind, Recovery, Stage, Tap, Version};
 
 record! {
     /// What a terminal keeps of one transaction with a card.
@@ -25,7 +25,7 @@ record! {
     /// the fields that enter MAC1, MAC2 and TAC are bit by bit what went to the card and module.
     pub struct TapRecord: 308 {
         [0..4] magic: Magic as Tap, Ours, "magic, TTCR", "记录标志";
-        [4..5] version: Version as Tap, Ours, "version of this table, 01", "版本";
+        [4..5] version: Version as Tap, Ours, "version of this table: the first that has the record's codes", "版本";
         [5..6] kind: RecordKind as Tap, Ours, "what the card did", "记录类型";
         [6..7] stage: Stage as Tap, Ours, "which part of a ride", "行程阶段";
         [7..8] mac2: Mac2State as Tap, Ours, "what is known of MAC2", "MAC2 验证状态";
@@ -149,6 +149,16 @@ pub enum RecordFault {
         /// How it came about.
         recovery: Recovery,
     },
+    /// Not the version that such a record is written in.
+    #[error("tap record: {version:?} in a record of {kind:?}, {recovery:?}")]
+    Version {
+        /// The version.
+        version: Version,
+        /// Kind of the record.
+        kind: RecordKind,
+        /// How it came about.
+        recovery: Recovery,
+    },
 }
 
 impl TapRecord {
@@ -161,6 +171,50 @@ impl TapRecord {
     #[must_use]
     pub fn is_lock_unanswered(&self) -> bool {
         self.kind == RecordKind::Lock && self.status == Self::LOCK_UNANSWERED
+    }
+
+    /// Whether a rider who was not told of this ride has paid for nothing: money moved, the card
+    /// is believed, and it is known which ride the money was for.
+    ///
+    /// What a second ticket pays is no money here, and who rides by face is not told by this
+    /// record but by the account.
+    #[must_use]
+    pub fn is_paid_ride(&self) -> bool {
+        let is_believed = match self.kind {
+            RecordKind::Purse | RecordKind::Composite | RecordKind::MakeUp => {
+                self.mac2 != Mac2State::Failed
+            }
+            RecordKind::Cash => {
+                let check = self.cash().map(|proof| proof.check);
+                matches!(check, Ok(CashCheck::Rsa | CashCheck::Sm2))
+            }
+            RecordKind::Ticket | RecordKind::Lock | RecordKind::Face => false,
+        };
+        is_believed && self.is_whole() && self.amount != Amount::ZERO
+    }
+
+    /// Whether this is a ride's own record, with nothing about it in doubt: not a grey one, not
+    /// what a card paid to vouch for itself, not what was noted of a ride afterwards.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let recovery = matches!(
+            self.recovery,
+            Recovery::Plain | Recovery::Here | Recovery::Elsewhere
+        );
+        recovery && self.stage != Stage::None
+    }
+
+    /// What its terminal notes when nobody told the rider of this ride: the record once more,
+    /// with who notes it and when.
+    #[must_use]
+    pub fn untold(&self, by: Terminal, at: DateTime) -> Self {
+        Self {
+            version: Version::Two,
+            recovery: Recovery::Untold,
+            recorder: by,
+            recorded_at: at,
+            ..self.clone()
+        }
     }
 
     /// Whether these bytes are such a record, by its first letters.
@@ -254,6 +308,16 @@ impl TapRecord {
         if moves_nothing && !amount.is_zero() {
             return Err(RecordFault::Money {
                 amount,
+                kind,
+                recovery,
+            });
+        }
+        let version = self.version;
+        let is_two = version == Version::Two;
+        let has_untold = !matches!(kind, RecordKind::Lock | RecordKind::Face);
+        if is_two != (recovery == Recovery::Untold) || is_two && !has_untold {
+            return Err(RecordFault::Version {
+                version,
                 kind,
                 recovery,
             });

@@ -194,9 +194,73 @@ fn a_card_number_does_not_print() {
     assert!(!format!("{:?}", entry()).contains("3104899999900000017"));
 }
 
+#[test]
+fn what_is_noted_of_a_ride_that_nobody_was_told_of_is_the_record_in_version_2() {
+    let record = entry();
+    let at = DateTime([0x20, 0x25, 0x06, 0x01, 0x08, 0x30, 0x00]);
+    let noted = record.untold(Terminal([9; 6]), at);
+    let (was, is) = (record.encode().unwrap(), noted.encode().unwrap());
+    let differ: Vec<usize> = (0..was.len()).filter(|i| was[*i] != is[*i]).collect();
+    // Version, recovery state, who made it and when.
+    assert!(
+        differ
+            .iter()
+            .all(|i| [4, 8].contains(i) || (48..61).contains(i))
+    );
+    assert_eq!((was[4], was[8], is[4], is[8]), (1, 0, 2, 5));
+    assert_eq!(TapRecord::decode(&is), Ok(noted.clone()));
+    assert_eq!(noted.ride_key(), record.ride_key());
+    assert_eq!(noted.check(), Ok(()));
+    assert!(!noted.is_whole() && !noted.is_paid_ride());
+}
+
+#[test]
+fn only_what_was_never_told_is_of_version_2() {
+    for recovery in Recovery::ALL {
+        for version in Version::ALL {
+            let mut record = entry();
+            (record.version, record.recovery) = (*version, *recovery);
+            if *recovery == Recovery::Grey {
+                record.mac2 = Mac2State::None;
+            }
+            let is_two = *version == Version::Two;
+            let fits = is_two == (*recovery == Recovery::Untold);
+            assert_eq!(record.check().is_ok(), fits, "{version:?} {recovery:?}");
+        }
+    }
+    let mut lock = entry().untold(Terminal([9; 6]), entry().at);
+    (lock.kind, lock.mac2) = (RecordKind::Lock, Mac2State::None);
+    assert!(matches!(lock.check(), Err(RecordFault::Version { .. })));
+}
+
+#[test]
+fn a_rider_is_owed_nothing_for_what_moved_no_money_or_is_not_believed() {
+    let mut paid = entry();
+    (paid.base, paid.amount) = (Amount::new(200), Amount::new(200));
+    assert!(paid.is_paid_ride());
+    let with = |change: &dyn Fn(&mut TapRecord)| {
+        let mut record = paid.clone();
+        change(&mut record);
+        record.is_paid_ride()
+    };
+    assert!(with(&|r| r.recovery = Recovery::Elsewhere));
+    assert!(!with(&|r| r.amount = Amount::ZERO));
+    assert!(!with(&|r| r.mac2 = Mac2State::Failed));
+    assert!(!with(&|r| r.stage = Stage::None));
+    for recovery in [Recovery::Grey, Recovery::Vouch, Recovery::Untold] {
+        assert!(!with(&|r| r.recovery = recovery), "{recovery:?}");
+    }
+    for kind in [RecordKind::Ticket, RecordKind::Lock, RecordKind::Face] {
+        assert!(!with(&|r| r.kind = kind), "{kind:?}");
+    }
+    // An e-cash without a signature.
+    assert!(!with(&|r| r.kind = RecordKind::Cash));
+}
+
 /// A record with any content that the table has room for.
 fn any_record() -> impl Strategy<Value = TapRecord> {
     let codes = (
+        proptest::sample::select(Version::ALL),
         proptest::sample::select(RecordKind::ALL),
         proptest::sample::select(Stage::ALL),
         proptest::sample::select(Mac2State::ALL),
@@ -204,9 +268,9 @@ fn any_record() -> impl Strategy<Value = TapRecord> {
         "[!-~]{1,6}",
     );
     (codes, vec(any::<u8>(), TapRecord::LEN)).prop_map(
-        |((kind, stage, mac2, recovery, line), mut bytes)| {
+        |((version, kind, stage, mac2, recovery, line), mut bytes)| {
             bytes[..4].copy_from_slice(&Magic::BYTES);
-            bytes[4] = 1;
+            bytes[4] = version.byte();
             bytes[5] = kind.byte();
             bytes[6] = stage.byte();
             bytes[7] = mac2.byte();
