@@ -2,8 +2,8 @@
 //!
 //! A record that can be read, is the terminal's own and carries a framed code or a card's
 //! transaction is stored as it is, whatever else is wrong with it: that is judged when the day is
-//! closed. A grey record waits apart until the card's next record tells what became of it.
-//! Everything else is refused and kept as evidence.
+//! closed. A grey record waits apart until the card's next record tells what became of it, and so
+//! does what says that a rider was never told of a ride. Everything else is refused and kept as evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -446,7 +446,7 @@ impl Sender {
         let read = Tap::read(bytes, self.acquirer, self.terminal);
         let tap = read.map_err(|reason| (None, reason))?;
         Tap::signed_by(bytes, &self.key).map_err(|reason| (Some(tap.id), reason))?;
-        Ok(if tap.is_grey() {
+        Ok(if tap.is_grey() || tap.is_untold() {
             // The row's own time of arrival comes when it is stored.
             Found::Grey(tap.grey(bytes, Timestamp::new(0)))
         } else {

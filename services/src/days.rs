@@ -16,6 +16,7 @@ mod publishing;
 mod run;
 mod sealed;
 mod settling;
+mod untold;
 mod upper;
 
 use std::collections::BTreeMap;

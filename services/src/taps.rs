@@ -71,15 +71,26 @@ impl Tap {
             _ => None,
         };
         // A lock has no number of a module; a card is locked once in a second.
-        let sequence = match record.kind {
-            RecordKind::Lock => u64::from(u32::from_be_bytes(tail(&record.serial.0))),
+        let (made, sequence) = match record.kind {
+            RecordKind::Lock => (made, u64::from(u32::from_be_bytes(tail(&record.serial.0)))),
+            // What was noted of a ride is named by the ride, whenever that was: once, and far from
+            // whatever the terminal counted then.
+            _ if record.recovery == Recovery::Untold => {
+                let half = match record.terminal == record.recorder {
+                    true => 0,
+                    false => RECORD_SEQUENCES / 2,
+                };
+                let ride = u64::from(record.terminal_sequence) + half;
+                (at, ride + RECORD_SEQUENCES / 4)
+            }
             // Recovered for another terminal: the number is that of the other's module. In one
             // vehicle the modules count alike, and what this terminal's own module gave in the
             // same second, so that the card vouches for itself, must not have the same id.
             _ if record.terminal != record.recorder => {
-                u64::from(record.terminal_sequence) + RECORD_SEQUENCES / 2
+                let sequence = u64::from(record.terminal_sequence);
+                (made, sequence + RECORD_SEQUENCES / 2)
             }
-            _ => u64::from(record.terminal_sequence),
+            _ => (made, u64::from(record.terminal_sequence)),
         };
         Ok(Self {
             id: RecordId::compose_tap(acquirer, terminal, made, sequence),
@@ -99,6 +110,16 @@ impl Tap {
     /// Whether nothing is known yet of what the card did.
     pub(crate) fn is_grey(&self) -> bool {
         self.record.recovery == Recovery::Grey
+    }
+
+    /// Whether it says of another record that its rider was never told.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.record.recovery == Recovery::Untold
+    }
+
+    /// Whether a card paid, whose holder can be owed what is not claimed.
+    pub(crate) fn is_by_card(&self) -> bool {
+        !matches!(self.record.kind, RecordKind::Lock | RecordKind::Face)
     }
 
     /// What the acquirer claims: the whole amount, unless MAC2 was wrong and it cannot count.
@@ -151,7 +172,7 @@ impl Tap {
         }
     }
 
-    /// The row of a record whose fate is not known.
+    /// The row of a record whose fate, or what it says of another's, is not known.
     pub(crate) fn grey(&self, bytes: &[u8], now: Timestamp) -> GreyRow {
         GreyRow {
             record: self.id.as_str().to_owned(),

@@ -27,13 +27,13 @@ use crate::{Node, ServiceError, stored};
 
 /// How soon after a torn transaction a second one of the card at the same place is the rider's
 /// second try at the same ride.
-const SECOND_TRY_S: i64 = 120;
+pub(super) const SECOND_TRY_S: i64 = 120;
 /// A grey record that waits longer is looked at by a person: 30 days.
-const WAIT_S: i64 = 30 * 86_400;
+pub(super) const WAIT_S: i64 = 30 * 86_400;
 
 /// What became of a grey record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fate {
+pub(super) enum Fate {
     /// The card took nothing.
     NotTaken,
     /// The card took it, and it is claimed.
@@ -45,7 +45,7 @@ enum Fate {
 }
 
 impl Fate {
-    const fn number(self) -> i64 {
+    pub(super) const fn number(self) -> i64 {
         match self {
             Self::NotTaken => 0,
             Self::Claimed => 1,
@@ -71,8 +71,15 @@ impl Node {
                 let rows = tx.rides_of_account(&grey.account).await?;
                 of_card.insert(grey.account.clone(), rows);
             }
+            let tap = tap_of(grey)?;
+            if tap.is_untold() {
+                let rows = &of_card[&grey.account];
+                self.resolve_untold(tx, (grey, &tap), rows, (day, now))
+                    .await?;
+                continue;
+            }
             let others = all.iter().filter(|other| other.account == grey.account);
-            let Some((tap, fate)) = fate(grey, &of_card[&grey.account], others)? else {
+            let Some((tap, fate)) = fate(grey, tap, &of_card[&grey.account], others)? else {
                 let waited_s = now.since_s(Timestamp::new(grey.arrived_at));
                 if waited_s > WAIT_S {
                     let message = format!("nothing that proves the fate of {} came", grey.record);
@@ -124,10 +131,10 @@ impl Node {
 /// What the card's other records say; nothing where they prove nothing.
 fn fate<'a>(
     grey: &GreyRow,
+    tap: Tap,
     rows: &[RideRow],
     greys: impl Iterator<Item = &'a GreyRow>,
 ) -> Result<Option<(Tap, Fate)>, ServiceError> {
-    let tap = tap_of(grey)?;
     let mine = ProofNumber::of_tap(&tap.record, tap.at);
     let (mut proved, mut again) = (false, false);
     for row in rows {
@@ -152,15 +159,14 @@ fn fate<'a>(
                 None => {}
             }
         }
-        let waited_s = row.scanned_at - tap.at.get();
-        again |= mine.is_earlier(theirs)
-            && (0..=SECOND_TRY_S).contains(&waited_s)
-            && row.direction == stored::direction_number(tap.direction())
-            && row.direction != stored::direction_number(Direction::Entry)
-            && same_place(&tap.record, &record);
+        again |= mine.is_earlier(theirs) && is_second_try(&tap, &record, row);
     }
     for other in greys.filter(|other| other.record != grey.record) {
         let (id, other) = (&other.record, tap_of(other)?);
+        if other.is_untold() {
+            // It says again what a ride's own record says.
+            continue;
+        }
         let theirs = ProofNumber::of_tap(&other.record, other.at);
         if theirs == mine {
             if mine.money() == Some(CardMoney::Purse) && other.at > tap.at {
@@ -217,11 +223,20 @@ fn tap_of(grey: &GreyRow) -> Result<Tap, ServiceError> {
 
 /// Whether two records are of the very transaction: made by the same module under the same number,
 /// or with the same cryptogram.
-fn same_transaction(one: &TapRecord, other: &TapRecord) -> bool {
+pub(super) fn same_transaction(one: &TapRecord, other: &TapRecord) -> bool {
     match (one.cash(), other.cash()) {
         (Ok(one), Ok(other)) => one.cryptogram == other.cryptogram,
         _ => one.module_key().is_some() && one.module_key() == other.module_key(),
     }
+}
+
+/// Whether this ride is the rider's second try at the one of that record.
+pub(super) fn is_second_try(tap: &Tap, next: &TapRecord, row: &RideRow) -> bool {
+    let waited_s = row.scanned_at - tap.at.get();
+    (0..=SECOND_TRY_S).contains(&waited_s)
+        && row.direction == stored::direction_number(tap.direction())
+        && row.direction != stored::direction_number(Direction::Entry)
+        && same_place(&tap.record, next)
 }
 
 /// Whether two records are of one stage in one vehicle or station. Who boards and pays what an

@@ -378,7 +378,7 @@ fn tap_agrees(sealed: &Sealed, tap: &Tap) -> bool {
         },
     };
     // What is not claimed at all is less than what the record says, and the issuer is told why.
-    let amount_agrees = row.amount == tap.amount().get() || (row.amount == 0 && tap.is_grey());
+    let amount_agrees = row.amount == tap.amount().get() || (row.amount == 0 && tap.is_by_card());
     line_agrees
         && amount_agrees
         && tap.card.reveal() == row.account

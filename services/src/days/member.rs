@@ -434,7 +434,8 @@ impl Node {
     }
 }
 
-/// Whether the TAC is the card's. A grey record has none; the card's later records prove it.
+/// Whether the TAC is the card's. A grey record has none; the card's later records prove it. What
+/// is owed to a rider who was never told has one, as any whole ride.
 fn card_is_sound(
     line: &ClRecord,
     tail: &ClCardTail,
@@ -442,7 +443,7 @@ fn card_is_sound(
     moments: &mut Moments,
 ) -> bool {
     let fixed = &line.fixed;
-    if tail.state == TradeState::GREY || tail.state == TradeState::REFUND {
+    if tail.state == TradeState::GREY || tail.state == TradeState::REFUND && tail.tac == 0 {
         return true;
     }
     let algorithm = match fixed.algorithm {

@@ -143,7 +143,7 @@ impl Card {
         record
     }
 
-    async fn view(&self, country: &Country) -> CardView {
+    pub(crate) async fn view(&self, country: &Country) -> CardView {
         country
             .node(self.city)
             .card_view(self.number)

@@ -20,4 +20,5 @@ mod revoked;
 mod settled;
 mod street;
 mod torn;
+mod untold;
 mod upload;

@@ -10,7 +10,7 @@ use crate::masked::masked;
 use crate::sealing::Column;
 use crate::{RideRow, Sealing, StoreError, Tx};
 
-/// A row of table `grey_ride`.
+/// A row of table `grey_ride`: a grey record, or what a terminal noted of a ride afterwards.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GreyRow {
     /// The record's id.
@@ -24,7 +24,8 @@ pub struct GreyRow {
     /// The record as the terminal wrote it.
     pub body: Vec<u8>,
     /// The day on which its fate was known, and the fate, if it is: 0 no money moved, 1 claimed,
-    /// 2 moved and not claimed, 3 recorded elsewhere as well.
+    /// 2 moved and not claimed, 3 recorded elsewhere as well. Of what was noted of a whole ride:
+    /// 1 the ride stands, 2 it or the one paid in its place is not claimed.
     pub ended: Option<(i64, i64)>,
 }
 

@@ -246,6 +246,23 @@ impl Tx {
         rows.iter().map(repeated).collect()
     }
 
+    /// Takes back what is claimed for a ride that is in no day yet, all of it; false where it is in
+    /// one, or nothing was claimed. Nothing else of a ride ever changes, and its body says what it
+    /// was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ride_unclaim(&mut self, record: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE ride SET amount = 0 WHERE record = $1 AND amount > 0 \
+             AND batch IN (SELECT id FROM batch WHERE day IS NULL)",
+        )
+        .bind(record)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// The rides sealed into a day, bodies too, by batch and place.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ on_both_engines! {
     stores_a_record_once
     seals_what_is_there
     seals_what_is_due
+    takes_back_a_claim_that_is_in_no_day
     stores_thousands_at_once
 }
 
@@ -129,6 +130,28 @@ async fn seals_what_is_due(home: &Home) {
         sealed,
         expect.map(|(day, id, due)| (day, id.to_owned(), due))
     );
+}
+
+async fn takes_back_a_claim_that_is_in_no_day(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    tx.batch_insert(&batch("u1")).await.unwrap();
+    tx.rides_insert(&[ride(1, "u1"), ride(2, "u1")])
+        .await
+        .unwrap();
+    assert!(tx.ride_unclaim(&ride(1, "").record).await.unwrap());
+    assert!(!tx.ride_unclaim(&ride(1, "").record).await.unwrap(), "once");
+    assert!(!tx.ride_unclaim(&ride(9, "").record).await.unwrap());
+    assert_eq!(tx.batches_seal(3).await.unwrap(), 1);
+    assert!(
+        !tx.ride_unclaim(&ride(2, "").record).await.unwrap(),
+        "sealed"
+    );
+    let unclaimed = RideRow {
+        amount: 0,
+        ..ride(1, "u1")
+    };
+    assert_eq!(rides_of(&mut tx, 3).await, [unclaimed, ride(2, "u1")]);
 }
 
 async fn stores_thousands_at_once(home: &Home) {
