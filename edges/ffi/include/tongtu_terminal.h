@@ -1055,7 +1055,8 @@ int32_t tt_prompt_display(uint64_t terminal, uint32_t lang, char *buffer, size_t
 int32_t tt_reason(uint64_t terminal, char *buffer, size_t room, size_t *len);
 
 /* The rider was told of the ride with this record: call it after the beep. Until then a restart
- * lets the rider through once more without paying. Errors: HANDLE, BUSY, STORE. */
+ * lets the rider through once more without paying, here or beside, and the record waits two
+ * minutes with its upload. Errors: HANDLE, BUSY, STORE. */
 int32_t tt_told(uint64_t terminal, uint64_t seq);
 
 /* Gives list bundles a place in two files, path.a and path.b, and takes what lies there, if
@@ -1113,8 +1114,8 @@ int32_t tt_clock_read(uint64_t terminal, uint32_t source, int64_t wall, uint64_t
  * Errors: HANDLE, BUSY, NULL, SIZE. */
 int32_t tt_clock_now(uint64_t terminal, uint64_t tick_ms, tt_clock_t *clock);
 
-/* Turns torn rides whose cards did not come back in time into grey records (灰记录), and writes how
- * many. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
+/* Turns torn rides whose cards did not come back in time into grey records (灰记录), notes of rides
+ * that nobody was told before a restart that it was so, and writes how many these are. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
  * SIGNER. */
 int32_t tt_close_stale(uint64_t terminal, int64_t now, uint32_t *closed);
 

@@ -51,7 +51,7 @@ pub use prompt::{Light, Notice, Prompt};
 pub use scan::{OutOfService, Refusal, Ride, Scan, ScanOutcome};
 pub use store::{Capacity, ListsMark, RecordStore, StoreError, StoredRecord};
 pub use tongtu_fare::Lang;
-pub use upload::{BATCH_MAX, Backoff, Upload, UploadStep};
+pub use upload::{BATCH_MAX, Backoff, TELLING_S, Upload, UploadStep};
 
 /// Every record table of this crate, for the documents.
 pub const SPECS: &[tongtu_codec::RecordSpec] = &[

@@ -12,9 +12,10 @@
 
 use alloc::vec::Vec;
 
+use tongtu_tap_record::TapRecord;
 use tongtu_types::{TerminalNumber, Timestamp};
 
-use crate::{ChainedRecord, RecordStore};
+use crate::{ChainedRecord, RecordStore, StoredRecord};
 
 /// How long to wait after failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,28 @@ pub struct Upload {
     sent_max: u64,
 }
 
+/// How long a paid ride by card stays here while it is not known whether its rider was told, and
+/// whatever comes after it: as long as the rider may come back for it.
+///
+/// If nobody does, the record that says so goes with it, so that the acquirer never settles the one
+/// without having the other.
+pub const TELLING_S: i64 = 120;
+
+/// Until when a record is kept from going out.
+fn held_until(stored: &StoredRecord<'_>, now: Timestamp) -> Option<Timestamp> {
+    if stored.told || !TapRecord::is_one(stored.record) {
+        return None;
+    }
+    let record = TapRecord::decode_signed(stored.record).ok();
+    let recorded = record
+        .filter(TapRecord::is_paid_ride)?
+        .recorded_at
+        .instant()?;
+    let until = recorded.plus_s(TELLING_S + 1);
+    // A clock that jumped back keeps nothing here.
+    (recorded <= now && now < until).then_some(until)
+}
+
 /// Records in one batch unless told otherwise.
 pub const BATCH_MAX: usize = 64;
 
@@ -117,12 +140,17 @@ impl Upload {
         if let Some(until) = self.until.filter(|until| now < *until && *until <= longest) {
             return UploadStep::Waiting { until };
         }
-        let records: Vec<_> = store
-            .replay()
-            .filter(|stored| !stored.acknowledged)
-            .take(self.batch_max)
-            .map(ChainedRecord::from)
-            .collect();
+        let mut records = Vec::new();
+        for stored in store.replay().filter(|stored| !stored.acknowledged) {
+            if records.len() == self.batch_max {
+                break;
+            }
+            match held_until(&stored, now) {
+                None => records.push(ChainedRecord::from(stored)),
+                Some(until) if records.is_empty() => return UploadStep::Waiting { until },
+                Some(_) => break,
+            }
+        }
         if records.is_empty() {
             return UploadStep::Idle;
         }

@@ -62,7 +62,8 @@ pub unsafe extern "C" fn tt_reason(
 }
 
 /// The rider was told of the ride with this record: call it after the beep. Until then a restart
-/// lets the rider through once more without paying. Errors: HANDLE, BUSY, STORE.
+/// lets the rider through once more without paying, here or beside, and the record waits two
+/// minutes with its upload. Errors: HANDLE, BUSY, STORE.
 #[unsafe(no_mangle)]
 pub extern "C" fn tt_told(terminal: u64, seq: u64) -> i32 {
     guarded(|| table::with(terminal, |terminal| terminal.told(seq)))

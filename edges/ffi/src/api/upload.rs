@@ -17,8 +17,8 @@ unsafe impl Sized32 for TtUpload {}
 // SAFETY: the same.
 unsafe impl Sized32 for TtRecord {}
 
-/// Turns torn rides whose cards did not come back in time into grey records (灰记录), and writes how
-/// many. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
+/// Turns torn rides whose cards did not come back in time into grey records (灰记录), notes of rides
+/// that nobody was told before a restart that it was so, and writes how many these are. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
 /// SIGNER.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_close_stale(terminal: u64, now: i64, closed: *mut u32) -> i32 {

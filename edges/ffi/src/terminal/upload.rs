@@ -17,7 +17,8 @@ pub(super) struct Batch {
 }
 
 impl Terminal {
-    /// Turns intents that nobody came back for into grey records; how many.
+    /// Turns intents that nobody came back for into grey records, and notes of which rides nobody
+    /// was told before a restart; how many records these are.
     pub(crate) fn close_stale(&mut self, now: Option<Timestamp>) -> Result<usize, Fault> {
         self.idle()?;
         let now = self.believed(now);

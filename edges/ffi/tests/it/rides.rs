@@ -12,10 +12,11 @@ use tongtu_ffi::types::{
     TT_OUT_OF_SERVICE, TT_POST_ENTRY, TT_POST_EXIT, TT_RECOVERED, TT_REFUSED, TT_TEXT_MAX, TT_TORN,
     TtSetup,
 };
-use tongtu_tap_record::TapRecord;
+use tongtu_tap_record::{Recovery, TapRecord};
 
 use crate::fixture::{
-    Flash, Rider, T0, blank_scan_end, blank_status, code, display, open, tap, voice, words,
+    Flash, Rider, T0, blank_scan_end, blank_status, code, display, open, tap, tap_silently, voice,
+    words,
 };
 use crate::upload::waiting;
 
@@ -165,6 +166,30 @@ fn what_nobody_came_back_for_becomes_a_grey_record() {
     }
     assert_eq!(waiting(terminal).len(), 2);
     tt_close(terminal);
+}
+
+#[test]
+fn a_ride_that_nobody_was_told_of_is_announced_after_a_restart_and_noted_when_nobody_comes() {
+    let (mut one, mut two) = (Flash::with_room(0), Flash::with_room(0));
+    let first = open(&mut one, |_| {});
+    let second = open(&mut two, |_| {});
+    tap(first, &mut Rider::with(1, 5_000), T0);
+    tap_silently(first, &mut Rider::with(2, 5_000), T0 + 60);
+    tt_close(first);
+    let first = open(&mut one, |setup| setup.psam_first_sequence = 100);
+    assert_eq!(carry(first, second, T0 + 70), 1);
+    let mut closed = 9;
+    for (at, expected) in [(T0 + 180, 0), (T0 + 181, 1), (T0 + 182, 0)] {
+        let code = unsafe { tt_close_stale(first, at, &raw mut closed) };
+        assert_eq!((code, closed), (TT_OK, expected));
+    }
+    let records = waiting(first);
+    let of = |at: usize| TapRecord::decode_signed(&records[at].1).unwrap();
+    assert_eq!(records.len(), 3);
+    assert_eq!(of(2).recovery, Recovery::Untold);
+    assert_eq!(of(2).ride_key(), of(1).ride_key());
+    tt_close(first);
+    tt_close(second);
 }
 
 #[test]

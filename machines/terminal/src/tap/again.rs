@@ -14,7 +14,7 @@ use tongtu_tap_record::{RecordKind, Recovery, Stage, TapRecord};
 use super::ask::Ask;
 use super::card;
 use super::flow::{State, Tap, Task};
-use super::group::Settlement;
+use super::group::{GroupNotice, Settlement};
 use super::line::Reply;
 use super::outcome::{Refusal, TapOutcome, TapRide};
 use super::paying::{Doubt, Paid, Paying};
@@ -44,9 +44,15 @@ impl Tap {
     /// What the group's board says of the card is put to the card.
     fn torn_elsewhere(&mut self, terminal: &CardTerminal, serial: Serial) -> Option<Ask> {
         let oldest = self.now.plus_s(-terminal.profile.rules.grey_after_s);
-        let torn = terminal.board.of_card(serial, oldest)?;
-        let is_past = !lets_on(&terminal.profile.post, torn);
-        let (machine, ask) = Recovering::begin(torn.clone().into(), None);
+        let pinned = terminal.board.of_card(serial, oldest)?;
+        let is_past = !lets_on(&terminal.profile.post, &pinned.record);
+        let record = pinned.record.clone();
+        let (machine, ask) = match pinned.is_untold {
+            // It is whole, and nobody goes on here on it.
+            true if is_past => return None,
+            true => Recovering::begin_untold(record),
+            false => Recovering::begin(record, None),
+        };
         self.state = State::Recovering { machine, is_past };
         Some(ask)
     }
@@ -79,6 +85,14 @@ impl Tap {
                 self.fresh(terminal, &public)
             }
             Recovered::Unverified { .. } => self.known(terminal),
+            Recovered::Untold { record } => {
+                // The other terminal saw its MAC2, but says so over a network: the card shows here
+                // that it has the key.
+                let since = record.recorded_at.instant().unwrap_or(self.now);
+                terminal.owe_vouching(0, record, since, false);
+                self.known(terminal)
+            }
+            Recovered::NotUntold => self.known(terminal),
             Recovered::False => self.refuse(terminal, Refusal::Mac2Wrong),
             Recovered::InDoubt(doubt @ Doubt::Own { .. }) => {
                 self.doubt = Some(doubt);
@@ -99,8 +113,17 @@ impl Tap {
         }
     }
 
-    pub(super) fn through(&mut self, terminal: &CardTerminal, seq: u64, record: TapRecord) -> Ask {
+    pub(super) fn through(
+        &mut self,
+        terminal: &mut CardTerminal,
+        seq: u64,
+        record: TapRecord,
+    ) -> Ask {
         if let Some(ride) = record.ride_key() {
+            terminal.board.end(ride);
+            if seq == 0 {
+                terminal.told_beside(ride);
+            }
             let notice = terminal.settled(ride, Settlement::LetOn);
             self.left.notices.push(notice);
         }
@@ -181,7 +204,14 @@ impl Tap {
                 seq: recent.seq,
                 record: (*recent.record).clone(),
             };
+            let was_told = recent.told;
             terminal.reopened(public.serial, false);
+            if let Some(ride) = ride.record.ride_key().filter(|_| !was_told) {
+                // The others may have heard that nobody told this rider.
+                terminal.board.end(ride);
+                let notice = terminal.settled(ride, Settlement::LetOn);
+                self.left.notices.push(notice);
+            }
             return self.end(terminal, TapOutcome::Reopened(ride.into()));
         }
         self.fresh(terminal, &public)
@@ -189,14 +219,23 @@ impl Tap {
 
     /// The ride is recorded, but its MAC2 is not verified.
     pub(super) fn unverified(&mut self, terminal: &mut CardTerminal, fault: PsamFault) -> Ask {
-        if fault.is_out_of_service() {
-            return self.out_of_service(terminal, fault.into());
-        }
-        if terminal.profile.rules.unverified == Unverified::Refuse {
-            return self.refuse(terminal, Refusal::Unverified);
-        }
         let public = self.public();
         let owing = terminal.unvouched_of(public.serial, self.now);
+        let is_out = fault.is_out_of_service();
+        if is_out || terminal.profile.rules.unverified == Unverified::Refuse {
+            // It has paid, and goes to the reader beside.
+            let owing = owing.filter(|owing| owing.record.is_whole());
+            self.left
+                .notices
+                .extend(owing.map(|owing| GroupNotice::Untold {
+                    record: owing.record.clone(),
+                    number: None,
+                }));
+            return match is_out {
+                true => self.out_of_service(terminal, fault.into()),
+                false => self.refuse(terminal, Refusal::Unverified),
+            };
+        }
         let ride = owing.map(|owing| TapRide {
             seq: owing.seq,
             record: (*owing.record).clone(),

@@ -1,4 +1,5 @@
-//! What the terminals of one vehicle or station tell each other about torn cards.
+//! What the terminals of one vehicle or station tell each other about torn cards, and about riders
+//! whom nobody told that they have paid.
 //!
 //! Here: the notices as values and bytes, and the board on which a terminal pins those of the
 //! others. How they travel, and who may send them, is the edge's. Nothing on the board is
@@ -39,7 +40,15 @@ pub enum GroupNotice {
         /// the record's: of an e-cash the one in its FCI.
         number: Option<Serial>,
     },
-    /// A torn card came back.
+    /// A ride is recorded, and its rider was perhaps not told: the terminal lost its power
+    /// between the one and the other.
+    Untold {
+        /// The ride's record, with the card's proof.
+        record: Box<TapRecord>,
+        /// As of a torn card.
+        number: Option<Serial>,
+    },
+    /// A torn card came back, or a rider who was not told.
     Settled {
         /// Which transaction.
         ride: RideKey,
@@ -54,6 +63,8 @@ impl GroupNotice {
     const TORN: u8 = 1;
     const SETTLED: u8 = 2;
     const TORN_NUMBER: u8 = 3;
+    const UNTOLD: u8 = 4;
+    const UNTOLD_NUMBER: u8 = 5;
     /// Beside how it was settled: an e-cash.
     const CASH: u8 = 0x10;
 
@@ -62,16 +73,10 @@ impl GroupNotice {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Torn { record, number } => {
-                let mut out = match number {
-                    None => [Self::TORN].to_vec(),
-                    Some(number) => [&[Self::TORN_NUMBER][..], &number.0].concat(),
-                };
-                out.extend(
-                    record
-                        .encode()
-                        .expect("every field is as wide as its value"),
-                );
-                out
+                with_record([Self::TORN, Self::TORN_NUMBER], record, *number)
+            }
+            Self::Untold { record, number } => {
+                with_record([Self::UNTOLD, Self::UNTOLD_NUMBER], record, *number)
             }
             Self::Settled { ride, by, how } => {
                 let how = match how {
@@ -100,14 +105,18 @@ impl GroupNotice {
         let mut reader = Reader::new("GroupNotice", bytes);
         let [kind] = fixed(&mut reader, "kind")?;
         match kind {
-            Self::TORN => {
-                let (record, number) = (TapRecord::decode(reader.rest())?.into(), None);
-                Ok(Self::Torn { record, number })
-            }
-            Self::TORN_NUMBER => {
-                let number = Some(Serial(fixed(&mut reader, "number")?));
+            Self::TORN | Self::TORN_NUMBER | Self::UNTOLD | Self::UNTOLD_NUMBER => {
+                let number = match kind {
+                    Self::TORN_NUMBER | Self::UNTOLD_NUMBER => {
+                        Some(Serial(fixed(&mut reader, "number")?))
+                    }
+                    _ => None,
+                };
                 let record = TapRecord::decode(reader.rest())?.into();
-                Ok(Self::Torn { record, number })
+                Ok(match kind {
+                    Self::TORN | Self::TORN_NUMBER => Self::Torn { record, number },
+                    _ => Self::Untold { record, number },
+                })
             }
             Self::SETTLED => {
                 let serial = Serial(fixed(&mut reader, "serial")?);
@@ -143,6 +152,18 @@ impl GroupNotice {
     }
 }
 
+/// A record behind its kind, of which the second one says that a number comes first.
+fn with_record(kinds: [u8; 2], record: &TapRecord, number: Option<Serial>) -> Vec<u8> {
+    let [without, with] = kinds;
+    let mut out = match number {
+        None => [without].to_vec(),
+        Some(number) => [&[with][..], &number.0].concat(),
+    };
+    let record = record.encode();
+    out.extend(record.expect("every field is as wide as its value"));
+    out
+}
+
 fn fixed<const N: usize>(
     reader: &mut Reader<'_>,
     field: &'static str,
@@ -164,47 +185,109 @@ fn unknown(field: &'static str, offset: usize, byte: u8) -> DecodeError {
     }
 }
 
-/// The torn cards of the other terminals.
+/// What another terminal said of a card.
+#[derive(Debug, Clone)]
+pub(super) struct Pinned {
+    /// When it was torn, as far as is known: heard, or of a ride recorded.
+    at: Timestamp,
+    pub(super) record: Box<TapRecord>,
+    /// It is a ride's own record, and only its rider was not told.
+    pub(super) is_untold: bool,
+}
+
+impl Pinned {
+    fn is_cash(&self) -> bool {
+        self.record.kind == RecordKind::Cash
+    }
+}
+
+/// The torn cards of the other terminals, and their riders who were not told.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GroupBoard {
-    torn: VecDeque<(Timestamp, Box<TapRecord>)>,
+    pinned: VecDeque<Pinned>,
+    /// Rides on which somebody was let on, so that a notice that comes late lets nobody on again.
+    ended: VecDeque<RideKey>,
 }
 
 impl GroupBoard {
     /// Pins a torn card; a later one of the same card replaces it.
-    pub(super) fn pin(&mut self, record: Box<TapRecord>, now: Timestamp) {
-        let of = |record: &TapRecord| (record.serial, record.kind == RecordKind::Cash);
-        self.torn.retain(|(_, other)| of(other) != of(&record));
-        if self.torn.len() == BOARD_MAX {
-            self.torn.pop_front();
-        }
-        self.torn.push_back((now, record));
+    pub(super) fn torn(&mut self, record: Box<TapRecord>, now: Timestamp) {
+        let (at, is_untold) = (now, false);
+        self.pin(Pinned {
+            at,
+            record,
+            is_untold,
+        });
     }
 
-    /// Keeps the torn cards of these terminals only.
+    /// Pins a ride whose rider was not told. It never covers what was torn later.
+    pub(super) fn untold(&mut self, record: Box<TapRecord>, now: Timestamp) {
+        // Told late, it does not last longer; and a clock that is ahead of ours gives it no more.
+        let recorded = record.recorded_at.instant().unwrap_or_default();
+        let pinned = Pinned {
+            at: recorded.min(now),
+            record,
+            is_untold: true,
+        };
+        let is_later = |other: &Pinned| {
+            let (one, other) = (&pinned.record, &other.record);
+            other.serial == one.serial && other.kind == one.kind && other.at > one.at
+        };
+        if !self.pinned.iter().any(is_later) {
+            self.pin(pinned);
+        }
+    }
+
+    fn pin(&mut self, pinned: Pinned) {
+        let ride = pinned.record.ride_key();
+        if ride.is_some_and(|ride| self.ended.contains(&ride)) {
+            return;
+        }
+        let of = |pinned: &Pinned| (pinned.record.serial, pinned.is_cash());
+        self.pinned.retain(|other| of(other) != of(&pinned));
+        if self.pinned.len() == BOARD_MAX {
+            self.pinned.pop_front();
+        }
+        self.pinned.push_back(pinned);
+    }
+
+    /// Keeps the cards of these terminals only.
     pub(super) fn keep(&mut self, is_beside: impl Fn(Terminal) -> bool) {
-        self.torn.retain(|(_, record)| is_beside(record.terminal));
+        self.pinned
+            .retain(|pinned| is_beside(pinned.record.recorder));
     }
 
     /// Takes a transaction off; what was there, and when it was pinned.
     pub(super) fn take_off(&mut self, ride: RideKey) -> Option<(Timestamp, Box<TapRecord>)> {
-        let mut torn = self.torn.iter();
-        let at = torn.position(|(_, record)| record.ride_key() == Some(ride))?;
-        self.torn.remove(at)
+        let mut pinned = self.pinned.iter();
+        let at = pinned.position(|pinned| pinned.record.ride_key() == Some(ride))?;
+        let pinned = self.pinned.remove(at)?;
+        Some((pinned.at, pinned.record))
     }
 
-    /// The torn transaction of a purse, not older than this.
-    pub(super) fn of_card(&self, serial: Serial, not_before: Timestamp) -> Option<&TapRecord> {
-        let torn = self.torn.iter();
-        let mut torn = torn.filter(|(_, record)| record.kind != RecordKind::Cash);
-        torn.find(|(at, record)| record.serial == serial && *at >= not_before)
-            .map(|(_, record)| &**record)
+    /// Somebody was let on, here or elsewhere: whatever comes of this ride lets nobody on.
+    pub(super) fn end(&mut self, ride: RideKey) {
+        self.take_off(ride);
+        if self.ended.contains(&ride) {
+            return;
+        }
+        if self.ended.len() == BOARD_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(ride);
     }
 
-    /// The torn payments of e-cashes, not older than this.
-    pub(super) fn cashes(&self, not_before: Timestamp) -> impl Iterator<Item = &Box<TapRecord>> {
-        let torn = self.torn.iter();
-        torn.filter(move |(at, record)| record.kind == RecordKind::Cash && *at >= not_before)
-            .map(|(_, record)| record)
+    /// What there is of a purse, not older than this.
+    pub(super) fn of_card(&self, serial: Serial, not_before: Timestamp) -> Option<&Pinned> {
+        let mut pinned = self.pinned.iter();
+        pinned.find(|pinned| {
+            !pinned.is_cash() && pinned.record.serial == serial && pinned.at >= not_before
+        })
+    }
+
+    /// What there is of e-cashes, not older than this.
+    pub(super) fn cashes(&self, not_before: Timestamp) -> impl Iterator<Item = &Pinned> {
+        let pinned = self.pinned.iter();
+        pinned.filter(move |pinned| pinned.is_cash() && pinned.at >= not_before)
     }
 }

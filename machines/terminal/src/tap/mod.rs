@@ -56,6 +56,7 @@ mod recovering;
 mod select;
 mod single;
 mod terminal;
+mod untold;
 
 pub use ask::{Answer, Ask, Lost};
 pub use cash::{

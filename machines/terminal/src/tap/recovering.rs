@@ -19,6 +19,7 @@ use tongtu_psam::{CreditRequest, PsamAnswer, PsamFault, PsamRequest};
 use tongtu_purse::command::{GetProof, Proof, ReadRecord, RecordBy, Sfi};
 use tongtu_purse::field::Kind;
 use tongtu_purse::layout::Transaction;
+use tongtu_purse::proof;
 use tongtu_tap_record::{Mac2State, Recovery, Stage, TapRecord};
 
 use super::ask::Ask;
@@ -40,6 +41,10 @@ pub(super) enum Recovered {
     Unverified { record: Box<TapRecord> },
     /// Recorded; MAC2 is wrong.
     False,
+    /// The card's proof is that of another terminal's record, whose rider was not told.
+    Untold { record: Box<TapRecord> },
+    /// It is not: nothing of this card is open.
+    NotUntold,
     /// The card has no proof of it.
     InDoubt(Doubt),
     /// The card refused to be asked.
@@ -56,6 +61,8 @@ pub(super) struct Recovering {
     record: Box<TapRecord>,
     /// The intent; none of a transaction of another terminal.
     own: Option<u64>,
+    /// Another terminal's whole record: the card must have the very proof that is in it.
+    is_untold: bool,
     proof: Option<Proof>,
     /// Whether the card's own detail names this transaction.
     is_ours: Option<bool>,
@@ -79,10 +86,19 @@ impl Recovering {
         let machine = Self {
             record,
             own,
+            is_untold: false,
             proof: None,
             is_ours: None,
             step: Step::Proof,
         };
+        (machine, ask)
+    }
+
+    /// The same for a ride that another terminal has recorded: nothing is recorded here, and what
+    /// a card does not prove is as if it had not been heard.
+    pub(super) fn begin_untold(record: Box<TapRecord>) -> (Self, Ask) {
+        let (mut machine, ask) = Self::begin(record, None);
+        machine.is_untold = true;
         (machine, ask)
     }
 
@@ -161,6 +177,17 @@ impl Recovering {
     }
 
     fn decide(mut self, desk: &mut Desk<'_>) -> Turn<Self, Recovered> {
+        if self.is_untold {
+            let record = self.record;
+            let is_proved = self.proof.is_some_and(|proof| {
+                proof::same(&proof.mac2, &record.mac2_code) && proof::same(&proof.tac, &record.tac)
+            });
+            return Turn::Done(if is_proved && self.is_ours == Some(true) {
+                Recovered::Untold { record }
+            } else {
+                Recovered::NotUntold
+            });
+        }
         match (self.is_ours, &self.proof) {
             // Another terminal's purchase that the card's log does not show cannot be told from
             // one that another card reader made in the meantime.

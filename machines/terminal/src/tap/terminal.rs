@@ -19,6 +19,7 @@ use super::cash::Cash;
 use super::group::{GroupBoard, GroupNotice, Settlement};
 use super::lists::Snapshot;
 use super::profile::{Limits, TapProfile};
+use super::untold::{UntoldRide, UntoldSearch};
 use crate::{RecordStore, Sam, StoreError};
 
 /// Taps that are remembered against repetition; the oldest makes way.
@@ -65,7 +66,7 @@ pub(super) struct Unvouched {
     pub(super) record: Box<TapRecord>,
     pub(super) since: Timestamp,
     /// Whether the rider is known to have been told.
-    told: bool,
+    pub(super) told: bool,
 }
 
 /// A ride of a moment ago.
@@ -142,6 +143,8 @@ pub struct CardTerminal {
     /// Card numbers (PAN) of e-cashes, with the number in their FCI.
     numbers: VecDeque<(Serial, Serial)>,
     recent: VecDeque<Recent>,
+    /// Rides of which nobody was told before the power failed, as long as that may change.
+    pub(super) untold: Vec<UntoldRide>,
     last_at: Option<Timestamp>,
     next_intent: u64,
 }
@@ -171,9 +174,11 @@ impl CardTerminal {
             cash: None,
             numbers: VecDeque::new(),
             recent: VecDeque::new(),
+            untold: Vec::new(),
             last_at: None,
             next_intent: 1,
         };
+        let mut untold = UntoldSearch::default();
         for stored in store.replay() {
             if !TapRecord::is_one(stored.record) {
                 continue;
@@ -182,7 +187,19 @@ impl CardTerminal {
                 let seq = stored.seq;
                 TapRecoverError::Record { seq, source }
             })?;
+            untold.look(&stored, &record);
+            let ride = record.ride_key();
+            if let Some(ride) = ride.filter(|_| record.recovery == Recovery::Untold) {
+                terminal.forget_ride(ride);
+                terminal.saw(record.recorded_at.instant().unwrap_or_default());
+                continue;
+            }
             terminal.learn(stored.seq, record.into(), stored.told);
+            if let Some(ride) = ride.filter(|_| stored.completed_by.is_some()) {
+                // Another terminal of the group has let the rider on.
+                terminal.forget_ride(ride);
+                terminal.board.end(ride);
+            }
         }
         for (id, bytes) in store.intents() {
             let record = TapRecord::decode(bytes)
@@ -198,6 +215,9 @@ impl CardTerminal {
                 tries: 0,
             });
         }
+        let last = terminal.last_at.unwrap_or_default();
+        let since = last.plus_s(-terminal.profile.rules.grey_after_s);
+        terminal.untold = untold.end(since);
         Ok(terminal)
     }
 
@@ -257,7 +277,9 @@ impl CardTerminal {
         let unvouched = self.unvouched.iter().map(|u| (u.seq, u.since));
         let needed = recent.chain(unvouched).filter(|(_, at)| is_needed(*at));
         // Number 0 is a record that another terminal of the group has.
-        needed.map(|(seq, _)| seq).filter(|seq| *seq != 0).min()
+        let needed = needed.map(|(seq, _)| seq).filter(|seq| *seq != 0);
+        let untold = self.untold.iter().map(|untold| untold.seq);
+        needed.chain(untold).min()
     }
 
     /// Notes that the rider was told of a ride; call it after the beep.
@@ -266,18 +288,20 @@ impl CardTerminal {
     /// [`StoreError`]; the ride stays accepted, only a restart may let the rider through on it
     /// once more.
     pub fn told(&mut self, seq: u64, store: &mut dyn RecordStore) -> Result<(), StoreError> {
-        if let Some(recent) = self.recent.iter_mut().find(|recent| recent.seq == seq) {
-            recent.told = true;
-        }
         if seq == 0 {
-            // Another terminal of the group has the record.
+            // Another terminal of the group has the record, and the rider counts as told.
             return Ok(());
         }
+        if let Some(recent) = self.recents_mut().find(|recent| recent.seq == seq) {
+            recent.told = true;
+        }
+        self.untold.retain(|untold| untold.seq != seq);
         store.mark_told(seq, None)
     }
 
     /// Turns intents that nobody came back for into grey records (灰记录), and those of locks into
-    /// records of a lock without an answer. Their numbers.
+    /// records of a lock without an answer; notes of rides that nobody was told before the power
+    /// failed that it was so. The numbers of all these.
     ///
     /// # Errors
     /// [`StoreError`] when one could not be stored; it stays open.
@@ -293,25 +317,15 @@ impl CardTerminal {
             closed.push(store.append_closing(&record, id)?);
             self.forget_intent(id);
         }
+        closed.extend(self.close_untold(now, store)?);
         Ok(closed)
-    }
-
-    /// What the others should know after a restart.
-    #[must_use]
-    pub fn torn(&self) -> Vec<GroupNotice> {
-        // Nobody is let on for a lock.
-        let rides = self.intents.iter();
-        let rides = rides.filter(|open| open.record.kind != RecordKind::Lock);
-        rides.map(|open| self.torn_notice(&open.record)).collect()
     }
 
     /// What to tell the others about a card that was torn away here.
     pub(super) fn torn_notice(&self, record: &TapRecord) -> GroupNotice {
-        let is_cash = record.kind == RecordKind::Cash;
-        let number = is_cash.then(|| self.number_of(record.serial)).flatten();
         GroupNotice::Torn {
             record: record.clone().into(),
-            number,
+            number: self.number_beside(record),
         }
     }
 
@@ -334,11 +348,19 @@ impl CardTerminal {
                     if let Some(number) = number {
                         self.remember_number(record.serial, number);
                     }
-                    self.board.pin(record, now);
+                    self.board.torn(record, now);
                 }
             }
+            GroupNotice::Untold { record, number } => {
+                if let Some(number) = number
+                    && self.hears(record.recorder)
+                {
+                    self.remember_number(record.serial, number);
+                }
+                self.note_untold(record, now);
+            }
             GroupNotice::Settled { by, .. } if !self.hears(by) => {}
-            GroupNotice::Settled { ride, how, .. } => {
+            GroupNotice::Settled { ride, by, how } => {
                 let pinned = self.board.take_off(ride);
                 let mut open = self.intents.iter();
                 let open = open.find(|open| open.record.ride_key() == Some(ride));
@@ -362,20 +384,26 @@ impl CardTerminal {
                     }
                 }
                 if how == Settlement::LetOn {
-                    self.unvouched.retain(|u| u.record.ride_key() != Some(ride));
+                    self.board.end(ride);
+                    self.let_on_elsewhere(ride, by, store)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn hears(&self, other: Terminal) -> bool {
+    pub(super) fn hears(&self, other: Terminal) -> bool {
         self.held.lists.are_beside(self.psam.terminal, other)
     }
 
     /// Whether an intent is too old for its rider to be let through on it.
     pub(super) const fn is_stale(&self, open: &OpenIntent, now: Timestamp) -> bool {
-        let age_s = now.since_s(open.since);
+        self.is_late(open.since, now)
+    }
+
+    /// Whether so long ago nobody is let through on it.
+    pub(super) const fn is_late(&self, since: Timestamp, now: Timestamp) -> bool {
+        let age_s = now.since_s(since);
         // A clock that went far back makes it stale too: its age is not known.
         age_s > self.profile.rules.grey_after_s || age_s < -self.profile.rules.grey_after_s
     }
@@ -519,6 +547,9 @@ impl CardTerminal {
         since: Timestamp,
         told: bool,
     ) {
+        if seq != 0 && !told {
+            self.await_telling(seq, &record, since);
+        }
         self.unvouched.retain(|u| u.record.serial != record.serial);
         if self.unvouched.len() == RECENT_MAX {
             self.unvouched.pop_front();
@@ -553,7 +584,17 @@ impl CardTerminal {
         });
     }
 
-    fn push_recent(&mut self, recent: Recent) {
+    /// Nobody is let on for this ride any more.
+    fn forget_ride(&mut self, ride: RideKey) {
+        self.unvouched.retain(|u| u.record.ride_key() != Some(ride));
+        for recent in self.recents_mut() {
+            if recent.record.ride_key() == Some(ride) {
+                (recent.told, recent.reopened) = (true, true);
+            }
+        }
+    }
+
+    pub(super) fn push_recent(&mut self, recent: Recent) {
         let of = (recent.record.serial, recent.is_cash());
         self.recent.retain(|r| (r.record.serial, r.is_cash()) != of);
         if self.recent.len() == RECENT_MAX {
@@ -578,6 +619,10 @@ impl CardTerminal {
         self.recent.iter()
     }
 
+    pub(super) fn recents_mut(&mut self) -> impl Iterator<Item = &mut Recent> {
+        self.recent.iter_mut()
+    }
+
     pub(super) fn reopened(&mut self, serial: Serial, is_cash: bool) {
         let mut recent = self.recent.iter_mut();
         if let Some(recent) = recent.find(|r| r.record.serial == serial && r.is_cash() == is_cash) {
@@ -590,7 +635,7 @@ impl CardTerminal {
         self.last_at
     }
 
-    fn saw(&mut self, at: Timestamp) {
+    pub(super) fn saw(&mut self, at: Timestamp) {
         self.last_at = self.last_at.max(Some(at));
     }
 

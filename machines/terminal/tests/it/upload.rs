@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use tongtu_crypto::Algorithm;
+use tongtu_terminal::tap::Way;
 use tongtu_terminal::{
-    Audited, Backoff, ChainAudit, ChainedRecord, RecordStore as _, Upload, UploadStep,
+    Audited, Backoff, ChainAudit, ChainedRecord, RecordStore as _, TELLING_S, Upload, UploadStep,
 };
 use tongtu_types::TerminalNumber;
 
 use crate::fixture::{MemoryStore, Street, T0, bus};
+use crate::tap::card::Rider;
+use crate::tap::fixture::{Post, bus as tap_bus, gate, profile};
+use crate::tap::untold::dark;
 
 fn ridden(rides: u8) -> (Street, Upload) {
     let mut street = Street::new(bus());
@@ -54,6 +59,45 @@ fn an_answer_for_a_part_acknowledges_that_part() {
     let (terminal, store) = (&mut street.terminal, &mut street.store);
     terminal.acknowledge(&upload.answered(&[1]), store).unwrap();
     assert_eq!(sent(upload.poll(T0, store)), [2, 3]);
+}
+
+/// A paid ride by card whose rider was perhaps not told stays until nobody comes back for it any
+/// more, and what came after it with it.
+#[test]
+fn a_ride_that_was_perhaps_not_told_goes_out_with_what_is_noted_of_it() {
+    let mut rider = Rider::with(&profile(0x17, Algorithm::Tdes), 5_000);
+    let mut post = Post::new(1, tap_bus());
+    dark(&mut post, &mut rider, T0);
+    let mut other = Rider::with(&profile(0x18, Algorithm::Tdes), 5_000);
+    post.tap(&mut other, T0.plus_s(60));
+    let terminal = TerminalNumber::parse("110000000001").unwrap();
+    let mut upload = Upload::new(terminal, 64, Backoff::default());
+    let until = T0.plus_s(TELLING_S + 1);
+    for seconds in [0, 60, TELLING_S] {
+        let step = upload.poll(T0.plus_s(seconds), &post.store);
+        assert_eq!(step, UploadStep::Waiting { until }, "{seconds}");
+    }
+    post.close(until).unwrap();
+    assert_eq!(sent(upload.poll(until, &post.store)), [1, 2, 3]);
+}
+
+#[test]
+fn a_ride_that_was_told_or_moved_no_money_goes_out_at_once() {
+    let mut rider = Rider::with(&profile(0x17, Algorithm::Tdes), 5_000);
+    let mut post = Post::new(1, tap_bus());
+    post.tap(&mut rider, T0);
+    let mut gate = Post::new(2, gate("0101", Way::Entry));
+    dark(&mut gate, &mut rider, T0.plus_s(60));
+    let terminal = TerminalNumber::parse("110000000001").unwrap();
+    for post in [&post, &gate] {
+        let mut upload = Upload::new(terminal, 64, Backoff::default());
+        assert_eq!(sent(upload.poll(T0.plus_s(60), &post.store)), [1]);
+    }
+    // Nor does a clock that jumped back keep anything.
+    let mut post = Post::new(3, tap_bus());
+    dark(&mut post, &mut rider, T0.plus_s(120));
+    let mut upload = Upload::new(terminal, 64, Backoff::default());
+    assert_eq!(sent(upload.poll(T0.plus_s(-9_000), &post.store)), [1]);
 }
 
 /// The answer was lost, not the upload: the same bytes go out again and are acknowledged once.

@@ -14,7 +14,7 @@ use tongtu_types::Fen;
 
 use super::card::LOADED;
 use super::flow::{self, CLAIM, Flow, TICKETS};
-use super::{Back, City, Post, Seen, Tear};
+use super::{Back, City, Post, Schedule, Seen, Tear};
 use crate::country::{BEIJING_CODE, GUANGZHOU_CODE};
 
 /// How often there was what a set of schedules must have.
@@ -30,10 +30,13 @@ pub(super) struct Reached {
     tickets: usize,
     locked: usize,
     unanswered: usize,
+    /// Notes that nobody was told of a ride, and what riders are owed by them.
+    untold: usize,
+    untold_refunds: usize,
 }
 
 impl Reached {
-    pub(super) const fn all(&self) -> [usize; 9] {
+    pub(super) const fn all(&self) -> [usize; 11] {
         [
             self.grey,
             self.here,
@@ -44,6 +47,8 @@ impl Reached {
             self.tickets,
             self.locked,
             self.unanswered,
+            self.untold,
+            self.untold_refunds,
         ]
     }
 
@@ -61,6 +66,8 @@ impl Reached {
         self.tickets += other.tickets;
         self.locked += other.locked;
         self.unanswered += other.unanswered;
+        self.untold += other.untold;
+        self.untold_refunds += other.untold_refunds;
     }
 }
 
@@ -176,6 +183,23 @@ fn card(seen: &mut Seen, what: &str, records: &[&TapRecord]) -> Account {
         let is_paid = rides.map(|d| d.sequence).any(|paid| paid == sequence + 1);
         assert!(is_paid, "{what}: let on with {sequence}, {debits:?}");
     }
+    // One debit lets one rider on; two where the first was let on and nobody knows it (now, or at
+    // the ride before), or where a gate opens once more.
+    let Schedule { back, tear, .. } = seen.schedule;
+    let is_gate = matches!(flow, Flow::Entry | Flow::Exit | Flow::MissedExit);
+    let was_dark = back == Back::Restarted || matches!(tear, Tear::Power(_));
+    let earlier = seen.let_on.first().filter(|_| flow.before().is_some());
+    for sequence in &seen.let_on {
+        let times = seen.let_on.iter().filter(|s| *s == sequence).count();
+        let is_more = seen.is_in_telling
+            || is_gate && back.is_here()
+            || was_dark && earlier == Some(sequence);
+        assert!(
+            times == 1 || is_more && times == 2,
+            "{what}: let on {:?}",
+            seen.let_on
+        );
+    }
     for record in records.iter().filter(|r| r.recovery != Recovery::Grey) {
         let is_paid = debits.iter().any(|d| {
             d.sequence == record.sequence + 1
@@ -210,18 +234,16 @@ fn card(seen: &mut Seen, what: &str, records: &[&TapRecord]) -> Account {
         .map(fen)
         .sum();
     let owed = if flow == Flow::Ticket { 0 } else { owed };
+    assert!(
+        owed == 0 || back == Back::OtherUntold,
+        "{what}: paid twice although the other terminal was told: {debits:?}"
+    );
     // Money that left a card took its rider somewhere, or is owed to her; but for who left, or
     // went to a terminal that was not told and knows only that the card did that already.
     for debit in debits.iter().filter(|d| fen(d) > 0) {
         let was_let_on = seen.let_on.contains(&(debit.sequence - 1));
         let is_torn = place(debit) == flow.here() && debit.at == DateTime::of(seen.at);
-        // A terminal without power tells nobody.
-        let is_dark = matches!(seen.schedule.tear, Tear::Power(_));
-        let left = match seen.schedule.back {
-            Back::Never | Back::OtherUntold => true,
-            Back::OtherTold => is_dark,
-            Back::Same | Back::Restarted => false,
-        };
+        let left = matches!(seen.schedule.back, Back::Never | Back::OtherUntold);
         assert!(
             was_let_on || is_owed(debit, &debits, seen, flow) || is_torn && left,
             "{what}: {debit:?} paid for nothing: {debits:?}, let on {:?}",
@@ -237,8 +259,13 @@ fn card(seen: &mut Seen, what: &str, records: &[&TapRecord]) -> Account {
 
 /// Who paid twice for one thing within two minutes and was let on once is owed the other. On a
 /// bus of segmented fares the second tap is another thing: the card knows where it is.
+///
+/// Of who was let on by a terminal that lost its power right then nobody knows that she was.
 fn is_owed(debit: &Transaction, debits: &[Transaction], seen: &Seen, flow: Flow) -> bool {
-    let is_let_on = |d: &Transaction| seen.let_on.contains(&(d.sequence - 1));
+    let is_doubtful = |d: &Transaction| {
+        seen.is_in_telling && place(d) == flow.here() && d.at == DateTime::of(seen.at)
+    };
+    let is_let_on = |d: &Transaction| seen.let_on.contains(&(d.sequence - 1)) && !is_doubtful(d);
     let knows = matches!(flow, Flow::Boarding | Flow::Alighting | Flow::Arrears);
     !knows
         && debit.kind != Kind::LOAD
@@ -311,6 +338,8 @@ pub(super) async fn audit(city: &City, all: &mut [Seen]) -> Reached {
         assert_eq!(claimed.unwrap_or(0), paid - owed, "{what}: claims");
         reached.arrears += arrears;
         reached.refunds += usize::from(owed > 0);
+        let is_noted = of_it.iter().any(|r| r.recovery == Recovery::Untold);
+        reached.untold_refunds += usize::from(owed > 0 && is_noted);
         reached.made_up += of_it
             .iter()
             .filter(|r| r.kind == RecordKind::MakeUp)
@@ -326,6 +355,7 @@ pub(super) async fn audit(city: &City, all: &mut [Seen]) -> Reached {
     reached.grey = of(Recovery::Grey);
     reached.here = of(Recovery::Here);
     reached.elsewhere = of(Recovery::Elsewhere);
+    reached.untold = of(Recovery::Untold);
     // What moved no money, such as an entry, is kept and not cleared.
     let unsettled = rides
         .iter()

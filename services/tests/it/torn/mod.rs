@@ -21,7 +21,7 @@ mod post;
 use tongtu_crypto::Algorithm;
 use tongtu_journal::Survival;
 use tongtu_purse::field::Institution;
-use tongtu_terminal::tap::{TapEnd, Task};
+use tongtu_terminal::tap::{GroupNotice, TapEnd, Task};
 use tongtu_testkit::tear::{Cut, Half, Line, cuts};
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, Timestamp};
 
@@ -61,6 +61,13 @@ enum Back {
     OtherTold,
     OtherUntold,
     Never,
+}
+
+impl Back {
+    /// At the very terminal, where a gate opens once more for who was told.
+    const fn is_here(self) -> bool {
+        matches!(self, Self::Same | Self::Restarted)
+    }
 }
 
 static BACKS: [Back; 5] = [
@@ -127,6 +134,8 @@ struct Seen {
     at: Timestamp,
     home: &'static str,
     let_on: Vec<u16>,
+    /// The terminal lost its power after it let the rider on, while it noted that it had.
+    is_in_telling: bool,
 }
 
 impl Seen {
@@ -173,7 +182,9 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
         units: posts[here].medium.spent() - spent,
     };
     seen.heard(end.as_ref());
-    if posts[here].medium.is_off() {
+    let is_dark = posts[here].medium.is_off();
+    seen.is_in_telling = is_dark && end.as_ref().is_some_and(|end| end.outcome.ride().is_some());
+    if is_dark {
         posts[here].restart(&survival(cost.units));
     } else if back == Back::Restarted {
         posts[here].restart(&Survival::Nothing);
@@ -187,8 +198,8 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
         return cost;
     }
     let now = at.plus_s(10);
-    let notices = end.map(|end| end.notices).unwrap_or_default();
     if back == Back::OtherTold {
+        let notices = told_group(&posts[here], end.as_ref(), is_dark);
         posts[there].note(&notices, now);
     }
     seen.rider.present();
@@ -202,6 +213,14 @@ fn play(posts: &mut [Post], seen: &mut Seen, at: Timestamp) -> Cost {
     cost
 }
 
+/// What a terminal says to its group after a tap: at once, or when it begins again.
+fn told_group(post: &Post, end: Option<&TapEnd>, is_dark: bool) -> Vec<GroupNotice> {
+    match end {
+        Some(end) if !is_dark => end.notices.clone(),
+        _ => post.torn(),
+    }
+}
+
 /// Plays schedules, a day's worth, and audits what they come to.
 async fn prove(schedules: &[Schedule]) -> Reached {
     let mut city = City::found().await;
@@ -209,7 +228,8 @@ async fn prove(schedules: &[Schedule]) -> Reached {
     for (number, schedule) in schedules.iter().enumerate() {
         let at = morning().plus_s(60 + APART_S * i64::try_from(number).unwrap());
         for post in &mut city.posts {
-            post.close(at);
+            // The rider may have tapped before; no clock goes back.
+            post.close(at.plus_s(-20));
         }
         let mut seen = Seen {
             schedule: *schedule,
@@ -217,6 +237,7 @@ async fn prove(schedules: &[Schedule]) -> Reached {
             at,
             home: home(number + 1),
             let_on: Vec::new(),
+            is_in_telling: false,
         };
         play(&mut city.posts, &mut seen, at);
         all.push(seen);
@@ -269,6 +290,7 @@ async fn whole(city: &mut City, number: usize, flow: Flow, algorithm: Algorithm)
         at,
         home: home(number),
         let_on: Vec::new(),
+        is_in_telling: false,
     };
     let cost = play(&mut city.posts, &mut seen, at);
     (seen, cost)
@@ -294,6 +316,15 @@ fn tears(
     let powers = (0..units).step_by(stride);
     let tears = lines.map(Tear::Line).chain(cards.map(Tear::Card));
     tears.chain(powers.map(Tear::Power))
+}
+
+/// The terminal's power gone after the record is durable and before, while and after the rider is
+/// told, with every way back that could pay twice. The mark is the last frame of a tap, 25 units.
+fn tellings(units: u64) -> impl Iterator<Item = (Tear, Back)> {
+    let powers = [27, 26, 25, 13, 1].map(|before| Tear::Power(units - before));
+    let backs = [Back::Same, Back::OtherTold, Back::OtherUntold, Back::Never];
+    let all = powers.into_iter();
+    all.flat_map(move |tear| backs.map(|back| (tear, back)))
 }
 
 /// The ways back of the tear of that number.
@@ -332,6 +363,14 @@ async fn schedules(stride: usize, every_back: bool) -> Vec<Schedule> {
                     algorithm,
                     tear,
                     back: *back,
+                }));
+            }
+            if rides && !every_back {
+                out.extend(tellings(units).map(|(tear, back)| Schedule {
+                    flow,
+                    algorithm,
+                    tear,
+                    back,
                 }));
             }
         }

@@ -80,12 +80,19 @@ impl Cashing {
             let mut recents = terminal.recents();
             recents.all(|recent| recent.record.ride_key() != record.ride_key())
         };
-        let torn = terminal.board.cashes(oldest);
-        let torn = torn.filter(|record| may_be_this(record) && is_open(record));
-        before.extend(torn.map(|record| Before {
-            kept: Kept::Board,
-            record: record.clone(),
-            lets_on: post.serves(record.stage),
+        let pinned = terminal.board.cashes(oldest).filter(|pinned| {
+            let record = &pinned.record;
+            // What is whole and lets nobody on here is of no use.
+            let is_of_use = !pinned.is_untold || post.serves(record.stage);
+            is_of_use && may_be_this(record) && is_open(record)
+        });
+        before.extend(pinned.map(|pinned| Before {
+            kept: match pinned.is_untold {
+                true => Kept::Untold,
+                false => Kept::Board,
+            },
+            record: pinned.record.clone(),
+            lets_on: post.serves(pinned.record.stage),
         }));
         before
     }
@@ -136,9 +143,11 @@ impl Cashing {
             return self.prove(desk);
         }
         if let Kept::Recent(seq) = before.kept {
-            desk.terminal.reopened(before.record.serial, true);
             let record = before.record;
-            if matches!(record.recovery, Recovery::Here | Recovery::Elsewhere) {
+            let recent = desk.terminal.cash_recent(record.serial);
+            let was_told = recent.is_some_and(|recent| recent.told);
+            desk.terminal.reopened(record.serial, true);
+            if !was_told || matches!(record.recovery, Recovery::Here | Recovery::Elsewhere) {
                 self.tell(desk, record.ride_key(), Settlement::LetOn);
             }
             return Turn::Done(CashEnd::Reopened { seq, record });
@@ -156,13 +165,16 @@ impl Cashing {
     }
 
     /// The torn ride becomes a record: the card has proved that it paid.
-    pub(super) fn settle(mut self, desk: &Desk<'_>, check: CashCheck, after: After) -> Next {
+    pub(super) fn settle(mut self, desk: &mut Desk<'_>, check: CashCheck, after: After) -> Next {
         let Some(Purpose::Vouch(before)) = self.purpose.take() else {
             return Turn::Done(CashEnd::Torn(self.id));
         };
+        if before.kept == Kept::Untold {
+            return self.settle_untold(desk, before.record, after);
+        }
         let mut record: Box<TapRecord> = before.record;
         record.recovery = match before.kept {
-            Kept::Board => Recovery::Elsewhere,
+            Kept::Board | Kept::Untold => Recovery::Elsewhere,
             Kept::Intent(_) | Kept::Recent(_) => Recovery::Here,
         };
         record.recorder = desk.terminal.psam.terminal;
@@ -172,6 +184,20 @@ impl Cashing {
             record.own = proof.own();
         }
         self.append(record, before.kept.intent(), after)
+    }
+
+    /// Another terminal has the ride's record already, so that none is made here.
+    fn settle_untold(self, desk: &mut Desk<'_>, record: Box<TapRecord>, after: After) -> Next {
+        match after {
+            After::Accept | After::Recover => {
+                self.tell(desk, record.ride_key(), Settlement::LetOn);
+                let at = desk.now;
+                desk.terminal.let_on_here(record.clone(), at);
+                Turn::Done(CashEnd::Recovered { seq: 0, record })
+            }
+            After::Refuse(refusal) => Turn::Done(CashEnd::Refused(refusal)),
+            After::Fresh => self.fresh(desk),
+        }
     }
 
     /// The card has named itself: an intent of it whose proof it did not have.
@@ -199,8 +225,8 @@ impl Cashing {
         let oldest = desk.now.plus_s(-desk.terminal.profile.rules.grey_after_s);
         let torn = {
             let mut torn = desk.terminal.board.cashes(oldest);
-            let torn = torn.find(|torn| torn.serial == serial);
-            torn.and_then(|torn| torn.ride_key())
+            let torn = torn.find(|pinned| pinned.record.serial == serial && !pinned.is_untold);
+            torn.and_then(|torn| torn.record.ride_key())
         };
         if is_free(&self.denied, torn) {
             self.tell(desk, torn, Settlement::NotCommitted);

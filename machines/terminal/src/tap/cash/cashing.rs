@@ -66,6 +66,8 @@ pub(super) enum Kept {
     Intent(u64),
     /// It is another terminal's, by the group's board.
     Board,
+    /// It is another terminal's, and recorded there; only its rider was not told.
+    Untold,
 }
 
 impl Kept {
@@ -73,7 +75,7 @@ impl Kept {
     pub(super) const fn intent(self) -> Option<u64> {
         match self {
             Self::Intent(id) => Some(id),
-            Self::Recent(_) | Self::Board => None,
+            Self::Recent(_) | Self::Board | Self::Untold => None,
         }
     }
 }
@@ -542,7 +544,7 @@ impl Cashing {
 
     /// The card makes no offer: no ride, or a ride that it does not vouch for. Bytes that are no
     /// answer say neither, and the next tap asks again.
-    pub(super) fn no_offer(self, desk: &Desk<'_>, refusal: Refusal) -> Next {
+    pub(super) fn no_offer(self, desk: &mut Desk<'_>, refusal: Refusal) -> Next {
         match (&self.purpose, &refusal) {
             (Some(Purpose::Vouch(_)), Refusal::Garbled { .. } | Refusal::CashData { .. }) => {
                 Turn::Done(self.left())
@@ -670,7 +672,11 @@ impl Cashing {
     /// Tells the group what became of a payment that it may have been told of.
     pub(super) fn tell(&self, desk: &mut Desk<'_>, ride: Option<RideKey>, how: Settlement) {
         if let Some(ride) = ride {
-            desk.terminal.board.take_off(ride);
+            let board = &mut desk.terminal.board;
+            match how {
+                Settlement::LetOn => board.end(ride),
+                _ => drop(board.take_off(ride)),
+            }
             let notice = desk.terminal.settled(ride, how);
             desk.notices.push(notice);
         }

@@ -162,7 +162,8 @@ impl Post {
             &mut self.psam,
             &mut self.store,
         );
-        if let Some(ride) = end.outcome.ride() {
+        // As a maker's program does: of what another terminal recorded there is nothing to mark.
+        if let Some(ride) = end.outcome.ride().filter(|ride| ride.seq != 0) {
             self.terminal.told(ride.seq, &mut self.store).unwrap();
         }
         end

@@ -19,6 +19,7 @@ use tongtu_types::{TerminalNumber, Timestamp};
 
 use super::fixture::{ISSUER, Post, Rider, T0, bus, gate, profile};
 use super::recovery::tear_paid;
+use super::untold::dark;
 use crate::fixture::{self, MemoryStore, institution};
 
 const ELSEWHERE: Institution = Institution([0x01, 0x01, 0x10, 0x00, 0xFF, 0xFF, 0xFF, 0xFF]);
@@ -314,6 +315,14 @@ fn only_terminals_of_the_group_are_heard() {
         assert_eq!(recovered, is_recovered, "terminal {second}: {end:?}");
         first.note(&end.notices, T0);
         assert_eq!(first.terminal.open_intents(), usize::from(!is_recovered));
+        // The same of a rider whom nobody told.
+        let mut rider = card(0x18, ISSUER, CardKind::ORDINARY, 1);
+        let mut first = taking(Post::new(1, bus()), &held);
+        dark(&mut first, &mut rider, T0.plus_s(60));
+        other.note(&first.terminal.torn(), T0.plus_s(60));
+        let end = other.tap(&mut rider, T0.plus_s(65));
+        let recovered = matches!(end.outcome, TapOutcome::Recovered(_));
+        assert_eq!(recovered, is_recovered, "terminal {second}: {end:?}");
     }
     // A terminal that leaves the group takes what it said with it.
     let mut rider = card(0x17, ISSUER, CardKind::ORDINARY, 1);

@@ -2,7 +2,7 @@
 
 mod audit;
 mod budget;
-mod card;
+pub(crate) mod card;
 mod cash;
 mod fares;
 pub(crate) mod fixture;
@@ -20,3 +20,4 @@ mod recovery;
 mod refusals;
 pub(crate) mod replay;
 mod tears;
+pub(crate) mod untold;

@@ -227,6 +227,8 @@ pub(crate) fn audit(
             }
             let ride = (record.sequence, record.amount.fen().get());
             match record.recovery {
+                // What was noted of a ride is none.
+                Recovery::Untold => {}
                 Recovery::Grey => greys.push(ride),
                 _ => rides.push(ride),
             }

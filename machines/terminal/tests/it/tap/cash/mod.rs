@@ -8,4 +8,5 @@ mod flows;
 pub(crate) mod hostile;
 mod refusals;
 mod tears;
+mod untold;
 mod walk;
