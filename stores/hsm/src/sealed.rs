@@ -189,6 +189,23 @@ impl SealedCustody {
         self.head.mark
     }
 
+    /// The bytes of a test key, for whoever looks for them where they must not be. Danger: they are
+    /// in the clear then.
+    ///
+    /// # Errors
+    /// [`CustodyError::StoreMark`] of a production store, whose keys nobody sees.
+    pub fn danger_test_key(&self, label: Label) -> Result<Zeroizing<Vec<u8>>, CustodyError> {
+        if self.head.mark != Mark::Test {
+            return Err(CustodyError::StoreMark {
+                path: self.path.display().to_string(),
+                found: self.head.mark,
+                expected: Mark::Test,
+            });
+        }
+        let material = self.sealed(label)?.open(&self.keys()?)?;
+        Ok(Zeroizing::new(material.danger_bytes().to_vec()))
+    }
+
     pub(crate) fn insert(&mut self, sealed: Sealed) -> Result<(), CustodyError> {
         let label = sealed.info.name.label;
         let mut records = self.records.clone();

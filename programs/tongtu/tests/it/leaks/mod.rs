@@ -10,20 +10,20 @@ mod scanner;
 mod secrets;
 mod village;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tongtu_config::{ClockKind, NodeFile, TerminalFile};
-use tongtu_foreign::{Leashed, leash, run_within, tool};
+use tongtu_foreign::{Leashed, leash, openssl, run_within, tool};
 use tongtu_types::{CardNumber, Fen};
 use tongtu_world::country::{CITIES, NODES, Scale};
+use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, hosting};
 
 use self::scanner::{Kind, Scanner, Secret};
-use self::village::{Village, day};
+use self::village::{Dweller, Village, day};
 use crate::run::{folder, tongtu_in};
 
 /// How long a foreign program may take.
@@ -87,13 +87,16 @@ impl Postgres {
     }
 }
 
-/// One request as text, answered or not.
-fn ask(url: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+/// One request as text and its answer, by a client of ours that speaks TLS and nothing else.
+fn ask(node: &Dweller, request: &str) -> Option<String> {
+    let address = node.url.trim_start_matches("https://");
+    let trusted = node.home.join("link.pem").display().to_string();
+    let args = ["s_client", "-quiet", "-connect", address, "-tls1_3"];
+    let answer = openssl(
+        &[&args[..], &["-CAfile", &trusted]].concat(),
+        request.as_bytes(),
+    );
+    answer.map(|answer| String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// Requests that a node refuses, each with a rider's number in it: all that comes back.
@@ -123,7 +126,7 @@ async fn refusals(village: &Village) -> String {
     refused!(client.face_view(other.account));
     let nobody = tongtu_http::client::Client::new("http://127.0.0.1:9").at(at);
     refused!(nobody.account_view(own.account));
-    let url = &village.dwellers[city].url;
+    let node = &village.dwellers[city];
     let digits = own.account.reveal();
     for body in [
         format!("{{\"account\": {digits}, \"user_key\": \"02\"}}"),
@@ -136,14 +139,16 @@ async fn refusals(village: &Village) -> String {
     ] {
         let len = body.len();
         let now = at.get();
-        let answer = ask(
-            url,
+        let Some(answer) = ask(
+            node,
             &format!(
                 "POST /issuer/accounts HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
                  content-type: application/json\r\ntongtu-now: {now}\r\n\
                  content-length: {len}\r\n\r\n{body}"
             ),
-        );
+        ) else {
+            continue;
+        };
         assert!(answer.contains(" 4"), "{answer}");
         said.push_str(&answer);
     }
@@ -153,10 +158,12 @@ async fn refusals(village: &Village) -> String {
         format!("/audit/rides?role={digits}"),
         format!("/{digits}"),
     ] {
-        let answer = ask(
-            url,
+        let Some(answer) = ask(
+            node,
             &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
-        );
+        ) else {
+            continue;
+        };
         assert!(answer.contains(" 4"), "{answer}");
         said.push_str(&answer);
     }
@@ -335,13 +342,14 @@ fn nothing_secret_is_in_what_a_demo_says_and_keeps() {
 #[test]
 fn what_holds_keys_and_numbers_prints_neither() {
     let folder = folder("leaks-print");
-    let country = Country::found(Seed(90_211), Scale::demo(40), day());
+    let country = Country::found(Seed(90_211), Scale::demo(40), day()).unwrap();
+    let links = Links::make(&country).unwrap();
     let ports: Vec<u16> = (7300..).take(NODES.len() + country.posts.len()).collect();
     let (nodes, doors) = ports.split_at(NODES.len());
     let urls: Vec<String> = nodes.iter().map(ToString::to_string).collect();
     let clock = ClockKind::System;
-    hosting::write_settings(&country, &folder, nodes, clock).unwrap();
-    hosting::write_terminals(&country, &folder, doors, &urls, clock).unwrap();
+    hosting::write_settings(&country, &folder, nodes, clock, &links).unwrap();
+    hosting::write_terminals(&country, &folder, doors, &urls, clock, &links).unwrap();
     let mut all = secrets::of_country(&country);
     let mut said = format!("{country:?}\n");
     for node in NODES {
@@ -357,7 +365,7 @@ fn what_holds_keys_and_numbers_prints_neither() {
         said.push_str(&format!("{ready:?}\n"));
     }
     for (at, holder) in country.cardholders.iter().enumerate() {
-        let wallet = holder.card(country.seed, at);
+        let wallet = holder.card(&country, at);
         said.push_str(&format!("{holder:?}\n{wallet:?}\n"));
     }
     for rider in 0..country.riders.len() {

@@ -1,14 +1,17 @@
-//! Everything that a country knows and nothing may show: all of it follows from the seed, and from
-//! the files that hold what nodes drew themselves.
+//! Everything that a country knows and nothing may show: it follows from the seed, from the
+//! cities' stores of keys, and from the files that hold what nodes drew themselves.
 
 use tongtu_crypto::{Algorithm, SecretKey, sm3};
-use tongtu_ecash::test_card::card_keys_of;
+use tongtu_ecash::cryptogram::card_factor;
+use tongtu_ecash::test_card;
+use tongtu_hsm::Custody as _;
+use tongtu_keyring::code::KeyAlgorithm;
 use tongtu_purse::field::Serial;
 use tongtu_purse::keys::{KEY_ENTRY_LEN, KeySet};
 use tongtu_purse::profile::test_keys;
 use tongtu_world::Country;
 use tongtu_world::cards::people::Medium;
-use tongtu_world::country::{CITIES, NODES, STRANGER};
+use tongtu_world::country::{CITIES, NODES};
 use tongtu_world::faces::face_keys;
 
 use super::scanner::{Kind, Secret};
@@ -17,6 +20,7 @@ use super::scanner::{Kind, Secret};
 pub(super) fn of_country(country: &Country) -> Vec<Secret> {
     let mut all = numbers(country);
     all.extend(signing_keys(country));
+    all.extend(stored_keys(country));
     all.extend(card_keys(country));
     for node in CITIES {
         for number in terminals(country) {
@@ -58,21 +62,8 @@ fn signing_keys(country: &Country) -> Vec<Secret> {
     let mut put = |name: String, key: &SecretKey| {
         all.push(key_named(name, &key.danger_to_bytes()[..]));
     };
-    put("root key".into(), &country.seed.key("root"));
-    let stranger = tongtu_types::InstitutionCode::parse(STRANGER).unwrap();
-    put("stranger's key".into(), &country.issuer_key(stranger));
-    for node in CITIES {
-        let code = NODES[node].code;
-        put(
-            format!("issuer key {code}"),
-            &country.issuer_key(NODES[node].institution()),
-        );
-        put(format!("list key {code}"), &country.list_key(node));
-        put(
-            format!("face key {code}"),
-            &country.seed.key(&format!("faces {code}")),
-        );
-    }
+    put("register key".into(), &country.register_key());
+    put("stranger's key".into(), country.keys.stranger());
     for number in terminals(country) {
         put(
             format!("terminal key {number}"),
@@ -89,7 +80,29 @@ fn signing_keys(country: &Country) -> Vec<Secret> {
     all
 }
 
-/// The master keys of cards, those of every card, and halves of what is 3DES.
+/// Every key in the cities' stores: those that sign, masters, the seal of faces.
+fn stored_keys(country: &Country) -> Vec<Secret> {
+    let mut all = Vec::new();
+    for node in CITIES {
+        let code = NODES[node].code;
+        let open = country.keys.with_store(node, |custody| {
+            for info in custody.list().unwrap() {
+                let key = custody.danger_test_key(info.name.label).unwrap();
+                all.push(key_named(format!("{} of {code}", info.name.label), &key));
+                if info.name.slot.algorithm == KeyAlgorithm::Tdes {
+                    let halves = key.chunks(8).map(|half| Kind::Half(half.to_vec()));
+                    let name = format!("half of {} of {code}", info.name.label);
+                    all.extend(halves.map(|half| Secret::new(name.clone(), half)));
+                }
+            }
+        });
+        open.unwrap();
+    }
+    assert!(all.len() > 100, "{} keys", all.len());
+    all
+}
+
+/// The published test masters, and the keys of every card, and halves of what is 3DES.
 fn card_keys(country: &Country) -> Vec<Secret> {
     let mut all = Vec::new();
     for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
@@ -98,10 +111,17 @@ fn card_keys(country: &Country) -> Vec<Secret> {
         for (at, holder) in country.cardholders.iter().enumerate() {
             if holder.medium == Medium::Purse {
                 let serial = Serial::of(&holder.number);
-                let keys = KeySet::of_card(&masters, holder.issuer(), serial);
-                put_set(&mut all, &format!("card {at} {algorithm:?}"), &keys);
+                for keys in country.keys.card(holder.home, holder.issuer(), serial) {
+                    put_set(
+                        &mut all,
+                        &format!("card {at} {:?}", keys.algorithm()),
+                        &keys,
+                    );
+                }
             } else if holder.algorithm == algorithm {
-                let keys = card_keys_of(algorithm, &holder.number);
+                let sequence = test_card::profile(algorithm).sequence;
+                let factor = card_factor(&holder.number, sequence);
+                let keys = country.keys.cash(holder.home, algorithm, factor);
                 for (word, key) in [
                     ("cryptogram", keys.cryptogram),
                     ("MAC", keys.mac),

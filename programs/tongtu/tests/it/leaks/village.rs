@@ -13,6 +13,7 @@ use tongtu_http::client::Client;
 use tongtu_types::BusinessDay;
 use tongtu_world::country::{NODES, Scale};
 use tongtu_world::drive::{Drive, Peace};
+use tongtu_world::links::Links;
 use tongtu_world::plan::plan;
 use tongtu_world::terminals::Terminals;
 use tongtu_world::{Country, Seed, hosting};
@@ -31,6 +32,7 @@ pub(super) struct Dweller {
 pub(super) struct Village {
     pub(super) folder: PathBuf,
     pub(super) country: Country,
+    pub(super) links: Links,
     /// The nodes first, in their order; then the terminals.
     pub(super) dwellers: Vec<Dweller>,
 }
@@ -46,10 +48,12 @@ impl Village {
         let ports = free_ports(NODES.len() + country.posts.len());
         let (nodes, doors) = ports.split_at(NODES.len());
         let url = |port: &u16| format!("http://127.0.0.1:{port}");
-        let urls: Vec<String> = nodes.iter().map(url).collect();
+        let linked = |port: &u16| format!("https://127.0.0.1:{port}");
+        let urls: Vec<String> = nodes.iter().map(linked).collect();
         let clock = ClockKind::Simulated;
-        hosting::write_settings(&country, folder, nodes, clock).unwrap();
-        hosting::write_terminals(&country, folder, doors, &urls, clock).unwrap();
+        let links = Links::make(&country).unwrap();
+        hosting::write_settings(&country, folder, nodes, clock, &links).unwrap();
+        hosting::write_terminals(&country, folder, doors, &urls, clock, &links).unwrap();
         if let Some((id, address)) = store {
             let file = folder.join(id).join("node.toml");
             let text = std::fs::read_to_string(&file).unwrap();
@@ -65,7 +69,7 @@ impl Village {
                 "node.toml",
                 node.id,
                 home,
-                url(port),
+                linked(port),
             ));
         }
         for (post, port) in country.posts.iter().zip(doors) {
@@ -85,13 +89,17 @@ impl Village {
         Self {
             folder: folder.to_owned(),
             country,
+            links,
             dwellers,
         }
     }
 
     pub(super) fn nodes(&self) -> Vec<Client> {
         let nodes = self.dwellers.iter().take(NODES.len());
-        nodes.map(|node| Client::new(&node.url)).collect()
+        let nodes = nodes.enumerate();
+        nodes
+            .map(|(at, node)| self.links.client(at, &node.url))
+            .collect()
     }
 
     /// Lives a day to its settlement.
