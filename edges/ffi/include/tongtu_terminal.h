@@ -157,7 +157,7 @@ typedef struct tt_rules {
 } tt_rules_t;
 
 /* Number of this ABI; it changes whenever a struct, a number or a function does. */
-#define TT_ABI 2u
+#define TT_ABI 3u
 
 /* Most bytes of one ask: no command APDU is longer. */
 #define TT_DATA_MAX (264)
@@ -377,6 +377,8 @@ typedef struct tt_setup {
     uint64_t dead_bytes_max;
     /* By which rules cards tap; NULL for the usual ones. */
     const tt_rules_t *rules;
+    /* Which PSAMs it takes money with; NULL for all of its city. */
+    const tt_modules_t *modules;
 } tt_setup_t;
 
 /* What is to be made up for at a counter. */
@@ -415,7 +417,7 @@ typedef struct tt_tap_end {
     /* Which sentence is said: 0 paid, 1 enter, 2 leave, 3 boarded, 4 alighted, 5 made up,
      * 6 tap again, 7 see staff, 8 already tapped, 9 insufficient, 10 see issuer,
      * 11 not accepted, 12 not started, 13 expired, 14 damaged, 15 last ride not ended,
-     * 16 no entry, 17 over-stay, 18 nothing to make up, 19 other way, 20 out of service. */
+     * 16 no entry, 17 over-stay, 18 nothing to make up, 19 other way, 20 out of service, 21 no cards. */
     uint32_t say;
     /* Number of the ride's record, for tt_told; 0 where there is none. */
     uint64_t seq;
@@ -1115,7 +1117,8 @@ int32_t tt_clock_read(uint64_t terminal, uint32_t source, int64_t wall, uint64_t
 int32_t tt_clock_now(uint64_t terminal, uint64_t tick_ms, tt_clock_t *clock);
 
 /* Turns torn rides whose cards did not come back in time into grey records (灰记录), notes of rides
- * that nobody was told before a restart that it was so, and writes how many these are. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
+ * that nobody was told before a restart that it was so, reports a PSAM that is not taken here, and writes
+ * how many records that made. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
  * SIGNER. */
 int32_t tt_close_stale(uint64_t terminal, int64_t now, uint32_t *closed);
 

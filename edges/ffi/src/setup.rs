@@ -19,8 +19,10 @@ use crate::types::{
     TT_POST_BUS, TT_POST_COUNTER, TT_POST_ENTRY, TT_POST_EXIT, TT_POST_SEGMENTED, TtPost, TtSetup,
 };
 
+mod modules;
 mod rules;
 
+pub(crate) use modules::GivenModules;
 use rules::ByRules;
 pub(crate) use rules::{GivenRules, usual};
 
@@ -38,6 +40,7 @@ pub(crate) struct Given<'a> {
     pub(crate) journal: Option<&'a str>,
     pub(crate) medium: Option<HookMedium>,
     pub(crate) rules: Option<GivenRules<'a>>,
+    pub(crate) modules: Option<GivenModules<'a>>,
 }
 
 /// A post with its texts.
@@ -183,6 +186,8 @@ impl Given<'_> {
             leaves_trip,
         } = given.unwrap_or_default();
         let (post, tap_post) = self.post.read(leaves_trip)?;
+        let module = self.modules.map(|modules| modules.read(terminal));
+        let module = module.transpose()?.unwrap_or_default();
         let list_key = PublicKey::from_compressed(&plain.list_key);
         let list_key = list_key.map_err(|error| wrong("list_key", error))?;
         let signer = match (self.hook, self.test_key) {
@@ -228,6 +233,7 @@ impl Given<'_> {
                 operator: plain.operator_code,
                 software,
                 post: tap_post,
+                module,
                 selection,
                 rules,
             },

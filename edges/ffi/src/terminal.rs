@@ -145,11 +145,14 @@ impl Terminal {
         let list_key = parts.setup.list_key.clone();
         let scans = ScanTerminal::recover(parts.setup, &store);
         let scans = scans.map_err(|error| Fault::of(TT_ERR_RECOVER)(&error))?;
+        let acceptor = parts.tap.acceptor;
         let soft = |profile: PsamProfile, first_sequence| {
-            let profile = PsamProfile {
+            let mut profile = PsamProfile {
                 first_sequence,
                 ..profile
             };
+            // A soft module is made here, for this terminal.
+            profile.identity.receiver = acceptor;
             let soft = SoftPsam::manufacture(RamMemory::new(PSAM_BYTES), &profile);
             soft.map(|soft| (Module::Test(Box::new(soft)), Some(profile.identity)))
                 .map_err(|error| Fault::of(TT_ERR_PSAM)(&error))

@@ -9,6 +9,7 @@ mod cash;
 mod clock;
 mod face;
 mod lists;
+mod modules;
 mod rules;
 mod upload;
 
@@ -16,11 +17,12 @@ pub use cash::*;
 pub use clock::*;
 pub use face::*;
 pub use lists::*;
+pub use modules::*;
 pub use rules::*;
 pub use upload::*;
 
 /// Number of this ABI; it changes whenever a struct, a number or a function does.
-pub const TT_ABI: u32 = 2;
+pub const TT_ABI: u32 = 3;
 
 /// Most bytes of one ask: no command APDU is longer.
 pub const TT_DATA_MAX: usize = 264;
@@ -232,6 +234,8 @@ pub struct TtSetup {
     pub dead_bytes_max: u64,
     /// By which rules cards tap; NULL for the usual ones.
     pub rules: *const TtRules,
+    /// Which PSAMs it takes money with; NULL for all of its city.
+    pub modules: *const TtModules,
 }
 
 /// What is to be made up for at a counter.
@@ -276,7 +280,7 @@ pub struct TtTapEnd {
     /// Which sentence is said: 0 paid, 1 enter, 2 leave, 3 boarded, 4 alighted, 5 made up,
     /// 6 tap again, 7 see staff, 8 already tapped, 9 insufficient, 10 see issuer,
     /// 11 not accepted, 12 not started, 13 expired, 14 damaged, 15 last ride not ended,
-    /// 16 no entry, 17 over-stay, 18 nothing to make up, 19 other way, 20 out of service.
+    /// 16 no entry, 17 over-stay, 18 nothing to make up, 19 other way, 20 out of service, 21 no cards.
     pub say: u32,
     /// Number of the ride's record, for `tt_told`; 0 where there is none.
     pub seq: u64,

@@ -125,7 +125,7 @@ impl Coverage {
     }
 }
 
-fn bcd(terminal: TerminalNumber) -> [u8; 6] {
+pub(crate) fn bcd(terminal: TerminalNumber) -> [u8; 6] {
     let digits = tongtu_codec::hex_decode(terminal.as_str()).expect("digits are hex digits");
     digits.try_into().expect("12 digits")
 }

@@ -58,4 +58,5 @@ pub const SPECS: &[tongtu_codec::RecordSpec] = &[
     lists::ParametersRecord::SPEC,
     CoverageRecord::SPEC,
     face::GalleryReportRecord::SPEC,
+    tap::ModuleReportRecord::SPEC,
 ];

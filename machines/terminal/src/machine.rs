@@ -18,6 +18,7 @@ use tongtu_types::{InstitutionCode, RecordId, TerminalNumber, Timestamp};
 use crate::chain::sealed;
 use crate::fares::{Charge, charge, rider};
 use crate::held::Held;
+use crate::tap::ModuleReport;
 use crate::{
     AlarmThresholds, ChainedRecord, ClockGuard, ClockRules, Coverage, ListBook, ListError,
     ListsStatus, Notice, OutOfService, Outlook, Pace, Profile, Prompt, RecordStore, Refusal, Ride,
@@ -121,6 +122,9 @@ impl ScanTerminal {
             pace: Pace::default(),
         };
         for stored in store.replay() {
+            if ModuleReport::is_one(stored.record) {
+                continue;
+            }
             if TapRecord::is_one(stored.record) {
                 // A ride of a card or by face, kept beside the codes' by the other halves of the
                 // terminal. They read it; here it says how late it is.

@@ -9,11 +9,11 @@ use crate::code::{TT_ERR_NULL, TT_ERR_SIZE, TT_ERR_VALUE};
 use crate::fault::{Fault, guarded};
 use crate::hooks::{HookMedium, Signer};
 use crate::raw::{self, Out, Sized32};
-use crate::setup::{Given, GivenPost, GivenRules, direction, station, usual};
+use crate::setup::{Given, GivenModules, GivenPost, GivenRules, direction, station, usual};
 use crate::table;
 use crate::terminal::Fitted;
 use crate::types::{
-    TT_ABI, TT_PSAM_SLOT, TT_PSAM_TEST, TT_PSAM_TEST_FLAT, TtMedium, TtRules, TtSetup,
+    TT_ABI, TT_PSAM_SLOT, TT_PSAM_TEST, TT_PSAM_TEST_FLAT, TtMedium, TtModules, TtRules, TtSetup,
 };
 
 // SAFETY: `repr(C)`, `struct_size` first; numbers, pointers, and function pointers that may be NULL.
@@ -22,6 +22,8 @@ unsafe impl Sized32 for TtSetup {}
 unsafe impl Sized32 for TtMedium {}
 // SAFETY: the same.
 unsafe impl Sized32 for TtRules {}
+// SAFETY: the same.
+unsafe impl Sized32 for TtModules {}
 
 /// Puts a terminal up: opens its store, reads what it holds, and makes its soft PSAM if it has one.
 /// Lists come after, by `tt_apply_lists`, and a PSAM in a slot by `tt_psam_begin`. The handle is
@@ -118,6 +120,31 @@ unsafe fn given(setup: &TtSetup) -> Result<Given<'_>, Fault> {
         let through = unsafe { raw::bytes(plain.through, len, "rules.through") }?;
         Some(GivenRules { plain, through })
     };
+    let modules = if setup.modules.is_null() {
+        None
+    } else {
+        // SAFETY: not NULL, so there is a struct.
+        let plain = unsafe { raw::take(setup.modules, "modules") }?;
+        let list = |at, count: usize, width: usize, what| {
+            // SAFETY: so many bytes can be read there until the call returns.
+            unsafe { raw::bytes(at, count.saturating_mul(width), what) }
+        };
+        let of = (plain.receivers, plain.receivers_count);
+        let receivers = list(of.0, of.1, 8, "modules.receivers")?;
+        let of = (plain.issuers, plain.issuers_count);
+        let issuers = list(of.0, of.1, 8, "modules.issuers")?;
+        let of = (plain.key_indexes, plain.key_indexes_count);
+        let key_indexes = list(of.0, of.1, 1, "modules.key_indexes")?;
+        let of = (plain.admitted, plain.admitted_count);
+        let admitted = list(of.0, of.1, 10, "modules.admitted")?;
+        Some(GivenModules {
+            own_number: plain.own_number,
+            receivers,
+            issuers,
+            key_indexes,
+            admitted,
+        })
+    };
     Ok(Given {
         plain: setup,
         acquirer,
@@ -136,6 +163,7 @@ unsafe fn given(setup: &TtSetup) -> Result<Given<'_>, Fault> {
         journal,
         medium,
         rules,
+        modules,
     })
 }
 

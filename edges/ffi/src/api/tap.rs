@@ -207,6 +207,7 @@ const fn say_of(say: Say) -> u32 {
         Say::OverStay => 17,
         Say::NothingToMakeUp => 18,
         Say::OtherWay => 19,
+        Say::NoCards => 21,
         // A sentence of a later version: whatever it is, no ride.
         _ => 20,
     }

@@ -18,7 +18,8 @@ unsafe impl Sized32 for TtUpload {}
 unsafe impl Sized32 for TtRecord {}
 
 /// Turns torn rides whose cards did not come back in time into grey records (灰记录), notes of rides
-/// that nobody was told before a restart that it was so, and writes how many these are. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
+/// that nobody was told before a restart that it was so, reports a PSAM that is not taken here, and writes
+/// how many records that made. Call it every few seconds while nobody taps. Errors: HANDLE, BUSY, NULL, STATE, STORE,
 /// SIGNER.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_close_stale(terminal: u64, now: i64, closed: *mut u32) -> i32 {

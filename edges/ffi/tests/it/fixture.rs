@@ -505,6 +505,7 @@ pub(crate) fn setup(test_key: &[u8; 32]) -> TtSetup {
         bytes_max: 0,
         dead_bytes_max: 0,
         rules: null(),
+        modules: null(),
     }
 }
 

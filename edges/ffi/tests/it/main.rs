@@ -16,6 +16,7 @@ mod face;
 mod fixture;
 mod gate;
 mod lists;
+mod modules;
 mod program;
 mod psam;
 mod rides;

@@ -18,7 +18,10 @@ use crate::fixture::{
 type Module = SoftPsam<RamMemory>;
 
 fn module() -> Module {
-    SoftPsam::manufacture(RamMemory::new(8 * 1024), &PsamProfile::test_flat()).unwrap()
+    let mut made = PsamProfile::test_flat();
+    // Of the terminal's city.
+    [made.identity.receiver.0[2], made.identity.receiver.0[3]] = [0x58, 0x10];
+    SoftPsam::manufacture(RamMemory::new(8 * 1024), &made).unwrap()
 }
 
 fn serve(module: &mut Module, ask: &TtAsk) -> Vec<u8> {

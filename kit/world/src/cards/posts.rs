@@ -13,8 +13,8 @@ use tongtu_psam::command::{KeyPurpose, MacKeys};
 use tongtu_purse::field::{Direction, Industry, Institution, Terminal};
 use tongtu_sam::{KeyRole, ModuleKey, PsamProfile, SoftPsam};
 use tongtu_terminal::tap::{
-    CardTerminal, Circumstances, Counter, Gate, GroupNotice, OpenRide, PlainLists, Rules,
-    Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Way, drive,
+    CardTerminal, Circumstances, Counter, Gate, GroupNotice, ModuleRule, OpenRide, PlainLists,
+    Rules, Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Way, drive,
 };
 use tongtu_terminal::{ChainedRecord, Held, Post as ScanPost, RecordStore as _};
 use tongtu_types::{LineCode, StationCode, TerminalNumber, Timestamp, VehicleCode};
@@ -274,6 +274,7 @@ impl Machine {
             operator: [0; 2],
             software: *b"0.1_260301",
             post: post.tap_post(1),
+            module: ModuleRule::default(),
             selection: Selection::default(),
             rules: rules_of(&post),
         };

@@ -163,6 +163,9 @@ impl Tap {
         }
         self.now = now.max(last);
         self.at = DateTime::of(self.now);
+        if let Err(fault) = terminal.check_module() {
+            return self.out_of_service(terminal, fault.into());
+        }
         if let Err(fault) = terminal.psam.trades_on(self.at.date()) {
             return self.out_of_service(terminal, fault.into());
         }

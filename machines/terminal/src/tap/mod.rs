@@ -43,6 +43,7 @@ mod line;
 mod lists;
 mod locking;
 mod make_up;
+mod module;
 mod outcome;
 mod pace;
 mod paying;
@@ -68,6 +69,7 @@ pub use flow::{Circumstances, Tap, Task};
 pub use group::{BOARD_MAX, GroupNotice, Settlement};
 pub use lists::{PlainLists, Snapshot, Standing, TapLists, Versions};
 pub use make_up::MakeUp;
+pub use module::{ModuleFault, ModuleReport, ModuleReportError, ModuleReportRecord, ModuleRule};
 pub use outcome::{Exchanges, Refusal, TapEnd, TapFault, TapOutcome, TapRide};
 pub use pace::Pace;
 pub use profile::{

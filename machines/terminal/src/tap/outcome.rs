@@ -14,6 +14,7 @@ use tongtu_tap_record::TapRecord;
 use tongtu_types::{BusinessDay, Fen, Timestamp};
 
 use super::group::GroupNotice;
+use super::module::ModuleFault;
 use super::prompt::TapPrompt;
 use crate::StoreError;
 
@@ -208,6 +209,9 @@ pub enum TapFault {
         /// The newest record's time.
         last: Timestamp,
     },
+    /// The module is not one of this terminal's.
+    #[error(transparent)]
+    Module(#[from] ModuleFault),
     /// The module.
     #[error(transparent)]
     Psam(#[from] PsamFault),

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use tongtu_purse::field::{Amount, City, Direction, Industry, Institution};
 use tongtu_types::{LineCode, StationCode};
 
+use super::module::ModuleRule;
 use super::select::Selection;
 use crate::lists::{self, Parameters, Service};
 use tongtu_tap_record::Stage;
@@ -22,6 +23,8 @@ pub struct TapProfile {
     pub software: [u8; 10],
     /// Where it stands.
     pub post: TapPost,
+    /// Which modules it takes money with.
+    pub module: ModuleRule,
     /// How it looks for the application.
     pub selection: Selection,
     /// Its rules.

@@ -7,7 +7,7 @@ use tongtu_purse::field::Amount;
 use tongtu_tap_record::Stage;
 use tongtu_types::Fen;
 
-use super::outcome::{Refusal, TapOutcome};
+use super::outcome::{Refusal, TapFault, TapOutcome};
 use super::profile::Rules;
 use crate::Light;
 
@@ -57,6 +57,8 @@ pub enum Say {
     OtherWay,
     /// The terminal is out of service.
     OutOfService,
+    /// No cards here for now; codes and faces go on.
+    NoCards,
 }
 
 /// More about an accepted ride.
@@ -127,6 +129,7 @@ impl TapPrompt {
             }
             TapOutcome::Torn { tries, .. } if *tries >= rules.tries_max => plain(Say::SeeStaff),
             TapOutcome::Torn { .. } => plain(Say::TapAgain),
+            TapOutcome::OutOfService(TapFault::Module(_)) => plain(Say::NoCards),
             TapOutcome::OutOfService(_) => plain(Say::OutOfService),
             TapOutcome::Refused(refusal) => Self {
                 balance: match refusal {
@@ -169,6 +172,7 @@ impl TapPrompt {
             Say::NothingToMakeUp => ("无需补登", "Nothing to make up"),
             Say::OtherWay => ("请用交通联合卡", "Use a T-Union card"),
             Say::OutOfService => ("设备暂停服务", "Device not in service"),
+            Say::NoCards => ("暂停刷卡，请扫码", "No cards now, use a code"),
         };
         match lang {
             Lang::Zh => zh,
@@ -256,7 +260,7 @@ mod tests {
     use super::*;
 
     /// Everything that is said, once.
-    const ALL: [Say; 21] = [
+    const ALL: [Say; 22] = [
         Say::Paid,
         Say::Enter,
         Say::Leave,
@@ -278,6 +282,7 @@ mod tests {
         Say::NothingToMakeUp,
         Say::OtherWay,
         Say::OutOfService,
+        Say::NoCards,
     ];
 
     #[test]

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use tongtu_codec::DecodeError;
-use tongtu_psam::PsamIdentity;
+use tongtu_psam::{PsamIdentity, PsamSerial};
 use tongtu_purse::field::{Serial, Terminal};
 use tongtu_tap_record::{
     CashCheck, Mac2State, RecordKind, Recovery, RideKey, SignedError, Stage, TapRecord,
@@ -18,6 +18,7 @@ use tongtu_types::{BusinessDay, Timestamp};
 use super::cash::Cash;
 use super::group::{GroupBoard, GroupNotice, Settlement};
 use super::lists::Snapshot;
+use super::module::{ModuleFault, ModuleReport, ModuleReportError};
 use super::profile::{Limits, TapProfile};
 use super::untold::{UntoldRide, UntoldSearch};
 use crate::{RecordStore, Sam, StoreError};
@@ -46,6 +47,14 @@ pub enum TapRecoverError {
         seq: u64,
         /// What is wrong with it.
         source: SignedError,
+    },
+    /// A stored report of a module is none.
+    #[error("stored record {seq}")]
+    Module {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        source: ModuleReportError,
     },
 }
 
@@ -147,6 +156,8 @@ pub struct CardTerminal {
     pub(super) untold: Vec<UntoldRide>,
     last_at: Option<Timestamp>,
     next_intent: u64,
+    /// The module that was reported last, and why: once is enough.
+    reported: Option<(PsamSerial, u8)>,
 }
 
 impl CardTerminal {
@@ -177,9 +188,18 @@ impl CardTerminal {
             untold: Vec::new(),
             last_at: None,
             next_intent: 1,
+            reported: None,
         };
         let mut untold = UntoldSearch::default();
         for stored in store.replay() {
+            if ModuleReport::is_one(stored.record) {
+                let report = ModuleReport::read(stored.record).map_err(|source| {
+                    let seq = stored.seq;
+                    TapRecoverError::Module { seq, source }
+                })?;
+                terminal.reported = Some((report.psam(), report.fault()));
+                continue;
+            }
             if !TapRecord::is_one(stored.record) {
                 continue;
             }
@@ -253,6 +273,36 @@ impl CardTerminal {
         self.psam = psam;
     }
 
+    /// Whether the terminal may take money with its module; where it may not, every tap ends with
+    /// [`super::TapFault::Module`], and the next [`CardTerminal::close_stale`] stores a report.
+    ///
+    /// # Errors
+    /// [`ModuleFault`], why it may not.
+    pub fn check_module(&self) -> Result<(), ModuleFault> {
+        self.profile.module.judge(&self.psam, self.profile.city)
+    }
+
+    /// Stores a report of a module that is not taken, for the acquirer; once for each.
+    fn report_module(
+        &mut self,
+        now: Timestamp,
+        store: &mut dyn RecordStore,
+    ) -> Result<Option<u64>, StoreError> {
+        let Err(fault) = self.check_module() else {
+            return Ok(None);
+        };
+        let reported = Some((self.psam.serial, fault.number()));
+        if self.reported == reported {
+            return Ok(None);
+        }
+        let report = ModuleReport::new(&self.profile, &self.psam, &fault, now);
+        let mut bytes = report.encode();
+        self.signer.seal(&mut bytes);
+        let seq = store.append(&bytes)?;
+        self.reported = reported;
+        Ok(Some(seq))
+    }
+
     /// Takes the e-cash from now on; give it a fresh seed after every start.
     pub fn serve_cash(&mut self, cash: Cash) {
         self.cash = Some(cash);
@@ -301,7 +351,7 @@ impl CardTerminal {
 
     /// Turns intents that nobody came back for into grey records (灰记录), and those of locks into
     /// records of a lock without an answer; notes of rides that nobody was told before the power
-    /// failed that it was so. The numbers of all these.
+    /// failed that it was so; reports a module that is not taken. The numbers of the records.
     ///
     /// # Errors
     /// [`StoreError`] when one could not be stored; it stays open.
@@ -318,6 +368,7 @@ impl CardTerminal {
             self.forget_intent(id);
         }
         closed.extend(self.close_untold(now, store)?);
+        closed.extend(self.report_module(now, store)?);
         Ok(closed)
     }
 

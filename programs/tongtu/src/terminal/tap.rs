@@ -23,8 +23,8 @@ use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_sam_pool::{PoolPsam, Timing};
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
-    CardLink, CardTerminal, Circumstances, Gate, Lost, PlainLists, Rules, Selection, Single,
-    Snapshot, TapEnd, TapOutcome, TapPost, TapProfile, Task, Way, drive,
+    CardLink, CardTerminal, Circumstances, Gate, Lost, ModuleRule, PlainLists, Rules, Selection,
+    Single, Snapshot, TapEnd, TapOutcome, TapPost, TapProfile, Task, Way, drive,
 };
 use tongtu_types::{CardNumber, LineCode, StationCode, Timestamp};
 
@@ -226,16 +226,21 @@ impl Post {
             lists: Arc::new(lists(city, &args.blacklist)),
             tariff: Arc::new(tariff),
         };
+        let identity = *psam.psam().identity();
         let profile = TapProfile {
             acceptor: institution(city),
             city,
             operator: [0, 1],
             software: *b"tongtu-tap",
             post,
+            // Whoever asks for one tap names the module; it need not be of the fare book's city.
+            module: ModuleRule {
+                receivers: vec![identity.receiver],
+                ..ModuleRule::default()
+            },
             selection: Selection::default(),
             rules: Rules::default(),
         };
-        let identity = *psam.psam().identity();
         let recovered = CardTerminal::recover(profile, held, identity, signer, &store);
         let terminal = recovered.map_err(|error| no_store(&error))?;
         Ok(Self {

@@ -13,8 +13,8 @@ use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_tap_record::TapRecord;
 use tongtu_terminal::RecordStore as _;
 use tongtu_terminal::tap::{
-    Answer, Ask, CardLink, CardTerminal, Circumstances, Gate, GroupNotice, PlainLists, Rules,
-    Selection, Single, Snapshot, Tap, TapEnd, TapPost, TapProfile, Task, Versions, Way,
+    Answer, Ask, CardLink, CardTerminal, Circumstances, Gate, GroupNotice, ModuleRule, PlainLists,
+    Rules, Selection, Single, Snapshot, Tap, TapEnd, TapPost, TapProfile, Task, Versions, Way,
 };
 use tongtu_types::{CardNumber, Timestamp};
 
@@ -115,6 +115,7 @@ impl Post {
             operator: [0, 1],
             software: *b"0.1_260101",
             post,
+            module: ModuleRule::default(),
             selection: Selection::default(),
             rules,
         };

@@ -53,7 +53,8 @@ fn post(number: u8, at: TapPost, text: &str, rules: Rules) -> Post {
     let mut profile = tap_profile(at, rules);
     profile.city = bcd(city);
     [profile.acceptor.0[2], profile.acceptor.0[3]] = profile.city.0;
-    let psam = TestPsam::new(number);
+    let mut psam = TestPsam::new(number);
+    psam.identity.receiver = profile.acceptor;
     Post::start(
         profile,
         lists(),

@@ -9,8 +9,9 @@ use tongtu_purse::keys::{KeySet, KeyUse};
 use tongtu_purse::profile::{Profile, test_keys};
 use tongtu_tap_record::TapRecord;
 use tongtu_terminal::tap::{
-    CardLink, CardTerminal, Circumstances, Gate, GroupNotice, PlainLists, Rules, Segmented,
-    Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Versions, Way, drive,
+    CardLink, CardTerminal, Circumstances, Gate, GroupNotice, ModuleRule, PlainLists, Rules,
+    Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Versions, Way,
+    drive,
 };
 use tongtu_terminal::{RecordStore as _, StoreError};
 use tongtu_types::Timestamp;
@@ -198,6 +199,7 @@ pub(crate) fn tap_profile(post: TapPost, rules: Rules) -> TapProfile {
         operator: [0x30, 0x00],
         software: *b"0.1_250601",
         post,
+        module: ModuleRule::default(),
         selection: Selection::default(),
         rules,
     }

@@ -14,7 +14,9 @@ use tongtu_terminal::tap::{
 };
 use tongtu_types::Timestamp;
 
-use super::fixture::{Liar, Post, Rider, T0, audit, bus, gate, long_line, profile, segmented};
+use super::fixture::{
+    ISSUER, Liar, Post, Rider, T0, audit, bus, gate, long_line, profile, segmented,
+};
 use tongtu_purse::command::Sfi;
 
 fn rider() -> Rider {
@@ -201,6 +203,7 @@ fn a_ride_from_a_city_that_is_not_connected_does_not_end_here() {
     let mut entry = Post::new(1, gate("0101", Way::Entry)).changed(|profile, _| {
         profile.city = tongtu_purse::field::City([0x58, 0x80]);
         profile.acceptor.0[3] = 0x80;
+        profile.module.receivers = vec![ISSUER];
     });
     entry.tap(&mut rider, at(0));
     let mut exit = Post::new(2, gate("0105", Way::Exit));

@@ -16,6 +16,7 @@ mod lists;
 mod locks;
 mod module;
 mod module_of_ours;
+mod module_rule;
 mod recovery;
 mod refusals;
 pub(crate) mod replay;

@@ -32,7 +32,8 @@ fn module() -> SoftPsam<RamMemory> {
 
 /// A terminal for a module; what it keeps is the double's, which is never asked.
 fn post(post: TapPost, psam: &dyn Psam) -> Post {
-    let mut made = Post::new(1, post).changed(|_, lists| {
+    let mut made = Post::new(1, post).changed(|profile, lists| {
+        profile.module.receivers = vec![psam.identity().receiver];
         lists.local = vec![[0x01, 0x01, 0x10, 0x00]];
     });
     made.psam.identity = *psam.identity();

@@ -14,9 +14,9 @@ use tongtu_purse::field::{Date, Institution, Serial, Terminal};
 use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_terminal::lists::{CardOrigin, Parameters, Service};
 use tongtu_terminal::tap::{
-    AuthorityKey, AuthorityTable, CardTerminal, Cash, CashRules, Medium, OpenRide, PlainLists,
-    RecordKeys, RecordUpdate, Refusal, Rules, Selection, Snapshot, Standing, TapEnd, TapLists,
-    TapPost, TapProfile, Task, Unpredictable, Versions,
+    AuthorityKey, AuthorityTable, CardTerminal, Cash, CashRules, Medium, ModuleRule, OpenRide,
+    PlainLists, RecordKeys, RecordUpdate, Refusal, Rules, Selection, Snapshot, Standing, TapEnd,
+    TapLists, TapPost, TapProfile, Task, Unpredictable, Versions,
 };
 use tongtu_types::{BusinessDay, Timestamp};
 
@@ -192,6 +192,7 @@ impl Post {
             operator: [0, 1],
             software: *b"tongtu-tap",
             post,
+            module: ModuleRule::default(),
             selection: Selection::default(),
             rules: Rules {
                 open_ride: OpenRide::Settle,
