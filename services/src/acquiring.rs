@@ -13,11 +13,13 @@ use tongtu_ride_code::record::{RideRecord, check_signature};
 use tongtu_ride_code::{BlackLists, RideCode};
 use tongtu_sql::{BatchRow, GreyRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
 use tongtu_tap_record::TapRecord;
+use tongtu_terminal::tap::ModuleReport;
 use tongtu_terminal::{CardLists, ChainedRecord, ListBundle};
 use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
 use crate::chaining::{ChainPlace, follow};
 use crate::listing::{ListFile, Offered, card_list_state};
+use crate::modules::{ModuleRefusal, Register, modules_told, reported};
 use crate::node::alarm;
 use crate::taps::Tap;
 use crate::{Node, ServiceError, parallel, stored};
@@ -119,29 +121,32 @@ impl Node {
         now: Timestamp,
     ) -> Result<Vec<UploadOutcome>, ServiceError> {
         self.acquirer()?;
-        let row = self
-            .store()
-            .read()
-            .await?
-            .terminal(terminal.as_str())
-            .await?;
+        let mut tx = self.store().read().await?;
+        let row = tx.terminal(terminal.as_str()).await?;
         let row = row.ok_or(ServiceError::TerminalUnknown { terminal })?;
         let sender = Sender {
             acquirer: self.code().as_acquirer(),
             terminal,
             serial: row.serial,
             key: stored::key(&row.public_key)?,
+            modules: Register::of(&mut tx, records).await?,
         };
+        drop(tx);
         // Signatures first: the transaction is short, so that other terminals need not wait.
         let owned = records.to_vec();
         let inspected = self
             .compute(move |_| parallel::map(&owned, || (), |(), bytes| sender.inspect(bytes)))
             .await?;
         let due = self.config().cut_off.day_of(now);
+        let told: Vec<Box<ModuleRefusal>> = inspected
+            .iter()
+            .filter_map(|inspected| inspected.as_ref().err()?.module.clone())
+            .collect();
         let upload = Upload::new(terminal, records, inspected, due, now);
         let mut tx = self.store().write().await?;
         let mut outcomes = upload.store(&mut tx).await?;
         self.faces_used(&mut tx, records, &outcomes).await?;
+        modules_told(&mut tx, &told, now).await?;
         locks_told(&mut tx, records, &outcomes, now).await?;
         if let Some(chain) = chain {
             let places = follow(&mut tx, terminal, chain, now).await?;
@@ -357,6 +362,7 @@ struct Sender {
     terminal: TerminalNumber,
     serial: Vec<u8>,
     key: PublicKey,
+    modules: Register,
 }
 
 /// A record that may be stored.
@@ -374,24 +380,55 @@ impl Found {
     }
 }
 
-/// A record as it was read, or why it is refused and what its id was.
-type Inspected = Result<Found, (Option<RecordId>, String)>;
+/// Why a record is refused.
+struct Unsound {
+    /// Its id, where it could be read.
+    id: Option<RecordId>,
+    reason: String,
+    /// Where its PSAM is why.
+    module: Option<Box<ModuleRefusal>>,
+}
+
+impl Unsound {
+    const fn plain(id: Option<RecordId>, reason: String) -> Self {
+        let module = None;
+        Self { id, reason, module }
+    }
+
+    fn of_module(id: Option<RecordId>, module: ModuleRefusal) -> Self {
+        Self {
+            id,
+            reason: module.reason.clone(),
+            module: Some(module.into()),
+        }
+    }
+}
+
+/// A record as it was read, or why it is refused.
+type Inspected = Result<Found, Unsound>;
 
 impl Sender {
     fn inspect(&self, bytes: &[u8]) -> Inspected {
         if TapRecord::is_one(bytes) {
             return self.inspect_tap(bytes);
         }
+        if ModuleReport::is_one(bytes) {
+            // Nothing to clear: it stands among what was refused, as what was refused there.
+            return Err(match ModuleReport::open(bytes, &self.key) {
+                Ok(report) => Unsound::of_module(None, reported(&report, self.terminal)),
+                Err(error) => Unsound::plain(None, error.to_string()),
+            });
+        }
         let length = bytes.len();
         if length > RECORD_LEN_MAX {
             let reason = format!("record of {length} bytes, expected at most {RECORD_LEN_MAX}");
-            return Err((None, reason));
+            return Err(Unsound::plain(None, reason));
         }
         let record = match RideRecord::decode(bytes) {
             Ok(record) => record,
-            Err(error) => return Err((None, error.to_string())),
+            Err(error) => return Err(Unsound::plain(None, error.to_string())),
         };
-        let refuse = |reason: String| Err((Some(record.id), reason));
+        let refuse = |reason: String| Err(Unsound::plain(Some(record.id), reason));
         let (terminal, acquirer) = (record.id.terminal(), record.id.acquirer());
         if terminal != self.terminal {
             let expected = self.terminal;
@@ -444,8 +481,12 @@ impl Sender {
 
     fn inspect_tap(&self, bytes: &[u8]) -> Inspected {
         let read = Tap::read(bytes, self.acquirer, self.terminal);
-        let tap = read.map_err(|reason| (None, reason))?;
-        Tap::signed_by(bytes, &self.key).map_err(|reason| (Some(tap.id), reason))?;
+        let tap = read.map_err(|reason| Unsound::plain(None, reason))?;
+        let id = Some(tap.id);
+        let signed = Tap::signed_by(bytes, &self.key);
+        signed.map_err(|reason| Unsound::plain(id, reason))?;
+        let admitted = self.modules.check(&tap.record, self.terminal, tap.at);
+        admitted.map_err(|refusal| Unsound::of_module(id, refusal))?;
         Ok(if tap.is_grey() || tap.is_untold() {
             // The row's own time of arrival comes when it is stored.
             Found::Grey(tap.grey(bytes, Timestamp::new(0)))
@@ -561,7 +602,7 @@ impl<'a> Upload<'a> {
         let (mut outcomes, mut rejected) = (Vec::new(), Vec::new());
         for (row, bytes) in self.inspected.into_iter().zip(self.records) {
             let (record, kind) = match row {
-                Err((record, reason)) => (record, UploadKind::Refused { reason }),
+                Err(Unsound { id, reason, .. }) => (id, UploadKind::Refused { reason }),
                 Ok(row) => {
                     let record = stored::record(row.record())?;
                     let there = bodies.get(row.record()).and_then(Option::as_ref);

@@ -5,6 +5,7 @@ use tongtu_callers::{CallerName, KeyRefusal};
 use tongtu_clearing::posting::PostingError;
 use tongtu_clearing::{ClearError, DayRefusal, FeeError, RouteError};
 use tongtu_exchange_file::{FileError, FileKind, FileName, NameError, TailError};
+use tongtu_psam::PsamSerial;
 use tongtu_ride_code::RevocationError;
 use tongtu_ride_code::produce::ProduceError;
 use tongtu_sql::StoreError;
@@ -120,6 +121,20 @@ pub enum ServiceError {
     TerminalKeyDiffers {
         /// The terminal.
         terminal: TerminalNumber,
+    },
+    /// The PSAM is in another terminal.
+    #[error("PSAM {psam} is admitted to terminal {terminal}")]
+    PsamElsewhere {
+        /// The PSAM.
+        psam: PsamSerial,
+        /// Where it is.
+        terminal: TerminalNumber,
+    },
+    /// The PSAM is in no terminal.
+    #[error("PSAM {psam} is admitted to no terminal")]
+    PsamUnknown {
+        /// The PSAM.
+        psam: PsamSerial,
     },
     /// The list bundle cannot be made.
     #[error("the list bundle cannot be made")]
@@ -350,6 +365,8 @@ impl ServiceError {
             Self::Revocations(_) => "node.revocations",
             Self::TerminalUnknown { .. } => "acquiring.terminal_unknown",
             Self::TerminalKeyDiffers { .. } => "acquiring.terminal_key_differs",
+            Self::PsamElsewhere { .. } => "acquiring.psam_elsewhere",
+            Self::PsamUnknown { .. } => "acquiring.psam_unknown",
             Self::Lists(_) => "acquiring.lists",
             Self::CardListed { .. } => "acquiring.card_listed",
             Self::CardListBusy => "acquiring.card_list_busy",
@@ -410,6 +427,7 @@ impl ServiceError {
         match self {
             Self::AccountUnknown { .. }
             | Self::TerminalUnknown { .. }
+            | Self::PsamUnknown { .. }
             | Self::ChainUnknown { .. }
             | Self::CallerUnknown { .. }
             | Self::FileUnknown { .. }
@@ -435,6 +453,7 @@ impl ServiceError {
             | Self::CallerDiffers { .. }
             | Self::RechargeIdReused
             | Self::TerminalKeyDiffers { .. }
+            | Self::PsamElsewhere { .. }
             | Self::FileNameReused { .. }
             | Self::FileDigestDiffers { .. }
             | Self::DayOutOfOrder { .. } => StatusKind::Conflict,

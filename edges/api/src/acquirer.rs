@@ -134,6 +134,40 @@ pub struct CoverageReport {
     pub report: Hex,
 }
 
+/// The revocation list of a root, as the root's key signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationsPut {
+    /// The list's bytes.
+    pub list: Hex,
+}
+
+/// The revocation list that is held now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationsView {
+    /// Its version.
+    pub version: u64,
+}
+
+/// Admits a PSAM (消费安全存取模块) to a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PsamAdmit {
+    /// Its serial number, 10 bytes.
+    pub psam: Hex,
+    /// The terminal number, 12 digits.
+    pub terminal: String,
+}
+
+/// Withdraws a PSAM from the terminal where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PsamWithdraw {
+    /// Its serial number, 10 bytes.
+    pub psam: Hex,
+}
+
 /// The query of the coverage: all terminals, or with `?lagging=true` those only that lack
 /// something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,6 +33,9 @@
 //! | `POST /acquirer/card-blacklist` | [`CardBlacklistChange`] | [`BlacklistView`] |
 //! | `POST /acquirer/terminals/{terminal}/coverage` | [`CoverageReport`] | 204 |
 //! | `GET /acquirer/coverage?lagging=BOOL` | [`CoverageQuery`] | [`CoverageView`] |
+//! | `POST /revocations` | [`RevocationsPut`] | [`RevocationsView`] |
+//! | `POST /acquirer/psams` | [`PsamAdmit`] | 204 |
+//! | `POST /acquirer/psams/withdrawal` | [`PsamWithdraw`] | 204 |
 //! | `PUT /exchange/files/{name}` | the file's bytes, [`SENDER_HEADER`] | [`FileReceipt`] |
 //! | `GET /exchange/files?receiver=CODE` | [`ReceiverQuery`] | [`FilesView`] |
 //! | `GET /exchange/files/{name}?receiver=CODE` | [`ReceiverQuery`] | the file's bytes |
@@ -74,8 +77,9 @@ pub use account::{
 };
 pub use acquirer::{
     BlacklistAdd, BlacklistView, CardBlacklistChange, CardBlacklistQuery, CardSpan, CoverageQuery,
-    CoverageReport, CoverageView, ListKind, ListsInForce, ListsQuery, RecordsUpload,
-    RecordsUploaded, TerminalCoverage, TerminalLag, TerminalRegister, UploadKind, UploadOutcome,
+    CoverageReport, CoverageView, ListKind, ListsInForce, ListsQuery, PsamAdmit, PsamWithdraw,
+    RecordsUpload, RecordsUploaded, RevocationsPut, RevocationsView, TerminalCoverage, TerminalLag,
+    TerminalRegister, UploadKind, UploadOutcome,
 };
 pub use amount::AmountE7;
 pub use audit::{

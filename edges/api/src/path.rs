@@ -43,6 +43,12 @@ pub const BLACKLIST: &str = "/acquirer/blacklist";
 pub const CARD_BLACKLIST: &str = "/acquirer/card-blacklist";
 /// `POST`: a terminal reports which lists it has.
 pub const TERMINAL_COVERAGE: &str = "/acquirer/terminals/{terminal}/coverage";
+/// `POST`: takes the revocation list of a root.
+pub const REVOCATIONS: &str = "/revocations";
+/// `POST`: admits a PSAM to a terminal.
+pub const PSAMS: &str = "/acquirer/psams";
+/// `POST`: withdraws a PSAM from its terminal.
+pub const PSAM_WITHDRAWAL: &str = "/acquirer/psams/withdrawal";
 /// `GET`: which lists every terminal has.
 pub const COVERAGE: &str = "/acquirer/coverage";
 /// `GET`: what riders consent to before they ride by face.
@@ -106,6 +112,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", CARD_BLACKLIST),
     ("POST", CARD_BLACKLIST),
     ("POST", TERMINAL_COVERAGE),
+    ("POST", REVOCATIONS),
+    ("POST", PSAMS),
+    ("POST", PSAM_WITHDRAWAL),
     ("GET", COVERAGE),
     ("GET", FACE_TERMS),
     ("POST", ACCOUNT_FACE),

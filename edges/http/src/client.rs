@@ -18,6 +18,7 @@ use tongtu_blacklist::{ListedNumber, Span};
 use tongtu_crypto::{PublicKey, Signature};
 use tongtu_exchange_file::FileName;
 use tongtu_link::Link;
+use tongtu_psam::PsamSerial;
 use tongtu_ride_code::UserCertificate;
 use tongtu_terminal::ChainedRecord;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
@@ -494,6 +495,44 @@ impl Client {
         };
         let request = self.post(path::TERMINAL_COVERAGE, at).body(&body);
         request.empty().await
+    }
+
+    /// Brings the revocation list of a root; gives the version that is held then.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused when it is not the root's, or older.
+    pub async fn revocations_take(&self, list: &[u8]) -> Result<u64, ClientError> {
+        let body = api::RevocationsPut { list: hex(list) };
+        let request = self.post(path::REVOCATIONS, path::REVOCATIONS.into());
+        let api::RevocationsView { version } = request.body(&body).json().await?;
+        Ok(version)
+    }
+
+    /// Admits a PSAM to a terminal; safe to repeat.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a conflict while it is in another terminal.
+    pub async fn psam_admit(
+        &self,
+        psam: PsamSerial,
+        terminal: TerminalNumber,
+    ) -> Result<(), ClientError> {
+        let body = api::PsamAdmit {
+            psam: hex(&psam.0),
+            terminal: terminal.as_str().into(),
+        };
+        let request = self.post(path::PSAMS, path::PSAMS.into());
+        request.body(&body).empty().await
+    }
+
+    /// Withdraws a PSAM from its terminal.
+    ///
+    /// # Errors
+    /// [`ClientError`]; not found when it is in none.
+    pub async fn psam_withdraw(&self, psam: PsamSerial) -> Result<(), ClientError> {
+        let body = api::PsamWithdraw { psam: hex(&psam.0) };
+        let request = self.post(path::PSAM_WITHDRAWAL, path::PSAM_WITHDRAWAL.into());
+        request.body(&body).empty().await
     }
 
     /// Which lists every registered terminal has.

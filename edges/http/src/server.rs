@@ -125,6 +125,9 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
         .route(path::CARD_BLACKLIST, card_blacklist)
         .route(path::TERMINAL_COVERAGE, post(acquirer::coverage_report))
         .route(path::COVERAGE, get(acquirer::coverage_view))
+        .route(path::REVOCATIONS, post(acquirer::revocations_take))
+        .route(path::PSAMS, post(acquirer::psam_admit))
+        .route(path::PSAM_WITHDRAWAL, post(acquirer::psam_withdraw))
         .route(path::FACE_TERMS, get(faces::terms_view))
         .route(
             path::ACCOUNT_FACE,

@@ -96,7 +96,7 @@ impl Tx {
     /// [`StoreError`].
     pub async fn psam_withdraw(&mut self, psam: &str, ended: i64) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE psam_admission SET ended = $2 WHERE psam = $1 AND ended = 0 AND began < $2",
+            "UPDATE psam_admission SET ended = $2 WHERE psam = $1 AND ended = 0 AND began <= $2",
         )
         .bind(psam)
         .bind(ended)

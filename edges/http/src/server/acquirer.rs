@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use tongtu_api as api;
 use tongtu_blacklist::{ListedNumber, Span};
+use tongtu_psam::PsamSerial;
 use tongtu_services::{
     CoverageView, Lag, ListKind, TerminalRegistration, UploadKind, UploadOutcome,
 };
@@ -127,6 +128,36 @@ pub(super) async fn coverage_report(
 ) -> Result<StatusCode, Failure> {
     let node = &service.node;
     node.coverage_report(terminal, &body.report.0).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn revocations_take(
+    State(service): State<Service>,
+    Now(now): Now,
+    Body(body): Body<api::RevocationsPut>,
+) -> Result<Json<api::RevocationsView>, Failure> {
+    let version = service.node.revocations_take(&body.list.0, now).await?;
+    Ok(Json(api::RevocationsView { version }))
+}
+
+pub(super) async fn psam_admit(
+    State(service): State<Service>,
+    Now(now): Now,
+    Body(body): Body<api::PsamAdmit>,
+) -> Result<StatusCode, Failure> {
+    let psam = PsamSerial(array("psam", &body.psam)?);
+    let terminal = parse("terminal", &body.terminal)?;
+    service.node.psam_admit(psam, terminal, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn psam_withdraw(
+    State(service): State<Service>,
+    Now(now): Now,
+    Body(body): Body<api::PsamWithdraw>,
+) -> Result<StatusCode, Failure> {
+    let psam = PsamSerial(array("psam", &body.psam)?);
+    service.node.psam_withdraw(psam, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,6 +2,7 @@
 
 use tongtu_api::UploadKind;
 use tongtu_blacklist::{ListedNumber, Span};
+use tongtu_psam::PsamSerial;
 use tongtu_terminal::{ListBook, Post, Profile};
 use tongtu_types::CardNumber;
 
@@ -160,4 +161,26 @@ async fn hands_out_the_card_blacklist_and_takes_reports_of_it() {
     assert_eq!(seen.terminal, "100000000001");
     assert_eq!(seen.reported_at_s, Some(T0.get()));
     assert_eq!((seen.card_blacklist, seen.overdue), (2, false));
+}
+
+#[tokio::test]
+async fn a_psam_is_in_one_terminal_until_it_is_withdrawn() {
+    let city = Country::new().beijing(None).await;
+    let one = Terminal::registered("100000000001", &city).await;
+    let two = Terminal::registered("100000000002", &city).await;
+    let (client, psam) = (&city.client, PsamSerial([7; 10]));
+    client.psam_admit(psam, one.number).await.unwrap();
+    client.psam_admit(psam, one.number).await.unwrap();
+    let elsewhere = client.psam_admit(psam, two.number).await.unwrap_err();
+    assert_eq!(status_of(&elsewhere), (409, "acquiring.psam_elsewhere"));
+    client.psam_withdraw(psam).await.unwrap();
+    let unknown = client.psam_withdraw(psam).await.unwrap_err();
+    assert_eq!(status_of(&unknown), (404, "acquiring.psam_unknown"));
+}
+
+#[tokio::test]
+async fn a_revocation_list_that_no_root_signed_is_refused() {
+    let city = Country::new().beijing(None).await;
+    let error = city.client.revocations_take(b"TTRL").await.unwrap_err();
+    assert_eq!(status_of(&error), (422, "node.revocations"));
 }

@@ -86,6 +86,9 @@ fn rows() -> Vec<Row> {
         ("POST", path::CARD_BLACKLIST, s(path::CARD_BLACKLIST), Json(r#"{"removed":[{"low":"32","high":"31"}]}"#), 400, "http.bad_body", "body: removed: last card below the first"),
         ("POST", path::TERMINAL_COVERAGE, s("/acquirer/terminals/1/coverage"), Json(r#"{"report":""}"#), 400, "http.bad_path", "path: terminal number: length 1, expected 12 digits"),
         ("POST", path::TERMINAL_COVERAGE, s("/acquirer/terminals/100000000001/coverage"), Json(r#"{"report":"zz"}"#), 400, "http.bad_body", "report: unexpected character at position 0, expected hex digits"),
+        ("POST", path::REVOCATIONS, s(path::REVOCATIONS), Json(r#"{"list":"zz"}"#), 400, "http.bad_body", "list: unexpected character at position 0, expected hex digits"),
+        ("POST", path::PSAMS, s(path::PSAMS), Json(r#"{"psam":"00","terminal":"100000000001"}"#), 400, "http.bad_body", "body: psam: 1 bytes, expected 10"),
+        ("POST", path::PSAM_WITHDRAWAL, s(path::PSAM_WITHDRAWAL), Json("{}"), 400, "http.bad_body", "missing field `psam`"),
         ("GET", path::COVERAGE, s(path::COVERAGE), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
 
         ("GET", path::FACE_TERMS, s(path::FACE_TERMS), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
