@@ -186,10 +186,10 @@ pub enum AnchorFault {
 #[non_exhaustive]
 pub enum Fault {
     /// Its lines.
-    #[error(transparent)]
+    #[error("audit chain: {0}")]
     Line(#[from] LineFault),
     /// Its anchors, or what they say of the lines.
-    #[error(transparent)]
+    #[error("audit chain: {0}")]
     Anchor(#[from] AnchorFault),
 }
 

@@ -27,10 +27,10 @@ pub enum BlacklistError {
         found: u8,
     },
     /// A field of the head is malformed.
-    #[error(transparent)]
+    #[error("blacklist: {0}")]
     Decode(#[from] DecodeError),
     /// A field of the head cannot be written.
-    #[error(transparent)]
+    #[error("blacklist: {0}")]
     Encode(#[from] EncodeError),
     /// The signature is not the list key's over this head.
     #[error("signature of the blacklist's head does not verify under the acquirer's list key")]
@@ -52,7 +52,7 @@ pub enum BlacklistError {
         offered: u64,
     },
     /// The delta is for another version than the one held: one between is missing.
-    #[error("delta from version {base} to {offered}, but version {held} is held")]
+    #[error("blacklist delta from version {base} to {offered}, but version {held} is held")]
     OutOfOrder {
         /// The version held.
         held: u64,
@@ -62,13 +62,13 @@ pub enum BlacklistError {
         offered: u64,
     },
     /// The delta is for a list of that version with other numbers: ask for the full file.
-    #[error("the list held as version {version} is not the one that the delta goes on from")]
+    #[error("the blacklist held as version {version} is not the one that the delta goes on from")]
     Diverged {
         /// The version of both.
         version: u64,
     },
     /// The content has another length than the head says.
-    #[error("content of {found} bytes, expected {expected}")]
+    #[error("blacklist content of {found} bytes, expected {expected}")]
     Length {
         /// Bytes there.
         found: u64,
@@ -76,11 +76,13 @@ pub enum BlacklistError {
         expected: u64,
     },
     /// The content has another digest than the head says.
-    #[error("content is not what the head's SM3 was made of")]
+    #[error("blacklist content is not what the head's SM3 was made of")]
     Digest,
     /// An entry that is malformed, backwards, of a kind that has no place here, or not above
     /// the entry before it.
-    #[error("entry {index} at byte {at} of the content is malformed or not above the one before")]
+    #[error(
+        "entry {index} at byte {at} of the blacklist content is malformed or not above the one before"
+    )]
     Entry {
         /// 0-based position of the entry.
         index: usize,
@@ -88,13 +90,13 @@ pub enum BlacklistError {
         at: u64,
     },
     /// The delta lists a number that is listed.
-    #[error("delta lists {number:?}, which is listed already")]
+    #[error("blacklist delta lists {number:?}, which is listed already")]
     AlreadyListed {
         /// The first number of the entry.
         number: ListedNumber,
     },
     /// The delta takes a number off that is not listed.
-    #[error("delta takes {number:?} off, which is not listed")]
+    #[error("blacklist delta takes {number:?} off, which is not listed")]
     NotListed {
         /// The first number of the entry.
         number: ListedNumber,
@@ -106,7 +108,7 @@ pub enum BlacklistError {
         number: ListedNumber,
     },
     /// The numbers do not add up to what the head says.
-    #[error("the list's numbers do not add up to the tally in the head")]
+    #[error("the blacklist's numbers do not add up to the tally in the head")]
     Tally,
     /// More than there is room for.
     #[error("{what}: {found}, expected at most {max}")]

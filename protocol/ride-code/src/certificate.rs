@@ -37,13 +37,13 @@ const ISSUER_SIGNED: core::ops::Range<usize> = 6..53;
 #[non_exhaustive]
 pub enum CertificateError {
     /// A field does not decode.
-    #[error(transparent)]
+    #[error("certificate: {0}")]
     Decode(#[from] DecodeError),
     /// A field cannot be written.
-    #[error(transparent)]
+    #[error("certificate: {0}")]
     Encode(#[from] EncodeError),
     /// A field has another value than this kind of certificate has.
-    #[error("{field} is {found:#04x}, expected {expected:#04x}")]
+    #[error("certificate: {field} is {found:#04x}, expected {expected:#04x}")]
     Field {
         /// The field's name.
         field: &'static str,
@@ -53,16 +53,22 @@ pub enum CertificateError {
         expected: u8,
     },
     /// The service identifier is another service's.
-    #[error("service identifier is another service's")]
+    #[error("certificate: service identifier is another service's")]
     Service,
     /// The key is not a point.
-    #[error(transparent)]
+    #[error("certificate: {0}")]
     Key(#[from] KeyError),
     /// The signature does not verify.
-    #[error("the {0} signature does not verify")]
+    #[error("certificate: the {0} signature does not verify")]
     Signature(&'static str),
+    /// No root of this index is held.
+    #[error("certificate: root {ca_index:02X}, which is not held")]
+    RootUnknown {
+        /// The index.
+        ca_index: u8,
+    },
     /// The requested expiry lies after the root's own.
-    #[error("requested expiry {requested} is after the root's {root}")]
+    #[error("certificate: requested expiry {requested} is after the root's {root}")]
     Expiry {
         /// What was asked for.
         requested: MonthYear,
@@ -70,7 +76,7 @@ pub enum CertificateError {
         root: MonthYear,
     },
     /// The signing key is not the root's.
-    #[error("the signing key does not belong to this root certificate")]
+    #[error("certificate: the signing key does not belong to this root certificate")]
     ForeignKey,
 }
 

@@ -6,11 +6,12 @@ use tongtu_codec::EncodeError;
 use tongtu_crypto::{PublicKey, SecretKey, Signature};
 use tongtu_types::{CardNumber, Fen, Timestamp};
 
-use crate::RideCode;
+use crate::certificate::CertificateError;
 use crate::layout::{
     EXTENSION_LEN_MAX, Guide, IssuerCertificate, IssuerSignature, LEAD_VERSION_1, RideDomain,
-    SIGNATURE_MARK, UserDomain,
+    SERVICE_TRANSPORT, SIGNATURE_MARK, UserDomain,
 };
+use crate::{RideCode, RootTable};
 
 /// Bytes of the issuer-defined data, space-filled.
 const ISSUER_DATA_LEN_MAX: usize = 16;
@@ -162,6 +163,34 @@ impl UserCertificate {
             body: body.to_vec(),
             user,
         })
+    }
+
+    /// Reads a certificate and checks what it rests on: the issuer certificate in front of it under
+    /// a root of this table, and the issuer's signature. Months and times are not judged.
+    ///
+    /// # Errors
+    /// [`CertificateError`] naming the first thing that does not hold.
+    pub fn open(body: &[u8], roots: &RootTable) -> Result<Self, CertificateError> {
+        let certificate = Self::parse(body)?;
+        let issuer = IssuerCertificate::decode(&body[..IssuerCertificate::LEN])?;
+        issuer.check_format(&SERVICE_TRANSPORT)?;
+        let root = roots.by_index(issuer.ca_index);
+        let root = root.ok_or(CertificateError::RootUnknown {
+            ca_index: issuer.ca_index,
+        })?;
+        issuer.check_signature(root)?;
+        let end = body.len() - IssuerSignature::LEN;
+        let signature = IssuerSignature::decode(&body[end..])?;
+        let key = PublicKey::from_compressed(&issuer.public_key)?;
+        let holds = signature.mark == SIGNATURE_MARK
+            && key
+                .verify(&body[..end], &Signature(signature.signature))
+                .is_ok();
+        if holds {
+            Ok(certificate)
+        } else {
+            Err(CertificateError::Signature("issuer's"))
+        }
     }
 
     /// The certificate's bytes.

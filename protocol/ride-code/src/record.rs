@@ -168,28 +168,28 @@ pub struct RideRecord {
 #[non_exhaustive]
 pub enum RecordError {
     /// An item is cut off, missing or malformed.
-    #[error(transparent)]
+    #[error("ride record: {0}")]
     Decode(#[from] DecodeError),
     /// Does not begin like a record.
     #[error("not a ride record: expected 00 00 00 01 00 in front")]
     Head,
     /// Longer than any record.
-    #[error("{0} bytes, expected at most 1024")]
+    #[error("ride record: {0} bytes, expected at most 1024")]
     TooLong(usize),
     /// A mandatory item is missing.
-    #[error("item {tag:04x} is missing")]
+    #[error("ride record: item {tag:04x} is missing")]
     Missing {
         /// Its tag.
         tag: u16,
     },
     /// An item occurs twice.
-    #[error("item {tag:04x} occurs twice")]
+    #[error("ride record: item {tag:04x} occurs twice")]
     Twice {
         /// Its tag.
         tag: u16,
     },
     /// An item's content is not what its tag calls for.
-    #[error("item {tag:04x} is {found}, expected {expected}")]
+    #[error("ride record: item {tag:04x} is {found}, expected {expected}")]
     Content {
         /// Its tag.
         tag: u16,
@@ -200,16 +200,16 @@ pub enum RecordError {
         expected: &'static str,
     },
     /// The digest is not that of the bytes before it.
-    #[error("digest in item 0011 is not the SM3 of the bytes before it")]
+    #[error("ride record: digest in item 0011 is not the SM3 of the bytes before it")]
     Digest,
     /// The terminal's signature does not verify.
-    #[error("terminal signature in item 0018 does not verify")]
+    #[error("ride record: terminal signature in item 0018 does not verify")]
     Signature,
     /// The amount cannot be carried.
-    #[error("amount {0} does not fit eight BCD digits of fen")]
+    #[error("ride record: amount {0} does not fit eight BCD digits of fen")]
     Amount(Fen),
     /// The scan time cannot be carried.
-    #[error("scan time {0} does not fit an unsigned 32-bit number of seconds")]
+    #[error("ride record: scan time {0} does not fit an unsigned 32-bit number of seconds")]
     Time(Timestamp),
 }
 

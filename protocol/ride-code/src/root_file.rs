@@ -5,6 +5,8 @@
 //! Source: a public metro reader. Its SHA-1 finds damage, not forgery: every root in it still
 //! verifies itself, and whether it is trusted is the caller's decision. Our own lists carry
 //! roots under an SM2 signature instead.
+//! It says nothing of the head itself, so a version can be changed unseen: take no order of files
+//! from it that was not signed elsewhere. The reserved bytes are zero, and are asked to be.
 //! UNSPECIFIED: the byte order of version and count; big-endian, as everywhere else.
 
 use alloc::vec::Vec;
@@ -53,19 +55,27 @@ pub struct RootFile {
 #[non_exhaustive]
 pub enum RootFileError {
     /// Cut off, or longer than its count says.
-    #[error(transparent)]
+    #[error("root file: {0}")]
     Decode(#[from] DecodeError),
     /// Cannot be written.
-    #[error(transparent)]
+    #[error("root file: {0}")]
     Encode(#[from] EncodeError),
+    /// A reserved byte is not zero.
+    #[error("root file: reserved byte {at} is {found:#04x}, expected 0")]
+    Reserved {
+        /// Offset in the file.
+        at: usize,
+        /// What was found.
+        found: u8,
+    },
     /// More roots than any list has.
-    #[error("{0} roots, expected at most 256")]
+    #[error("root file: {0} roots, expected at most 256")]
     Count(u32),
     /// The check sum is not that of the record area.
-    #[error("SHA-1 in the head is not that of the record area")]
+    #[error("root file: SHA-1 in the head is not that of the record area")]
     Digest,
     /// A root does not verify itself.
-    #[error("root {number}: {source}")]
+    #[error("root file: root {number}: {source}")]
     Root {
         /// 1-based number of the root in the file.
         number: usize,
@@ -84,6 +94,12 @@ impl RootFile {
         let head = RootFileHead::decode(reader.take("head", RootFileHead::LEN)?)?;
         if head.count > ROOTS_MAX {
             return Err(RootFileError::Count(head.count));
+        }
+        if let Some(at) = head.reserved.iter().position(|byte| *byte != 0) {
+            return Err(RootFileError::Reserved {
+                at: 8 + at,
+                found: head.reserved[at],
+            });
         }
         let area = reader.rest();
         let entries = (0..head.count)

@@ -216,7 +216,7 @@ fn a_root_is_explained_and_its_signature_checked() {
     assert_eq!(ran.code, 1);
     assert!(
         ran.out
-            .contains("未通过校验：the root's own signature does not verify"),
+            .contains("未通过校验：certificate: the root's own signature does not verify"),
         "{}",
         ran.out
     );
