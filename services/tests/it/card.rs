@@ -152,7 +152,7 @@ impl Card {
     }
 }
 
-fn institution(city: &str) -> Institution {
+pub(crate) fn institution(city: &str) -> Institution {
     Institution::of(InstitutionCode::parse(city).unwrap())
 }
 
