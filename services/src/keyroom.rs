@@ -26,7 +26,9 @@ mod books;
 mod carry;
 mod covers;
 mod error;
+mod making;
 mod room;
+mod words;
 
 pub use act::{Act, ActError, Book, Source};
 pub use approval::{APPROVAL_MAX_S, Approval, ApprovalError};

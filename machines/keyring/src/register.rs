@@ -14,6 +14,8 @@
 
 mod book;
 mod event;
+mod refusal;
 
-pub use book::{FAILURES_MAX, FOUNDERS, Member, Register, RegisterRefusal, ReplayError};
+pub use book::{FAILURES_MAX, FOUNDERS, Member, Register};
 pub use event::{Credential, CredentialBody, Event, RotationBody, Step, What};
+pub use refusal::{RegisterRefusal, ReplayError};

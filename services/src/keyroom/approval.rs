@@ -21,7 +21,8 @@ use tongtu_crypto::{PublicKey, Signature, Signer, SignerFault, sm3};
 use tongtu_keyring::{Officer, Signers};
 use tongtu_types::Timestamp;
 
-use super::act::{Act, ActError, Book, Words, lower_hex, officer_text};
+use super::act::{Act, ActError, Book, lower_hex, officer_text};
+use super::words::Words;
 
 /// The longest time for which an approval may be good, in seconds: a week.
 pub const APPROVAL_MAX_S: i64 = 7 * 86_400;
@@ -191,10 +192,7 @@ impl Approval {
 
 fn read_by(line: &str) -> Option<(Officer, Signature)> {
     let words = line.strip_suffix('\n')?.strip_prefix("by ")?;
-    let mut words = Words {
-        rest: words.split(' '),
-        at: 0,
-    };
+    let mut words = Words::of_text(words);
     let officer = words.officer().ok()?;
     let signature = hex_decode(words.rest.next()?).ok()?;
     let signature = Signature(signature.try_into().ok()?);
