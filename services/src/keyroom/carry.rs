@@ -61,6 +61,24 @@ pub(super) struct Way<'a> {
     pub(super) hands: Hands<'a>,
 }
 
+impl<'a> Way<'a> {
+    /// One that no officer approved, for a service.
+    pub(super) fn of(who: OnBehalf, custody: &'a mut dyn Vault, now: Timestamp) -> Self {
+        Self {
+            now,
+            signers: Signers::System,
+            who,
+            uses: Vec::new(),
+            parts: Parts::default(),
+            done: Done::default(),
+            hands: Hands {
+                custody: Some(custody),
+                ..Hands::default()
+            },
+        }
+    }
+}
+
 impl<M: Medium> KeyRoom<M> {
     /// Carries out an act that officers approved.
     ///

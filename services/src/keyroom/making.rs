@@ -11,15 +11,47 @@ use tongtu_keyring::{
     Check, Custody, Deed, DeviceName, KeyLife, KeyNumber, Signers, Slot, Use, What,
 };
 use tongtu_keyroom::{Intent, Medium};
-use tongtu_types::InstitutionCode;
+use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::act::Source;
-use super::audited::Audited;
+use super::audited::{Audited, OnBehalf};
 use super::carry::Way;
 use super::error::RoomError;
 use super::room::{KeyRoom, anchor_label, is_custodian, key_label, root_label};
 
 impl<M: Medium> KeyRoom<M> {
+    /// Uses keys in the custody outside the steps of the books: a service that derives, signs or
+    /// makes MACs by permit. `labels` are the keys that will be there afterwards and were not; each
+    /// use leaves a line, and nothing that is new stays of what fails.
+    ///
+    /// # Errors
+    /// [`RoomError`] when the custody refuses, is not the room's, or it cannot be kept.
+    pub fn use_keys<T>(
+        &mut self,
+        (deed, labels): (&str, &[Label]),
+        who: OnBehalf,
+        custody: &mut dyn Vault,
+        now: Timestamp,
+        act: impl FnOnce(&mut Audited<'_, dyn Vault + '_>) -> Result<T, CustodyError>,
+    ) -> Result<T, RoomError> {
+        self.ready()?;
+        self.check_vault(&custody.state())?;
+        let mut way = Way::of(who, custody, now);
+        let result = self.in_custody(deed, labels, &mut way, |custody, _| Ok(act(custody)?));
+        if way.parts.vault.is_none() {
+            // It was not touched.
+            return result;
+        }
+        way.parts.lines = way.uses;
+        if way.parts.lines.is_empty() {
+            way.parts
+                .lines
+                .push(super::room::own_line("custody.looked", None));
+        }
+        self.commit(way.parts, now)?;
+        result
+    }
+
     /// Four officers found the room; with it comes a first key for anchors.
     pub(super) fn found(
         &mut self,

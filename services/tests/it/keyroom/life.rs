@@ -7,7 +7,7 @@ use tongtu_keyring::{Check, Use};
 use tongtu_keyroom::{File, Part};
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::{Root, layout::IssuerCertificate};
-use tongtu_services::keyroom::{Act, Hands, Source, key_label, parse_anchor_key};
+use tongtu_services::keyroom::{Act, Hands, OnBehalf, Source, key_label, parse_anchor_key};
 use tongtu_types::MonthYear;
 
 use super::scene::{DAY, Scene, institution, secret, slot};
@@ -308,4 +308,56 @@ fn every_use_of_a_key_has_a_line_with_who_and_which() {
         [line("N-01", number), line("N-02", number)]
     );
     assert_eq!(of("room.found").len(), 4);
+}
+
+#[test]
+fn a_service_uses_keys_by_the_room_and_each_use_has_its_line() {
+    let mut scene = Scene::staffed("service");
+    let key = scene.active(Purpose::Purchase);
+    let who = OnBehalf {
+        institution: institution("01343010"),
+        actor: tongtu_audit::Word::parse("perso").unwrap(),
+        permit: Some(1),
+    };
+    let below = tongtu_hsm::KeyName {
+        label: tongtu_hsm::Label::parse("CARD-1").unwrap(),
+        ..scene.custody.check(key_label(key)).unwrap().name
+    };
+    let path = KeyPath {
+        label: key_label(key),
+        factors: &[[7; 8]],
+    };
+    let derive = |scene: &mut Scene| {
+        let (custody, now) = (&mut scene.custody, scene.now);
+        let deed = ("derive", &[below.label][..]);
+        scene.room.use_keys(deed, who, custody, now, |custody| {
+            custody.derive(path, &below)
+        })
+    };
+    let lines = scene.room.log().tip().0;
+    derive(&mut scene).unwrap();
+    assert_eq!(scene.room.log().tip().0, lines + 1);
+    assert!(scene.reopened().is_ok());
+    // Again there is one, which stays.
+    assert_eq!(derive(&mut scene).unwrap_err().code(), "custody");
+    assert!(scene.custody.check(below.label).is_ok());
+    assert!(scene.reopened().is_ok());
+    // What fails leaves nothing but its line.
+    let other = tongtu_hsm::Label::parse("CARD-2").unwrap();
+    let (custody, now) = (&mut scene.custody, scene.now);
+    let failed = scene
+        .room
+        .use_keys(("derive", &[other]), who, custody, now, |custody| {
+            custody.derive(
+                path,
+                &tongtu_hsm::KeyName {
+                    label: other,
+                    ..below
+                },
+            )?;
+            custody.destroy(key_label(tongtu_keyring::KeyNumber::new(99).unwrap()))
+        });
+    assert!(failed.is_err());
+    assert!(scene.custody.check(other).is_err());
+    assert!(scene.reopened().is_ok());
 }
