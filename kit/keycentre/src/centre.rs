@@ -71,6 +71,17 @@ pub struct Given {
     pub factor: Option<[u8; 8]>,
 }
 
+/// What the centre did, as it is verified: without the centre.
+#[derive(Debug, Clone)]
+pub struct AuditFiles {
+    /// The lines, one behind the other.
+    pub lines: Vec<u8>,
+    /// The anchors.
+    pub anchors: Vec<u8>,
+    /// The number and the public half of the key that anchors verify under.
+    pub key: (u32, PublicKey),
+}
+
 /// Days that an older version is still accepted.
 const OVERLAP_DAYS: u16 = 30;
 /// Key index of everything here.
@@ -429,12 +440,11 @@ impl KeyCentre {
         Ok(())
     }
 
-    /// Lines and anchors of the centre's audit, and the public key that anchors verify under with
-    /// its number.
+    /// The centre's audit, for whoever verifies it.
     ///
     /// # Errors
     /// [`CentreError`] when one cannot be written.
-    pub fn audit_files(&self) -> Result<(Vec<u8>, Vec<u8>, (u32, PublicKey)), CentreError> {
+    pub fn audit_files(&self) -> Result<AuditFiles, CentreError> {
         let (mut lines, mut anchors) = (Vec::new(), Vec::new());
         for line in &self.lines {
             lines.extend(line.encode().map_err(LogRefusal::from)?);
@@ -445,7 +455,11 @@ impl KeyCentre {
         let slot = nation_slot(Purpose::AuditAnchor);
         let number = self.book.current(slot, self.now).map_or(0, KeyNumber::get);
         let key = self.public(Purpose::AuditAnchor)?;
-        Ok((lines, anchors, (number, key)))
+        Ok(AuditFiles {
+            lines,
+            anchors,
+            key: (number, key),
+        })
     }
 
     /// Both books as nodes are given them.

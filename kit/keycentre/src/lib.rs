@@ -16,5 +16,5 @@ mod centre;
 mod certificates;
 mod store;
 
-pub use centre::{CentreError, Given, KeyCentre};
+pub use centre::{AuditFiles, CentreError, Given, KeyCentre};
 pub use store::{Store, entropy, key_name};

@@ -244,6 +244,9 @@ pub fn write_settings(
             });
         }
         country.keys.write(index, &place, "keys")?;
+        if parent_of(index).is_none() {
+            country.keys.write_audit(&place)?;
+        }
         let custody = country.keys.store(index).is_some();
         let file = NodeFile {
             mode: Mode::Test,

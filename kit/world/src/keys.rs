@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tongtu_codec::hex_encode;
 use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, Signer as _, diversify};
 use tongtu_ecash::perso::CardKeys;
 use tongtu_hsm::{Component, Custody, CustodySigner, KeyPath, Label, PublicPart, SealedCustody};
-use tongtu_keycentre::{CentreError, Given, KeyCentre, Store, entropy, key_name};
+use tongtu_keycentre::{AuditFiles, CentreError, Given, KeyCentre, Store, entropy, key_name};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_keyring::{Check, Extract, Slot};
 use tongtu_purse::field::{Institution, Serial};
@@ -84,12 +85,8 @@ pub struct CountryKeys {
     pub extract: Vec<u8>,
     /// The key that the centre signs with.
     pub centre: PublicKey,
-    /// The lines of the centre's audit.
-    pub audit_lines: Vec<u8>,
-    /// Its anchors.
-    pub audit_anchors: Vec<u8>,
-    /// The number and the key that anchors verify under.
-    pub anchor_key: (u32, PublicKey),
+    /// What the centre did, for whoever verifies it.
+    pub audit: AuditFiles,
     stores: BTreeMap<usize, StoreFiles>,
     lists: BTreeMap<usize, PublicKey>,
     faces: BTreeMap<usize, Arc<FaceKeys>>,
@@ -157,9 +154,7 @@ impl CountryKeys {
         let mut keys = Self {
             extract: Vec::new(),
             centre: centre.extract_key()?,
-            audit_lines: Vec::new(),
-            audit_anchors: Vec::new(),
-            anchor_key: (0, centre.extract_key()?),
+            audit: centre.audit_files()?,
             stores: BTreeMap::new(),
             lists: BTreeMap::new(),
             faces: BTreeMap::new(),
@@ -174,7 +169,7 @@ impl CountryKeys {
         centre.wait(FOUNDED_BEFORE_S / 2);
         centre.anchor()?;
         keys.extract = centre.extract()?;
-        (keys.audit_lines, keys.audit_anchors, keys.anchor_key) = centre.audit_files()?;
+        keys.audit = centre.audit_files()?;
         let certified = Certified {
             root,
             cities: certificates,
@@ -283,6 +278,25 @@ impl CountryKeys {
         Ok(())
     }
 
+    /// Writes what the key centre did, for anybody to verify: lines, anchors, and the key that
+    /// anchors verify under, a number and 33 bytes in hex.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a file cannot be written.
+    pub fn write_audit(&self, folder: &Path) -> Result<(), WorldError> {
+        let (number, key) = &self.audit.key;
+        let key = format!("{number} {}\n", hex_encode(&key.to_compressed()));
+        for (name, bytes) in [
+            ("audit-lines", &self.audit.lines[..]),
+            ("audit-anchors", &self.audit.anchors),
+            ("anchor-keys", key.as_bytes()),
+        ] {
+            let path = folder.join(name);
+            std::fs::write(&path, bytes).map_err(|e| WorldError::file(&path, e))?;
+        }
+        Ok(())
+    }
+
     /// What a node of the country signs and proves with, its store written into a folder.
     ///
     /// # Errors
@@ -313,6 +327,18 @@ impl CountryKeys {
         let scratch = Scratch::new()?;
         self.write(node, &scratch.0, "city")?;
         Ok(act(&mut open(&scratch.0, "city")?))
+    }
+
+    /// What a city's key is called in its store.
+    #[must_use]
+    pub fn label(&self, node: usize, purpose: Purpose, algorithm: KeyAlgorithm) -> Label {
+        let city = NODES[node].institution().city();
+        let slot = Slot {
+            city,
+            purpose,
+            algorithm,
+        };
+        key_name(slot, 1, 1).label
     }
 
     /// User certificates that a city's issuing key signs, outside its node: for who measures.

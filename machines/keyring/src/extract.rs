@@ -7,11 +7,12 @@
 //! ```
 //! UNSPECIFIED: no text that we could read says how a holder learns what the book says; ours.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use tongtu_codec::{DecodeError, Reader};
 use tongtu_crypto::{PublicKey, Signature, Signer, SignerFault};
-use tongtu_types::Timestamp;
+use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::record::EventError;
 use crate::refusal::ReplayError;
@@ -61,9 +62,13 @@ pub enum ExtractError {
 pub struct Extract {
     made_at: Timestamp,
     events: Vec<Event>,
+    /// When and after how many events it changed what a key may be used for: a book notes each
+    /// day's uses, and nobody wants to walk over those for each of millions of rides.
+    turns: Vec<(Timestamp, usize)>,
     book: KeyBook,
-    certificates: Vec<ca::Event>,
     authority: ca::Authority,
+    /// When each revoked certificate was, by issuer and serial number.
+    revoked: BTreeMap<(InstitutionCode, [u8; 3]), Timestamp>,
 }
 
 impl Extract {
@@ -128,7 +133,7 @@ impl Extract {
         reader.finish()?;
         Self::of(
             Event::decode_all(keys)?,
-            ca::Event::decode_all(others)?,
+            &ca::Event::decode_all(others)?,
             Timestamp::new(i64::from_be_bytes(made_at)),
         )
     }
@@ -139,17 +144,31 @@ impl Extract {
     /// [`ExtractError`] naming the first event that cannot follow on those before it.
     pub fn of(
         events: Vec<Event>,
-        certificates: Vec<ca::Event>,
+        certificates: &[ca::Event],
         made_at: Timestamp,
     ) -> Result<Self, ExtractError> {
         let book = KeyBook::replay(&events)?;
-        let authority = ca::Authority::replay(&certificates, book.cities())?;
+        let authority = ca::Authority::replay(certificates, book.cities())?;
+        let mut revoked = BTreeMap::new();
+        for event in certificates {
+            let entry = authority.certificate(event.certificate);
+            if let (ca::What::Revoked(_), Some(entry)) = (&event.what, entry) {
+                let draft = entry.draft();
+                revoked.insert((draft.issuer, draft.serial), event.at);
+            }
+        }
+        let numbered = events.iter().zip(1..);
+        let turns = numbered
+            .filter(|(event, _)| decides(event))
+            .map(|(event, count)| (event.at, count))
+            .collect();
         Ok(Self {
             made_at,
             events,
+            turns,
             book,
-            certificates,
             authority,
+            revoked,
         })
     }
 
@@ -190,9 +209,9 @@ impl Extract {
     /// the same number have the same answers, as far as what was recorded decides.
     #[must_use]
     pub fn events_until(&self, at: Timestamp) -> usize {
-        let until = self.events.partition_point(|event| event.at <= at);
-        let counted = self.events[..until].iter().rposition(decides);
-        counted.map_or(0, |last| last + 1)
+        let past = self.turns.partition_point(|(turn, _)| *turn <= at);
+        let last = past.checked_sub(1).and_then(|last| self.turns.get(last));
+        last.map_or(0, |(_, count)| *count)
     }
 
     /// The key book as it stood after so many events: what was recorded later of a key does not
@@ -208,22 +227,8 @@ impl Extract {
 
     /// When a certificate of an issuer was revoked, by its serial number.
     #[must_use]
-    pub fn revoked_at(
-        &self,
-        issuer: tongtu_types::InstitutionCode,
-        serial: [u8; 3],
-    ) -> Option<Timestamp> {
-        let is_it = |number: &u32| {
-            let draft = self
-                .authority
-                .certificate(*number)
-                .map(ca::Certificate::draft);
-            draft.is_some_and(|draft| draft.issuer == issuer && draft.serial == serial)
-        };
-        self.certificates
-            .iter()
-            .find(|event| matches!(event.what, ca::What::Revoked(_)) && is_it(&event.certificate))
-            .map(|event| event.at)
+    pub fn revoked_at(&self, issuer: InstitutionCode, serial: [u8; 3]) -> Option<Timestamp> {
+        self.revoked.get(&(issuer, serial)).copied()
     }
 
     /// When a key was revoked.

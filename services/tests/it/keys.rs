@@ -104,6 +104,23 @@ impl Keys {
         self.extract = self.centre.extract().unwrap();
     }
 
+    /// Certifies a city's issuing key at the centre, and takes the certificate away again; no node
+    /// may have the store meanwhile. Gives its serial number.
+    pub(crate) fn revoke_certificate(&mut self, city: &str, at: Timestamp) -> [u8; 3] {
+        let root = "1240".parse().unwrap();
+        self.centre.root(2, root).unwrap();
+        let mut store = Store::open(&self.folder, city, SEED).unwrap();
+        let month = "1230".parse().unwrap();
+        let certificate = self
+            .centre
+            .certify(code(city), (2, month), &mut store, 1)
+            .unwrap();
+        self.centre.wait_until(at);
+        self.centre.revoke_certificate(code(city)).unwrap();
+        self.extract = self.centre.extract().unwrap();
+        certificate.serial
+    }
+
     /// Lets the centre do something at a moment; gives the books after it.
     pub(crate) fn after(&mut self, at: Timestamp, change: impl FnOnce(&mut KeyCentre)) -> Extract {
         self.centre.wait_until(at);

@@ -276,7 +276,7 @@ async fn after_an_overlap_only_cards_of_the_newer_version_pay() {
 }
 
 #[tokio::test]
-async fn codes_of_an_issuer_whose_certificate_or_key_was_taken_away_are_refused() {
+async fn codes_of_an_issuer_whose_key_was_suspended_before_are_refused() {
     let mut country = Country::found().await;
     let bei = country.rider(BEIJING_CODE, 1).await;
     let south: Terminal = country.terminal(GUANGZHOU_CODE, 1).await;
@@ -289,6 +289,34 @@ async fn codes_of_an_issuer_whose_certificate_or_key_was_taken_away_are_refused(
         .after(t.plus_s(HOUR), |centre| centre.suspend(key).unwrap());
     country.renew(&extract);
     let records = [south.record(before), south.record(after)];
+    country.upload(&south, &records, t.plus_s(3 * HOUR)).await;
+    country.close(day()).await;
+    country.settle(day()).await;
+    country.audit().await;
+    assert_eq!(
+        ends(&country, GUANGZHOU_CODE).await,
+        [SETTLED, refused(Outcome::Key)]
+    );
+}
+
+#[tokio::test]
+async fn codes_under_a_certificate_that_was_revoked_before_are_refused() {
+    let mut country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south: Terminal = country.terminal(GUANGZHOU_CODE, 1).await;
+    let t = morning();
+    country.stop(BEIJING_CODE);
+    let serial = country
+        .keys
+        .revoke_certificate(BEIJING_CODE, t.plus_s(HOUR));
+    assert_eq!(serial, [0, 0, 1]);
+    country.start(BEIJING_CODE, |_| {}).await;
+    country.renew(&country.keys.extract());
+    let rides = [
+        Tap::ride(&bei, t, 1, 200),
+        Tap::ride(&bei, t.plus_s(2 * HOUR), 2, 200),
+    ];
+    let records = rides.map(|ride| south.record(ride));
     country.upload(&south, &records, t.plus_s(3 * HOUR)).await;
     country.close(day()).await;
     country.settle(day()).await;

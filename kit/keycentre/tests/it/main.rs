@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tongtu_audit::{AnchorKeys, verify};
 use tongtu_hsm::{Custody as _, CustodyError};
-use tongtu_keycentre::{CentreError, Given, KeyCentre, Store, key_name};
+use tongtu_keycentre::{AuditFiles, CentreError, Given, KeyCentre, Store, key_name};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose, Stage};
 use tongtu_keyring::{Extract, ExtractError, Slot};
 use tongtu_types::{CityCode, InstitutionCode, Timestamp};
@@ -91,8 +91,12 @@ fn what_the_centre_did_verifies_from_lines_anchors_and_a_public_key() {
     let (mut centre, _store) = centre(&folder.0, b"seed");
     centre.wait(86_400);
     centre.anchor().unwrap();
-    let (lines, anchors, (number, key)) = centre.audit_files().unwrap();
-    let keys = AnchorKeys::from([(number, key)]);
+    let AuditFiles {
+        lines,
+        anchors,
+        key,
+    } = centre.audit_files().unwrap();
+    let keys = AnchorKeys::from([key]);
     let found = verify(&lines, &anchors, &keys).unwrap();
     assert_eq!((found.unanchored, found.anchors), (0, 1));
     assert!(found.lines > 30, "{}", found.lines);

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod cards;
+mod keys;
 
 use std::path::PathBuf;
 

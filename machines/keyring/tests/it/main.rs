@@ -8,6 +8,7 @@ mod authority;
 mod authority_model;
 mod bytes;
 mod docs;
+mod extract;
 mod fixture;
 mod model;
 mod office;

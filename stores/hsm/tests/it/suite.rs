@@ -22,6 +22,7 @@ macro_rules! facts {
             an_unknown_label_is_named
             macs_are_those_of_the_bare_key
             macs_of_a_card_are_those_of_its_key
+            a_lent_key_makes_the_macs_of_its_custody_and_no_others
             an_aes_key_makes_cmacs_only
             a_wrong_mac_is_refused
             a_derived_key_is_the_key_below
@@ -212,6 +213,14 @@ pub(crate) fn macs_are_those_of_the_bare_key(bench: &mut dyn Bench) {
             mac(MacScheme::Whole { iv }),
             mac::eight_bytes(&bare, &iv, message)
         );
+        let block = [6; 16];
+        let mut session = block;
+        bare.encrypt_blocks(&mut session).unwrap();
+        let session = BlockKey::new(bare.algorithm(), session);
+        assert_eq!(
+            mac(MacScheme::Cryptogram { block }),
+            mac::eight_bytes(&session, &[0; 8], message)
+        );
     }
     let wide = WideKey::new(WideCipher::Sm4, &BYTES).unwrap();
     let cmac = custody
@@ -235,6 +244,40 @@ pub(crate) fn macs_of_a_card_are_those_of_its_key(bench: &mut dyn Bench) {
             SessionKey::for_tac(&card).mac(b"ride")
         );
     }
+}
+
+pub(crate) fn a_lent_key_makes_the_macs_of_its_custody_and_no_others(bench: &mut dyn Bench) {
+    let mut custody = bench.fresh();
+    for (text, algorithm) in [("DES", KeyAlgorithm::Tdes), ("SM4", KeyAlgorithm::Sm4)] {
+        let key = purchase(text, algorithm);
+        with(&mut *custody, &key, BYTES);
+        let lent = custody.lend(key.label).unwrap();
+        for factors in [&[][..], &[CARD], &[ISSUER, CARD]] {
+            let label = key.label;
+            let path = KeyPath { label, factors };
+            for scheme in [MacScheme::Tac, MacScheme::Cryptogram { block: [4; 16] }] {
+                let made = custody.mac(path, scheme, b"ride").unwrap();
+                assert_eq!(lent.mac(factors, scheme, b"ride").unwrap(), made);
+                lent.verify_mac(factors, scheme, b"ride", &made).unwrap();
+                let wrong = lent.verify_mac(factors, scheme, b"rode", &made);
+                assert!(matches!(wrong, Err(CustodyError::Mac { .. })));
+            }
+        }
+        assert_eq!(format!("{lent:?}"), format!("LentKey({text})"));
+    }
+    // Its purpose says what it does, lent or not.
+    let seal = name("SEAL", Purpose::FaceSeal, KeyAlgorithm::Sm4);
+    with(&mut *custody, &seal, BYTES);
+    let lent = custody.lend(seal.label).unwrap();
+    assert!(lent.mac(&[], MacScheme::Cmac, b"faces").is_ok());
+    let below = lent.mac(&[CARD], MacScheme::Cmac, b"faces");
+    assert!(matches!(below, Err(CustodyError::Purpose { .. })));
+    let list = name("LISTS", Purpose::ListSignature, KeyAlgorithm::Sm2);
+    custody.generate(&list).unwrap();
+    let refused = custody.lend(list.label);
+    assert!(matches!(refused, Err(CustodyError::Purpose { .. })));
+    let absent = custody.lend(label("ABSENT"));
+    assert!(matches!(absent, Err(CustodyError::Unknown { .. })));
 }
 
 pub(crate) fn an_aes_key_makes_cmacs_only(bench: &mut dyn Bench) {
