@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tongtu_codec::hex_decode;
-use tongtu_crypto::{Algorithm, PublicKey};
+use tongtu_crypto::{Algorithm, PublicKey, sm3};
 use tongtu_ecash::test_card::master_keys;
 use tongtu_hsm::{
     Custody, CustodyError, Label, Mark, Passphrase, Protection, SealedCustody, Token, TokenConfig,
@@ -135,7 +135,7 @@ impl KeysFile {
         let keys = NodeKeys::new(city, extract, custody);
         keys.map_err(|source| ConfigError::NodeKeys {
             path: path.to_path_buf(),
-            source,
+            source: Box::new(source),
         })
     }
 
@@ -153,7 +153,49 @@ impl KeysFile {
         let centre = setting(path, "keys.centre", centre)?;
         let book = beside(path, &self.book);
         let extract = Extract::open(&read(&book)?, &centre);
-        extract.map_err(|source| ConfigError::Extract { path: book, source })
+        extract.map_err(|source| ConfigError::Extract {
+            path: book,
+            source: Box::new(source),
+        })
+    }
+}
+
+/// A node's extract of the key book, looked at again while the node runs: the key centre sends a
+/// newer one, and what it took away must not wait for a restart.
+#[derive(Debug)]
+pub struct BookWatch {
+    keys: KeysFile,
+    settings: PathBuf,
+    seen: sm3::Digest,
+}
+
+impl BookWatch {
+    pub(crate) fn new(keys: KeysFile, settings: &Path) -> Result<Self, ConfigError> {
+        let mut watch = Self {
+            keys,
+            settings: settings.to_path_buf(),
+            seen: [0; 32],
+        };
+        watch.seen = sm3::digest(&read(&watch.file())?);
+        Ok(watch)
+    }
+
+    fn file(&self) -> PathBuf {
+        beside(&self.settings, &self.keys.book)
+    }
+
+    /// The extract, if another one lies there than when it was looked at last.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when what lies there does not hold; it is not looked at again until it
+    /// changes.
+    pub fn changed(&mut self) -> Result<Option<Extract>, ConfigError> {
+        let found = sm3::digest(&read(&self.file())?);
+        if found == self.seen {
+            return Ok(None);
+        }
+        self.seen = found;
+        self.keys.extract(&self.settings).map(Some)
     }
 }
 
@@ -173,9 +215,9 @@ impl Opener<'_> {
     ) -> Result<Box<dyn Custody + Send>, ConfigError> {
         let store = beside(path, custody);
         refuse_test_key(&store)?;
-        let fault = |source| ConfigError::Custody {
+        let fault = |source: CustodyError| ConfigError::Custody {
             path: store.clone(),
-            source,
+            source: Box::new(source),
         };
         let opened: Box<dyn Custody + Send> =
             match (self.key_file, self.passphrase_file, self.token) {
@@ -236,7 +278,7 @@ impl SamFile {
         let custody = opener.open(path, &self.custody, mode)?;
         CustodySam::new(custody, label).map_err(|source| ConfigError::Custody {
             path: beside(path, &self.custody),
-            source,
+            source: Box::new(source),
         })
     }
 }
@@ -309,7 +351,7 @@ fn refuse_test_key(path: &Path) -> Result<(), ConfigError> {
 fn refuse_published(path: &Path, custody: &dyn Custody) -> Result<(), ConfigError> {
     let held = custody.list().map_err(|source| ConfigError::Custody {
         path: path.to_path_buf(),
-        source,
+        source: Box::new(source),
     })?;
     let published = published();
     match held.iter().find(|info| published.contains(&info.check)) {

@@ -17,7 +17,7 @@ mod terminal;
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
 pub use faces::FacesFile;
 pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key, write_key_of};
-pub use keys::{KeysFile, Mode, SamFile, TokenFile, VendorFile};
+pub use keys::{BookWatch, KeysFile, Mode, SamFile, TokenFile, VendorFile};
 pub use link::{LinkFile, PeersKind, ReadyLink};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
 pub use store_key::{StoreKeyFault, store_key};
@@ -83,7 +83,7 @@ pub enum ConfigError {
         /// Which store.
         path: PathBuf,
         /// Why.
-        source: tongtu_hsm::CustodyError,
+        source: Box<tongtu_hsm::CustodyError>,
     },
     /// An extract of the key book that does not hold.
     #[error("{path}: {source}")]
@@ -91,7 +91,7 @@ pub enum ConfigError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: tongtu_keyring::ExtractError,
+        source: Box<tongtu_keyring::ExtractError>,
     },
     /// Keys and book that do not fit together.
     #[error("{path}: keys: {source}")]
@@ -99,7 +99,7 @@ pub enum ConfigError {
         /// The settings.
         path: PathBuf,
         /// Why.
-        source: tongtu_services::KeyFault,
+        source: Box<tongtu_services::KeyFault>,
     },
     /// A file that is no store's key.
     #[error("{path}: {source}")]

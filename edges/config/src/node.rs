@@ -14,8 +14,8 @@ use tongtu_types::{Fen, InstitutionCode};
 
 use crate::link::resolve_link;
 use crate::{
-    CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode, ReadyLink, beside, parse_toml,
-    read, read_text, setting, store_key, write,
+    BookWatch, CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode, ReadyLink, beside,
+    parse_toml, read, read_text, setting, store_key, write,
 };
 
 /// Whose clock a node goes by.
@@ -131,6 +131,8 @@ pub struct ReadyNode {
     pub clock: ClockKind,
     /// How it links with others; nothing when it speaks plain HTTP.
     pub link: Option<ReadyLink>,
+    /// The extract of the key book, to be looked at again.
+    pub book: BookWatch,
 }
 
 impl NodeFile {
@@ -179,8 +181,11 @@ impl NodeFile {
             Some(file) => format!("sqlite:{}", beside(path, file).display()),
             None => self.store,
         };
-        let keys = match &self.keys {
-            Some(keys) => keys.resolve(path, self.mode, code.city())?,
+        let (keys, book) = match self.keys {
+            Some(keys) => (
+                keys.resolve(path, self.mode, code.city())?,
+                BookWatch::new(keys, path)?,
+            ),
             // What it does with a ride that a key outside its permit made, nobody could say.
             None => {
                 return Err(ConfigError::Setting {
@@ -213,6 +218,7 @@ impl NodeFile {
             parent: self.parent,
             clock: self.clock,
             link,
+            book,
         })
     }
 }

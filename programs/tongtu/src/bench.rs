@@ -9,6 +9,7 @@ mod cards;
 mod clearing;
 mod codes;
 mod fares;
+mod keys;
 mod taps;
 
 use std::time::Instant;
@@ -72,6 +73,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let mut figures = codes::measure(args.runs);
     figures.extend(cards::measure(args.runs));
     figures.extend(fares::measure(args.runs));
+    figures.extend(keys::measure(args.runs));
     let rides = usize::try_from(args.rides).expect("at most a million");
     // A whole day is cleared in each run; three are enough for a median.
     figures.extend(runtime::run(clearing::measure(args.runs.min(3), rides))?);

@@ -164,6 +164,7 @@ async fn live(
         let folder = NODES[index].id;
         exchange.extend(place.exchange_files(folder, &client.at(after)).await?);
     }
+    place.key_centre(country)?;
     let symbols = place.symbols(country, |rider| drive.shown(rider).to_vec())?;
     let story = Story {
         country,

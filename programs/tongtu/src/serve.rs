@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tongtu_config::{ClockKind, NodeFile};
+use tongtu_config::{BookWatch, ClockKind, NodeFile};
 use tongtu_http::client::Client;
 use tongtu_http::pump;
 use tongtu_http::server::{self, BindError, Exposure};
@@ -139,6 +139,25 @@ async fn register_terminals(node: &Node, country: &Country) -> Result<(), Servic
     Ok(())
 }
 
+/// Seconds between two looks at a node's extract of the key book.
+const BOOK_S: u64 = 60;
+
+/// Gives the node every newer extract that the key centre puts into its folder.
+async fn follow_book(node: Node, mut book: BookWatch) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(BOOK_S)).await;
+        let code = node.config().code;
+        match book.changed() {
+            Ok(None) => {}
+            Ok(Some(extract)) => match node.keys().renew(extract) {
+                Ok(()) => tracing::info!(%code, "newer key book taken"),
+                Err(error) => tracing::warn!(%code, %error, "key book not taken"),
+            },
+            Err(error) => tracing::warn!(%code, %error, "key book not taken"),
+        }
+    }
+}
+
 async fn serve(
     files: &[PathBuf],
     country: Option<&Country>,
@@ -181,6 +200,7 @@ async fn serve(
         let node = Node::open(ready.config, store)
             .await
             .map_err(|e| fault(&e))?;
+        tokio::spawn(follow_book(node.clone(), ready.book));
         if let Some(country) = country {
             register_terminals(&node, country)
                 .await

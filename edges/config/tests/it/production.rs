@@ -42,7 +42,7 @@ fn a_node_that_says_nothing_is_for_production_and_takes_no_test_store() {
     assert!(path.ends_with("keys.store"));
     let expected = Mark::Production;
     assert!(
-        matches!(source, CustodyError::StoreMark { expected: found, .. } if *found == expected),
+        matches!(&**source, CustodyError::StoreMark { expected: found, .. } if *found == expected),
         "{error}"
     );
 }
@@ -132,6 +132,28 @@ fn a_published_test_master_in_a_production_store_is_found() {
         matches!(&error, ConfigError::Published { label, .. } if label == "TAC"),
         "{error}"
     );
+}
+
+#[test]
+fn a_changed_book_is_seen_once_and_believed_only_when_it_holds() {
+    let scratch = Scratch::new("book");
+    village(&scratch.0);
+    let file = beijing(&scratch);
+    let mut ready = NodeFile::load(&file).unwrap();
+    assert!(ready.book.changed().unwrap().is_none());
+    let book = file.with_file_name("keys.book");
+    let good = std::fs::read(&book).unwrap();
+    let mut forged = good.clone();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    std::fs::write(&book, &forged).unwrap();
+    let error = ready.book.changed().unwrap_err();
+    assert!(matches!(error, ConfigError::Extract { .. }), "{error}");
+    assert!(ready.book.changed().unwrap().is_none());
+    std::fs::write(&book, &good).unwrap();
+    let extract = ready.book.changed().unwrap().unwrap();
+    assert!(extract.book().last_number() > 100);
+    ready.config.keys.renew(extract).unwrap();
 }
 
 #[test]

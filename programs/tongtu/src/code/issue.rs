@@ -41,6 +41,10 @@ pub(crate) const HELP: &[Row] = &[
         "code issue/issuer_key",
         "发行机构私钥文件（tongtu key 生成）",
     ),
+    (
+        "code issue/user_cert",
+        "节点签发的用户证书：文件，或其十六进制；不再自行签发",
+    ),
     ("code issue/user_key", "用户私钥文件（tongtu key 生成）"),
     (
         "code issue/account",
@@ -110,16 +114,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
     /// The issuer's certificate (117 bytes, or their hex)
-    #[arg(long, value_name = "FILE", required_unless_present = "test")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["test", "user_cert"])]
     issuer_cert: Option<PathBuf>,
     /// The issuer's secret key, as `tongtu key` wrote it
-    #[arg(long, value_name = "FILE", required_unless_present = "test")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["test", "user_cert"])]
     issuer_key: Option<PathBuf>,
+    /// A user certificate that a node issued: a file, or its hex; nothing is issued here then
+    #[arg(long, value_name = "CERT", conflicts_with_all = ["test", "root", "issuer_cert", "issuer_key", "account", "expires", "lifetime"])]
+    user_cert: Option<String>,
     /// The user's secret key, as `tongtu key` wrote it
     #[arg(long, value_name = "FILE", required_unless_present = "test")]
     user_key: Option<PathBuf>,
     /// The user account number, 1 to 20 digits; with --test the test account by default
-    #[arg(long, value_name = "DIGITS", required_unless_present = "test")]
+    #[arg(long, value_name = "DIGITS", required_unless_present_any = ["test", "user_cert"])]
     account: Option<CardNumber>,
     /// The single-ride limit in yuan
     #[arg(long, value_name = "YUAN", default_value = "20.00", value_parser = input::amount)]
@@ -268,8 +275,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         .because(error)
     })?;
     let now = clock::now_or(args.now);
-    let keys = Keys::of(args)?;
-    let (certificate, code) = issue(args, &keys, now)?;
+    let (certificate, code) = match &args.user_cert {
+        Some(given) => draw(given, args, now)?,
+        None => issue(args, &Keys::of(args)?, now)?,
+    };
     let modules = args.level.encoder().encode(code.as_bytes());
     let modules = modules.map_err(|error| {
         Failure::fault(both("the symbol cannot be drawn", "无法画出二维码")).because(error)
@@ -289,7 +298,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             length: code.as_bytes().len(),
             sm3: hex_encode(&code.digest()),
             generated_at: now.get(),
-            valid_until: now.plus_s(i64::from(args.validity)).get(),
+            valid_until: now.plus_s(i64::from(certificate.user().validity_s)).get(),
             certificate_expires: certificate.expires().get(),
             symbol: SymbolForm {
                 version: modules.version(),
@@ -361,6 +370,30 @@ impl Keys {
         }
         Ok(keys)
     }
+}
+
+/// The code of this moment under a certificate that is there already: what a phone does.
+fn draw(given: &str, args: &Args, now: Timestamp) -> Result<(UserCertificate, RideCode), Failure> {
+    let none = |why: &dyn std::fmt::Display| {
+        Failure::usage(both("this is no user certificate", "这不是用户证书")).because(why)
+    };
+    let path = Path::new(given);
+    let bytes = if path.exists() {
+        fs::read(path).map_err(|error| none(&error))?
+    } else {
+        given.as_bytes().to_vec()
+    };
+    let text = std::str::from_utf8(&bytes).ok().map(str::trim);
+    let bytes = match text.map(hex_decode) {
+        Some(Ok(decoded)) => decoded,
+        _ => bytes,
+    };
+    let certificate = UserCertificate::parse(&bytes).map_err(|error| none(&error))?;
+    let missing = || Failure::usage(both("the user's key is missing", "缺少用户私钥"));
+    let user = file::read(args.user_key.as_ref().ok_or_else(missing)?, Role::User)?;
+    let code = certificate.ride_code(now, &user);
+    let code = code.map_err(|error| not_made(&error))?;
+    Ok((certificate, code))
 }
 
 fn issue(args: &Args, keys: &Keys, now: Timestamp) -> Result<(UserCertificate, RideCode), Failure> {

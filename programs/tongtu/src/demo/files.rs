@@ -83,6 +83,14 @@ impl Place {
         Ok(written)
     }
 
+    /// Writes what the key centre did when it founded the country.
+    pub(super) fn key_centre(&self, country: &Country) -> Result<(), Failure> {
+        let place = self.part.join("keys");
+        fs::create_dir_all(&place).map_err(io(&place))?;
+        let written = country.keys.write_audit(&place);
+        written.map_err(|e| Failure::fault(both("cannot write", "无法写入")).because(e))
+    }
+
     /// Draws some riders' codes.
     pub(super) fn symbols(
         &self,
