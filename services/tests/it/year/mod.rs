@@ -142,11 +142,14 @@ impl City {
 async fn issue(country: &mut Country, desk: &mut Desk, label: &str, expiry: &str) -> u32 {
     let own = format!("issuer {label}");
     let (number, certificate) = desk.certify(code(GUANGZHOU_CODE), expiry, &key(&own));
+    country.stop(GUANGZHOU_CODE);
+    country
+        .keys
+        .renew_issuing(GUANGZHOU_CODE, desk.now, &key(&own));
+    country.renew(&country.keys.extract());
     country
         .start(GUANGZHOU_CODE, |config| {
-            let issuer = config.issuer.as_mut().unwrap();
-            issuer.certificate = certificate;
-            issuer.key = key(&own).into();
+            config.issuer.as_mut().unwrap().certificate = certificate;
         })
         .await;
     number
