@@ -121,10 +121,13 @@ fn a_ride_lets_on_once_in_the_group_whatever_comes_late() {
 fn a_rider_who_comes_back_to_the_first_is_let_on_there_and_nowhere_else() {
     let (mut rider, mut first, mut second) = setting();
     dark(&mut first, &mut rider, T0);
-    second.note(&first.terminal.torn(), T0.plus_s(5));
+    let torn = first.terminal.torn();
+    second.note(&torn, T0.plus_s(5));
     let end = first.tap(&mut rider, T0.plus_s(8));
     assert!(matches!(end.outcome, TapOutcome::Reopened(_)), "{end:?}");
     second.note(&end.notices, T0.plus_s(8));
+    // The card still has the proof; a notice that comes once more lets nobody on.
+    second.note(&torn, T0.plus_s(9));
     let end = second.tap(&mut rider, T0.plus_s(20));
     assert!(is_charged(&end), "{end:?}");
     first.close(T0.plus_s(500)).unwrap();

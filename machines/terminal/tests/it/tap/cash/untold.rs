@@ -44,6 +44,7 @@ fn is_charged(end: &TapEnd) -> bool {
 fn the_reader_beside_lets_her_on_without_a_charge_or_any_record_and_once() {
     for algorithm in BOTH {
         let (mut rider, mut first, mut second) = setting(algorithm);
+        let mut third = CashPost::new(3, bus());
         let torn = first.post.terminal.torn();
         assert!(matches!(&torn[..], [GroupNotice::Untold { .. }]));
         second.post.note(&torn, T0.plus_s(5));
@@ -55,11 +56,14 @@ fn the_reader_beside_lets_her_on_without_a_charge_or_any_record_and_once() {
         assert!(second.post.records().is_empty());
         assert_eq!(seen(&mut rider).1.len(), 1, "one payment");
         first.post.note(&end.notices, T0.plus_s(8));
-        // Late, to the one that let her on, and after another restart of the first.
+        third.post.note(&end.notices, T0.plus_s(8));
+        // Late, to the one that let her on, to one that had not heard, and after another restart of
+        // the first.
         second.post.note(&torn, T0.plus_s(9));
+        third.post.note(&torn, T0.plus_s(9));
         first.restart();
         assert!(first.post.terminal.torn().is_empty());
-        for post in [&mut first, &mut second] {
+        for post in [&mut first, &mut second, &mut third] {
             let end = post.tap(&mut rider.clone(), T0.plus_s(20));
             assert!(is_charged(&end), "{end:?}");
         }
