@@ -162,7 +162,7 @@ async fn records() -> Vec<Artefact> {
     let rider = country.rider(BEIJING_CODE, 1).await;
     let mut card = Card::issued(&country, BEIJING_CODE, 2).await;
     let of_terminal = || key(&format!("terminal {BEIJING_CODE} 1")).public().clone();
-    let roots = country.config(BEIJING_CODE).roots;
+    let roots = country.node(BEIJING_CODE).config().roots.clone();
     let ride = north.record(Tap::ride(&rider, morning(), 1, 200));
     let tap = signed(&card.pay(&north, morning(), 200), &north);
     let coverage = Coverage {

@@ -146,12 +146,12 @@ async fn issue(country: &mut Country, desk: &mut Desk, label: &str, expiry: &str
     country
         .keys
         .renew_issuing(GUANGZHOU_CODE, desk.now, &key(&own));
-    country.renew(&country.keys.extract());
     country
         .start(GUANGZHOU_CODE, |config| {
             config.issuer.as_mut().unwrap().certificate = certificate;
         })
         .await;
+    country.renew(&country.keys.extract());
     number
 }
 
