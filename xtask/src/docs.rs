@@ -13,14 +13,17 @@ pub(crate) const SUMMARY: &str = "write the pages that are made from the record 
 pub(crate) const HELP: &str = "
 usage: cargo xtask docs [--check]
 
-Builds tongtu and writes docs/formats.md from the record tables that its codecs read too, so that the
-page and the code cannot disagree. The C header of the terminal is made too, from edges/ffi/src.
+Builds tongtu and writes docs/formats.md and docs/callers.md from the tables that the code goes by too,
+so that pages and code cannot disagree. The C header of the terminal is made too, from edges/ffi/src.
 
   --check   write nothing; fail and name the first line that differs
 ";
 
 /// Each made page, and what `tongtu` is asked for it.
-const PAGES: &[(&str, &[&str])] = &[("docs/formats.md", &["docs", "formats"])];
+const PAGES: &[(&str, &[&str])] = &[
+    ("docs/formats.md", &["docs", "formats"]),
+    ("docs/callers.md", &["docs", "callers"]),
+];
 
 pub(crate) fn run(repo: &Repo, args: Vec<String>) -> Result<ExitCode> {
     let check = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -556,3 +556,63 @@ fn refuses_what_is_no_hex_and_no_amount() {
 fn shows_no_bytes_in_logs() {
     assert_eq!(format!("{:?}", hex(&[1, 2])), "Hex(2 bytes)");
 }
+
+#[test]
+fn callers() {
+    check_request(
+        &CallerAdmit {
+            caller: "09990000.APP".into(),
+            role: "partner".into(),
+            public_key: hex(&[2]),
+            accounts: vec!["3101".into()],
+            from_s: None,
+            until_s: Some(9),
+        },
+        r#"{"caller":"09990000.APP","role":"partner","public_key":"02","accounts":["3101"],"until_s":9}"#,
+    );
+    check_request(
+        &CallerRotate {
+            public_key: hex(&[2]),
+            proof: hex(&[3]),
+            overlap_s: 60,
+        },
+        r#"{"public_key":"02","proof":"03","overlap_s":60}"#,
+    );
+    check_answer(&CallerRotated { key: 2 }, r#"{"key":2}"#);
+    check_request(&CallerState { disabled: true }, r#"{"disabled":true}"#);
+    let key = CallerKeyView {
+        key: 1,
+        public_key: hex(&[2]),
+        from_s: 5,
+        until_s: None,
+    };
+    check_answer(&key, r#"{"key":1,"public_key":"02","from_s":5}"#);
+    let view = CallerView {
+        caller: "01341000.OP-1".into(),
+        role: "operator".into(),
+        accounts: vec![],
+        from_s: 5,
+        until_s: None,
+        disabled: false,
+        keys: vec![],
+    };
+    let json = r#"{"caller":"01341000.OP-1","role":"operator","accounts":[],"from_s":5,"disabled":false,"keys":[]}"#;
+    check_answer(&view, json);
+    let all = CallersView { callers: vec![] };
+    check_answer(&all, r#"{"callers":[]}"#);
+}
+
+#[test]
+fn envelopes_of_files() {
+    let one = FileEnvelopeView {
+        name: "CQ".into(),
+        content: hex(&[1]),
+        envelope: hex(&[2]),
+        public_key: hex(&[3]),
+        kept_at_s: 5,
+    };
+    let json = r#"{"name":"CQ","content":"01","envelope":"02","public_key":"03","kept_at_s":5}"#;
+    check_answer(&one, json);
+    let all = FileEnvelopesView { envelopes: vec![] };
+    check_answer(&all, r#"{"envelopes":[]}"#);
+}

@@ -45,7 +45,18 @@
 //! | `GET /audit/rides?role=ROLE` | [`RidesQuery`] | [`RidesView`] |
 //! | `GET /audit/rejected` | | [`RejectedView`] |
 //! | `GET /audit/files` | | [`MadeFilesView`] |
+//! | `GET /audit/envelopes` | | [`FileEnvelopesView`] |
 //! | `POST /pump` | | [`PumpReport`] |
+//! | `GET /callers` | | [`CallersView`] |
+//! | `POST /callers` | [`CallerAdmit`] | 204 |
+//! | `POST /callers/{caller}/keys` | [`CallerRotate`] | [`CallerRotated`] |
+//! | `POST /callers/{caller}/state` | [`CallerState`] | 204 |
+//!
+//! Every request but `GET /health` bears a signed envelope in [`ENVELOPE_HEADER`]: who asks which
+//! node for what. Every answer says the node's present life in [`LIFE_HEADER`], which the envelope
+//! must name; what was signed for another one is answered 401 `envelope.life` and may be signed
+//! once more. An exchange file bears its sender's envelope in [`FILE_ENVELOPE_HEADER`], in the
+//! request that delivers it and in the answer that reads it.
 //!
 //! The two signed files for terminals have an `ETag` and may be asked for from any byte on
 //! (`Range` with `If-Range`: 206 with the rest, or 200 with all of a file that is another now);
@@ -63,6 +74,7 @@ mod account;
 mod acquirer;
 mod amount;
 mod audit;
+mod caller;
 mod chain;
 mod day;
 mod error;
@@ -85,6 +97,10 @@ pub use amount::AmountE7;
 pub use audit::{
     AlarmView, BalanceView, LedgerView, RejectedUpload, RejectedView, RideDirection, RideRole,
     RideState, RideView, RidesQuery, RidesView,
+};
+pub use caller::{
+    CallerAdmit, CallerKeyView, CallerRotate, CallerRotated, CallerState, CallerView, CallersView,
+    FileEnvelopeView, FileEnvelopesView,
 };
 pub use chain::{
     ChainBeginAnew, ChainEnded, ChainFaultView, ChainGap, ChainLink, ChainPlace, ChainView,
@@ -114,6 +130,12 @@ pub const NOW_HEADER: &str = "tongtu-now";
 /// Header of every answer of a node that knows the time: Unix seconds, by which terminals may
 /// check their own clocks.
 pub const TIME_HEADER: &str = "tongtu-time";
+/// Header of a request: its envelope, in hex.
+pub const ENVELOPE_HEADER: &str = "tongtu-envelope";
+/// Header of every answer: the node's present life, 8 bytes in hex.
+pub const LIFE_HEADER: &str = "tongtu-life";
+/// Header of an exchange file: its sender's envelope, in hex.
+pub const FILE_ENVELOPE_HEADER: &str = "tongtu-file-envelope";
 /// Header of an answer about lists: their version.
 pub const VERSION_HEADER: &str = "tongtu-version";
 

@@ -86,6 +86,14 @@ pub const AUDIT_RIDES: &str = "/audit/rides";
 pub const AUDIT_REJECTED: &str = "/audit/rejected";
 /// `GET`: every exchange file that the node has made.
 pub const AUDIT_FILES: &str = "/audit/files";
+/// `GET`: the envelopes of the files that the node received and made.
+pub const AUDIT_ENVELOPES: &str = "/audit/envelopes";
+/// `GET`: who may call; `POST`: admits a caller.
+pub const CALLERS: &str = "/callers";
+/// `POST`: announces a caller's new key.
+pub const CALLER_KEYS: &str = "/callers/{caller}/keys";
+/// `POST`: disables a caller, or allows it again.
+pub const CALLER_STATE: &str = "/callers/{caller}/state";
 /// `POST`: the node exchanges files with its parent now.
 pub const PUMP: &str = "/pump";
 
@@ -135,7 +143,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", AUDIT_RIDES),
     ("GET", AUDIT_REJECTED),
     ("GET", AUDIT_FILES),
+    ("GET", AUDIT_ENVELOPES),
     ("POST", PUMP),
+    ("GET", CALLERS),
+    ("POST", CALLERS),
+    ("POST", CALLER_KEYS),
+    ("POST", CALLER_STATE),
 ];
 
 /// The path of an account.
@@ -262,6 +275,18 @@ pub fn day_close(day: &str) -> String {
 #[must_use]
 pub fn day_settle(day: &str) -> String {
     fill(DAY_SETTLE, day)
+}
+
+/// The path of a caller's keys.
+#[must_use]
+pub fn caller_keys(caller: &str) -> String {
+    fill(CALLER_KEYS, caller)
+}
+
+/// The path of a caller's state.
+#[must_use]
+pub fn caller_state(caller: &str) -> String {
+    fill(CALLER_STATE, caller)
 }
 
 /// Puts a percent-encoded value where the pattern has braces.

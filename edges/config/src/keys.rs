@@ -1,14 +1,15 @@
 //! Where a node's keys are, and by which book they may be used.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tongtu_codec::hex_decode;
-use tongtu_crypto::{Algorithm, PublicKey, sm3};
+use tongtu_crypto::{Algorithm, PublicKey, Signature, Signer, SignerFault, sm3};
 use tongtu_ecash::test_card::master_keys;
 use tongtu_hsm::{
-    Custody, CustodyError, Label, Mark, Passphrase, Protection, SealedCustody, Token, TokenConfig,
-    TokenCustody, VendorCipher, Work,
+    Custody, CustodyError, CustodySigner, Label, Mark, Passphrase, Protection, SealedCustody,
+    SignScheme, Signed, Token, TokenConfig, TokenCustody, VendorCipher, Work,
 };
 use tongtu_keyring::{Check, Extract};
 use tongtu_purse::keys::KeySet;
@@ -283,35 +284,47 @@ impl SamFile {
     }
 }
 
-/// A terminal's key that signs where it is kept.
+/// A key that signs where it is kept: a terminal's, or a node's towards others. Clones sign with
+/// the one custody.
+#[derive(Clone)]
 pub(crate) struct CustodySam {
-    custody: std::sync::Mutex<Box<dyn Custody + Send>>,
+    custody: Arc<Mutex<Box<dyn Custody + Send>>>,
     label: Label,
+    public: PublicKey,
 }
 
 impl CustodySam {
     fn new(mut custody: Box<dyn Custody + Send>, label: Label) -> Result<Self, CustodyError> {
         // Whether it signs at all shows now, not at the first ride.
-        tongtu_hsm::CustodySigner::new(&mut *custody, label)?;
+        let public = CustodySigner::new(&mut *custody, label)?.public();
         Ok(Self {
-            custody: std::sync::Mutex::new(custody),
+            custody: Arc::new(Mutex::new(custody)),
             label,
+            public,
         })
     }
 }
 
+impl Signer for CustodySam {
+    fn public(&self) -> PublicKey {
+        self.public.clone()
+    }
+
+    fn sign(&mut self, message: &[u8]) -> Result<Signature, SignerFault> {
+        let mut custody = self.custody.lock().unwrap_or_else(PoisonError::into_inner);
+        let signer = CustodySigner::new(&mut **custody, self.label);
+        signer.map_err(|_| SignerFault::Refused)?.sign(message)
+    }
+}
+
 impl tongtu_terminal::Sam for CustodySam {
-    fn sign(&self, message: &[u8]) -> tongtu_crypto::Signature {
-        use tongtu_hsm::{SignScheme, Signed};
-        let mut custody = self
-            .custody
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn sign(&self, message: &[u8]) -> Signature {
+        let mut custody = self.custody.lock().unwrap_or_else(PoisonError::into_inner);
         match custody.sign(self.label, SignScheme::Sm2, message) {
             Ok(Signed::Sm2(signature)) => signature,
             // The machine has no word for a module that does not sign; a signature that verifies
             // under no key makes no ride.
-            Ok(Signed::Rsa(_)) | Err(_) => tongtu_crypto::Signature([0; 64]),
+            Ok(Signed::Rsa(_)) | Err(_) => Signature([0; 64]),
         }
     }
 }

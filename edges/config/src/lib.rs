@@ -5,6 +5,7 @@
 //! the key book. What is not here: those stores (`tongtu-hsm`).
 //! Start with [`NodeFile::load`] and [`TerminalFile::load`].
 
+mod callers;
 mod cards;
 mod faces;
 mod key_file;
@@ -14,6 +15,7 @@ mod node;
 mod store_key;
 mod terminal;
 
+pub use callers::{CallerFile, CallersFile, CredentialFile, ReadyCallers, ReadyCredential};
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
 pub use faces::FacesFile;
 pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key, write_key_of};

@@ -71,6 +71,26 @@ impl LinkFile {
         Ok(ReadyLink { files, peers })
     }
 
+    /// The same for a file in another folder than `path`, and for somebody of another institution
+    /// without the certificates, which are not his to show.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`] when there is no present folder to count from.
+    pub fn moved(&self, path: &Path, with_certificates: bool) -> Result<Self, ConfigError> {
+        let place = |name: &String| {
+            let path = beside(path, name);
+            let place = std::path::absolute(&path);
+            let place = place.map_err(|source| ConfigError::File { path, source })?;
+            Ok(place.display().to_string())
+        };
+        let certificates = self.certificates.iter().filter(|_| with_certificates);
+        Ok(Self {
+            certificates: certificates.map(place).collect::<Result<_, _>>()?,
+            register: place(&self.register)?,
+            ..self.clone()
+        })
+    }
+
     /// A key as `register_keys` has it.
     #[must_use]
     pub fn key_text(key: &PublicKey) -> String {

@@ -14,8 +14,8 @@ use tongtu_types::{Fen, InstitutionCode};
 
 use crate::link::resolve_link;
 use crate::{
-    BookWatch, CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode, ReadyLink, beside,
-    parse_toml, read, read_text, setting, store_key, write,
+    BookWatch, CallersFile, CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode,
+    ReadyCallers, ReadyLink, beside, parse_toml, read, read_text, setting, store_key, write,
 };
 
 /// Whose clock a node goes by.
@@ -71,6 +71,9 @@ pub struct NodeFile {
     /// Where its keys are, and by which book they may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysFile>,
+    /// File with who may call and the node's own link key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<String>,
     /// Present when the node issues codes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<IssuerFile>,
@@ -133,6 +136,8 @@ pub struct ReadyNode {
     pub link: Option<ReadyLink>,
     /// The extract of the key book, to be looked at again.
     pub book: BookWatch,
+    /// Who may call, and the link key.
+    pub callers: Option<ReadyCallers>,
 }
 
 impl NodeFile {
@@ -195,6 +200,8 @@ impl NodeFile {
                 });
             }
         };
+        let callers = self.callers.as_ref();
+        let callers = callers.map(|file| CallersFile::load(&beside(path, file), self.mode));
         let config = NodeConfig {
             code,
             keys: Arc::new(keys),
@@ -219,6 +226,7 @@ impl NodeFile {
             clock: self.clock,
             link,
             book,
+            callers: callers.transpose()?,
         })
     }
 }

@@ -1,10 +1,11 @@
 //! The settings of one terminal.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tongtu_codec::hex_decode;
-use tongtu_crypto::PublicKey;
+use tongtu_crypto::{PublicKey, Signer};
 use tongtu_ride_code::Policy;
 use tongtu_terminal::{Post, Profile, Sam, Setup};
 use tongtu_types::{InstitutionCode, LineCode, StationCode, TerminalNumber, VehicleCode};
@@ -87,7 +88,6 @@ pub enum PostFile {
 }
 
 /// Everything that `tongtu terminal` needs.
-#[derive(Debug)]
 pub struct ReadyTerminal {
     /// Profile, policy, list key and SAM.
     pub setup: Setup,
@@ -95,6 +95,8 @@ pub struct ReadyTerminal {
     pub listen: String,
     /// Base URL of the acquirer's node.
     pub acquirer_url: String,
+    /// What signs its requests: the key that signs its records.
+    pub caller: Box<dyn Signer + Send>,
     /// Record store file.
     pub journal: PathBuf,
     /// Whose clock.
@@ -103,6 +105,18 @@ pub struct ReadyTerminal {
     pub time_servers: bool,
     /// How it knows the acquirer's node; nothing over plain HTTP.
     pub link: Option<ReadyLink>,
+}
+
+impl fmt::Debug for ReadyTerminal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyTerminal")
+            .field("setup", &self.setup)
+            .field("listen", &self.listen)
+            .field("acquirer_url", &self.acquirer_url)
+            .field("journal", &self.journal)
+            .field("link", &self.link)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Maker and model that our own terminal gives itself.
@@ -135,17 +149,19 @@ impl TerminalFile {
             serial: setting(path, "serial", serial)?,
             post: file.post.resolve(path)?,
         };
+        let (sam, caller) = file.signing(path)?;
         let setup = Setup {
             profile,
             policy: Policy::default(),
             list_key: setting(path, "list_key", list_key)?,
-            sam: file.signing(path)?,
+            sam,
         };
         let link = resolve_link(path, file.link.as_ref(), file.plain, &file.listen)?;
         Ok(ReadyTerminal {
             setup,
             listen: file.listen,
             acquirer_url: file.acquirer_url,
+            caller,
             journal: beside(path, &file.journal),
             clock: file.clock,
             time_servers: file.time_servers,
@@ -153,16 +169,20 @@ impl TerminalFile {
         })
     }
 
-    /// What signs its records: a test key in a test, a key in a store anywhere.
-    fn signing(&self, path: &Path) -> Result<Box<dyn Sam>, ConfigError> {
+    /// What signs its records and its requests: a test key in a test, a key in a store anywhere.
+    fn signing(&self, path: &Path) -> Result<(Box<dyn Sam>, Box<dyn Signer + Send>), ConfigError> {
         match (&self.sam_key, &self.sam) {
             (Some(file), None) if self.mode == Mode::Test => {
-                Ok(Box::new(read_key(&beside(path, file))?))
+                let key = || read_key(&beside(path, file));
+                Ok((Box::new(key()?), Box::new(key()?)))
             }
             (Some(file), None) => Err(ConfigError::TestKey {
                 path: beside(path, file),
             }),
-            (None, Some(sam)) => Ok(Box::new(sam.resolve(path, self.mode)?)),
+            (None, Some(sam)) => {
+                let sam = sam.resolve(path, self.mode)?;
+                Ok((Box::new(sam.clone()), Box::new(sam)))
+            }
             _ => Err(ConfigError::Setting {
                 path: path.to_path_buf(),
                 setting: "sam",

@@ -4,6 +4,7 @@
 //! repeats a request by itself; every request is one that may be repeated
 //! ([`ClientError::retryable`]).
 
+mod callers;
 mod error;
 mod faces;
 mod transfer;
@@ -15,7 +16,9 @@ use reqwest::Method;
 use reqwest::header::{IF_RANGE, RANGE};
 use tongtu_api::{self as api, path};
 use tongtu_blacklist::{ListedNumber, Span};
+use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_crypto::{PublicKey, Signature};
+use tongtu_envelope::{Envelope, Kind, Life};
 use tongtu_exchange_file::FileName;
 use tongtu_link::Link;
 use tongtu_psam::PsamSerial;
@@ -23,10 +26,12 @@ use tongtu_ride_code::UserCertificate;
 use tongtu_terminal::ChainedRecord;
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, TerminalNumber, Timestamp};
 
+use crate::credential::Credential;
+
 pub use error::ClientError;
 pub use transfer::{Begun, Offer, Transfer};
 pub use wire::bare;
-use wire::{LONG_TIMEOUT, Reach, Request};
+use wire::{LONG_TIMEOUT, Line, Reach, Request};
 
 /// A client of one node; cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +43,10 @@ pub struct Client {
     now: Option<Timestamp>,
     /// What time the node's last answer to this client said it was.
     heard: Arc<Mutex<Option<Timestamp>>>,
+    /// In whose name it asks, and which institution's node.
+    who: Option<(Credential, InstitutionCode)>,
+    /// The node's present life, as far as it was heard.
+    life: Arc<Mutex<Option<Life>>>,
 }
 
 /// A file that waits for its receiver.
@@ -53,7 +62,7 @@ pub struct WaitingFile {
 
 impl Client {
     /// A client of the node at `base_url` over plain HTTP, e.g. `http://127.0.0.1:7100`; connects
-    /// on first use.
+    /// on first use. In nobody's name: a node answers it whether it is there, and nothing else.
     ///
     /// # Panics
     /// Never in a process that may open sockets.
@@ -82,7 +91,24 @@ impl Client {
             reach,
             now: None,
             heard: Arc::default(),
+            who: None,
+            life: Arc::default(),
         }
+    }
+
+    /// The same client, asking the node of institution `node` in the name of this caller.
+    #[must_use]
+    pub fn acting_as(&self, credential: Credential, node: InstitutionCode) -> Self {
+        Self {
+            who: Some((credential, node)),
+            ..self.clone()
+        }
+    }
+
+    /// In whose name it asks.
+    #[must_use]
+    pub fn credential(&self) -> Option<&Credential> {
+        self.who.as_ref().map(|(credential, _)| credential)
     }
 
     /// The same client, telling servers with a simulated clock that it is `now`.
@@ -554,7 +580,7 @@ impl Client {
         request.query(&query).json().await
     }
 
-    /// Delivers a file in the name of `sender`; safe to repeat.
+    /// Delivers a file of `sender` in its envelope; safe to repeat.
     ///
     /// # Errors
     /// [`ClientError`]; refused when other bytes came under this name before.
@@ -563,10 +589,15 @@ impl Client {
         sender: InstitutionCode,
         name: &FileName,
         bytes: &[u8],
+        envelope: &Envelope,
     ) -> Result<api::ReceiptKind, ClientError> {
         let request = self.request(Method::PUT, path::FILE, path::file(&name.to_string()));
+        let malformed = request.malformed();
+        let envelope = envelope.encode();
+        let envelope = envelope.map_err(|e| malformed.because("envelope", e))?;
         let request = request
             .header(api::SENDER_HEADER, sender.as_str())
+            .header(api::FILE_ENVELOPE_HEADER, &hex_encode(&envelope))
             .raw_body(bytes)
             .timeout(LONG_TIMEOUT);
         let api::FileReceipt { receipt } = request.json().await?;
@@ -597,7 +628,8 @@ impl Client {
         view.files.iter().map(waiting).collect()
     }
 
-    /// Reads a file that waits for `receiver`, or waited once.
+    /// Reads a file that waits for `receiver`, or waited once, and its sender's envelope, if one
+    /// that can be read came with it. Nothing is checked of it here.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -605,10 +637,15 @@ impl Client {
         &self,
         receiver: InstitutionCode,
         name: &FileName,
-    ) -> Result<Vec<u8>, ClientError> {
+    ) -> Result<(Vec<u8>, Option<Envelope>), ClientError> {
         let request = self.get(path::FILE, path::file(&name.to_string()));
         let request = request.query(&receiver_query(receiver));
-        request.timeout(LONG_TIMEOUT).send().await?.bytes().await
+        let answer = request.timeout(LONG_TIMEOUT).send().await?;
+        let envelope = answer
+            .header(api::FILE_ENVELOPE_HEADER)
+            .and_then(|text| hex_decode(text).ok())
+            .and_then(|bytes| Envelope::read(&bytes, Kind::File).ok());
+        Ok((answer.bytes().await?, envelope))
     }
 
     /// Says that `receiver` has the file with this digest; safe to repeat.
@@ -717,9 +754,16 @@ impl Client {
 
     fn request(&self, method: Method, pattern: &'static str, at: String) -> Request {
         let url = format!("{}{at}", self.base_url);
-        let heard = Arc::clone(&self.heard);
-        let reach = self.reach.clone();
-        let request = Request::new(&self.http, method, pattern, &url, heard, reach);
+        let line = Line {
+            http: self.http.clone(),
+            reach: self.reach.clone(),
+            health: format!("{}{}", self.base_url, path::HEALTH),
+            heard: Arc::clone(&self.heard),
+            who: self.who.clone(),
+            life: Arc::clone(&self.life),
+            now: self.now,
+        };
+        let request = Request::new(line, method, pattern, &url);
         match self.now {
             Some(now) => request.header(api::NOW_HEADER, &now.get().to_string()),
             None => request,

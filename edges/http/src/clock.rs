@@ -70,7 +70,7 @@ impl Clock {
     clippy::disallowed_methods,
     reason = "this is the Clock that the ban sends everyone to"
 )]
-fn system_now() -> Timestamp {
+pub(crate) fn system_now() -> Timestamp {
     let unix_s = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |s| -s),

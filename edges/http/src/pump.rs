@@ -8,11 +8,13 @@
 use tongtu_api::{PumpProblem, PumpStep, ReceiptKind};
 use tongtu_clearing::home_code;
 use tongtu_crypto::sm3;
+use tongtu_envelope::{Envelope, EnvelopeError};
 use tongtu_exchange_file::FileName;
 use tongtu_services::{FileReceipt, Node, ServiceError};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::client::{Client, ClientError, WaitingFile};
+use crate::credential::Credential;
 
 pub use tongtu_api::PumpReport;
 
@@ -33,6 +35,15 @@ enum PumpError {
         /// How many were announced.
         expected: u64,
     },
+    /// No envelope could be made around a file.
+    #[error("the envelope of the file could not be made")]
+    Envelope(#[from] EnvelopeError),
+    /// This node has no link key to sign with.
+    #[error("no link key, expected this node's own to sign files with")]
+    NoLink,
+    /// The file came without its sender's envelope, or with none that can be read.
+    #[error("the file came without an envelope that can be read")]
+    NoEnvelope,
     /// The topology knows no parent of this node.
     #[error("{0} has no parent in the topology, expected a node below the nation")]
     NoParent(InstitutionCode),
@@ -47,6 +58,9 @@ impl PumpError {
             Self::Parent(error) => error.code(),
             Self::Node(error) => error.code(),
             Self::Altered { .. } => "pump.file_altered",
+            Self::Envelope(_) => "pump.envelope",
+            Self::NoLink => "pump.no_link",
+            Self::NoEnvelope => "pump.no_envelope",
             Self::NoParent(_) => "pump.no_parent",
             Self::NoAddress(_) => "pump.no_address",
         }
@@ -56,8 +70,8 @@ impl PumpError {
         match self {
             Self::Parent(error) => error.retryable(),
             Self::Node(error) => error.retryable(),
-            Self::Altered { .. } => true,
-            Self::NoParent(_) | Self::NoAddress(_) => false,
+            Self::Altered { .. } | Self::Envelope(_) => true,
+            Self::NoLink | Self::NoEnvelope | Self::NoParent(_) | Self::NoAddress(_) => false,
         }
     }
 
@@ -116,8 +130,8 @@ async fn push(
         Ok(waiting) => waiting,
         Err(error) => return note(report, PumpStep::Outbox, None, error.into()),
     };
-    for (_, name, bytes) in waiting {
-        match push_one(node, parent, &name, &bytes, now).await {
+    for (receiver, name, bytes) in waiting {
+        match push_one(node, parent, receiver, &name, &bytes, now).await {
             Ok(ReceiptKind::Stored) => report.pushed += 1,
             Ok(ReceiptKind::Already) => report.pushed_already += 1,
             Err(error) => note(report, PumpStep::Push, Some(&name), error)?,
@@ -129,11 +143,16 @@ async fn push(
 async fn push_one(
     node: &Node,
     parent: &Client,
+    receiver: InstitutionCode,
     name: &FileName,
     bytes: &[u8],
     now: Timestamp,
 ) -> Result<ReceiptKind, PumpError> {
-    let receipt = parent.file_send(node.config().code, name, bytes).await?;
+    let link = parent.credential().ok_or(PumpError::NoLink)?;
+    let content = sm3::digest(bytes);
+    let envelope = enveloped(node, link, receiver, name, &content, now).await?;
+    let own = node.config().code;
+    let receipt = parent.file_send(own, name, bytes, &envelope).await?;
     node.outbox_confirm(name, now).await?;
     Ok(receipt)
 }
@@ -171,16 +190,61 @@ async fn fetch_one(
     now: Timestamp,
 ) -> Result<FileReceipt, PumpError> {
     let code = node.config().code;
-    let bytes = parent.file_read(code, &file.name).await?;
+    let (bytes, envelope) = parent.file_read(code, &file.name).await?;
     if sm3::digest(&bytes) != file.digest {
         return Err(PumpError::Altered {
             found: bytes.len(),
             expected: file.length,
         });
     }
+    let envelope = envelope.ok_or(PumpError::NoEnvelope)?;
+    node.file_envelope_receive(sender, &file.name, &file.digest, &envelope, now)
+        .await?;
     let receipt = node.file_receive(sender, &file.name, &bytes, now).await?;
     parent.file_confirm(code, &file.name, file.digest).await?;
     Ok(receipt)
+}
+
+/// Why an envelope is not there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnvelopedError {
+    /// It could not be made.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// It could not be kept or found.
+    #[error(transparent)]
+    Node(#[from] ServiceError),
+}
+
+impl From<EnvelopedError> for PumpError {
+    fn from(error: EnvelopedError) -> Self {
+        match error {
+            EnvelopedError::Envelope(error) => error.into(),
+            EnvelopedError::Node(error) => error.into(),
+        }
+    }
+}
+
+/// The envelope around a file of this node: the one that was made before, or a new one, which is
+/// kept before it goes out.
+pub(crate) async fn enveloped(
+    node: &Node,
+    link: &Credential,
+    receiver: InstitutionCode,
+    name: &FileName,
+    content: &sm3::Digest,
+    now: Timestamp,
+) -> Result<Envelope, EnvelopedError> {
+    let made = node
+        .file_envelope_made(receiver, name, content, link.public())
+        .await?;
+    if let Some(made) = made {
+        return Ok(made);
+    }
+    let envelope = link.file(receiver, name, content, now)?;
+    node.file_envelope_keep(name, content, &envelope, link.public(), now)
+        .await?;
+    Ok(envelope)
 }
 
 /// Reports a problem; an outage ends the run.

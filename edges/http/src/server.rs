@@ -1,13 +1,17 @@
 //! The server: routes, limits, and what surrounds every request.
 //!
 //! Handlers are in one module per area, named like the first segment of their paths. Around each
-//! stands [`guard`]: it keeps a panic or a hung request from hurting the node, finishes a request
-//! whose client went away, and writes one log line without any value of the request in it.
+//! stands [`entry`], where callers prove themselves, and around that [`guard`]: it keeps a panic or
+//! a hung request from hurting the node, finishes a request whose client went away, and writes one
+//! log line without any value of the request in it. Over TLS, [`tls`] knows besides whose link it
+//! is.
 
 mod acquirer;
 mod audit;
+mod callers;
 mod chain;
 mod days;
+mod entry;
 mod exchange;
 mod faces;
 mod failure;
@@ -34,7 +38,9 @@ use tongtu_services::Node;
 
 use crate::Clock;
 use crate::client::Client;
+use crate::credential::Credential;
 
+pub use entry::Entrance;
 pub use request::RequestError;
 pub use tls::{FarEnd, serve_linked};
 
@@ -76,22 +82,32 @@ impl Default for Limits {
 struct Service {
     node: Node,
     parent: Option<Client>,
+    link: Option<Credential>,
     file_permits: Arc<Semaphore>,
 }
 
 /// All routes of a node, with the usual limits.
 ///
 /// `parent` is the client of the node's parent for `POST /pump`; the nation has none.
-pub fn router(node: Node, clock: Clock, parent: Option<Client>) -> Router {
-    router_with(node, clock, parent, Limits::default())
+pub fn router(node: Node, clock: Clock, parent: Option<Client>, entrance: &Entrance) -> Router {
+    router_with(node, clock, parent, entrance, Limits::default())
 }
 
 /// All routes of a node.
-pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Limits) -> Router {
+pub fn router_with(
+    node: Node,
+    clock: Clock,
+    parent: Option<Client>,
+    entrance: &Entrance,
+    limits: Limits,
+) -> Router {
+    // One count for files that come and files that go.
+    let file_permits = Arc::new(Semaphore::new(limits.files_at_a_time));
     let service = Service {
-        node,
+        node: node.clone(),
         parent,
-        file_permits: Arc::new(Semaphore::new(limits.files_at_a_time)),
+        link: entrance.link.clone(),
+        file_permits: Arc::clone(&file_permits),
     };
     let upload = post(acquirer::records_upload).layer(DefaultBodyLimit::max(limits.records_bytes));
     let file = get(exchange::file_read)
@@ -151,11 +167,19 @@ pub fn router_with(node: Node, clock: Clock, parent: Option<Client>, limits: Lim
         .route(path::AUDIT_RIDES, get(audit::rides_view))
         .route(path::AUDIT_REJECTED, get(audit::rejected_view))
         .route(path::AUDIT_FILES, get(audit::files_made))
+        .route(path::AUDIT_ENVELOPES, get(callers::envelopes_view))
         .route(path::PUMP, post(node::pump))
+        .route(
+            path::CALLERS,
+            get(callers::callers_view).post(callers::caller_admit),
+        )
+        .route(path::CALLER_KEYS, post(callers::caller_rotate))
+        .route(path::CALLER_STATE, post(callers::caller_state))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .fallback(request::no_such_route)
         .method_not_allowed_fallback(request::method_not_allowed)
         .with_state(service);
+    let routes = entry::guarded(routes, node, entrance, limits, file_permits);
     guard::surround(routes, clock, limits)
 }
 
@@ -174,6 +198,8 @@ pub async fn serve(
             tracing::debug!(%error, "a connection keeps its delay");
         }
     });
+    // Whoever fails to prove himself is known by where he comes from.
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(signal);
     ended(serving, grace).await
 }
@@ -218,18 +244,18 @@ async fn ended(
 /// From where a server may be reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exposure {
-    /// From this machine only: connections are plain HTTP and know nobody.
+    /// From this machine only: connections are plain HTTP.
     Loopback,
     /// From anywhere: connections are TLS ([`serve_linked`]).
     Linked,
-    /// From anywhere, although connections are plain HTTP.
+    /// From anywhere, although connections are plain HTTP and hide nothing from who listens.
     DangerOpen,
 }
 
 /// Why no address was bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address is not a loopback address, and connections are plain HTTP.
+    /// The address is not a loopback address, and plain HTTP hides nothing from who listens.
     #[error("{0}: reachable from other machines, expected a loopback address such as 127.0.0.1")]
     NotLoopback(SocketAddr),
     /// The system refused.

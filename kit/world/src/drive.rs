@@ -16,9 +16,10 @@ use tongtu_types::{
 };
 
 use crate::WorldError;
+use crate::callers::as_terminal;
 use crate::cards::{CardSide, ObservedCardRide, PlannedTap, TapLog};
 use crate::codes::Phone;
-use crate::country::{CITIES, Country, NODES, Place};
+use crate::country::{CITIES, Country, NODES, Place, Post};
 use crate::faces::{FaceLog, FaceSide, PlannedLook};
 use crate::hardware::Hardware;
 use crate::log::{
@@ -480,6 +481,13 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         self.terminals.upload(post, at, &mut self.caretaker).await
     }
 
+    /// A client in a terminal's name, beside its own.
+    fn uplink(&self, post: &Post, use_: &str, at: Timestamp) -> Client {
+        let use_ = format!("{use_} {at}");
+        let client = &self.clients[post.city];
+        as_terminal(client, self.country, post.city, post.number, &use_).at(at)
+    }
+
     /// The acknowledgement was lost: the same records once more.
     async fn upload_again(
         &mut self,
@@ -491,7 +499,7 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             return Ok(());
         }
         let post = &self.country.posts[post];
-        let client = self.clients[post.city].at(at);
+        let client = self.uplink(post, "again", at);
         let outcomes = insist(&mut self.caretaker, || {
             client.records_upload(post.number, records)
         })
@@ -507,7 +515,7 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         }
     }
 
-    /// Somebody on the line raises an amount; the terminal's signature no longer holds.
+    /// Somebody in the terminal raises an amount; the signature of its module no longer holds.
     async fn tamper(&mut self, post: usize, at: Timestamp) -> Result<(), WorldError> {
         let Some(mut record) = self.terminals.waiting(post).into_iter().next() else {
             return Ok(());
@@ -522,7 +530,8 @@ impl<'a, C: Caretaker> Drive<'a, C> {
         record[version_at + 7] ^= 0x40;
         let records = [record];
         let post = &self.country.posts[post];
-        let client = self.clients[post.city].at(at);
+        // Behind the terminal's envelope: on the line nothing is changed unseen any more.
+        let client = self.uplink(post, "tampered", at);
         let outcomes = insist(&mut self.caretaker, || {
             client.records_upload(post.number, &records)
         })

@@ -1,7 +1,8 @@
 //! The country's nodes in this process, each with its own database file and its own port.
 //!
 //! They share nothing but the loopback interface: whatever one knows of another came over
-//! HTTP in TLS, by the country's institution register. The same settings can be written to a folder for nodes in processes of their own.
+//! HTTP in TLS, by the country's institution register. The same settings can be written to a folder
+//! for nodes in processes of their own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,19 +10,22 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tongtu_callers::Rates;
 use tongtu_clearing::{CutOff, FeeRules, Topology};
 use tongtu_codec::hex_encode;
 use tongtu_config::{
-    AcquirerFile, ClockKind, IssuerFile, KeysFile, Mode, NodeFile, PostFile, TerminalFile,
-    store_key, write_key,
+    AcquirerFile, CallerFile, CallersFile, ClockKind, CredentialFile, IssuerFile, KeysFile,
+    LinkFile, Mode, NodeFile, PostFile, TerminalFile, store_key, write_key,
 };
 use tongtu_http::client::Client;
+use tongtu_http::server::Entrance;
 use tongtu_http::{Clock, server};
 use tongtu_ride_code::Policy;
 use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
 use tongtu_sql::Store;
 
 use crate::WorldError;
+use crate::callers;
 use crate::cards::lists::lists_of;
 use crate::country::{Country, LIFETIME_S, LIMIT, NETWORK, NODES, Place, Post, VALIDITY_S};
 use crate::faces::{face_config, write_faces};
@@ -35,7 +39,7 @@ const PLATFORM: [u8; 4] = [0x50, 0x00, 0x00, 0x01];
 /// Nodes that run in this process until they are dropped or stopped.
 #[derive(Debug)]
 pub struct Hosted {
-    /// One client for each node, in the order of [`NODES`].
+    /// One client for each node in its operator's name, in the order of [`NODES`].
     pub clients: Vec<Client>,
     /// The base URLs, in the same order.
     pub urls: Vec<String>,
@@ -134,11 +138,25 @@ async fn host_by(
         let node = Node::open(node_config(country, index, folder)?, store)
             .await
             .map_err(|e| WorldError::node(index, e))?;
-        let parent = match links {
-            Some(links) => links.to_parent(index, &urls),
-            None => parent_of(index).map(|parent| Client::new(&urls[parent])),
+        for caller in callers::callers(country, index) {
+            node.caller_admit(&caller)
+                .await
+                .map_err(|e| WorldError::node(index, e))?;
+        }
+        let own = callers::credential(country, callers::node(index), "node");
+        let parent = parent_of(index).map(|parent| {
+            let client = match links {
+                Some(links) => links.between(index, parent, &urls[parent]),
+                None => Client::new(&urls[parent]),
+            };
+            client.acting_as(own.clone(), NODES[parent].institution())
+        });
+        let entrance = Entrance {
+            // Days are lived in seconds here.
+            rates: Rates::UNLIMITED,
+            ..Entrance::new(life(country, index)).with_link(own)
         };
-        let router = server::router(node, Clock::Simulated, parent);
+        let router = server::router(node, Clock::Simulated, parent, &entrance);
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A dropped sender stops the node just as well.
@@ -155,12 +173,7 @@ async fn host_by(
         }));
         stops.push(stop);
     }
-    let clients = urls.iter().enumerate();
-    let clients = clients.map(|(node, url)| match links {
-        Some(links) => links.client(node, url),
-        None => Client::new(url),
-    });
-    let clients = clients.collect();
+    let clients = callers::operators(country, &urls, links);
     Ok(Hosted {
         clients,
         urls,
@@ -178,6 +191,48 @@ impl Hosted {
             let _ = server.await;
         }
     }
+}
+
+/// A hosted node lives once: its life is drawn from the seed.
+fn life(country: &Country, index: usize) -> tongtu_envelope::Life {
+    let mut life = tongtu_envelope::Life::default();
+    country.seed.dice(&format!("life {index}")).fill(&mut life);
+    life
+}
+
+/// Who may call a node, its link key, and the credentials of its persons, in its folder.
+fn write_callers(
+    country: &Country,
+    index: usize,
+    place: &Path,
+    url: &str,
+    node_link: &LinkFile,
+) -> Result<(), WorldError> {
+    let known = callers::callers(country, index);
+    let link = callers::key(country, callers::node(index));
+    write_key(&place.join("link.key"), &link)?;
+    let file = CallersFile {
+        link_key: Some("link.key".to_owned()),
+        link: None,
+        link_key_number: None,
+        callers: known.iter().filter_map(CallerFile::of).collect(),
+    };
+    file.save(&place.join("callers.toml"))?;
+    for (number, _) in callers::PERSONS {
+        let name = callers::person(index, number);
+        let key = format!("{number}.key");
+        write_key(&place.join(&key), &callers::key(country, name))?;
+        let credential = CredentialFile {
+            name: name.to_string(),
+            key_number: 1,
+            key,
+            url: Some(url.to_owned()),
+            // They are people of the node's institution, and call over its link.
+            link: Some(node_link.clone()),
+        };
+        credential.save(&place.join(format!("{number}.caller")))?;
+    }
+    Ok(())
 }
 
 /// The index of the node above, if any.
@@ -200,6 +255,8 @@ pub fn write_settings(
     clock: ClockKind,
     links: &Links,
 ) -> Result<(), WorldError> {
+    let urls = ports.iter().map(|port| format!("https://127.0.0.1:{port}"));
+    let urls: Vec<String> = urls.collect();
     for (index, name) in NODES.iter().enumerate() {
         let place = folder.join(name.id);
         std::fs::create_dir_all(&place).map_err(|e| WorldError::file(&place, e))?;
@@ -248,8 +305,11 @@ pub fn write_settings(
             country.keys.write_audit(&place)?;
         }
         let custody = country.keys.store(index).is_some();
+        let link = links.write_node(country, index, &place)?;
+        write_callers(country, index, &place, &urls[index], &link)?;
         let file = NodeFile {
             mode: Mode::Test,
+            callers: Some("callers.toml".to_owned()),
             keys: Some(KeysFile {
                 book: "keys.book".to_owned(),
                 centre: hex_encode(&country.keys.centre.to_compressed()),
@@ -264,7 +324,7 @@ pub fn write_settings(
             listen: format!("127.0.0.1:{}", ports[index]),
             store: "sqlite:node.db".to_owned(),
             store_key: "store.key".to_owned(),
-            parent: parent_of(index).map(|p| format!("https://127.0.0.1:{}", ports[p])),
+            parent: parent_of(index).map(|parent| urls[parent].clone()),
             clock,
             plain: false,
             topology: "topology.txt".to_owned(),
@@ -275,7 +335,7 @@ pub fn write_settings(
                 .iter()
                 .map(|code| code.as_str().to_owned())
                 .collect(),
-            link: Some(links.write_node(country, index, &place)?),
+            link: Some(link),
             issuer,
             acquirer,
             faces,

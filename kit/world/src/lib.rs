@@ -15,6 +15,7 @@
 
 pub mod audit;
 pub mod books;
+pub mod callers;
 pub mod cards;
 pub mod class;
 pub mod codes;

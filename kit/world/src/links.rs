@@ -11,7 +11,6 @@ use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::WorldError;
 use crate::country::{Country, NODES};
-use crate::hosting::parent_of;
 
 /// Until when the certificates of a test country are in force: 9998-01-01T00:00:00Z.
 const UNTIL: Timestamp = Timestamp::new(253_339_228_800);
@@ -104,15 +103,13 @@ impl Links {
     /// A client of a node for people of its own institution: it shows that node's certificate.
     #[must_use]
     pub fn client(&self, index: usize, url: &str) -> Client {
-        Client::linked(url, &self.links[index], NODES[index].institution())
+        self.between(index, index, url)
     }
 
-    /// The client by which a node calls the node above.
+    /// A client of node `to`, at `url`, that shows the certificate of node `from`.
     #[must_use]
-    pub fn to_parent(&self, index: usize, urls: &[String]) -> Option<Client> {
-        let parent = parent_of(index)?;
-        let above = NODES[parent].institution();
-        Some(Client::linked(&urls[parent], &self.links[index], above))
+    pub fn between(&self, from: usize, to: usize, url: &str) -> Client {
+        Client::linked(url, &self.links[from], NODES[to].institution())
     }
 
     /// The client of somebody without a certificate, such as a terminal.

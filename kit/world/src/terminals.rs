@@ -328,7 +328,7 @@ impl Local {
             takes_cards: !country.card_posts.is_empty(),
             list_key: country.list_key(city).clone(),
             sam_key: *country.terminal_key(number).danger_to_bytes(),
-            acquirer: clients[city].clone(),
+            acquirer: crate::callers::as_terminal(&clients[city], country, city, number, "door"),
             medium: SimMedium::new(),
             door: None,
         };

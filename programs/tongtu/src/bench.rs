@@ -5,6 +5,7 @@
 //! Nothing is compared with other runs: figures from two machines, or from a busy and an idle
 //! one, are two different things.
 
+mod calls;
 mod cards;
 mod clearing;
 mod codes;
@@ -74,6 +75,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     figures.extend(cards::measure(args.runs));
     figures.extend(fares::measure(args.runs));
     figures.extend(keys::measure(args.runs));
+    figures.extend(calls::measure(args.runs));
     let rides = usize::try_from(args.rides).expect("at most a million");
     // A whole day is cleared in each run; three are enough for a median.
     figures.extend(runtime::run(clearing::measure(args.runs.min(3), rides))?);

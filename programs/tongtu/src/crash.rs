@@ -119,7 +119,7 @@ async fn one_round(args: &Args, round: u32) -> Result<Round, Failure> {
     })?;
     let days = plan(&country, day, 1);
     let village = Village::start(&country, seed, args.kills, days[0].scans.len()).await?;
-    let clients = village.node_clients();
+    let clients = village.node_clients(&country);
     let terminals = Terminals::Remote(village.door_clients());
     let mut drive = Drive::new(&country, &clients, terminals, village);
     let fault = |error: WorldError| {

@@ -1,5 +1,6 @@
 //! `tongtu docs`: pages made from the tables that the codecs use, so that they cannot disagree.
 
+mod callers;
 mod card;
 
 use std::fmt::Write as _;
@@ -16,6 +17,14 @@ use crate::report::Report;
 pub(crate) const HELP: &[Row] = &[
     ("docs", "由编解码所用的表生成的文档页"),
     ("docs formats", "输出 docs/formats.md：每种记录逐字节的格式"),
+    ("docs callers", "输出 docs/callers.md：角色与路由表"),
+    (
+        "docs callers#examples",
+        "示例：
+  tongtu docs callers > callers.md
+
+在代码仓库中请用 `cargo xtask docs` 写入该页。",
+    ),
     (
         "docs formats#examples",
         "示例：
@@ -35,12 +44,19 @@ pub(crate) enum Command {
 
 In a checkout, `cargo xtask docs` writes the page.")]
     Formats,
+    /// Print docs/callers.md: who may ask a node for what
+    #[command(after_help = "Examples:
+  tongtu docs callers > callers.md
+
+In a checkout, `cargo xtask docs` writes the page.")]
+    Callers,
 }
 
 pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
     match command {
         Command::Formats if report.json() => report.value(&Formats::new())?,
         Command::Formats => report.raw(&formats())?,
+        Command::Callers => report.raw(&callers::page())?,
     }
     Ok(Exit::Done)
 }

@@ -176,7 +176,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
 }
 
 /// A fresh key from the system's randomness.
-fn fresh() -> Result<SecretKey, Failure> {
+pub(crate) fn fresh() -> Result<SecretKey, Failure> {
     let mut failed = None;
     let key = SecretKey::generate(&mut |out: &mut [u8]| {
         if let Err(error) = getrandom::fill(out) {

@@ -142,6 +142,8 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::serve::HELP,
     crate::terminal::HELP,
     crate::terminal::tap::HELP,
+    crate::call::HELP,
+    crate::caller::HELP,
     crate::crash::HELP,
     crate::bench::HELP,
     crate::docs::HELP,

@@ -10,6 +10,8 @@
 
 mod audit;
 mod bench;
+mod call;
+mod caller;
 mod card;
 mod cert;
 mod clock;
@@ -123,6 +125,11 @@ enum Command {
     Serve(serve::Args),
     /// Run a scan terminal, or tap a card
     Terminal(terminal::Args),
+    /// Send one signed request to a node
+    Call(call::Args),
+    /// Callers of a node: admit, list, renew, disable
+    #[command(subcommand)]
+    Caller(caller::Command),
     /// Kill nodes and terminals at random points of a day, and audit
     Crash(crash::Args),
     /// Measure: codes verified, records parsed, cards paying, rides charged and cleared
@@ -178,6 +185,8 @@ fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
         Command::Fare(command) => fare::run(command, report),
         Command::Serve(args) => serve::run(&args, report),
         Command::Terminal(args) => terminal::run(&args, report),
+        Command::Call(args) => call::run(&args, report),
+        Command::Caller(command) => caller::run(&command, report),
         Command::Crash(args) => crash::run(&args, report),
         Command::Bench(args) => bench::run(&args, report),
         Command::Docs(command) => docs::run(command, report),

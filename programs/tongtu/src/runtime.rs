@@ -25,6 +25,15 @@ pub(crate) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T
     runtime.block_on(work)
 }
 
+/// Unpredictable bytes.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::fault(both("the system gives no randomness", "系统无法提供随机数")).because(error)
+    })?;
+    Ok(bytes)
+}
+
 /// The clock that a settings file names.
 pub(crate) const fn clock(kind: ClockKind) -> Clock {
     match kind {

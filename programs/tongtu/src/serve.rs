@@ -2,14 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tongtu_config::{BookWatch, ClockKind, NodeFile};
+use tongtu_callers::CallerName;
+use tongtu_config::{BookWatch, ClockKind, NodeFile, ReadyCallers};
+use tongtu_envelope::CallerNumber;
 use tongtu_http::client::Client;
-use tongtu_http::pump;
-use tongtu_http::server::{self, BindError, Exposure};
+use tongtu_http::server::{self, BindError, Entrance, Exposure};
+use tongtu_http::{Credential, pump};
+use tongtu_link::Link;
 use tongtu_services::{Node, ServiceError, TerminalRegistration};
 use tongtu_sql::Store;
-use tongtu_types::BusinessDay;
+use tongtu_types::{BusinessDay, InstitutionCode};
 use tongtu_world::country::{NODES, Scale};
 use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, WorldError, hosting};
@@ -34,7 +38,7 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu serve
   tongtu serve tongtu-country/beijing/node.toml
-  curl --cacert tongtu-country/beijing/link.pem https://127.0.0.1:7302/health",
+  tongtu call --as tongtu-country/beijing/OP-1.caller GET /audit/ledger",
     ),
 ];
 
@@ -42,7 +46,7 @@ pub(crate) const HELP: &[Row] = &[
 #[command(after_help = "Examples:
   tongtu serve
   tongtu serve tongtu-country/beijing/node.toml
-  curl --cacert tongtu-country/beijing/link.pem https://127.0.0.1:7302/health")]
+  tongtu call --as tongtu-country/beijing/OP-1.caller GET /audit/ledger")]
 pub(crate) struct Args {
     /// A node's node.toml; without it the whole test country is served
     #[arg(value_name = "FILE")]
@@ -158,6 +162,58 @@ async fn follow_book(node: Node, mut book: BookWatch) {
     }
 }
 
+/// Enters the first callers; the way into the node, and its client of the node above.
+async fn way_in(
+    node: &Node,
+    callers: Option<ReadyCallers>,
+    parent: Option<&str>,
+    link: Option<&Arc<Link>>,
+) -> Result<(Entrance, Option<Client>), Failure> {
+    let entrance = Entrance::new(runtime::random()?);
+    let above = parent.map(|url| node_above(node, url, link)).transpose()?;
+    let mut own = None;
+    if let Some(callers) = callers {
+        for caller in &callers.callers {
+            node.caller_enter(caller).await.map_err(|error| {
+                Failure::fault(both("the node does not start", "节点无法启动")).because(error)
+            })?;
+        }
+        let number = callers.link_number;
+        own = callers.link.map(|key| (number, key));
+    }
+    let Some((number, key)) = own else {
+        // Without a key of its own nothing goes up: it would be unsigned.
+        return Ok((entrance, above.map(|(client, _)| client)));
+    };
+    let name = CallerName {
+        institution: node.config().code,
+        number: CallerNumber::node(),
+    };
+    let own = Credential::new(name, number, key, runtime::random()?);
+    let parent = above.map(|(client, code)| client.acting_as(own.clone(), code));
+    Ok((entrance.with_link(own), parent))
+}
+
+/// A client of the node above in nobody's name, and whose node it is.
+fn node_above(
+    node: &Node,
+    url: &str,
+    link: Option<&Arc<Link>>,
+) -> Result<(Client, InstitutionCode), Failure> {
+    let above = pump::parent_of(node).ok_or_else(|| {
+        Failure::usage(both(
+            "the topology knows no node above this one",
+            "拓扑中没有上级节点",
+        ))
+        .because(url)
+    })?;
+    let client = match link {
+        Some(link) => Client::linked(url, link, above),
+        None => Client::new(url),
+    };
+    Ok((client, above))
+}
+
 async fn serve(
     files: &[PathBuf],
     country: Option<&Country>,
@@ -210,20 +266,10 @@ async fn serve(
             None => None,
             Some(files) => Some((link::open(files.files, Some(code))?, files.peers)),
         };
-        let parent = ready.parent.as_deref().map(|url| match &linked {
-            None => Ok(Client::new(url)),
-            Some(((link, _), _)) => pump::parent_of(&node)
-                .map(|parent| Client::linked(url, link, parent))
-                .ok_or(url),
-        });
-        let parent = parent.transpose().map_err(|url| {
-            Failure::usage(both(
-                "the topology knows no node above this one",
-                "拓扑中没有上级节点",
-            ))
-            .because(url)
-        })?;
-        let router = server::router(node, runtime::clock(ready.clock), parent);
+        let own_link = linked.as_ref().map(|((link, _), _)| link);
+        let (entrance, parent) =
+            way_in(&node, ready.callers, ready.parent.as_deref(), own_link).await?;
+        let router = server::router(node, runtime::clock(ready.clock), parent, &entrance);
         let mut stopped = stop.subscribe();
         let shutdown = async move {
             // A dropped sender stops the node just as well.

@@ -10,11 +10,13 @@ use clap::Subcommand;
 
 use tokio::net::TcpListener;
 use tongtu_blacklist::Blacklist;
+use tongtu_callers::CallerName;
+use tongtu_clearing::home_code;
 use tongtu_config::TerminalFile;
 use tongtu_crypto::PublicKey;
 use tongtu_door::{CardBlacklistKeeper, Door, ListsKeeper, PartKeeper};
-use tongtu_http::Clock;
 use tongtu_http::client::Client;
+use tongtu_http::{Clock, Credential};
 use tongtu_journal::{FileBlacklist, FileJournal, FilePart, Limits, ListsFile};
 use tongtu_terminal::ClockSource;
 use tongtu_types::InstitutionCode;
@@ -89,18 +91,24 @@ async fn serve(config: &Path, report: &mut Report) -> Result<Exit, Failure> {
         ClockSource::Rtc
     };
     let number = ready.setup.profile.terminal;
-    let (acquirer, watch) = match ready.link {
+    let own = home_code(ready.setup.profile.acquirer);
+    let acquirer = match ready.link {
         Some(link) => {
             let (known, watch) = link::open(link.files, None)?;
-            let expected = ready.setup.profile.acquirer;
-            let acquirer = Client::linked(&ready.acquirer_url, &known, expected);
-            (acquirer, Some(watch))
+            tokio::spawn(link::keep_watch(watch));
+            Client::linked(&ready.acquirer_url, &known, own)
         }
-        None => (Client::new(&ready.acquirer_url), None),
+        None => Client::new(&ready.acquirer_url),
     };
-    if let Some(watch) = watch {
-        tokio::spawn(link::keep_watch(watch));
-    }
+    let name = CallerName {
+        institution: own,
+        number: number
+            .as_str()
+            .parse()
+            .expect("12 digits are a caller number"),
+    };
+    let credential = Credential::new(name, 1, ready.caller, runtime::random()?);
+    let acquirer = acquirer.acting_as(credential, own);
     let lists = Lists(ListsFile::new(&ready.journal.with_extension("lists")));
     let cards =
         FileBlacklist::open_at(&ready.journal.with_extension("cards")).map_err(|error| {

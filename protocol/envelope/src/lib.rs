@@ -15,8 +15,8 @@
 //!
 //! Start with [`Draft::seal`], then [`Envelope::verify`] and [`Window::admit`].
 //!
-//! UNSPECIFIED: texts say that a message is signed, has an id that is unique per sender, and is
-//! refused 300 seconds from its time; the table, the digests and the life are ours.
+//! UNSPECIFIED: no text that we could read gives a form for signed requests between platforms;
+//! table, digests, window and life are ours.
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;

@@ -62,6 +62,7 @@ impl Bench {
             counter = counter.wrapping_add(1);
             out.fill(counter);
         };
+        let acquirer = self.as_terminal(&acquirer);
         FaceDoor::open(
             setup,
             keys,
@@ -151,7 +152,13 @@ async fn a_face_is_known_over_a_restart_without_network_and_no_longer_than_the_g
         assert_eq!((uploaded.acknowledged, uploaded.waiting), (acknowledged, 0));
     }
     assert_eq!(bench.rides().await.len(), 1);
-    let chains = bench.acquirer().chains_view().await.unwrap().chains;
+    let chains = bench
+        .acquirer()
+        .at(bench.now)
+        .chains_view()
+        .await
+        .unwrap()
+        .chains;
     assert_eq!((chains.len(), chains[0].tip), (1, 1), "{chains:?}");
     drop(door);
 

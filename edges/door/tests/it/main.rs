@@ -7,6 +7,7 @@ mod line;
 mod lists;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use tongtu_ride_code::UserCertificate;
 use tongtu_ride_code::record::RideRecord;
 use tongtu_terminal::{Profile, Setup};
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, Timestamp};
+use tongtu_world::callers;
 use tongtu_world::country::{CITIES, NODES, Scale};
 use tongtu_world::hosting::{self, Hosted};
 use tongtu_world::terminals::terminal_post;
@@ -105,6 +107,14 @@ impl Bench {
         }
     }
 
+    /// The same client in the terminal's name; another one each time.
+    fn as_terminal(&self, client: &Client) -> Client {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let post = &self.country.posts[POST];
+        let use_ = format!("test {}", NEXT.fetch_add(1, Ordering::Relaxed));
+        callers::as_terminal(client, &self.country, post.city, post.number, &use_)
+    }
+
     fn acquirer(&self) -> &Client {
         &self.hosted.clients[CITIES[0]]
     }
@@ -126,6 +136,7 @@ impl Bench {
             sam: Box::new(self.country.terminal_key(post.number)),
         };
         let journal = Journal::recover(medium.clone(), Limits::default()).unwrap();
+        let acquirer = self.as_terminal(&acquirer);
         Door::open(
             setup,
             Box::new(journal),
@@ -231,7 +242,7 @@ async fn a_scan_is_accepted_told_uploaded_and_there_once() {
 async fn uploads_carry_the_chain_and_a_journal_that_was_replaced_is_found_out() {
     let bench = Bench::new("chain").await;
     let chain = async || {
-        let view = bench.acquirer().chains_view().await.unwrap();
+        let view = bench.acquirer().at(bench.now).chains_view().await.unwrap();
         let [chain] = &view.chains[..] else {
             panic!("{view:?}")
         };

@@ -1,17 +1,21 @@
 //! One request and its answer on the wire.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tongtu_api::{ApiError, TIME_HEADER};
+use tongtu_api::{ApiError, ENVELOPE_HEADER, LIFE_HEADER, TIME_HEADER};
+use tongtu_codec::hex_decode;
+use tongtu_envelope::{Life, REACH_S};
 use tongtu_link::{Link, no_tls};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::error::{ClientError, Malformed};
+use crate::clock::system_now;
+use crate::credential::{Asked, Credential};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,28 +68,159 @@ pub(super) fn connections(reach: Option<&Reach>) -> reqwest::Client {
 pub(super) struct Request {
     name: String,
     builder: RequestBuilder,
-    heard: Heard,
-    reach: Option<Reach>,
+    line: Line,
 }
 
-/// Where the time of an answer is noted.
-type Heard = Arc<Mutex<Option<Timestamp>>>;
+/// What a client's requests have in common.
+pub(super) struct Line {
+    pub(super) http: reqwest::Client,
+    /// Whom it reaches over TLS; none over plain HTTP.
+    pub(super) reach: Option<Reach>,
+    /// Where the node says whether it is there.
+    pub(super) health: String,
+    /// Where the time of an answer is noted.
+    pub(super) heard: Arc<Mutex<Option<Timestamp>>>,
+    pub(super) who: Option<(Credential, InstitutionCode)>,
+    /// Where the node's life is noted.
+    pub(super) life: Arc<Mutex<Option<Life>>>,
+    /// What time it is, where somebody said so.
+    pub(super) now: Option<Timestamp>,
+}
+
+impl Line {
+    /// The node's present life, asked for where it was not heard yet.
+    async fn present_life(&self, name: &str) -> Result<Life, ClientError> {
+        if let Some(life) = *lock(&self.life) {
+            return Ok(life);
+        }
+        let request = self.http.get(&self.health).build();
+        let request = request.map_err(|error| self.not_made(name, error))?;
+        let answer = self.execute(name, request).await?;
+        let malformed = Malformed {
+            request: name.to_owned(),
+        };
+        // To its end, so that the connection serves the request that follows.
+        answer.bytes().await?;
+        let heard = *lock(&self.life);
+        heard.ok_or_else(|| malformed.what("no life in the answer: is this a node?".into()))
+    }
+
+    /// Sends a request and notes what the answer says of the node.
+    async fn execute(&self, name: &str, request: reqwest::Request) -> Result<Answer, ClientError> {
+        // An open connection outlives the admission of who is at its other end.
+        if let Some(reach) = &self.reach
+            && let Err(refusal) = reach.link.admitted(reach.expected)
+        {
+            return Err(ClientError::Unreachable {
+                request: name.to_owned(),
+                source: Box::new(refusal),
+            });
+        }
+        let response = match self.http.execute(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                // Whoever comes up there again has another life.
+                *lock(&self.life) = None;
+                if error.is_builder() {
+                    return Err(self.not_made(name, error));
+                }
+                return Err(unreachable(name.to_owned(), error));
+            }
+        };
+        let answer = Answer {
+            response,
+            malformed: Malformed {
+                request: name.to_owned(),
+            },
+        };
+        if let Some(time) = answer
+            .header(TIME_HEADER)
+            .and_then(|time| time.parse().ok())
+        {
+            *lock(&self.heard) = Some(Timestamp::new(time));
+        }
+        let life = answer
+            .header(LIFE_HEADER)
+            .and_then(|text| hex_decode(text).ok());
+        if let Some(life) = life.and_then(|bytes| bytes.try_into().ok()) {
+            *lock(&self.life) = Some(life);
+        }
+        Ok(answer)
+    }
+
+    fn not_made(&self, name: &str, error: reqwest::Error) -> ClientError {
+        let scheme = if self.reach.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        ClientError::Malformed {
+            request: name.to_owned(),
+            what: format!(
+                "no request can be made, expected a base address like {scheme}://127.0.0.1:7100"
+            ),
+            source: Some(Box::new(error.without_url())),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn copy(request: &reqwest::Request) -> reqwest::Request {
+    request
+        .try_clone()
+        .expect("bodies here are bytes in memory")
+}
+
+/// Puts the envelope on a request that is whole otherwise.
+fn sign(
+    mut request: reqwest::Request,
+    name: &str,
+    credential: &Credential,
+    node: InstitutionCode,
+    (life, made_at): (Life, Timestamp),
+) -> Result<reqwest::Request, ClientError> {
+    let url = request.url();
+    let target = url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    );
+    let asked = Asked {
+        method: request.method().as_str(),
+        target: &target,
+        body: request
+            .body()
+            .and_then(|body| body.as_bytes())
+            .unwrap_or_default(),
+    };
+    let envelope = credential.request(node, life, asked, made_at);
+    let envelope = envelope.map_err(|error| ClientError::Malformed {
+        request: name.to_owned(),
+        what: "the request could not be signed".into(),
+        source: Some(Box::new(error)),
+    })?;
+    let envelope = HeaderValue::from_str(&envelope).expect("hex digits are a header value");
+    request.headers_mut().insert(ENVELOPE_HEADER, envelope);
+    Ok(request)
+}
 
 impl Request {
-    pub(super) fn new(
-        http: &reqwest::Client,
-        method: Method,
-        pattern: &'static str,
-        url: &str,
-        heard: Heard,
-        reach: Option<Reach>,
-    ) -> Self {
+    pub(super) fn new(line: Line, method: Method, pattern: &'static str, url: &str) -> Self {
         Self {
-            heard,
-            reach,
             name: format!("{method} {pattern}"),
-            builder: http.request(method, url),
+            builder: line.http.request(method, url),
+            line,
         }
+    }
+
+    pub(super) fn text_body(mut self, body: &str) -> Self {
+        self.builder = self
+            .builder
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_owned());
+        self
     }
 
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
@@ -124,52 +259,45 @@ impl Request {
 
     /// Sends; an answer that is a refusal becomes an error.
     pub(super) async fn send(self) -> Result<Answer, ClientError> {
-        let malformed = self.malformed();
-        // An open connection outlives the admission of who is at its other end.
-        if let Some(reach) = &self.reach
-            && let Err(refusal) = reach.link.admitted(reach.expected)
-        {
-            return Err(ClientError::Unreachable {
-                request: self.name,
-                source: Box::new(refusal),
-            });
-        }
-        let response = match self.builder.send().await {
-            Ok(response) => response,
-            Err(error) if error.is_builder() => {
-                return Err(ClientError::Malformed {
-                    request: self.name,
-                    what: match self.reach {
-                        None => {
-                            "no request can be made, expected a base address like \
-                                 http://127.0.0.1:7100"
-                        }
-                        Some(_) => {
-                            "no request can be made, expected a base address like \
-                                    https://127.0.0.1:7100"
-                        }
-                    }
-                    .into(),
-                    source: Some(Box::new(error.without_url())),
-                });
-            }
-            Err(error) => return Err(unreachable(self.name, error)),
-        };
-        let answer = Answer {
-            response,
-            malformed,
-        };
-        let time = answer
-            .header(TIME_HEADER)
-            .and_then(|time| time.parse().ok());
-        if let Some(time) = time {
-            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            *heard = Some(Timestamp::new(time));
-        }
+        let answer = self.answer().await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
         Err(answer.refusal().await)
+    }
+
+    /// Sends in the client's name; any answer.
+    ///
+    /// What the node did not look at because it was made for another life of it, or at a wrong
+    /// time, is signed once more with what it says it is.
+    pub(super) async fn answer(self) -> Result<Answer, ClientError> {
+        let Self {
+            name,
+            builder,
+            line,
+        } = self;
+        let request = builder.build();
+        let request = request.map_err(|error| line.not_made(&name, error))?;
+        let Some((credential, node)) = &line.who else {
+            return line.execute(&name, request).await;
+        };
+        let made_at = line.now.unwrap_or_else(system_now);
+        let life = line.present_life(&name).await?;
+        let first = copy(&request);
+        let first = sign(first, &name, credential, *node, (life, made_at))?;
+        let answer = line.execute(&name, first).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let heard = *lock(&line.heard);
+        let heard = heard.filter(|heard| heard.since_s(made_at).abs() > REACH_S);
+        let lives = *lock(&line.life);
+        if lives == Some(life) && heard.is_none() {
+            return Ok(answer);
+        }
+        let again = (lives.unwrap_or(life), heard.unwrap_or(made_at));
+        let second = sign(request, &name, credential, *node, again)?;
+        line.execute(&name, second).await
     }
 
     /// Sends and reads a JSON answer.

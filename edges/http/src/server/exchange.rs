@@ -4,9 +4,12 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
-use tongtu_api::{self as api, SENDER_HEADER};
+use tongtu_api::{self as api, FILE_ENVELOPE_HEADER, SENDER_HEADER};
+use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_crypto::sm3;
+use tongtu_envelope::{Envelope, EnvelopeError, Kind};
 use tongtu_exchange_file::FileName;
 use tongtu_services::{FileInfo, FileReceipt};
 use tongtu_types::InstitutionCode;
@@ -25,13 +28,14 @@ pub(super) async fn file_receive(
 ) -> Result<Json<api::FileReceipt>, Failure> {
     let sender = sender(request.headers())?;
     calling.in_the_name_of(sender)?;
-    // Before the body is read: so many files are in memory at a time and no more.
-    let permit = service.file_permits.acquire().await;
-    let _permit = permit.expect("nobody closes the semaphore");
+    let envelope = envelope(request.headers())?;
     let bytes = Bytes::from_request(request, &service)
         .await
         .map_err(RequestError::from)?;
     let node = &service.node;
+    let content = sm3::digest(&bytes);
+    node.file_envelope_receive(sender, &name, &content, &envelope, now)
+        .await?;
     let receipt = match node.file_receive(sender, &name, &bytes, now).await? {
         FileReceipt::Stored => api::ReceiptKind::Stored,
         FileReceipt::Already => api::ReceiptKind::Already,
@@ -54,6 +58,7 @@ pub(super) async fn files_waiting(
 
 pub(super) async fn file_read(
     State(service): State<Service>,
+    Now(now): Now,
     Segment(name): Segment<FileName>,
     calling: Calling,
     Asked(query): Asked<api::ReceiverQuery>,
@@ -61,7 +66,31 @@ pub(super) async fn file_read(
     let receiver = receiver(&query)?;
     calling.may_read_for(receiver, &service.node)?;
     let bytes = service.node.file_read(receiver, &name).await?;
-    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes))
+    let mut headers = HeaderMap::new();
+    let binary = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, binary);
+    if let Some(link) = &service.link {
+        let content = sm3::digest(&bytes);
+        let envelope = crate::pump::enveloped(&service.node, link, receiver, &name, &content, now);
+        let envelope = envelope.await?.encode().map_err(EnvelopeError::from)?;
+        let text = HeaderValue::from_str(&hex_encode(&envelope));
+        let text = text.expect("hex digits are a header value");
+        headers.insert(FILE_ENVELOPE_HEADER, text);
+    }
+    Ok((headers, bytes))
+}
+
+/// The envelope around the file that is delivered.
+fn envelope(headers: &HeaderMap) -> Result<Envelope, RequestError> {
+    let fault = |fault: String| RequestError::Header {
+        name: FILE_ENVELOPE_HEADER,
+        fault,
+    };
+    let missing = || fault("missing or no hex, expected the envelope of the file".into());
+    let value = headers.get(FILE_ENVELOPE_HEADER).ok_or_else(missing)?;
+    let text = value.to_str().map_err(|_| missing())?;
+    let bytes = hex_decode(text).map_err(|_| missing())?;
+    Envelope::read(&bytes, Kind::File).map_err(|error| fault(error.to_string()))
 }
 
 pub(super) async fn file_confirm(

@@ -8,12 +8,14 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tongtu_api::ApiError;
+use tongtu_envelope::EnvelopeError;
 use tongtu_services::{ServiceError, StatusKind};
 
 use super::request::RequestError;
+use crate::pump::EnvelopedError;
 
-/// What a retryable failure says in its `Retry-After` header, in seconds.
-const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+/// After how many seconds a retryable failure may be retried, where nothing else is known.
+pub(crate) const RETRY_AFTER_S: u32 = 1;
 
 /// An answer that is not a success: status, stable code, public message, and whether the same
 /// request may succeed later (told by a `Retry-After` header, whatever the status).
@@ -22,7 +24,7 @@ pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: String,
-    pub(crate) retryable: bool,
+    pub(crate) retry_after_s: Option<u32>,
 }
 
 /// What [`super::guard`] logs of a failure; the message may hold values of the request.
@@ -35,7 +37,7 @@ impl IntoResponse for Failure {
             status,
             code,
             message,
-            retryable,
+            retry_after_s,
         } = self;
         let body = ApiError {
             code: code.into(),
@@ -43,8 +45,9 @@ impl IntoResponse for Failure {
         };
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(FailureCode(code));
-        if retryable {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+        if let Some(seconds) = retry_after_s {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -56,7 +59,7 @@ impl From<RequestError> for Failure {
             status: error.status(),
             code: error.code(),
             message: error.to_string(),
-            retryable: matches!(error, RequestError::Timeout),
+            retry_after_s: matches!(error, RequestError::Timeout).then_some(RETRY_AFTER_S),
         }
     }
 }
@@ -79,7 +82,29 @@ impl From<ServiceError> for Failure {
             status,
             code: error.code(),
             message: error.to_string(),
-            retryable: error.retryable(),
+            retry_after_s: error.retryable().then_some(RETRY_AFTER_S),
+        }
+    }
+}
+
+impl From<EnvelopeError> for Failure {
+    fn from(error: EnvelopeError) -> Self {
+        // Whatever it was, our own key gave no signature.
+        tracing::error!("{error}");
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "envelope.not_made",
+            message: "this node's envelope could not be made".into(),
+            retry_after_s: Some(RETRY_AFTER_S),
+        }
+    }
+}
+
+impl From<EnvelopedError> for Failure {
+    fn from(error: EnvelopedError) -> Self {
+        match error {
+            EnvelopedError::Envelope(error) => error.into(),
+            EnvelopedError::Node(error) => error.into(),
         }
     }
 }

@@ -210,7 +210,7 @@ async fn ask_again(State(link): State<Arc<Link>>, mut request: Request, next: Ne
                 status: StatusCode::FORBIDDEN,
                 code: "link.refused",
                 message: refusal.to_string(),
-                retryable: false,
+                retry_after_s: None,
             };
             failure.into_response()
         }
@@ -228,12 +228,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Calling {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let far_end = parts.extensions.get::<ConnectInfo<FarEnd>>();
-        Ok(Self(far_end.map(|far_end| far_end.0)))
+        Ok(Self::of(parts))
     }
 }
 
 impl Calling {
+    /// Who is calling by what stands in the head of a request.
+    pub(super) fn of(parts: &Parts) -> Self {
+        let far_end = parts.extensions.get::<ConnectInfo<FarEnd>>();
+        Self(far_end.map(|far_end| far_end.0))
+    }
+
+    /// Checks that a caller of `institution` may ask over this connection: over the link of
+    /// another institution it may not. Who shows no certificate is known by the envelope alone.
+    pub(super) fn may_speak_for(self, institution: InstitutionCode) -> Result<(), Failure> {
+        match self.0.and_then(|far_end| far_end.peer) {
+            None => Ok(()),
+            Some(_) => self.in_the_name_of(institution),
+        }
+    }
+
     /// Checks that files for `receiver` may be read: by the receiver, and by the node's own
     /// institution, which has them anyway.
     pub(super) fn may_read_for(
@@ -256,7 +270,7 @@ impl Calling {
                 status,
                 code,
                 message,
-                retryable: false,
+                retry_after_s: None,
             })
         };
         match self.0.map(|far_end| far_end.peer) {

@@ -15,11 +15,12 @@ async fn acknowledges_every_record_of_an_upload_once_and_in_order() {
     let other = Rider::enrolled("3104100000000000025", &city).await;
     let terminal = Terminal::registered("100000000001", &city).await;
     let client = &city.client;
+    let uplink = city.terminal(terminal.number);
 
     let ride = terminal.ride(&rider, T0, 1);
     let same_id = terminal.ride(&other, T0, 1);
     let records = [ride.clone(), b"no record".to_vec(), same_id];
-    let outcomes = client.records_upload(terminal.number, &records).await;
+    let outcomes = uplink.records_upload(terminal.number, &records).await;
     let outcomes = outcomes.unwrap();
     let [stored, refused, conflict] = &outcomes[..] else {
         panic!("{outcomes:?}");
@@ -31,7 +32,7 @@ async fn acknowledges_every_record_of_an_upload_once_and_in_order() {
     assert!(matches!(conflict.kind, UploadKind::Conflict { .. }));
     assert_eq!(conflict.record, stored.record);
 
-    let again = client.records_upload(terminal.number, &[ride]).await;
+    let again = uplink.records_upload(terminal.number, &[ride]).await;
     let again = again.unwrap();
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].kind, UploadKind::Duplicate);
@@ -44,7 +45,7 @@ async fn acknowledges_every_record_of_an_upload_once_and_in_order() {
     assert_eq!(kept.arrived_at_s, T0.get());
     assert_ne!(kept.reason, "");
 
-    let none = client.records_upload(terminal.number, &[]).await;
+    let none = uplink.records_upload(terminal.number, &[]).await;
     assert_eq!(none.unwrap(), []);
 }
 
@@ -69,11 +70,11 @@ async fn an_unknown_terminal_uploads_nothing() {
     let city = Country::new().beijing(None).await;
     let terminal = Terminal::new("100000000009");
     let error = city
-        .client
+        .terminal(terminal.number)
         .records_upload(terminal.number, &[vec![1]])
         .await
         .unwrap_err();
-    assert_eq!(status_of(&error).0, 404, "{error}");
+    assert_eq!(status_of(&error), (401, "envelope.refused"), "{error}");
 }
 
 #[tokio::test]
@@ -142,14 +143,15 @@ async fn hands_out_the_card_blacklist_and_takes_reports_of_it() {
             vehicle: "A1".parse().unwrap(),
         },
     };
+    let uplink = city.terminal(terminal.number);
     let report = book.coverage(&profile, T0).sign(&terminal.key).unwrap();
     for _ in 0..2 {
-        client
+        uplink
             .coverage_report(terminal.number, &report)
             .await
             .unwrap();
     }
-    let error = client
+    let error = uplink
         .coverage_report(terminal.number, &report[1..])
         .await
         .unwrap_err();

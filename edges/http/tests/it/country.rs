@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tongtu_callers::{AccountPrefix, Caller, CallerKey, CallerName, LockRules, Rates, Role};
 use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
 use tongtu_crypto::{PublicKey, SecretKey, sm3};
+use tongtu_envelope::{CallerNumber, Envelope};
+use tongtu_exchange_file::FileName;
 use tongtu_hsm::{Custody, TestKey};
-use tongtu_http::Clock;
 use tongtu_http::client::{Client, ClientError};
-use tongtu_http::server::{Exposure, Limits, bind, router_with, serve};
+use tongtu_http::server::{Entrance, Exposure, Limits, bind, router_with, serve};
+use tongtu_http::{Clock, Credential};
 use tongtu_keycentre::{Given, KeyCentre, Store, key_name};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_keyring::{Extract, Slot};
@@ -64,6 +67,100 @@ pub(crate) fn beijing() -> InstitutionCode {
 
 pub(crate) fn guangzhou() -> InstitutionCode {
     InstitutionCode::parse("01345810").unwrap()
+}
+
+/// The caller of this number at an institution.
+pub(crate) fn name(institution: InstitutionCode, number: &str) -> CallerName {
+    let number = CallerNumber::parse(number).unwrap();
+    CallerName {
+        institution,
+        number,
+    }
+}
+
+/// The credential of a caller whose key goes by its name.
+pub(crate) fn credential(name: CallerName) -> Credential {
+    credential_by(name, 1, key(&name.to_string()))
+}
+
+/// The credential of a caller with this key.
+pub(crate) fn credential_by(name: CallerName, number: u32, key: SecretKey) -> Credential {
+    Credential::new(name, number, Box::new(key), seed())
+}
+
+/// Never the same twice.
+fn seed() -> [u8; 16] {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let mut seed = [0; 16];
+    seed[8..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    seed
+}
+
+/// The credential of an institution's node.
+pub(crate) fn link(institution: InstitutionCode) -> Credential {
+    credential(name(institution, "node"))
+}
+
+/// The envelope of `sender` around a file for `receiver`.
+pub(crate) fn enveloped(
+    sender: InstitutionCode,
+    receiver: InstitutionCode,
+    name: &FileName,
+    bytes: &[u8],
+) -> Envelope {
+    let content = sm3::digest(bytes);
+    link(sender).file(receiver, name, &content, T0).unwrap()
+}
+
+/// A way in that is another one each time, and holds nobody up.
+pub(crate) fn entrance(own: InstitutionCode) -> Entrance {
+    let mut life = [0; 8];
+    life.copy_from_slice(&seed()[8..]);
+    Entrance {
+        rates: Rates::UNLIMITED,
+        locks: LockRules {
+            failures: u32::MAX,
+            ..LockRules::default()
+        },
+        ..Entrance::new(life).with_link(link(own))
+    }
+}
+
+/// A caller whose key goes by its name.
+pub(crate) fn caller(name: CallerName, role: Role, accounts: &[&str]) -> Caller {
+    let from = Timestamp::new(0);
+    let prefix = |text: &&str| AccountPrefix::parse(text).unwrap();
+    Caller {
+        name,
+        role,
+        accounts: accounts.iter().map(prefix).collect(),
+        from,
+        until: None,
+        is_disabled: false,
+        keys: vec![CallerKey {
+            number: 1,
+            public: key(&name.to_string()).public().clone(),
+            from,
+            until: None,
+        }],
+    }
+}
+
+/// One caller of each role, with the digits of a partner's accounts.
+pub(crate) fn callers(own: InstitutionCode) -> Vec<Caller> {
+    let of = |number, role| caller(name(own, number), role, &[]);
+    let mut callers = vec![
+        of("OP-1", Role::Operator),
+        of("C-1", Role::Clerk),
+        of("AU-1", Role::Auditor),
+        of("MT-1", Role::Authority),
+        of("KM-1", Role::Officer),
+        caller(name(own, "APP"), Role::Partner, &["31041"]),
+    ];
+    let nodes = [nation(), beijing(), guangzhou()].into_iter();
+    let others = nodes.filter(|node| *node != own);
+    callers.extend(others.map(|node| caller(name(node, "node"), Role::Node, &[])));
+    callers
 }
 
 /// Status and code of a refusal.
@@ -252,7 +349,8 @@ impl Country {
 
     pub(crate) async fn beijing_with(&self, parent: Option<&str>, limits: Limits) -> Served {
         let config = self.beijing_config();
-        Served::new(config, parent.map(Client::new), limits).await
+        let up = |url| Client::new(url).acting_as(link(beijing()), nation());
+        Served::new(config, parent.map(up), limits).await
     }
 
     /// Serves Beijing's node, which gives so many faces at once.
@@ -395,7 +493,7 @@ impl Terminal {
 pub(crate) struct Served {
     pub(crate) node: Node,
     pub(crate) url: String,
-    /// A client at [`T0`].
+    /// An operator's client at [`T0`].
     pub(crate) client: Client,
     pub(crate) folder: PathBuf,
 }
@@ -405,27 +503,62 @@ impl Served {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
-        let name = format!("http-{process}-{number}");
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let folder = format!("http-{process}-{number}");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
         fs::create_dir_all(&folder).unwrap();
         let store = format!("sqlite:{}", folder.join("node.db").display());
         let store = tongtu_sql::Store::open(&store, &tongtu_sql::Sealing::new(&[7; 32]))
             .await
             .unwrap();
+        let own = config.code;
         let node = Node::open(config, store).await.unwrap();
+        for caller in callers(own) {
+            node.caller_admit(&caller).await.unwrap();
+        }
 
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = bind(address, Exposure::Loopback).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = router_with(node.clone(), Clock::Simulated, parent, limits);
+        let router = router_with(
+            node.clone(),
+            Clock::Simulated,
+            parent,
+            &entrance(own),
+            limits,
+        );
         tokio::spawn(serve(listener, router, pending()));
         let client = Client::new(&url).at(T0);
+        let client = client.acting_as(credential(name(own, "OP-1")), own);
         Self {
             node,
             url,
             client,
             folder,
         }
+    }
+}
+
+impl Served {
+    /// A client in the name of whoever has this credential.
+    pub(crate) fn by(&self, credential: Credential) -> Client {
+        let own = self.node.config().code;
+        self.client.acting_as(credential, own)
+    }
+
+    /// A client in the name of a caller here.
+    pub(crate) fn called(&self, number: &str) -> Client {
+        self.by(credential(name(self.node.config().code, number)))
+    }
+
+    /// A terminal's client.
+    pub(crate) fn terminal(&self, number: TerminalNumber) -> Client {
+        let name = name(self.node.config().code, number.as_str());
+        self.by(credential_by(name, 1, key(number.as_str())))
+    }
+
+    /// Another institution's node's client.
+    pub(crate) fn neighbour(&self, institution: InstitutionCode) -> Client {
+        self.by(link(institution))
     }
 }
 

@@ -14,7 +14,7 @@ async fn settles_a_day_between_city_and_nation() {
     let foreign = country.rider_from_guangzhou(T0);
     let terminal = Terminal::registered("100000000001", &city).await;
     let rides = [terminal.ride(&local, T0, 1), terminal.ride(&foreign, T0, 2)];
-    city.client
+    city.terminal(terminal.number)
         .records_upload(terminal.number, &rides)
         .await
         .unwrap();

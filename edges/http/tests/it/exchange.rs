@@ -2,18 +2,30 @@
 
 use tongtu_api::ReceiptKind;
 use tongtu_exchange_file::FileName;
+use tongtu_http::client::{Client, ClientError};
 use tongtu_types::InstitutionCode;
 
 use crate::country::{
-    Country, Rider, Served, T0, Terminal, after, beijing, day0, nation, status_of,
+    Country, Rider, Served, T0, Terminal, after, beijing, day0, enveloped, nation, status_of,
 };
+
+/// Sends a file in its envelope.
+async fn send(
+    client: &Client,
+    sender: InstitutionCode,
+    name: &FileName,
+    bytes: &[u8],
+) -> Result<ReceiptKind, ClientError> {
+    let envelope = enveloped(sender, nation(), name, bytes);
+    client.file_send(sender, name, bytes, &envelope).await
+}
 
 /// A file that Beijing has for the nation.
 async fn upward_file(country: &Country, city: &Served) -> (FileName, Vec<u8>) {
     let rider: Rider = country.rider_from_guangzhou(T0);
     let terminal = Terminal::registered("100000000001", city).await;
     let ride = terminal.ride(&rider, T0, 1);
-    city.client
+    city.terminal(terminal.number)
         .records_upload(terminal.number, &[ride])
         .await
         .unwrap();
@@ -33,23 +45,24 @@ async fn takes_a_file_once_and_no_other_under_its_name() {
     let (name, bytes) = upward_file(&country, &city).await;
 
     let client = &nation.client;
-    let receipt = client.file_send(beijing(), &name, &bytes).await.unwrap();
+    let below = nation.neighbour(beijing());
+    let receipt = send(&below, beijing(), &name, &bytes).await.unwrap();
     assert_eq!(receipt, ReceiptKind::Stored);
     for _ in 0..2 {
-        let receipt = client.file_send(beijing(), &name, &bytes).await.unwrap();
+        let receipt = send(&below, beijing(), &name, &bytes).await.unwrap();
         assert_eq!(receipt, ReceiptKind::Already);
     }
     assert_eq!(client.rejected_view().await.unwrap().alarms, []);
 
     let mut other = bytes.clone();
     *other.last_mut().unwrap() ^= 1;
-    let error = client.file_send(beijing(), &name, &other).await;
+    let error = send(&below, beijing(), &name, &other).await;
     let error = error.unwrap_err();
     assert_eq!(status_of(&error).0, 409, "{error}");
     let alarms = client.rejected_view().await.unwrap().alarms;
     assert_eq!(alarms.len(), 1, "{alarms:?}");
     assert_eq!(alarms[0].raised_at_s, T0.get());
-    let receipt = client.file_send(beijing(), &name, &bytes).await.unwrap();
+    let receipt = send(&below, beijing(), &name, &bytes).await.unwrap();
     assert_eq!(receipt, ReceiptKind::Already);
 }
 
@@ -61,10 +74,10 @@ async fn hands_a_file_out_until_it_is_confirmed() {
     late.day_close(day0()).await.unwrap();
     late.day_settle(day0()).await.unwrap();
 
-    let client = &nation.client;
+    let client = &nation.neighbour(beijing());
     let waiting = client.files_waiting(beijing()).await.unwrap();
     let file = waiting.first().expect("results go to every member");
-    let bytes = client.file_read(beijing(), &file.name).await.unwrap();
+    let (bytes, envelope) = client.file_read(beijing(), &file.name).await.unwrap();
     assert_eq!(u64::try_from(bytes.len()).unwrap(), file.length);
     assert_eq!(tongtu_crypto::sm3::digest(&bytes), file.digest);
 
@@ -82,14 +95,15 @@ async fn hands_a_file_out_until_it_is_confirmed() {
     let left = client.files_waiting(beijing()).await.unwrap();
     assert_eq!(left, waiting[1..]);
     let again = client.file_read(beijing(), &file.name).await.unwrap();
-    assert_eq!(again, bytes);
+    // The very envelope too: it is kept.
+    assert_eq!(again, (bytes, envelope));
 }
 
 #[tokio::test]
 async fn an_unknown_file_is_not_found() {
     let nation = Country::new().nation().await;
     let name = FileName::parse("BP260101160000013410000000000001A").unwrap();
-    let client = &nation.client;
+    let client = &nation.neighbour(beijing());
     let error = client.file_read(beijing(), &name).await.unwrap_err();
     assert_eq!(status_of(&error).0, 404, "{error}");
     let error = client.file_confirm(beijing(), &name, [0; 32]).await;
@@ -101,7 +115,6 @@ async fn an_unknown_file_is_not_found() {
 #[tokio::test]
 async fn refuses_strangers_and_kinds_that_the_sender_does_not_send() {
     let nation = Country::new().nation().await;
-    let client = &nation.client;
     // A city of a province talks to the province, and a member is told its position.
     let stranger = InstitutionCode::parse("01345810").unwrap();
     let upward = FileName::parse("CQ260101160000113410000000000001A").unwrap();
@@ -110,9 +123,11 @@ async fn refuses_strangers_and_kinds_that_the_sender_does_not_send() {
         (stranger, upward, "exchange.neighbour_unknown"),
         (beijing(), downward, "exchange.file_kind"),
     ] {
-        let error = client.file_send(sender, &name, b"x").await.unwrap_err();
+        let client = nation.neighbour(sender);
+        let error = send(&client, sender, &name, b"x").await.unwrap_err();
         assert_eq!(status_of(&error), (422, code));
     }
+    let client = nation.neighbour(stranger);
     let error = client.files_waiting(stranger).await.unwrap_err();
     assert_eq!(status_of(&error), (422, "exchange.neighbour_unknown"));
 }
@@ -121,10 +136,10 @@ async fn refuses_strangers_and_kinds_that_the_sender_does_not_send() {
 async fn keeps_a_file_that_cannot_be_read() {
     let nation = Country::new().nation().await;
     let name = FileName::parse("CQ260101160000113410000000000001A").unwrap();
-    let client = &nation.client;
+    let below = nation.neighbour(beijing());
     // It is answered in the list of processed files (LD), and not to be sent again.
     for receipt in [ReceiptKind::Stored, ReceiptKind::Already] {
-        let found = client.file_send(beijing(), &name, b"no file").await;
+        let found = send(&below, beijing(), &name, b"no file").await;
         assert_eq!(found.unwrap(), receipt);
     }
 }

@@ -158,8 +158,8 @@ impl Gate {
 
     /// Fetches, takes, confirms; the version held then.
     async fn contact(&mut self, city: &Served, now: Timestamp) -> u64 {
-        let client = city.client.at(now);
         let number = self.known.number;
+        let client = city.terminal(number).at(now);
         loop {
             let after = self.terminal.gallery_after();
             let update = client.gallery_update(number, after).await.unwrap();
@@ -266,7 +266,8 @@ async fn a_rider_enrols_rides_by_face_and_the_account_pays() {
     assert_eq!((proof.gallery, proof.consent), (1, 3));
     let client = city.client.at(T0.plus_s(120));
     let number = gate.known.number;
-    let outcomes = client.records_upload(number, &[ride.raw]).await.unwrap();
+    let uplink = city.terminal(number).at(T0.plus_s(120));
+    let outcomes = uplink.records_upload(number, &[ride.raw]).await.unwrap();
     assert_eq!(outcomes[0].kind, UploadKind::Stored);
     let seen = client.face_view(rider.account).await.unwrap();
     assert_eq!(places(&seen), [("100000000001", FacePlaceState::Held)]);
@@ -395,7 +396,7 @@ async fn a_face_is_only_where_the_consent_says() {
     }
     // What is meant for one terminal opens at no other.
     let update = city
-        .client
+        .terminal(own.known.number)
         .gallery_update(own.known.number, 0)
         .await
         .unwrap();
@@ -509,7 +510,8 @@ async fn an_enrolment_ends_with_its_consent_and_when_it_is_not_used() {
     gate.contact(&city, summer).await;
     let ride = gate.ride(&face(1), summer);
     let client = city.client.at(summer);
-    client
+    city.terminal(gate.known.number)
+        .at(summer)
         .records_upload(gate.known.number, &[ride.raw])
         .await
         .unwrap();
@@ -663,7 +665,11 @@ async fn a_large_gallery_comes_in_pieces_and_who_left_meanwhile_never_comes() {
     let mut seen = Vec::new();
     let mut step = async |gate: &mut Gate| {
         let after = gate.terminal.gallery_after();
-        let update = city.client.gallery_update(number, after).await.unwrap();
+        let update = city
+            .terminal(number)
+            .gallery_update(number, after)
+            .await
+            .unwrap();
         let update = gate.open(&update);
         seen.push((
             update.head.version,
@@ -708,22 +714,27 @@ async fn only_the_terminals_own_word_counts() {
     enrol(&city, &rider, &enrolment).await.unwrap();
     let client = &city.client;
     let number = gate.known.number;
+    let uplink = city.terminal(number);
     let foreign = other.terminal.gallery_report(T0).unwrap();
-    let error = client.gallery_confirm(number, &foreign).await.unwrap_err();
+    let error = uplink.gallery_confirm(number, &foreign).await.unwrap_err();
     assert_eq!(status_of(&error), (422, "acquiring.face_report"));
     gate.contact(&city, T0).await;
     let early = gate.terminal.gallery_report(T0.plus_s(-60)).unwrap();
     client.face_withdraw(rider.account).await.unwrap();
     gate.contact(&city, T0.plus_s(60)).await;
     // A report that is late on its way takes nothing back.
-    client.gallery_confirm(number, &early).await.unwrap();
+    uplink.gallery_confirm(number, &early).await.unwrap();
     let seen = client.face_view(rider.account).await.unwrap();
     assert_eq!(places(&seen), [("100000000001", FacePlaceState::Forgotten)]);
 
-    let error = client.gallery_update(number, 99).await.unwrap_err();
+    let error = uplink.gallery_update(number, 99).await.unwrap_err();
     assert_eq!(status_of(&error), (409, "acquiring.face_version"));
     let plain = Terminal::registered("100000000003", &city).await;
-    let error = client.gallery_update(plain.number, 0).await.unwrap_err();
+    let error = city
+        .terminal(plain.number)
+        .gallery_update(plain.number, 0)
+        .await
+        .unwrap_err();
     assert_eq!(status_of(&error), (404, "acquiring.face_terminal_unknown"));
     let nobody = Terminal::new("100000000004");
     let error = client

@@ -13,7 +13,10 @@ use tongtu_register::{Institution, Link as LinkOf, Name, Register, Roles, Standi
 use tongtu_services::Node;
 use tongtu_types::{InstitutionCode, Timestamp};
 
-use crate::country::{Country, Served, T0, beijing, guangzhou, nation, status_of};
+use crate::country::{
+    Country, Served, T0, beijing, credential, entrance, enveloped, guangzhou, link as key_of,
+    name as name_of, nation, status_of,
+};
 
 /// A year from [`T0`].
 const YEAR_S: i64 = 365 * 86_400;
@@ -102,7 +105,14 @@ async fn serve_node(node: Node, link: &Arc<Link>, peers: Peers) -> String {
     let address = "127.0.0.1:0".parse().unwrap();
     let listener = bind(address, Exposure::Linked).await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let router = router_with(node, Clock::Simulated, None, Limits::default());
+    let own = node.config().code;
+    let router = router_with(
+        node,
+        Clock::Simulated,
+        None,
+        &entrance(own),
+        Limits::default(),
+    );
     tokio::spawn(serve_linked(
         listener,
         Arc::clone(link),
@@ -141,6 +151,8 @@ impl Nation {
         let own = shown.first().map_or(beijing(), |shown| shown.of);
         let link = Link::new(own, identities, register, hour.clock());
         let client = Client::linked(&self.url, &link, nation()).at(T0);
+        // In the name of the institution's node.
+        let client = client.acting_as(key_of(own), nation());
         (link, client)
     }
 }
@@ -222,6 +234,10 @@ async fn an_institution_does_not_call_in_anothers_name() {
     let nation = Nation::with(&n, all(), &hour).await;
     let client = nation.client(&[&g], all(), &hour);
     let error = client.files_waiting(beijing()).await.unwrap_err();
+    assert_eq!(status_of(&error), (403, "caller.not_allowed"));
+    // With Beijing's key, but over its own link.
+    let client = client.acting_as(key_of(beijing()), self::nation());
+    let error = client.files_waiting(beijing()).await.unwrap_err();
     assert_eq!(status_of(&error), (403, "link.other_institution"));
     let name = "CQ260101160000113410000000000001A".parse().unwrap();
     let error = client.file_read(beijing(), &name).await.unwrap_err();
@@ -231,7 +247,9 @@ async fn an_institution_does_not_call_in_anothers_name() {
         status_of(&error.unwrap_err()),
         (403, "link.other_institution")
     );
-    let error = client.file_send(beijing(), &name, b"x").await.unwrap_err();
+    let envelope = enveloped(beijing(), self::nation(), &name, b"x");
+    let sent = client.file_send(beijing(), &name, b"x", &envelope).await;
+    let error = sent.unwrap_err();
     assert_eq!(status_of(&error), (403, "link.other_institution"));
 }
 
@@ -242,9 +260,15 @@ async fn the_nodes_own_institution_reads_what_it_has_and_does_nothing_in_another
     let all = || register(1, &[&n, &b], &[]);
     let nation = Nation::with(&n, all(), &hour).await;
     let client = nation.client(&[&n], all(), &hour);
-    assert_eq!(client.files_waiting(beijing()).await.unwrap(), []);
+    let own = self::nation();
     let name = "CQ260101160000113410000000000001A".parse().unwrap();
-    let sent = client.file_send(beijing(), &name, b"x").await;
+    let operator = client.acting_as(credential(name_of(own, "OP-1")), own);
+    let read = operator.file_read(beijing(), &name).await.unwrap_err();
+    assert_eq!(status_of(&read).0, 404, "it may, and there is none");
+    // With Beijing's key, but over its own link.
+    let client = client.acting_as(key_of(beijing()), own);
+    let envelope = enveloped(beijing(), own, &name, b"x");
+    let sent = client.file_send(beijing(), &name, b"x", &envelope).await;
     let confirmed = client.file_confirm(beijing(), &name, [0; 32]).await;
     for error in [sent.map(drop), confirmed].map(Result::unwrap_err) {
         assert_eq!(status_of(&error), (403, "link.other_institution"));
@@ -320,7 +344,11 @@ async fn a_city_serves_callers_without_a_certificate_but_no_exchange() {
     let terminal = Link::without_certificate(all(), hour.clock());
     let client = Client::linked(&url, &terminal, beijing()).at(T0);
     assert!(client.health().await.is_ok());
-    let error = client.files_waiting(beijing()).await.unwrap_err();
+    let operator = client.acting_as(credential(name_of(beijing(), "OP-1")), beijing());
+    assert!(operator.ledger_view().await.is_ok());
+    // The nation's key is not enough without its link.
+    let other = client.acting_as(key_of(nation()), beijing());
+    let error = other.files_waiting(nation()).await.unwrap_err();
     assert_eq!(status_of(&error), (401, "link.no_certificate"));
 }
 

@@ -10,7 +10,10 @@ use tongtu_http::client::Client;
 use tongtu_http::pump::pump;
 use tongtu_types::{BusinessDay, Timestamp};
 
-use crate::country::{Country, Served, T0, Terminal, after, day0};
+use crate::country::{
+    Country, Served, T0, Terminal, after, beijing, credential, day0, entrance, enveloped, link,
+    name, nation,
+};
 use crate::cutter::Cutter;
 use crate::wire::serving;
 
@@ -42,7 +45,9 @@ impl Pair {
         let rider = self.country.rider_from_guangzhou(noon);
         let ride = self.terminal.ride(&rider, noon, 1);
         let city = self.city.client.at(noon);
-        city.records_upload(self.terminal.number, &[ride])
+        let terminal = self.city.terminal(self.terminal.number).at(noon);
+        terminal
+            .records_upload(self.terminal.number, &[ride])
             .await
             .unwrap();
         city.at(after(day)).day_close(day).await.unwrap();
@@ -86,9 +91,12 @@ async fn reports_an_outbox_without_a_way_up() {
     let pair = Pair::new().await;
     pair.ride_and_close(day0()).await;
     let node = pair.city.node.clone();
-    let alone = tongtu_http::server::router(node, tongtu_http::Clock::Simulated, None);
+    let own = node.config().code;
+    let clock = tongtu_http::Clock::Simulated;
+    let alone = tongtu_http::server::router(node, clock, None, &entrance(own));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+    let client = client.acting_as(credential(name(own, "OP-1")), own);
     tokio::spawn(tongtu_http::server::serve(
         listener,
         alone,
@@ -111,13 +119,15 @@ async fn a_refused_file_does_not_hold_up_the_others() {
     let (first, second) = (day0(), day0().next());
     pair.ride_and_close(first).await;
     let waiting = pair.city.node.outbox_waiting().await.unwrap();
-    let (_, name, bytes) = &waiting[0];
+    let (_, file, bytes) = &waiting[0];
     // Somebody put another file there under the same name.
     let mut other = bytes.clone();
     let digit = other.iter().rposition(u8::is_ascii_digit).unwrap();
     other[digit] = if other[digit] == b'9' { b'8' } else { b'9' };
     let sender = pair.city.node.config().code;
-    let taken = pair.nation.client.file_send(sender, name, &other).await;
+    let envelope = enveloped(sender, nation(), file, &other);
+    let there = pair.nation.neighbour(sender);
+    let taken = there.file_send(sender, file, &other, &envelope).await;
     assert!(taken.is_ok(), "the other file is one, too: {taken:?}");
 
     pair.ride_and_close(second).await;
@@ -128,7 +138,7 @@ async fn a_refused_file_does_not_hold_up_the_others() {
         panic!("{report:?}");
     };
     assert_eq!(problem.step, PumpStep::Push);
-    assert_eq!(problem.file.as_deref(), Some(&*name.to_string()));
+    assert_eq!(problem.file.as_deref(), Some(&*file.to_string()));
     assert!(!problem.retryable);
 }
 
@@ -194,7 +204,7 @@ async fn pump_over_a_breaking_way(
     kill: bool,
 ) -> bool {
     let way = Cutter::new(&pair.nation.url, bytes_max).await;
-    let parent = Client::new(&way.url);
+    let parent = Client::new(&way.url).acting_as(link(beijing()), nation());
     if kill {
         // The node dies the moment the way breaks: nothing after that is done.
         tokio::select! {

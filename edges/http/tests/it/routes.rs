@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use tongtu_api::{ApiError, NOW_HEADER, SENDER_HEADER, path};
 
-use crate::country::{Country, Served, T0};
+use tongtu_http::Credential;
+
+use crate::country::{Country, Served};
+use crate::raw::{Raw, whoever_may};
 
 const ACCOUNT: &str = "/issuer/accounts/3104100000000000017";
 const FILE: &str = "/exchange/files/CQ260101160000113410000000000001A";
@@ -101,13 +104,13 @@ fn rows() -> Vec<Row> {
         ("POST", path::TERMINAL_GALLERY_CONFIRMATION, s("/acquirer/terminals/1/gallery/confirmation"), Json(r#"{"report":""}"#), 400, "http.bad_path", "path: terminal number: length 1, expected 12 digits"),
         ("GET", path::FACE_TERMINALS, s(path::FACE_TERMINALS), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
 
-        ("GET", path::FILES, s("/exchange/files?receiver=1"), Nothing, 400, "http.bad_query", "query: receiver: institution code: length 1"),
-        ("PUT", path::FILE, file(""), Nothing, 400, "http.bad_header", "header tongtu-sender: missing, expected an institution code of 8 digits"),
-        ("PUT", path::FILE, file(""), Header(SENDER_HEADER, "1"), 400, "http.bad_header", "header tongtu-sender: institution code: length 1"),
-        ("PUT", path::FILE, s("/exchange/files/CQ"), Header(SENDER_HEADER, "01341000"), 400, "http.bad_path", "path: file name \"CQ\""),
-        ("GET", path::FILE, file(""), Nothing, 400, "http.bad_query", "missing field `receiver`"),
-        ("GET", path::FILE, s("/exchange/files/..%2F?receiver=01341000"), Nothing, 400, "http.bad_path", "path: file name"),
-        ("POST", path::FILE_CONFIRMATION, file("/confirmation"), Json(r#"{"receiver":"01341000","digest":"00"}"#), 400, "http.bad_body", "body: digest: 1 bytes, expected 32"),
+        ("GET", path::FILES, s("/exchange/files?receiver=1"), Nothing, 403, "caller.not_allowed", "role node asks for its own only"),
+        ("PUT", path::FILE, file(""), Nothing, 403, "caller.not_allowed", "role node asks for its own only"),
+        ("PUT", path::FILE, file(""), Header(SENDER_HEADER, "00000000"), 400, "http.bad_header", "header tongtu-file-envelope: missing or no hex"),
+        ("PUT", path::FILE, s("/exchange/files/CQ"), Header(SENDER_HEADER, "00000000"), 400, "http.bad_path", "path: file name \"CQ\""),
+        ("GET", path::FILE, file(""), Nothing, 403, "caller.not_allowed", "role node asks for its own only"),
+        ("GET", path::FILE, s("/exchange/files/..%2F?receiver=00000000"), Nothing, 400, "http.bad_path", "path: file name"),
+        ("POST", path::FILE_CONFIRMATION, file("/confirmation"), Json(r#"{"receiver":"00000000","digest":"00"}"#), 400, "http.bad_body", "body: digest: 1 bytes, expected 32"),
 
         ("GET", path::DAY, s("/days/2026-02-30"), Nothing, 400, "http.bad_path", "path: date: 20260230 is outside a day that exists"),
         ("POST", path::DAY_CLOSE, s("/days/today/close"), Nothing, 400, "http.bad_path", "path: date: length 5, expected yyyymmdd"),
@@ -117,27 +120,39 @@ fn rows() -> Vec<Row> {
         ("GET", path::AUDIT_RIDES, s("/audit/rides?role=rider"), Nothing, 400, "http.bad_query", "unknown variant `rider`, expected one of `issuer`, `acquirer`, `hub`"),
         ("GET", path::AUDIT_REJECTED, s(path::AUDIT_REJECTED), Header(NOW_HEADER, ""), 400, "http.bad_header", "header tongtu-now"),
         ("GET", path::AUDIT_FILES, s(path::AUDIT_FILES), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
+        ("GET", path::AUDIT_ENVELOPES, s(path::AUDIT_ENVELOPES), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
+        ("GET", path::CALLERS, s(path::CALLERS), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
+        ("POST", path::CALLERS, s(path::CALLERS), Json(r#"{"caller":"x","role":"clerk","public_key":""}"#), 400, "http.bad_body", "body: caller: "),
+        ("POST", path::CALLERS, s(path::CALLERS), Json(r#"{"caller":"01341000.x","role":"boss","public_key":""}"#), 400, "http.bad_body", "body: role: "),
+        ("POST", path::CALLER_KEYS, s("/callers/x/keys"), Json("{}"), 400, "http.bad_path", "path: caller"),
+        ("POST", path::CALLER_STATE, s("/callers/01341000.OP-1/state"), Json(r#"{"disabled":1}"#), 400, "http.bad_body", "disabled: invalid type"),
         ("POST", path::PUMP, s(path::PUMP), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
     ];
     rows
 }
 
-async fn ask(city: &Served, method: &str, at: &str, with: &With) -> (StatusCode, ApiError) {
-    let method: Method = method.parse().unwrap();
-    let mut request = tongtu_http::client::bare().request(method, format!("{}{at}", city.url));
-    request = match with {
-        NoTime | Header(NOW_HEADER, _) => request,
-        _ => request.header(NOW_HEADER, T0.get()),
+async fn ask(
+    city: &Served,
+    method: &str,
+    at: &str,
+    with: &With,
+    who: Option<&Credential>,
+) -> (StatusCode, ApiError) {
+    let mut request = Raw::new(method, at);
+    if matches!(with, NoTime | Header(NOW_HEADER, _)) {
+        request.headers.clear();
+    }
+    match with {
+        Json(body) => request = request.json(body),
+        Plain(body) => request.body = body.as_bytes().to_vec(),
+        Header(name, value) => request.headers.push((*name, (*value).to_owned())),
+        NoTime | Nothing => {}
+    }
+    let envelope = match who {
+        Some(who) => Some(request.signed(city, who).await),
+        None => None,
     };
-    request = match with {
-        Json(body) => request
-            .header("content-type", "application/json")
-            .body(*body),
-        Plain(body) => request.body(*body),
-        Header(name, value) => request.header(*name, *value),
-        NoTime | Nothing => request,
-    };
-    let response = request.send().await.unwrap();
+    let response = request.send(city, envelope.as_deref()).await;
     let status = response.status();
     let kind = response.headers()["content-type"].clone();
     assert_eq!(kind, "application/json", "{at}");
@@ -149,7 +164,8 @@ async fn every_route_answers_bad_input_with_typed_json() {
     let city = Country::new().beijing(None).await;
     let mut asked = BTreeSet::new();
     for (method, pattern, at, with, status, code, message) in rows() {
-        let (found, error) = ask(&city, method, &at, &with).await;
+        let who = whoever_may(&city, method, pattern, &at).await;
+        let (found, error) = ask(&city, method, &at, &with, who.as_ref()).await;
         let row = format!("{method} {at}: {error:?}");
         assert_eq!(
             (found.as_u16(), error.code.as_str()),
@@ -168,7 +184,7 @@ async fn every_path_answers_a_wrong_method_with_typed_json() {
     let city = Country::new().beijing(None).await;
     for (_, pattern) in path::ROUTES {
         let at = pattern.replace(['{', '}'], "");
-        let (status, error) = ask(&city, "DELETE", &at, &Nothing).await;
+        let (status, error) = ask(&city, "DELETE", &at, &Nothing, None).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
         assert_eq!(error.code, "http.method_not_allowed", "{pattern}");
         assert_eq!(error.message, "method: this path does not answer DELETE");
@@ -179,7 +195,7 @@ async fn every_path_answers_a_wrong_method_with_typed_json() {
 async fn an_unknown_path_is_answered_with_typed_json() {
     let city = Country::new().beijing(None).await;
     for at in ["/", "/health/", "/issuer", "/days", "/days/2026-01-01/open"] {
-        let (status, error) = ask(&city, "GET", at, &Nothing).await;
+        let (status, error) = ask(&city, "GET", at, &Nothing, None).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{at}");
         assert_eq!(error.code, "http.no_such_route", "{at}");
     }

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tongtu_exchange_file::FileName;
 use tongtu_http::Clock;
 use tongtu_http::client::Client;
 use tongtu_http::server::{BindError, Exposure, Limits, bind, router, serve};
 
-use crate::country::{Country, Terminal, beijing, status_of};
+use crate::country::{
+    Country, Terminal, beijing, credential, entrance, enveloped, name, nation, status_of,
+};
 
 #[tokio::test]
 async fn binds_loopback_only_unless_told() {
@@ -46,18 +49,24 @@ async fn refuses_bodies_over_the_limit_of_their_route() {
     let error = city.client.blacklist_add(&accounts).await.unwrap_err();
     assert_eq!(status_of(&error), too_large);
 
-    let terminal = Terminal::new("100000000001").number;
-    let error = city.client.records_upload(terminal, &[vec![0; 300]]).await;
+    let terminal = Terminal::registered("100000000001", &city).await.number;
+    let uplink = city.terminal(terminal);
+    let error = uplink.records_upload(terminal, &[vec![0; 300]]).await;
     assert_eq!(status_of(&error.unwrap_err()), too_large);
     // Within its own limit, though above that of other routes.
-    if let Err(error) = city.client.records_upload(terminal, &[vec![0; 250]]).await {
+    if let Err(error) = uplink.records_upload(terminal, &[vec![0; 250]]).await {
         assert_ne!(status_of(&error), too_large);
     }
 
-    let name = "CQ260101160000113410000000000001A".parse().unwrap();
-    let error = city.client.file_send(beijing(), &name, &[b' '; 901]).await;
+    let name: FileName = "CQ260101160000113410000000000001A".parse().unwrap();
+    let above = city.neighbour(nation());
+    let send = async |bytes: &[u8]| {
+        let envelope = enveloped(nation(), beijing(), &name, bytes);
+        above.file_send(nation(), &name, bytes, &envelope).await
+    };
+    let error = send(&[b' '; 901]).await;
     assert_eq!(status_of(&error.unwrap_err()), too_large);
-    let error = city.client.file_send(beijing(), &name, &[b' '; 900]).await;
+    let error = send(&[b' '; 900]).await;
     assert_ne!(status_of(&error.unwrap_err()), too_large);
 }
 
@@ -66,8 +75,9 @@ async fn runs_on_real_time_without_a_header() {
     let city = Country::new().beijing(None).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+    let client = client.acting_as(credential(name(beijing(), "OP-1")), beijing());
     let (stop, stopped) = oneshot::channel();
-    let routes = router(city.node.clone(), Clock::System, None);
+    let routes = router(city.node.clone(), Clock::System, None, &entrance(beijing()));
     let serving = tokio::spawn(serve(listener, routes, async {
         stopped.await.unwrap();
     }));

@@ -16,6 +16,7 @@ use super::plan::{Act, PlannedTap};
 use super::posts::Machine;
 use super::wallet::{Tear, Wallet};
 use crate::WorldError;
+use crate::callers::as_terminal;
 use crate::country::{CITIES, Country};
 use crate::hardware::Hardware;
 use crate::terminals::{Local, Terminals};
@@ -360,7 +361,15 @@ impl<'a> CardSide<'a> {
                 key.sign(&sealed(number, &waiting))
             });
             let records: Vec<Vec<u8>> = waiting.iter().map(|sent| sent.record.clone()).collect();
-            let client = self.clients[machine.post.city].at(at);
+            let city = machine.post.city;
+            let client = as_terminal(
+                &self.clients[city],
+                self.country,
+                city,
+                number,
+                &format!("taps {}", self.uploads),
+            );
+            let client = client.at(at);
             self.uploads += 1;
             let is_twice = self.uploads.is_multiple_of(5);
             for again in 0..=usize::from(is_twice) {

@@ -424,7 +424,13 @@ fn door(country: &Country, clients: &[Client], index: usize) -> Result<FaceDoor,
         Box::new(journal),
         Box::new(AtRest::default()),
         Box::new(move |out: &mut [u8]| chance.fill(out)),
-        clients[post.city].clone(),
+        crate::callers::as_terminal(
+            &clients[post.city],
+            country,
+            post.city,
+            post.number,
+            "faces",
+        ),
     )
     .map_err(|e| failed(e.to_string()))
 }

@@ -93,7 +93,7 @@ async fn live(name: &str, seed: u64, riders: usize, days: u32) -> Lived {
         for file in client.files_made().await.unwrap() {
             let receiver = file.receiver.parse().unwrap();
             let name = file.name.parse().unwrap();
-            let bytes = client.file_read(receiver, &name).await.unwrap();
+            let (bytes, _) = client.file_read(receiver, &name).await.unwrap();
             files.push((format!("{}/{}", file.receiver, file.name), bytes));
         }
     }

@@ -4,8 +4,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tongtu_callers::CallerName;
+use tongtu_http::Credential;
 use tongtu_types::{Fen, TerminalNumber};
-use tongtu_world::country::CITIES;
+use tongtu_world::country::{CITIES, NODES};
 use tongtu_world::drive::{Drive, Peace};
 use tongtu_world::hosting;
 use tongtu_world::terminals::Terminals;
@@ -73,6 +75,14 @@ async fn days(runs: u32, rides: usize, folder: &Path) -> Result<Rates, Failure> 
         .terminal_register(terminal, [0, 0, 0, 1], terminal_key.public())
         .await
         .map_err(|e| fault(&e))?;
+    let own = NODES[city].institution();
+    let name = CallerName {
+        institution: own,
+        number: terminal.as_str().parse().expect("twelve digits"),
+    };
+    let key = Box::new(country.seed.key("terminal of the bench"));
+    let uplink = Credential::new(name, 1, key, [1; 16]);
+    let uplink = hosted.clients[city].acting_as(uplink, own);
 
     let (mut upload, mut settle, mut whole) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..runs {
@@ -85,7 +95,7 @@ async fn days(runs: u32, rides: usize, folder: &Path) -> Result<Rates, Failure> 
             .enumerate()
             .map(|(i, code)| record(&stock, i, code, &terminal_key))
             .collect();
-        let client = hosted.clients[city].at(stock.now.plus_s(60));
+        let client = uplink.at(stock.now.plus_s(60));
         let begun = Instant::now();
         for batch in records.chunks(BATCH) {
             client

@@ -15,7 +15,7 @@ use tongtu_world::country::NODES;
 use tongtu_world::drive::Caretaker;
 use tongtu_world::links::Links;
 use tongtu_world::seed::Dice;
-use tongtu_world::{Country, Seed, hosting};
+use tongtu_world::{Country, Seed, callers, hosting};
 
 use crate::exit::Failure;
 use crate::lang::both;
@@ -102,10 +102,9 @@ impl Village {
         Ok(village)
     }
 
-    pub(super) fn node_clients(&self) -> Vec<Client> {
-        let urls = self.node_urls.iter().enumerate();
-        urls.map(|(node, url)| self.links.client(node, url))
-            .collect()
+    /// Clients in the names of the nodes' operators.
+    pub(super) fn node_clients(&self, country: &Country) -> Vec<Client> {
+        callers::operators(country, &self.node_urls, Some(&self.links))
     }
 
     pub(super) fn door_clients(&self) -> Vec<DoorClient> {

@@ -75,7 +75,7 @@ impl Place {
             let name = FileName::parse(&file.name).map_err(|e| {
                 Failure::fault(both("a node names its files wrongly", "节点文件名有误")).because(e)
             })?;
-            let bytes = client.file_read(receiver, &name).await.map_err(node)?;
+            let (bytes, _) = client.file_read(receiver, &name).await.map_err(node)?;
             let path = place.join(name.to_string());
             fs::write(&path, &bytes).map_err(io(&path))?;
             written.push((folder.to_owned(), name.to_string(), bytes.len()));

@@ -32,6 +32,17 @@ fn the_page_of_formats_is_whole_and_the_same_in_every_language() {
 }
 
 #[test]
+fn the_page_of_callers_has_every_route_once() {
+    let ran = tongtu(&["docs", "callers"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.starts_with("# Who may call a node\n"));
+    for rule in tongtu_callers::TABLE {
+        let row = format!("| `{} {}` |", rule.method, rule.pattern);
+        assert_eq!(ran.out.matches(&row).count(), 1, "{row}");
+    }
+}
+
+#[test]
 fn every_table_row_has_as_many_cells_as_its_head() {
     let ran = tongtu(&["docs", "formats"]);
     let mut cells_of_head = None;

@@ -1,0 +1,119 @@
+//! `/callers`: whoever may call; and `/audit/envelopes`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use tongtu_api as api;
+use tongtu_callers::{AccountPrefix, Caller, CallerKey, CallerName};
+use tongtu_crypto::{PublicKey, Signature};
+use tongtu_services::FileEvidence;
+use tongtu_types::Timestamp;
+
+use super::Service;
+use super::failure::Failure;
+use super::request::{Body, Now, RequestError, Segment, array, parse};
+
+pub(super) async fn callers_view(
+    State(service): State<Service>,
+) -> Result<Json<api::CallersView>, Failure> {
+    let callers = service.node.callers().await?;
+    let callers = callers.iter().map(caller_body).collect();
+    Ok(Json(api::CallersView { callers }))
+}
+
+pub(super) async fn caller_admit(
+    State(service): State<Service>,
+    Now(now): Now,
+    Body(body): Body<api::CallerAdmit>,
+) -> Result<StatusCode, Failure> {
+    let prefixes = body.accounts.iter();
+    let prefixes = prefixes.map(|text| {
+        AccountPrefix::parse(text).map_err(|error| RequestError::Body(format!("accounts: {error}")))
+    });
+    let from = body.from_s.map_or(now, Timestamp::new);
+    let caller = Caller {
+        name: parse("caller", &body.caller)?,
+        role: parse("role", &body.role)?,
+        accounts: prefixes.collect::<Result<_, _>>()?,
+        from,
+        until: body.until_s.map(Timestamp::new),
+        is_disabled: false,
+        keys: vec![CallerKey {
+            number: 1,
+            public: key(&body.public_key)?,
+            from,
+            until: None,
+        }],
+    };
+    service.node.caller_admit(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn caller_rotate(
+    State(service): State<Service>,
+    Now(now): Now,
+    Segment(name): Segment<CallerName>,
+    Body(body): Body<api::CallerRotate>,
+) -> Result<Json<api::CallerRotated>, Failure> {
+    let key = key(&body.public_key)?;
+    let proof = Signature(array("proof", &body.proof)?);
+    let node = &service.node;
+    let key = node.caller_rotate(name, &key, &proof, body.overlap_s, now);
+    Ok(Json(api::CallerRotated { key: key.await? }))
+}
+
+pub(super) async fn caller_state(
+    State(service): State<Service>,
+    Now(now): Now,
+    Segment(name): Segment<CallerName>,
+    Body(body): Body<api::CallerState>,
+) -> Result<StatusCode, Failure> {
+    let node = &service.node;
+    node.caller_disable(name, body.disabled, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn envelopes_view(
+    State(service): State<Service>,
+) -> Result<Json<api::FileEnvelopesView>, Failure> {
+    let kept = service.node.file_envelopes().await?;
+    let body = |evidence: &FileEvidence| api::FileEnvelopeView {
+        name: evidence.name.to_string(),
+        content: evidence.content.as_slice().into(),
+        envelope: evidence
+            .envelope
+            .encode()
+            .unwrap_or_default()
+            .as_slice()
+            .into(),
+        public_key: evidence.key.to_compressed().as_slice().into(),
+        kept_at_s: evidence.kept_at.get(),
+    };
+    let envelopes = kept.iter().map(body).collect();
+    Ok(Json(api::FileEnvelopesView { envelopes }))
+}
+
+fn key(bytes: &api::Hex) -> Result<PublicKey, RequestError> {
+    let bytes = array("public_key", bytes)?;
+    PublicKey::from_compressed(&bytes)
+        .map_err(|error| RequestError::Body(format!("public_key: {error}")))
+}
+
+fn caller_body(caller: &Caller) -> api::CallerView {
+    let key = |key: &CallerKey| api::CallerKeyView {
+        key: key.number,
+        public_key: key.public.to_compressed().as_slice().into(),
+        from_s: key.from.get(),
+        until_s: key.until.map(Timestamp::get),
+    };
+    let accounts = caller.accounts.iter();
+    api::CallerView {
+        caller: caller.name.to_string(),
+        role: caller.role.to_string(),
+        accounts: accounts.map(|prefix| prefix.as_str().to_owned()).collect(),
+        from_s: caller.from.get(),
+        until_s: caller.until.map(Timestamp::get),
+        disabled: caller.is_disabled,
+        keys: caller.keys.iter().map(key).collect(),
+    }
+}

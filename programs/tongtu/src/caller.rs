@@ -1,0 +1,327 @@
+//! `tongtu caller`: admit, list, renew and disable callers of a node.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use tongtu_callers::{CallerName, Role, rotation_message};
+use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_config::{CredentialFile, write_key};
+use tongtu_crypto::PublicKey;
+
+use crate::call::{client, unanswered};
+use crate::exit::{Exit, Failure};
+use crate::key::fresh;
+use crate::lang::{Row, both};
+use crate::report::Report;
+use crate::runtime;
+
+pub(crate) const HELP: &[Row] = &[
+    ("caller", "调用方：登记、列出、换钥、停用"),
+    (
+        "caller add",
+        "登记一个调用方：生成测试密钥与凭据文件，或登记已有公钥",
+    ),
+    ("caller add/who", "密钥管理员的凭据文件"),
+    (
+        "caller add/name",
+        "调用方编号；其他机构的写作 机构代码.编号",
+    ),
+    ("caller add/role", "角色"),
+    ("caller add/accounts", "合作系统获准的账户号前几位；可重复"),
+    (
+        "caller add/public_key",
+        "已有公钥（压缩点，十六进制）；不再生成密钥",
+    ),
+    ("caller add/dir", "密钥与凭据文件所在文件夹"),
+    ("caller add/to", "节点地址；默认取凭据文件所载"),
+    (
+        "caller add#examples",
+        "示例：
+  tongtu caller add --as KM-1.caller C-2 clerk
+  tongtu caller add --as KM-1.caller 09990000.APP partner --accounts 3101",
+    ),
+    ("caller list", "列出调用方及其密钥"),
+    ("caller list/who", "凭据文件：密钥管理员、审计员或主管部门"),
+    ("caller list/to", "节点地址；默认取凭据文件所载"),
+    (
+        "caller list#examples",
+        "示例：
+  tongtu caller list --as KM-1.caller",
+    ),
+    ("caller rotate", "更换自己的密钥；旧密钥在并行期内仍有效"),
+    ("caller rotate/who", "自己的凭据文件；换钥后改写"),
+    ("caller rotate/overlap_s", "旧密钥还有效多少秒"),
+    ("caller rotate/to", "节点地址；默认取凭据文件所载"),
+    (
+        "caller rotate#examples",
+        "示例：
+  tongtu caller rotate --as C-2.caller
+  tongtu caller rotate --as C-2.caller --overlap-s 0     旧密钥可能泄露：立即失效",
+    ),
+    ("caller disable", "立即停用一个调用方，或恢复"),
+    ("caller disable/who", "密钥管理员的凭据文件"),
+    (
+        "caller disable/name",
+        "调用方编号；其他机构的写作 机构代码.编号",
+    ),
+    ("caller disable/allow", "恢复，而不是停用"),
+    ("caller disable/to", "节点地址；默认取凭据文件所载"),
+    (
+        "caller disable#examples",
+        "示例：
+  tongtu caller disable --as KM-1.caller C-2
+  tongtu caller disable --as KM-1.caller C-2 --allow",
+    ),
+];
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Admit a caller: make a test key and a credential file, or admit a key that is there
+    #[command(after_help = "Examples:
+  tongtu caller add --as KM-1.caller C-2 clerk
+  tongtu caller add --as KM-1.caller 09990000.APP partner --accounts 3101")]
+    Add(AddArgs),
+    /// List callers and their keys
+    #[command(after_help = "Examples:
+  tongtu caller list --as KM-1.caller")]
+    List(ListArgs),
+    /// Renew one's own key; the old one holds for the overlap
+    #[command(after_help = "Examples:
+  tongtu caller rotate --as C-2.caller
+  tongtu caller rotate --as C-2.caller --overlap-s 0     somebody may know the old one")]
+    Rotate(RotateArgs),
+    /// Disable a caller at once, or allow it again
+    #[command(after_help = "Examples:
+  tongtu caller disable --as KM-1.caller C-2
+  tongtu caller disable --as KM-1.caller C-2 --allow")]
+    Disable(DisableArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddArgs {
+    /// The officer's credential file
+    #[arg(long = "as", value_name = "FILE")]
+    who: PathBuf,
+    /// The caller's number; of another institution CODE.NUMBER
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The role
+    #[arg(value_name = "ROLE", value_parser = clap::value_parser!(Role))]
+    role: Role,
+    /// First digits of the accounts that a partner is admitted for; may be repeated
+    #[arg(long, value_name = "DIGITS")]
+    accounts: Vec<String>,
+    /// A key that is there: a compressed public key in hex; no key is made then
+    #[arg(long, value_name = "HEX")]
+    public_key: Option<String>,
+    /// Folder for key and credential file
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// The node's address; by default the credential file's
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// A credential file of an officer, an auditor or the authority
+    #[arg(long = "as", value_name = "FILE")]
+    who: PathBuf,
+    /// The node's address; by default the credential file's
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RotateArgs {
+    /// One's own credential file; it is written anew
+    #[arg(long = "as", value_name = "FILE")]
+    who: PathBuf,
+    /// For how many seconds the old key still holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    overlap_s: i64,
+    /// The node's address; by default the credential file's
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DisableArgs {
+    /// The officer's credential file
+    #[arg(long = "as", value_name = "FILE")]
+    who: PathBuf,
+    /// The caller's number; of another institution CODE.NUMBER
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Allow it again instead
+    #[arg(long)]
+    allow: bool,
+    /// The node's address; by default the credential file's
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+pub(crate) fn run(command: &Command, report: &mut Report) -> Result<Exit, Failure> {
+    match command {
+        Command::Add(args) => add(args, report),
+        Command::List(args) => list(args, report),
+        Command::Rotate(args) => rotate(args, report),
+        Command::Disable(args) => disable(args, report),
+    }
+}
+
+/// A name in full: a number alone is one of the same institution.
+fn full(name: &str, own: CallerName) -> Result<CallerName, Failure> {
+    let text = if name.contains('.') {
+        name.to_owned()
+    } else {
+        format!("{}.{name}", own.institution)
+    };
+    text.parse()
+        .map_err(|error| Failure::usage(both("no caller's name", "不是调用方名称")).because(error))
+}
+
+fn not_written(error: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(both("cannot write the credential", "无法写出凭据")).because(error)
+}
+
+fn add(args: &AddArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let (client, ready) = client(&args.who, args.to.as_deref(), None)?;
+    let name = full(&args.name, ready.name)?;
+    let public = match &args.public_key {
+        Some(hex) => given(hex)?,
+        None => {
+            // Both files before the admission: nobody is admitted with a key that is nowhere.
+            let key = fresh()?;
+            let number = name.number.as_str();
+            let key_file = format!("{number}.key");
+            write_key(&args.dir.join(&key_file), &key).map_err(|e| not_written(&e))?;
+            let file = CredentialFile {
+                name: name.to_string(),
+                key_number: 1,
+                key: key_file,
+                url: args.to.clone().or(ready.url),
+                link: match &ready.link {
+                    Some(link) => {
+                        let is_own = name.institution == ready.name.institution;
+                        let link = link.moved(&args.who, is_own);
+                        Some(link.map_err(|e| not_written(&e))?)
+                    }
+                    None => None,
+                },
+            };
+            let place = args.dir.join(format!("{number}.caller"));
+            file.save(&place).map_err(|e| not_written(&e))?;
+            key.public().clone()
+        }
+    };
+    runtime::run(async {
+        let admitted = client.caller_admit(name, args.role, &public, &args.accounts);
+        admitted.await.map_err(|error| unanswered(&error))
+    })?;
+    let key = hex_encode(&public.to_compressed());
+    if report.json() {
+        report.value(&serde_json::json!({ "caller": name.to_string(), "public_key": key }))?;
+    } else {
+        report.line(&format!("{name}  {}  {key}", args.role))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn given(hex: &str) -> Result<PublicKey, Failure> {
+    let bytes = hex_decode(hex).ok().and_then(|bytes| bytes.try_into().ok());
+    let key = bytes.and_then(|bytes: [u8; 33]| PublicKey::from_compressed(&bytes).ok());
+    key.ok_or_else(|| {
+        Failure::usage(both(
+            "the public key is not 33 bytes of a compressed SM2 point in hex",
+            "公钥不是 33 字节压缩 SM2 点的十六进制",
+        ))
+    })
+}
+
+fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let (client, _) = client(&args.who, args.to.as_deref(), None)?;
+    let callers = runtime::run(async {
+        let callers = client.callers_view().await;
+        callers.map_err(|error| unanswered(&error))
+    })?;
+    if report.json() {
+        report.value(&callers)?;
+        return Ok(Exit::Done);
+    }
+    let lang = report.lang();
+    let heads = [
+        both("caller", "调用方"),
+        both("role", "角色"),
+        both("keys", "密钥"),
+        both("state", "状态"),
+    ];
+    let heads: Vec<&str> = heads.iter().map(|head| head.of(lang)).collect();
+    let (on, off) = (both("may call", "可用"), both("disabled", "停用"));
+    let rows = callers.iter().map(|caller| {
+        let keys = caller.keys.iter().map(|key| match key.until_s {
+            Some(until_s) => format!("{} (-{until_s})", key.key),
+            None => key.key.to_string(),
+        });
+        let keys: Vec<String> = keys.collect();
+        let state = if caller.disabled { &off } else { &on };
+        vec![
+            caller.caller.clone(),
+            caller.role.clone(),
+            keys.join(", "),
+            state.of(lang).to_owned(),
+        ]
+    });
+    report.table(&heads, rows)?;
+    Ok(Exit::Done)
+}
+
+fn rotate(args: &RotateArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let (client, ready) = client(&args.who, args.to.as_deref(), None)?;
+    let number = ready.key_number.saturating_add(1);
+    let key = fresh()?;
+    let key_file = format!("{}-{number}.key", ready.name.number);
+    let place = args.who.parent().unwrap_or(Path::new("."));
+    write_key(&place.join(&key_file), &key).map_err(|e| not_written(&e))?;
+    let proof = key.sign(&rotation_message(ready.name, number, key.public()));
+    let taken = runtime::run(async {
+        let taken = client.caller_rotate(ready.name, key.public(), &proof, args.overlap_s);
+        taken.await.map_err(|error| unanswered(&error))
+    })?;
+    let file = CredentialFile {
+        name: ready.name.to_string(),
+        key_number: taken,
+        key: key_file,
+        url: ready.url,
+        link: ready.link,
+    };
+    file.save(&args.who).map_err(|e| not_written(&e))?;
+    if report.json() {
+        report.value(&serde_json::json!({ "caller": ready.name.to_string(), "key": taken }))?;
+    } else {
+        report.line(&format!("{}  {taken}", ready.name))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn disable(args: &DisableArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let (client, ready) = client(&args.who, args.to.as_deref(), None)?;
+    let name = full(&args.name, ready.name)?;
+    runtime::run(async {
+        let done = client.caller_disable(name, !args.allow);
+        done.await.map_err(|error| unanswered(&error))
+    })?;
+    if report.json() {
+        let value = serde_json::json!({ "caller": name.to_string(), "disabled": !args.allow });
+        report.value(&value)?;
+    } else {
+        let word = if args.allow {
+            both("may call", "可用")
+        } else {
+            both("disabled", "停用")
+        };
+        report.line(&format!("{name}  {}", word.of(report.lang())))?;
+    }
+    Ok(Exit::Done)
+}

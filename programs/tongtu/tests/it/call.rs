@@ -1,0 +1,142 @@
+//! `tongtu call` and `tongtu caller` at a node in a process of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tongtu_config::ClockKind;
+use tongtu_types::BusinessDay;
+use tongtu_world::country::{NODES, Scale};
+use tongtu_world::links::Links;
+use tongtu_world::{Country, Seed, hosting};
+
+use crate::run::{Ran, folder, tongtu_in};
+
+/// Beijing's node, until it is dropped.
+struct Node {
+    child: Child,
+    url: String,
+    folder: PathBuf,
+}
+
+impl Node {
+    fn start(folder: &Path) -> Self {
+        let place = folder.join("beijing");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tongtu"))
+            .args(["--json", "serve", "node.toml"])
+            .current_dir(&place)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut said).unwrap();
+        let said: Value = serde_json::from_str(&said).unwrap();
+        Self {
+            child,
+            url: said["url"].as_str().unwrap().to_owned(),
+            folder: place,
+        }
+    }
+
+    /// Runs with this node's address, in its folder.
+    fn run(&self, words: &[&str]) -> Ran {
+        let mut args = words.to_vec();
+        args.extend(["--to", &self.url, "--lang", "en"]);
+        tongtu_in(&self.folder, &args, b"", &[])
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn country(name: &str) -> PathBuf {
+    let folder = folder(name);
+    let day = BusinessDay::from_ymd(2026, 3, 2).unwrap();
+    let country = Country::found(Seed(1), Scale::village(0), day).unwrap();
+    let links = Links::make(&country).unwrap();
+    let clock = ClockKind::System;
+    hosting::write_settings(&country, &folder, &[0; NODES.len()], clock, &links).unwrap();
+    folder
+}
+
+#[test]
+fn a_person_asks_in_his_own_name_and_for_what_he_may() {
+    let node = Node::start(&country("call"));
+    let ledger = ["GET", "/audit/ledger"];
+    let call = |who: &str, what: &[&str]| node.run(&[&["call", "--as", who], what].concat());
+    let read = call("AU-1.caller", &ledger);
+    assert_eq!(read.code, 0, "{}", read.err);
+    let read: Value = serde_json::from_str(&read.out).unwrap();
+    assert_eq!(read["sum_e7"], "0");
+    let refused = call("C-1.caller", &ledger);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.out.contains("caller.not_allowed"),
+        "{}",
+        refused.out
+    );
+    // Another institution's node is not asked in this one's name.
+    let foreign = call(
+        "AU-1.caller",
+        &[&ledger[..], &["--node", "01345810"]].concat(),
+    );
+    assert!(foreign.out.contains("envelope.refused"), "{}", foreign.out);
+}
+
+#[test]
+fn callers_are_admitted_renewed_and_disabled() {
+    let folder = country("caller");
+    let node = Node::start(&folder);
+    let officer = ["--as", "KM-1.caller"];
+    let added = node.run(&[&["caller", "add"], &officer[..], &["C-2", "clerk"]].concat());
+    assert_eq!(added.code, 0, "{}", added.err);
+    let view = ["call", "--as", "C-2.caller", "GET", "/issuer/accounts/31"];
+    let served = |node: &Node| node.run(&view).out.contains("issuing.account_unknown");
+    assert!(served(&node));
+    // The clerk renews its key itself, and the old one ends at once.
+    let old = std::fs::read(node.folder.join("C-2.caller")).unwrap();
+    let renewed = node.run(&["caller", "rotate", "--as", "C-2.caller", "--overlap-s", "0"]);
+    assert_eq!(
+        (renewed.code, renewed.out.trim()),
+        (0, "01341000.C-2  2"),
+        "{}",
+        renewed.err
+    );
+    assert!(served(&node));
+    std::fs::write(node.folder.join("old.caller"), old).unwrap();
+    let ended = node.run(&["call", "--as", "old.caller", "GET", "/issuer/accounts/31"]);
+    assert!(ended.out.contains("envelope.refused"), "{}", ended.out);
+
+    let disabled = node.run(&[&["caller", "disable"], &officer[..], &["C-2"]].concat());
+    assert_eq!(disabled.code, 0, "{}", disabled.err);
+    assert!(!served(&node));
+    let listed = node.run(&["caller", "list", "--as", "AU-1.caller"]);
+    let row = listed
+        .out
+        .lines()
+        .find(|line| line.contains("01341000.C-2"));
+    assert!(row.unwrap().contains("disabled"), "{}", listed.out);
+    // It stays so: what `callers.toml` says is for the first start.
+    drop(node);
+    let node = Node::start(&folder);
+    assert!(!served(&node));
+    let args = [&["caller", "disable"], &officer[..], &["C-2", "--allow"]].concat();
+    assert_eq!(node.run(&args).code, 0);
+    assert!(served(&node));
+    // A clerk admits nobody.
+    let by_clerk = ["caller", "add", "--as", "C-1.caller", "C-3", "clerk"];
+    let refused = node.run(&by_clerk);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.err.contains("caller.not_allowed"),
+        "{}",
+        refused.err
+    );
+}
