@@ -22,6 +22,8 @@ pub struct LockRules {
     pub first_ms: u64,
     /// The longest lock, milliseconds.
     pub longest_ms: u64,
+    /// In a lock, one proof in so many milliseconds is looked at all the same.
+    pub look_ms: u64,
     /// Pairs remembered at most.
     pub pairs_max: usize,
 }
@@ -33,13 +35,11 @@ impl Default for LockRules {
             memory_ms: 600_000,
             first_ms: 1_000,
             longest_ms: 900_000,
+            look_ms: 1_000,
             pairs_max: 4096,
         }
     }
 }
-
-/// One proof in this many milliseconds is looked at in a lock.
-const LOOK_MS: u64 = 1_000;
 
 type Pair = (IpAddr, CallerName);
 
@@ -81,8 +81,9 @@ impl Locks {
             return Ok(());
         }
         let since_ms = now_ms.saturating_sub(lock.looked_ms);
-        if since_ms < LOOK_MS {
-            return Err(left_ms.min(LOOK_MS - since_ms));
+        let look_ms = self.rules.look_ms;
+        if since_ms < look_ms {
+            return Err(left_ms.min(look_ms - since_ms));
         }
         lock.looked_ms = now_ms;
         Ok(())
