@@ -107,6 +107,7 @@ async fn days(runs: u32, rides: usize, folder: &Path) -> Result<Rates, Failure> 
         let settling = settle_day(&stock, &hosted).await.map_err(|e| fault(&e))?;
         let day = stock.now.china().day;
         let view = hosted.clients[city]
+            .at(stock.now)
             .day_view(day)
             .await
             .map_err(|e| fault(&e))?;
