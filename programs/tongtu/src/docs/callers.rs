@@ -34,6 +34,8 @@ digest; then the request is remembered and served. A stranger's body is never re
 | 401 | `envelope.stale` | more than 300 seconds from the node's time, which `tongtu-time` says |
 | 409 | `envelope.replayed` | this very envelope was taken before |
 | 403 | `caller.not_allowed` | proved, and not for this role, or not for this subject |
+| 403 | `link.other_institution` | proved, over the link of another institution ([tls.md](tls.md)) |
+| 401 | `link.no_certificate` | proved, in an institution's name, over TLS without its certificate |
 | 429 | `caller.locked`, `caller.rate` | come again after `Retry-After` |
 
 ### Once, across restarts too

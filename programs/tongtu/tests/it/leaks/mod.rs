@@ -127,6 +127,13 @@ async fn refusals(village: &Village) -> String {
     let nobody = tongtu_http::client::Client::new("http://127.0.0.1:9").at(at);
     refused!(nobody.account_view(own.account));
     let node = &village.dwellers[city];
+    // What a caller is told who may ask, and what a stranger is.
+    let signed = async |method: &str, path: &str, body: Option<&str>| {
+        let method = method.parse().unwrap();
+        let (status, answer) = client.call(method, path, body).await.unwrap();
+        assert!((400..500).contains(&status), "{status} {answer:?}");
+        String::from_utf8_lossy(&answer).into_owned()
+    };
     let digits = own.account.reveal();
     for body in [
         format!("{{\"account\": {digits}, \"user_key\": \"02\"}}"),
@@ -137,6 +144,7 @@ async fn refusals(village: &Village) -> String {
         format!("{{\"account\": \"{digits}\", \"user_key\": \"{digits}\"}}"),
         digits.to_owned(),
     ] {
+        said.push_str(&signed("POST", "/issuer/accounts", Some(&body)).await);
         let len = body.len();
         let now = at.get();
         let Some(answer) = ask(
@@ -158,6 +166,7 @@ async fn refusals(village: &Village) -> String {
         format!("/audit/rides?role={digits}"),
         format!("/{digits}"),
     ] {
+        said.push_str(&signed("GET", &path, None).await);
         let Some(answer) = ask(
             node,
             &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),

@@ -10,6 +10,7 @@ use tongtu_purse::field::Serial;
 use tongtu_purse::keys::{KEY_ENTRY_LEN, KeySet};
 use tongtu_purse::profile::test_keys;
 use tongtu_world::Country;
+use tongtu_world::callers;
 use tongtu_world::cards::people::Medium;
 use tongtu_world::country::{CITIES, NODES};
 use tongtu_world::faces::face_keys;
@@ -69,6 +70,13 @@ fn signing_keys(country: &Country) -> Vec<Secret> {
             format!("terminal key {number}"),
             &country.terminal_key(number),
         );
+    }
+    for index in 0..NODES.len() {
+        let persons = callers::PERSONS.iter();
+        let persons = persons.map(|(number, _)| callers::person(index, number));
+        for name in persons.chain([callers::node(index)]) {
+            put(format!("caller key {name}"), &callers::key(country, name));
+        }
     }
     for rider in 0..country.riders.len() {
         put(format!("user key {rider}"), &country.user_key(rider));

@@ -16,7 +16,7 @@ use tongtu_world::drive::{Drive, Peace};
 use tongtu_world::links::Links;
 use tongtu_world::plan::plan;
 use tongtu_world::terminals::Terminals;
-use tongtu_world::{Country, Seed, hosting};
+use tongtu_world::{Country, Seed, callers, hosting};
 
 /// One process.
 pub(super) struct Dweller {
@@ -94,12 +94,11 @@ impl Village {
         }
     }
 
+    /// Clients in the names of the nodes' operators.
     pub(super) fn nodes(&self) -> Vec<Client> {
         let nodes = self.dwellers.iter().take(NODES.len());
-        let nodes = nodes.enumerate();
-        nodes
-            .map(|(at, node)| self.links.client(at, &node.url))
-            .collect()
+        let urls: Vec<String> = nodes.map(|node| node.url.clone()).collect();
+        callers::operators(&self.country, &urls, Some(&self.links))
     }
 
     /// Lives a day to its settlement.
