@@ -94,7 +94,8 @@ pub struct VendorFile {
     pub cbc: u64,
 }
 
-/// `[sam]` of a terminal: the key that signs its records is in a store.
+/// A signing key in a store: `[sam]` of a terminal, which signs records and requests, and `[link]` of a
+/// node's `callers.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamFile {

@@ -130,7 +130,6 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::key::root::HELP,
     crate::key::issuer::HELP,
     crate::key::user::HELP,
-    crate::cert::HELP,
     crate::cert::link::HELP,
     crate::register::HELP,
     crate::fare::HELP,

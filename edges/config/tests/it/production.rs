@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use tongtu_config::{ConfigError, KeysFile, Mode, NodeFile, TerminalFile, TokenFile};
+use tongtu_config::{
+    CallersFile, ConfigError, KeysFile, Mode, NodeFile, SamFile, TerminalFile, TokenFile,
+};
 use tongtu_hsm::{
     Component, Custody as _, CustodyError, KeyName, Label, Mark, Passphrase, Protection,
     SealedCustody, Work,
@@ -98,6 +100,56 @@ fn key_name(label: &str, purpose: Purpose, algorithm: KeyAlgorithm, mark: Mark) 
         mark,
         ..KeyName::test(Label::parse(label).unwrap(), city, purpose, algorithm)
     }
+}
+
+#[test]
+fn a_production_node_does_not_sign_what_it_asks_with_a_test_key() {
+    let scratch = Scratch::new("link-key");
+    village(&scratch.0);
+    let file = beijing(&scratch).with_file_name("callers.toml");
+    assert!(CallersFile::load(&file, Mode::Test).is_ok());
+    let error = CallersFile::load(&file, Mode::Production).unwrap_err();
+    assert!(
+        matches!(&error, ConfigError::TestKey { path } if path.ends_with("link.key")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_nodes_link_key_signs_where_it_is_kept() {
+    let scratch = Scratch::new("link-store");
+    village(&scratch.0);
+    let file = beijing(&scratch).with_file_name("callers.toml");
+    std::fs::write(file.with_file_name("link.open"), [9; 32]).unwrap();
+    let store = file.with_file_name("link.store");
+    let protection = Protection::KeyFile(file.with_file_name("link.open"));
+    let mut custody = SealedCustody::make(&store, Mark::Production, &protection, noise).unwrap();
+    let name = key_name(
+        "LINK",
+        Purpose::NodeLink,
+        KeyAlgorithm::Sm2,
+        Mark::Production,
+    );
+    custody.generate(&name).unwrap();
+    drop(custody);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut callers: CallersFile = toml::from_str(&text).unwrap();
+    callers.link = Some(SamFile {
+        custody: "link.store".into(),
+        label: "LINK".into(),
+        key_file: Some("link.open".into()),
+        passphrase_file: None,
+        token: None,
+    });
+    callers.save(&file).unwrap();
+    let both = CallersFile::load(&file, Mode::Production).unwrap_err();
+    assert!(both.to_string().contains("link_key"), "{both}");
+    callers.link_key = None;
+    callers.save(&file).unwrap();
+    let ready = CallersFile::load(&file, Mode::Production).unwrap();
+    let mut signer = ready.link.unwrap();
+    let signature = signer.sign(b"a request").unwrap();
+    signer.public().verify(b"a request", &signature).unwrap();
 }
 
 #[test]
