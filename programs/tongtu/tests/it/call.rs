@@ -13,7 +13,7 @@ use tongtu_world::{Country, Seed, hosting};
 
 use crate::run::{Ran, folder, tongtu_in};
 
-/// Beijing's node, until it is dropped.
+/// A node, until it is dropped.
 struct Node {
     child: Child,
     url: String,
@@ -21,8 +21,8 @@ struct Node {
 }
 
 impl Node {
-    fn start(folder: &Path) -> Self {
-        let place = folder.join("beijing");
+    fn start(folder: &Path, id: &str) -> Self {
+        let place = folder.join(id);
         let mut child = Command::new(env!("CARGO_BIN_EXE_tongtu"))
             .args(["--json", "serve", "node.toml"])
             .current_dir(&place)
@@ -68,7 +68,7 @@ fn country(name: &str) -> PathBuf {
 
 #[test]
 fn a_person_asks_in_his_own_name_and_for_what_he_may() {
-    let node = Node::start(&country("call"));
+    let node = Node::start(&country("call"), "beijing");
     let ledger = ["GET", "/audit/ledger"];
     let call = |who: &str, what: &[&str]| node.run(&[&["call", "--as", who], what].concat());
     let read = call("AU-1.caller", &ledger);
@@ -92,9 +92,42 @@ fn a_person_asks_in_his_own_name_and_for_what_he_may() {
 }
 
 #[test]
+fn people_of_an_exchange_show_its_certificate_and_nobody_else_is_heard() {
+    let folder = country("call-nation");
+    let node = Node::start(&folder, "nation");
+    let call = ["call", "--as", "AU-1.caller", "GET", "/audit/ledger"];
+    let read = node.run(&call);
+    assert_eq!(read.code, 0, "{}", read.err);
+    let file = node.folder.join("AU-1.caller");
+    let credential = std::fs::read_to_string(&file).unwrap();
+    let bare = credential.replace("certificates = [\"link.pem\"]\n", "");
+    assert_ne!(bare, credential);
+    std::fs::write(&file, bare).unwrap();
+    let unheard = node.run(&call);
+    assert_eq!((unheard.code, unheard.out.as_str()), (3, ""));
+}
+
+#[test]
+fn another_institutions_partner_calls_without_a_certificate() {
+    let node = Node::start(&country("call-partner"), "beijing");
+    std::fs::create_dir(node.folder.join("partner")).unwrap();
+    let add = ["caller", "add", "--as", "KM-1.caller", "--dir", "partner"];
+    let who = ["01999999.APP", "partner", "--accounts", "3101"];
+    let added = node.run(&[&add[..], &who].concat());
+    assert_eq!(added.code, 0, "{}", added.err);
+    let path = "/issuer/accounts/3101000009999900001";
+    let credential = "partner/APP.caller";
+    let to = ["--node", "01341000"];
+    let view = node.run(&[&["call", "--as", credential, "GET", path], &to[..]].concat());
+    assert!(view.out.contains("issuing.account_unknown"), "{}", view.err);
+    let text = std::fs::read_to_string(node.folder.join(credential)).unwrap();
+    assert!(!text.contains("link.pem"), "{text}");
+}
+
+#[test]
 fn callers_are_admitted_renewed_and_disabled() {
     let folder = country("caller");
-    let node = Node::start(&folder);
+    let node = Node::start(&folder, "beijing");
     let officer = ["--as", "KM-1.caller"];
     let added = node.run(&[&["caller", "add"], &officer[..], &["C-2", "clerk"]].concat());
     assert_eq!(added.code, 0, "{}", added.err);
@@ -126,7 +159,7 @@ fn callers_are_admitted_renewed_and_disabled() {
     assert!(row.unwrap().contains("disabled"), "{}", listed.out);
     // It stays so: what `callers.toml` says is for the first start.
     drop(node);
-    let node = Node::start(&folder);
+    let node = Node::start(&folder, "beijing");
     assert!(!served(&node));
     let args = [&["caller", "disable"], &officer[..], &["C-2", "--allow"]].concat();
     assert_eq!(node.run(&args).code, 0);
