@@ -17,9 +17,10 @@ use crate::repo::Repo;
 pub(crate) const HEADER: &str = "edges/ffi/include/tongtu_terminal.h";
 
 /// What it is made from, in its order.
-const SOURCES: [&str; 21] = [
+const SOURCES: [&str; 22] = [
     "edges/ffi/src/code.rs",
     "edges/ffi/src/types/rules.rs",
+    "edges/ffi/src/types/modules.rs",
     "edges/ffi/src/types.rs",
     "edges/ffi/src/types/cash.rs",
     "edges/ffi/src/types/face.rs",

@@ -124,6 +124,9 @@ pub const MODEL: [u8; 8] = *b"TONGTU-1";
 /// Software version as records carry it.
 pub const SOFTWARE: [u8; 10] = *b"0.1_261122";
 
+/// What signs a terminal's records, and its requests.
+type Signing = (Box<dyn Sam>, Box<dyn Signer + Send>);
+
 impl TerminalFile {
     /// Reads the settings and everything they name.
     ///
@@ -170,7 +173,7 @@ impl TerminalFile {
     }
 
     /// What signs its records and its requests: a test key in a test, a key in a store anywhere.
-    fn signing(&self, path: &Path) -> Result<(Box<dyn Sam>, Box<dyn Signer + Send>), ConfigError> {
+    fn signing(&self, path: &Path) -> Result<Signing, ConfigError> {
         match (&self.sam_key, &self.sam) {
             (Some(file), None) if self.mode == Mode::Test => {
                 let key = || read_key(&beside(path, file));

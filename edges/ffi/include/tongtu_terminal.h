@@ -156,6 +156,31 @@ typedef struct tt_rules {
     size_t through_count;
 } tt_rules_t;
 
+/* Which PSAMs a terminal takes money with. What is NULL is not asked for, but that a PSAM is of the
+ * terminal's city, by the receiver that it states, unless receivers says which receivers are. */
+typedef struct tt_modules {
+    /* sizeof(tt_modules_t). */
+    uint32_t struct_size;
+    /* 1: a PSAM must speak for terminal of the setup; else it was moved here. */
+    uint32_t own_number;
+    /* Receivers whose PSAMs are taken, 8 bytes each, as PSAMs have them; or NULL. */
+    const uint8_t *receivers;
+    /* How many. */
+    size_t receivers_count;
+    /* Issuers whose PSAMs are taken, 8 bytes each; or NULL. */
+    const uint8_t *issuers;
+    /* How many. */
+    size_t issuers_count;
+    /* Key indexes that the city was given, a byte each; or NULL. */
+    const uint8_t *key_indexes;
+    /* How many. */
+    size_t key_indexes_count;
+    /* Serial numbers of the PSAMs that the acquirer admitted here, 10 bytes each; or NULL. */
+    const uint8_t *admitted;
+    /* How many. */
+    size_t admitted_count;
+} tt_modules_t;
+
 /* Number of this ABI; it changes whenever a struct, a number or a function does. */
 #define TT_ABI 3u
 

@@ -397,7 +397,12 @@ impl Encoding<FenE7> for Padded {
     }
 
     fn encode(value: &FenE7, out: &mut [u8]) -> Result<(), FieldError> {
-        copy_padded(&value.to_string(), out)
+        let text = value.to_string();
+        if text.len() <= out.len() || !text.contains('.') {
+            return copy_padded(&text, out);
+        }
+        // A text without its zeros may have been read from a field that is too narrow for them.
+        copy_padded(text.trim_end_matches('0').trim_end_matches('.'), out)
     }
 
     fn show(value: &FenE7) -> String {

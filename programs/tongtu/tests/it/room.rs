@@ -546,7 +546,7 @@ fn anybody_verifies_the_audit_chain_and_a_changed_line_is_named() {
     let ran = office.run(&verify, false);
     assert_eq!(
         (ran.code, ran.out.as_str()),
-        (1, "does not hold: line 5 was changed\n")
+        (1, "does not hold: audit chain: line 5 was changed\n")
     );
     let zh = [&verify[..], &["--lang", "zh"]].concat();
     assert!(office.run(&zh, false).out.starts_with("不成立："));

@@ -31,7 +31,8 @@ fn the_first_thing_that_is_not_the_terminals_own_is_named() {
     };
     assert_eq!(rule.judge(&own, HERE), Ok(()));
     let serial = own.serial;
-    let spoil: [(fn(&mut PsamIdentity), ModuleFault); 5] = [
+    type Spoil = fn(&mut PsamIdentity);
+    let spoil: [(Spoil, ModuleFault); 5] = [
         (
             |module| module.receiver = ELSEWHERE,
             ModuleFault::City {
