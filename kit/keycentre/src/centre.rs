@@ -94,6 +94,7 @@ pub struct KeyCentre {
     seed: Vec<u8>,
     folder: PathBuf,
     pub(crate) now: Timestamp,
+    overlap_days: u16,
     pub(crate) book: KeyBook,
     events: Vec<Event>,
     pub(crate) authority: ca::Authority,
@@ -115,6 +116,7 @@ impl KeyCentre {
             seed: seed.to_vec(),
             folder: folder.to_path_buf(),
             now: at,
+            overlap_days: OVERLAP_DAYS,
             book: KeyBook::new(),
             events: Vec::new(),
             authority: ca::Authority::new(),
@@ -141,6 +143,11 @@ impl KeyCentre {
     /// Lets time pass until a moment, if that is not past.
     pub fn wait_until(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
+    }
+
+    /// From now on, older versions are accepted beside newer ones for so many days.
+    pub const fn overlap(&mut self, days: u16) {
+        self.overlap_days = days;
     }
 
     /// The centre's clock.
@@ -334,7 +341,7 @@ impl KeyCentre {
         let device = format!("C-{}", seats.holder);
         let what = What::Distributed(held_in(&device, check));
         self.step(Some(key), what, seats.signers(Step::Distributed))?;
-        let what = self.book.activation(key, self.now, OVERLAP_DAYS);
+        let what = self.book.activation(key, self.now, self.overlap_days);
         self.step(Some(key), what, seats.signers(Step::Activated))
     }
 

@@ -125,6 +125,27 @@ impl Keys {
         self.extract = self.centre.extract().unwrap();
     }
 
+    /// A newer version of a city's purchase key, in a store of whoever makes cards and modules.
+    pub(crate) fn renew_purchase(&mut self, city: &str, at: Timestamp) {
+        self.centre.wait_until(at);
+        self.centre.overlap(60);
+        let mut store = self.centre.store("personaliser").unwrap();
+        let slot = Slot {
+            city: code(city).city(),
+            purpose: Purpose::Purchase,
+            algorithm: KeyAlgorithm::Sm4,
+        };
+        let what = Given {
+            slot,
+            holder: code(city),
+            days: 3650,
+            factor: None,
+        };
+        let number = self.centre.give_known(&what, &mut store, &[0x52; 16]);
+        self.given.push((slot, number.unwrap()));
+        self.extract = self.centre.extract().unwrap();
+    }
+
     /// Certifies a city's issuing key at the centre, and takes the certificate away again; no node
     /// may have the store meanwhile. Gives its serial number.
     pub(crate) fn revoke_certificate(&mut self, city: &str, at: Timestamp) -> [u8; 3] {

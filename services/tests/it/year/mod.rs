@@ -145,7 +145,7 @@ async fn issue(country: &mut Country, desk: &mut Desk, label: &str, expiry: &str
     country.stop(GUANGZHOU_CODE);
     country
         .keys
-        .renew_issuing(GUANGZHOU_CODE, desk.now, &key(&own));
+        .renew_issuing(GUANGZHOU_CODE, desk.now.plus_s(-DAY), &key(&own));
     country
         .start(GUANGZHOU_CODE, |config| {
             config.issuer.as_mut().unwrap().certificate = certificate;
@@ -171,6 +171,9 @@ async fn a_year_of_a_city_and_its_keys() {
                 let next = city_.desk.apply(&[here], 450)[0];
                 city_.desk.activate(next, 60);
                 city_.purchase.push(next);
+                let country = &mut city_.country;
+                country.keys.renew_purchase(GUANGZHOU_CODE, now);
+                country.renew(&country.keys.extract());
                 city_.bus.fit(|who, first| module(who, &[1, 2], first));
                 city_.new = Some(Pass::new(&city_.country, 78, 2, now).await);
             }
