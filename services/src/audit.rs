@@ -1,6 +1,5 @@
 //! Audit: what the books hold, what became of every ride, what was refused.
 
-use tongtu_clearing::home_code;
 use tongtu_ledger::{AccountName, SumE7};
 use tongtu_ride_code::record::Direction;
 use tongtu_sql::{AlarmRow, ChargedRow, RejectedRow, RideEndRow};
@@ -118,7 +117,7 @@ impl Node {
         let mut views = Vec::new();
         for row in tx.ride_ends().await? {
             let wanted = match role {
-                RideRole::Acquirer => home_code(stored::record(&row.record)?.acquirer()) == own,
+                RideRole::Acquirer => stored::record(&row.record)?.acquirer().home() == own,
                 RideRole::Issuer | RideRole::Hub => {
                     let judged = row.judged.as_ref();
                     judged.is_some_and(|(verdict, hub, _)| {

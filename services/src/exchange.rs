@@ -3,7 +3,6 @@
 //! A file is stored before anything is made of it, once under its sender and name. One that
 //! cannot be read is stored too, with the result that the processed-file list (LD) answers.
 
-use tongtu_clearing::home_code;
 use tongtu_crypto::sm3;
 use tongtu_exchange_file::{
     BpFile, CdCard, CdFile, CdRecord, ClFile, CqFile, CqRecord, Detail, ExchangeFile, FbFile,
@@ -270,12 +269,12 @@ impl Node {
         // A record id names its acquirer; whoever could use another's would block its rides.
         let ours = |record: &R| {
             let acquirer = record.main().acquirer;
-            let named = home_code(record.record_id().acquirer());
+            let named = record.record_id().acquirer().home();
             let party = self.config().topology.party_at(self.code(), acquirer);
             let below = party.is_ok_and(|party| party.member == sender);
-            below && named == home_code(acquirer)
+            below && named == acquirer.home()
         };
-        let from_sender = home_code(file.header.institution) == sender;
+        let from_sender = file.header.institution.home() == sender;
         if !from_sender || !file.records.iter().all(ours) {
             return Content::read(name, Err(ResultCode::FILE_SENDER));
         }

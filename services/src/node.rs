@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
-use tongtu_clearing::{Entitlements, JudgeContext, Mcc, home_code};
+use tongtu_clearing::{Entitlements, JudgeContext, Mcc};
 use tongtu_fare::{FareBook, Tariff};
 use tongtu_keyring::KeyNumber;
 use tongtu_ride_code::Verifier;
@@ -258,7 +258,7 @@ pub(crate) async fn alarm(
 }
 
 fn check_issuer(config: &NodeConfig, issuer: &IssuerConfig) -> Result<(), &'static str> {
-    if home_code(issuer.certificate.issuer) != config.code {
+    if issuer.certificate.issuer.home() != config.code {
         return Err("the issuer certificate is another institution's");
     }
     if !config.keys.holds(&issuer.certificate.public_key) {

@@ -6,7 +6,6 @@
 //! same file under the same name once. So a run may be repeated at any time and killed anywhere.
 
 use tongtu_api::{PumpProblem, PumpStep, ReceiptKind};
-use tongtu_clearing::home_code;
 use tongtu_crypto::sm3;
 use tongtu_envelope::{Envelope, EnvelopeError};
 use tongtu_exchange_file::FileName;
@@ -266,6 +265,6 @@ fn note(
 #[must_use]
 pub fn parent_of(node: &Node) -> Option<InstitutionCode> {
     let config = node.config();
-    let body = config.topology.body(home_code(config.code))?;
+    let body = config.topology.body(config.code.home())?;
     body.parent
 }

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use tongtu_crypto::sha2;
-use tongtu_register::{Fingerprint, home_code};
+use tongtu_register::Fingerprint;
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::LinkError;
@@ -33,7 +33,7 @@ impl LinkName {
     /// The name of an institution, in whichever role.
     #[must_use]
     pub fn of(institution: InstitutionCode) -> Self {
-        Self(format!("{}.tongtu.internal", home_code(institution)))
+        Self(format!("{}.tongtu.internal", institution.home()))
     }
 
     /// The name.
@@ -94,7 +94,7 @@ impl Identity {
         if !LinkName::of(own).is_in(&certificate) {
             return Err(CertificateFault::OtherName {
                 fingerprint,
-                institution: home_code(own),
+                institution: own.home(),
             });
         }
         let key = CertifiedKey::new(vec![certificate], key);
@@ -133,7 +133,7 @@ pub fn issue(
     let mut all = vec![LinkName::of(institution).0];
     all.extend_from_slice(names);
     let mut params = CertificateParams::new(all).map_err(fault)?;
-    let common_name = home_code(institution).to_string();
+    let common_name = institution.home().to_string();
     params
         .distinguished_name
         .push(DnType::CommonName, common_name);

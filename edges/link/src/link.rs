@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use tongtu_register::{Fingerprint, LinkRefusal, Register, RegisterError, home_code};
+use tongtu_register::{Fingerprint, LinkRefusal, Register, RegisterError};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::identity::{Identity, LinkName, fingerprint_of};
@@ -26,7 +26,7 @@ impl Peer {
     /// Whether it is this institution, in whichever role.
     #[must_use]
     pub fn is(&self, institution: InstitutionCode) -> bool {
-        self.institution == home_code(institution)
+        self.institution == institution.home()
     }
 }
 
@@ -62,7 +62,7 @@ impl Link {
         register: Register,
         clock: LinkClock,
     ) -> Arc<Self> {
-        Self::of(Some(home_code(own)), identities, register, clock)
+        Self::of(Some(own.home()), identities, register, clock)
     }
 
     /// The link of somebody who calls and shows no certificate, such as a terminal.

@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
-use tongtu_register::{LinkRefusal, Standing, home_code};
+use tongtu_register::{LinkRefusal, Standing};
 use tongtu_types::InstitutionCode;
 
 use crate::{Link, Peers};
@@ -35,7 +35,7 @@ impl ByRegister {
         let judged = judged.and_then(|peer| match self.expected {
             Some(expected) if !peer.is(expected) => Err(LinkRefusal::Other {
                 found: peer.institution,
-                expected: home_code(expected),
+                expected: expected.home(),
             }),
             _ => Ok(()),
         });

@@ -12,7 +12,7 @@ use tongtu_types::{BusinessDay, Fen, InstitutionCode, MoneyError, RecordId};
 
 use crate::{
     ClearedLine, DayResult, Fees, PairKey, PairTotal, Party, Position, RelayKey, Service, Topology,
-    UpperNet, home_code,
+    UpperNet,
 };
 
 /// A clearing serial (清分流水号): twelve digits.
@@ -319,7 +319,7 @@ impl<'a> Fold<'a> {
 
     fn clear_ride(&mut self, ride: &ClearedInput) -> Result<(), ClearError> {
         let (acquirer, issuer) = (ride.acquirer, ride.issuer);
-        if home_code(ride.record.acquirer()) != home_code(acquirer.institution) {
+        if ride.record.acquirer().home() != acquirer.institution.home() {
             return Err(ClearError::AcquirerDiffers {
                 record: ride.record,
                 acquirer: acquirer.institution,

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use tongtu_types::{CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
 
-use crate::{Mcc, Outcome, Verdict, home_code};
+use crate::{Mcc, Outcome, Verdict};
 
 /// The largest amount that the twelve digits of a file carry.
 const AMOUNT_FEN_MAX: i64 = 999_999_999_999;
@@ -117,7 +117,7 @@ impl Default for Limits {
 
 /// Which issuers are accepted with which numbers, and which acquirers with which categories.
 ///
-/// Institutions are compared by [`home_code`].
+/// Institutions are compared by [`InstitutionCode::home`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Entitlements {
     issuers: BTreeMap<InstitutionCode, Vec<String>>,
@@ -134,23 +134,23 @@ impl Entitlements {
     /// Accepts an issuer's accounts that begin with `segment` (卡号段, BIN); an empty segment
     /// accepts all its accounts. Called again, it adds another segment.
     pub fn accept_issuer(&mut self, issuer: InstitutionCode, segment: &str) {
-        let segments = self.issuers.entry(home_code(issuer)).or_default();
+        let segments = self.issuers.entry(issuer.home()).or_default();
         segments.push(segment.to_owned());
     }
 
     /// Lets an acquirer send rides of a merchant category.
     pub fn entitle_acquirer(&mut self, acquirer: InstitutionCode, mcc: Mcc) {
-        let categories = self.acquirers.entry(home_code(acquirer)).or_default();
+        let categories = self.acquirers.entry(acquirer.home()).or_default();
         categories.insert(mcc);
     }
 
     fn accepts(&self, issuer: InstitutionCode, card: &CardNumber) -> bool {
-        let segments = self.issuers.get(&home_code(issuer));
+        let segments = self.issuers.get(&issuer.home());
         segments.is_some_and(|all| all.iter().any(|s| card.reveal().starts_with(s.as_str())))
     }
 
     fn entitles(&self, acquirer: InstitutionCode, mcc: Mcc) -> bool {
-        let categories = self.acquirers.get(&home_code(acquirer));
+        let categories = self.acquirers.get(&acquirer.home());
         categories.is_some_and(|all| all.contains(&mcc))
     }
 }
@@ -274,7 +274,7 @@ pub fn judge(facts: &RideFacts, context: &JudgeContext) -> Verdict {
 fn malformed(facts: &RideFacts, _: &JudgeContext) -> bool {
     !facts.well_formed
         || !(0..=AMOUNT_FEN_MAX).contains(&facts.amount.get())
-        || home_code(facts.record.acquirer()) != home_code(facts.acquirer)
+        || facts.record.acquirer().home() != facts.acquirer.home()
 }
 
 fn out_of_time(facts: &RideFacts, context: &JudgeContext) -> bool {

@@ -43,5 +43,5 @@ pub use rules::{FeeKey, FeeRule, FeeRules, FeeRulesError, RuleVersion, Scope};
 pub use service::{Business, Mcc, Service};
 pub use tally::Tally;
 pub use topology::{
-    Body, Member, Party, Route, RouteError, Tier, Topology, TopologyError, Traffic, home_code,
+    Body, Member, Party, Route, RouteError, Tier, Topology, TopologyError, Traffic,
 };

@@ -1,7 +1,7 @@
 //! What each body posts in its own book, as balanced ledger entries.
 //!
 //! Ids are made of what an entry is about, so that a repeated run posts once. An institution
-//! keeps one book, under its [`crate::home_code`], whatever its role in a ride. Where nothing
+//! keeps one book, under its [`tongtu_types::InstitutionCode::home`], whatever its role in a ride. Where nothing
 //! moves there is no entry.
 
 use alloc::collections::BTreeMap;
@@ -16,7 +16,7 @@ use tongtu_types::{
     BusinessDay, CardNumber, Fen, FenE7, InstitutionCode, LineCode, MoneyError, RecordId,
 };
 
-use crate::{DayResult, Fees, PairTotal, Side, UpperNet, home_code};
+use crate::{DayResult, Fees, PairTotal, Side, UpperNet};
 
 /// Why there is no entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -235,7 +235,7 @@ pub struct IssuerRide {
 /// [`PostingError::Money`] when an amount does not fit.
 pub fn issuer_ride(ride: &IssuerRide) -> Result<Option<Entry>, PostingError> {
     let page = Page {
-        book: home_code(ride.issuer),
+        book: ride.issuer.home(),
         day: ride.day,
         memo: Memo::Ride,
     };
@@ -289,7 +289,7 @@ pub struct AcquirerRide {
 /// [`PostingError::Money`] when an amount does not fit.
 pub fn acquirer_ride(ride: &AcquirerRide) -> Result<Option<Entry>, PostingError> {
     let page = Page {
-        book: home_code(ride.acquirer),
+        book: ride.acquirer.home(),
         day: ride.day,
         memo: Memo::Ride,
     };
@@ -321,7 +321,7 @@ pub fn member_rounding(
     net: Fen,
 ) -> Result<Option<Entry>, PostingError> {
     let page = Page {
-        book: home_code(member),
+        book: member.home(),
         day,
         memo: Memo::Rounding,
     };
@@ -371,7 +371,7 @@ fn paid_in(
     id: &EntryId,
 ) -> Result<Option<Entry>, PostingError> {
     let page = Page {
-        book: home_code(issuer),
+        book: issuer.home(),
         day,
         memo: Memo::Recharge,
     };

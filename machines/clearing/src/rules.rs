@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use tongtu_types::{BusinessDay, Fen, FenE7, InstitutionCode, MoneyError};
 
 use crate::parse::{ParseError, Statement, statements};
-use crate::{Business, FeeError, Fees, Service, home_code};
+use crate::{Business, FeeError, Fees, Service};
 
 /// One, as shares count: 10^-4.
 const SHARE_WHOLE: u32 = 10_000;
@@ -178,8 +178,8 @@ impl FeeRule {
         (self.valid_from..=self.valid_to).contains(&key.day)
             && self.business.covers(key.business)
             && self.service.covers(key.service)
-            && self.acquirer.covers(home_code(key.acquirer))
-            && self.issuer.covers(home_code(key.issuer))
+            && self.acquirer.covers(key.acquirer.home())
+            && self.issuer.covers(key.issuer.home())
     }
 
     /// A rule (its rate is of no matter) for just what both cover, if there is such a thing.
@@ -216,8 +216,8 @@ impl FeeRules {
     /// [`FeeRulesError`] naming the rule, or the two that tie. A tie is let pass where one
     /// third, more specific rule decides all of it.
     pub fn new(version: RuleVersion, rules: Vec<FeeRule>) -> Result<Self, FeeRulesError> {
-        let home = |scope| match scope {
-            Scope::Only(code) => Scope::Only(home_code(code)),
+        let home = |scope: Scope<InstitutionCode>| match scope {
+            Scope::Only(code) => Scope::Only(code.home()),
             Scope::Any => Scope::Any,
         };
         let rules: Vec<FeeRule> = rules
@@ -277,7 +277,7 @@ impl FeeRules {
         self.version
     }
 
-    /// The rules in the order given, institutions as [`home_code`] gives them.
+    /// The rules in the order given, institutions as [`InstitutionCode::home`] gives them.
     #[must_use]
     pub fn rules(&self) -> &[FeeRule] {
         &self.rules

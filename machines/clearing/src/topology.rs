@@ -33,7 +33,7 @@ pub struct Body {
 /// A network member (入网机构): issuer, acquirer or both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Member {
-    /// Its code, as [`home_code`] gives it.
+    /// Its code, as [`InstitutionCode::home`] gives it.
     pub code: InstitutionCode,
     /// Its city.
     pub city: CityCode,
@@ -150,19 +150,6 @@ pub enum RouteError {
     },
 }
 
-/// The code under which an institution is a member, whatever its role at the moment.
-///
-/// Role digit 1 (acquirer) becomes 0; hubs and other codes stay as they are. Compared this
-/// way an institution that both issues and acquires has one net position and one book.
-#[must_use]
-pub fn home_code(code: InstitutionCode) -> InstitutionCode {
-    if code.as_str().starts_with('1') {
-        code.as_issuer()
-    } else {
-        code
-    }
-}
-
 const MEMBER: &str = "member CODE CITY BODY";
 const BODY: &str = "body CODE TIER PARENT";
 
@@ -212,7 +199,7 @@ impl Topology {
 
     fn admit(&mut self, member: Member) -> Result<(), TopologyError> {
         let Member { code, city, body } = member;
-        let code = home_code(code);
+        let code = code.home();
         if self.bodies.get(&body).map(|b| b.tier) != Some(Tier::City) {
             return Err(TopologyError::MemberBody { code, body });
         }
@@ -272,7 +259,7 @@ impl Topology {
     /// A member, by its code in any role.
     #[must_use]
     pub fn member(&self, code: InstitutionCode) -> Option<&Member> {
-        self.members.get(&home_code(code))
+        self.members.get(&code.home())
     }
 
     /// A body, by its code.

@@ -2,7 +2,7 @@
 
 use tongtu_types::{InstitutionCode, Timestamp};
 
-use crate::{Fingerprint, Institution, Link, Register, Standing, home_code};
+use crate::{Fingerprint, Institution, Link, Register, Standing};
 
 /// Why a certificate may not link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +83,7 @@ impl Register {
     /// # Errors
     /// [`LinkRefusal`] when it is not in the register, suspended or removed.
     pub fn admitted(&self, code: InstitutionCode) -> Result<&Institution, LinkRefusal> {
-        let code = home_code(code);
+        let code = code.home();
         let institution = self
             .institution(code)
             .ok_or(LinkRefusal::NoInstitution(code))?;

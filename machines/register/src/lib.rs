@@ -28,7 +28,7 @@ mod row;
 
 pub use error::{Damage, RegisterError};
 pub use judge::LinkRefusal;
-pub use register::{Institution, Link, Register, home_code};
+pub use register::{Institution, Link, Register};
 pub use row::{Fingerprint, InstitutionRow, LinkRow, Listed, Name, RegisterHead, Roles, Standing};
 
 /// Every table of this crate, for the documents.

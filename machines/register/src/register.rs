@@ -16,17 +16,6 @@ use crate::{
 
 const SIGNATURE_LEN: usize = 64;
 
-/// The code under which an institution is in the register, whatever its role at the moment: role
-/// digit 1 (acquirer) becomes 0; hubs and other codes stay as they are.
-#[must_use]
-pub fn home_code(code: InstitutionCode) -> InstitutionCode {
-    if code.as_str().starts_with('1') {
-        code.as_issuer()
-    } else {
-        code
-    }
-}
-
 /// An institution of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Institution {
@@ -90,7 +79,7 @@ impl Register {
         };
         for institution in institutions {
             let code = institution.code;
-            if home_code(code) != code {
+            if code.home() != code {
                 return Err(RegisterError::RoleDigit(code));
             }
             if register.institutions.insert(code, institution).is_some() {

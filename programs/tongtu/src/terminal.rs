@@ -11,7 +11,6 @@ use clap::Subcommand;
 use tokio::net::TcpListener;
 use tongtu_blacklist::Blacklist;
 use tongtu_callers::CallerName;
-use tongtu_clearing::home_code;
 use tongtu_config::TerminalFile;
 use tongtu_crypto::PublicKey;
 use tongtu_door::{CardBlacklistKeeper, Door, ListsKeeper, PartKeeper};
@@ -91,7 +90,7 @@ async fn serve(config: &Path, report: &mut Report) -> Result<Exit, Failure> {
         ClockSource::Rtc
     };
     let number = ready.setup.profile.terminal;
-    let own = home_code(ready.setup.profile.acquirer);
+    let own = ready.setup.profile.acquirer.home();
     let acquirer = match ready.link {
         Some(link) => {
             let (known, watch) = link::open(link.files, None)?;

@@ -56,6 +56,20 @@ impl InstitutionCode {
         self.with_role(b'1')
     }
 
+    /// The code under which an institution is known, whatever its role at the moment.
+    ///
+    /// Role digit 1 (acquirer) becomes 0; hubs and other codes stay as they are. Compared this way
+    /// an institution that both issues and acquires has one net position, one book, and one entry
+    /// in the register.
+    #[must_use]
+    pub fn home(&self) -> Self {
+        if self.as_str().starts_with('1') {
+            self.as_issuer()
+        } else {
+            *self
+        }
+    }
+
     /// The regional code, the last four digits.
     #[must_use]
     pub fn city(&self) -> CityCode {

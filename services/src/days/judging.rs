@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, home_code, judge};
+use tongtu_clearing::{Evidence, Outcome, Repeat, RideFacts, Verdict, judge};
 use tongtu_exchange_file::{CdCard, CdRecord, Detail as _};
 use tongtu_fare::Class;
 use tongtu_keyring::KeyNumber;
@@ -324,7 +324,7 @@ fn look_at_tap(
     // A proof by a key that did not count then is not asked for: what is wrong is the key.
     let checked = tap
         .as_ref()
-        .filter(|_| home_code(issuer) == own && objection.is_none())
+        .filter(|_| issuer.home() == own && objection.is_none())
         .map(|tap| tap.proof_holds(keys, moments));
     let (mut wrong, mut proved) = (false, None);
     match checked {

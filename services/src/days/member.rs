@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tongtu_clearing::posting::{
     AcquirerRide, CardMoney, IssuerRide, Pocket, acquirer_ride, issuer_ride, member_rounding,
 };
-use tongtu_clearing::{DayResult, Fees, home_code};
+use tongtu_clearing::{DayResult, Fees};
 use tongtu_crypto::Algorithm;
 use tongtu_exchange_file::{
     AlgorithmFlag, BalanceKind, ClCardTail, ClCashTail, ClRecord, FbRecord, TailTag, TradeState,
@@ -425,7 +425,7 @@ impl Node {
             let sound = accepted.is_ok_and(|accepted| {
                 accepted.user.account == line.fixed.card
                     && accepted.code.generated_at() == tail.generated_at
-                    && home_code(accepted.certificate.issuer) == issuer
+                    && accepted.certificate.issuer.home() == issuer
             });
             (!sound).then_some(tail.record_id)
         };

@@ -7,8 +7,7 @@ use tongtu_clearing::posting::{
     AcquirerRide, IssuerRide, Pocket, acquirer_ride, issuer_ride, member_rounding, to_entries,
 };
 use tongtu_clearing::{
-    ClearedInput, DayResult, Run, Service, Side, Traffic, UpperLine, UpperResult, clear, home_code,
-    relay,
+    ClearedInput, DayResult, Run, Service, Side, Traffic, UpperLine, UpperResult, clear, relay,
 };
 use tongtu_ledger::{AccountKind, AccountName, Book, Entry, SumE7};
 use tongtu_types::{CardNumber, Fen, InstitutionCode, LineCode};
@@ -62,7 +61,7 @@ fn files_for(result: &DayResult, member: InstitutionCode) -> Vec<UpperLine> {
                 lines.push(UpperLine {
                     serial: line.serial,
                     side,
-                    member: home_code(party.institution),
+                    member: party.institution.home(),
                     acquirer: ride.acquirer.institution,
                     issuer: ride.issuer.institution,
                     service: ride.service,
@@ -177,7 +176,7 @@ proptest! {
             let traffic = topology.route(ride.acquirer, ride.issuer).unwrap().traffic;
             // A city settles with the hub above it, and a local ride with itself.
             let hub_of = |institution: InstitutionCode| {
-                let city = home_code(institution);
+                let city = institution.home();
                 match traffic {
                     Traffic::Local => city,
                     _ => topology.body(city).and_then(|b| b.parent).unwrap(),

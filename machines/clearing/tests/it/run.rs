@@ -26,7 +26,7 @@ fn at_nation(rides: &[Ride]) -> Vec<ClearedInput> {
     // City by city, not province by province, so that the model can name them.
     for input in &mut inputs {
         for party in [&mut input.acquirer, &mut input.issuer] {
-            party.member = tongtu_clearing::home_code(party.institution);
+            party.member = party.institution.home();
         }
     }
     inputs

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use tongtu_link::{Identity, LinkError, issue};
-use tongtu_register::{Link, home_code};
+use tongtu_register::Link;
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::clock::{moment, now_or};
@@ -142,7 +142,7 @@ struct Made<'a> {
 }
 
 fn make(args: &NewArgs, old: Option<Identity>, report: &mut Report) -> Result<Exit, Failure> {
-    let institution = home_code(args.institution);
+    let institution = args.institution.home();
     let (from, until) = (now_or(args.from), args.until);
     if from >= until {
         return Err(Failure::usage(both(
