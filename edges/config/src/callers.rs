@@ -8,12 +8,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tongtu_callers::{AccountPrefix, Caller, CallerKey, CallerName};
-use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_crypto::{PublicKey, SecretKey, Signer};
+use tongtu_codec::hex_encode;
+use tongtu_crypto::{SecretKey, Signer};
 use tongtu_types::Timestamp;
 
 use crate::{
-    ConfigError, LinkFile, Mode, ReadyLink, SamFile, beside, parse_toml, read_key, setting, write,
+    ConfigError, LinkFile, Mode, ReadyLink, SamFile, beside, parse_public, parse_toml, read_key,
+    setting, write,
 };
 
 /// `callers.toml`.
@@ -132,10 +133,7 @@ impl CallerFile {
 
     fn ready(&self, path: &Path) -> Result<Caller, ConfigError> {
         let from = Timestamp::new(0);
-        let key = setting(path, "caller.public_key", hex_decode(&self.public_key))?;
-        let key = <[u8; 33]>::try_from(key.as_slice()).map_err(|_| "expected 33 bytes");
-        let key = setting(path, "caller.public_key", key)?;
-        let public = setting(path, "caller.public_key", PublicKey::from_compressed(&key))?;
+        let public = setting(path, "caller.public_key", parse_public(&self.public_key))?;
         let prefixes = self.accounts.iter().map(|text| AccountPrefix::parse(text));
         Ok(Caller {
             name: setting(path, "caller.name", self.name.parse())?,

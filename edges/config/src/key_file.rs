@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_crypto::SecretKey;
+use tongtu_crypto::{PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
 use crate::{ConfigError, read_text};
@@ -92,6 +92,17 @@ pub enum KeyFault {
     /// The two halves are of different keys.
     #[error("the public key is not that of the secret")]
     Public,
+}
+
+/// Reads a public key as settings and arguments have it: a compressed SM2 point in hex.
+///
+/// # Errors
+/// What was expected; the text is not repeated.
+pub fn parse_public(text: &str) -> Result<PublicKey, &'static str> {
+    let expected = "expected a compressed SM2 point, 66 hexadecimal digits";
+    let bytes = hex_decode(text).map_err(|_| expected)?;
+    let point: [u8; 33] = bytes.try_into().map_err(|_| expected)?;
+    PublicKey::from_compressed(&point).map_err(|_| expected)
 }
 
 /// Reads a test key, whatever its role.

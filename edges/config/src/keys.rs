@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tongtu_codec::hex_decode;
 use tongtu_crypto::{Algorithm, PublicKey, Signature, Signer, SignerFault, sm3};
 use tongtu_ecash::test_card::master_keys;
 use tongtu_hsm::{
@@ -18,7 +17,7 @@ use tongtu_services::NodeKeys;
 use tongtu_types::CityCode;
 use zeroize::Zeroizing;
 
-use crate::{ConfigError, KEY_HEADER, beside, read, read_text, setting};
+use crate::{ConfigError, KEY_HEADER, beside, parse_public, read, read_text, setting};
 
 /// Whether something is for tests or for real cards and money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -146,13 +145,7 @@ impl KeysFile {
     /// # Errors
     /// [`ConfigError`] naming the file.
     pub fn extract(&self, path: &Path) -> Result<Extract, ConfigError> {
-        let centre = setting(path, "keys.centre", hex_decode(&self.centre))?;
-        let centre = <[u8; 33]>::try_from(centre.as_slice())
-            .map_err(|_| "expected 33 bytes")
-            .and_then(|bytes| {
-                PublicKey::from_compressed(&bytes).map_err(|_| "expected a compressed SM2 point")
-            });
-        let centre = setting(path, "keys.centre", centre)?;
+        let centre = setting(path, "keys.centre", parse_public(&self.centre))?;
         let book = beside(path, &self.book);
         let extract = Extract::open(&read(&book)?, &centre);
         extract.map_err(|source| ConfigError::Extract {

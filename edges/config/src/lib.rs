@@ -18,7 +18,9 @@ mod terminal;
 pub use callers::{CallerFile, CallersFile, CredentialFile, ReadyCallers, ReadyCredential};
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
 pub use faces::FacesFile;
-pub use key_file::{KEY_HEADER, KeyFault, KeyRole, parse_key, read_key, write_key, write_key_of};
+pub use key_file::{
+    KEY_HEADER, KeyFault, KeyRole, parse_key, parse_public, read_key, write_key, write_key_of,
+};
 pub use keys::{BookWatch, KeysFile, Mode, SamFile, TokenFile, VendorFile};
 pub use link::{LinkFile, PeersKind, ReadyLink};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_codec::hex_encode;
 use tongtu_crypto::PublicKey;
 use tongtu_link::{LinkFiles, Peers};
 
-use crate::{ConfigError, beside, setting};
+use crate::{ConfigError, beside, parse_public, setting};
 
 /// Whom a node lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,13 +48,7 @@ pub struct ReadyLink {
 
 impl LinkFile {
     pub(crate) fn resolve(&self, path: &Path) -> Result<ReadyLink, ConfigError> {
-        let key = |text: &String| {
-            let bytes = setting(path, "link.register_keys", hex_decode(text))?;
-            let expected = "expected a compressed SM2 point of 33 bytes";
-            let point = <[u8; 33]>::try_from(bytes.as_slice()).map_err(|_| expected);
-            let key = point.and_then(|p| PublicKey::from_compressed(&p).map_err(|_| expected));
-            setting(path, "link.register_keys", key)
-        };
+        let key = |text: &String| setting(path, "link.register_keys", parse_public(text));
         let files = LinkFiles {
             certificates: self.certificates.iter().map(|c| beside(path, c)).collect(),
             register: beside(path, &self.register),

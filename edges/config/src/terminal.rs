@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tongtu_codec::hex_decode;
-use tongtu_crypto::{PublicKey, Signer};
+use tongtu_crypto::Signer;
 use tongtu_ride_code::Policy;
 use tongtu_terminal::{Post, Profile, Sam, Setup};
 use tongtu_types::{InstitutionCode, LineCode, StationCode, TerminalNumber, VehicleCode};
 
 use crate::link::resolve_link;
 use crate::{
-    ClockKind, ConfigError, LinkFile, Mode, ReadyLink, SamFile, beside, parse_toml, read_key,
-    setting, write,
+    ClockKind, ConfigError, LinkFile, Mode, ReadyLink, SamFile, beside, parse_public, parse_toml,
+    read_key, setting, write,
 };
 
 /// `terminal.toml`. Paths count from the file's own folder.
@@ -135,12 +135,6 @@ impl TerminalFile {
     pub fn load(path: &Path) -> Result<ReadyTerminal, ConfigError> {
         let file: Self = parse_toml(path)?;
         let terminal = setting(path, "terminal", TerminalNumber::parse(&file.terminal))?;
-        let list_key = setting(path, "list_key", hex_decode(&file.list_key))?;
-        let list_key = <[u8; 33]>::try_from(list_key.as_slice())
-            .map_err(|_| "expected 33 bytes")
-            .and_then(|bytes| {
-                PublicKey::from_compressed(&bytes).map_err(|_| "expected a compressed SM2 point")
-            });
         let serial = setting(path, "serial", hex_decode(&file.serial))?;
         let serial = <[u8; 4]>::try_from(serial.as_slice()).map_err(|_| "expected 4 bytes");
         let profile = Profile {
@@ -156,7 +150,7 @@ impl TerminalFile {
         let setup = Setup {
             profile,
             policy: Policy::default(),
-            list_key: setting(path, "list_key", list_key)?,
+            list_key: setting(path, "list_key", parse_public(&file.list_key))?,
             sam,
         };
         let link = resolve_link(path, file.link.as_ref(), file.plain, &file.listen)?;

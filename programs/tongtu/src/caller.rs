@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use tongtu_callers::{CallerName, Role, rotation_message};
-use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_config::{CredentialFile, write_key};
+use tongtu_codec::hex_encode;
+use tongtu_config::{CredentialFile, parse_public, write_key};
 use tongtu_crypto::PublicKey;
 
 use crate::call::{client, unanswered};
@@ -230,9 +230,7 @@ fn add(args: &AddArgs, report: &mut Report) -> Result<Exit, Failure> {
 }
 
 fn given(hex: &str) -> Result<PublicKey, Failure> {
-    let bytes = hex_decode(hex).ok().and_then(|bytes| bytes.try_into().ok());
-    let key = bytes.and_then(|bytes: [u8; 33]| PublicKey::from_compressed(&bytes).ok());
-    key.ok_or_else(|| {
+    parse_public(hex).map_err(|_| {
         Failure::usage(both(
             "the public key is not 33 bytes of a compressed SM2 point in hex",
             "公钥不是 33 字节压缩 SM2 点的十六进制",

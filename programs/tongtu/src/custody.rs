@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 
 use tongtu_crypto::PublicKey;
 use tongtu_hsm::{
-    Custody, CustodyError, Export, KeyName, Label, Mark, Passphrase, Protection, PublicPart,
-    SealedCustody, TestKey, Work,
+    Custody, Export, KeyName, Label, Mark, Protection, PublicPart, SealedCustody, TestKey,
 };
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_types::CityCode;
 
 use crate::exit::Failure;
-use crate::input;
 use crate::lang::both;
+use crate::room::{entropy, passphrase};
 
 /// The issuer's key that signs batches.
 pub(crate) const SIGNER: &str = "BATCH-SIGN";
@@ -51,7 +50,7 @@ impl StoreArgs {
     /// The store, which must be there.
     pub(crate) fn open(&self) -> Result<SealedCustody, Failure> {
         let protection = protection(&self.passphrase_file)?;
-        SealedCustody::open(&self.store, Mark::Test, &protection, randomness).map_err(|error| {
+        SealedCustody::open(&self.store, Mark::Test, &protection, entropy()).map_err(|error| {
             let failure = refused(&error);
             match self.store.exists() {
                 true => failure,
@@ -69,7 +68,7 @@ impl StoreArgs {
             return Ok((self.open()?, false));
         }
         let protection = protection(&self.passphrase_file)?;
-        let made = SealedCustody::make(&self.store, Mark::Test, &protection, randomness);
+        let made = SealedCustody::make(&self.store, Mark::Test, &protection, entropy());
         let mut custody = made.map_err(|error| refused(&error))?;
         let nation = CityCode::parse("0000").expect("four digits");
         let label = |text| Label::parse(text).expect("written here as labels");
@@ -117,27 +116,13 @@ pub(crate) fn label(text: &str) -> Result<Label, Failure> {
     })
 }
 
-/// A verifying key as it was typed: a compressed point in hex.
-pub(crate) fn public_key(text: &str) -> Result<PublicKey, String> {
-    let bytes = tongtu_codec::hex_decode(text).map_err(|error| error.to_string())?;
-    let bytes = bytes.try_into().map_err(|_| "expected 33 bytes in hex")?;
-    PublicKey::from_compressed(&bytes).map_err(|error| error.to_string())
-}
-
 /// A refusal of a custody, or of what works with one.
 pub(crate) fn refused(error: &dyn std::fmt::Display) -> Failure {
     Failure::refused(both("the key store refuses", "密钥库拒绝")).because(error)
 }
 
+/// What the passphrase in the first line of a file opens.
 fn protection(path: &Path) -> Result<Protection, Failure> {
-    let text = input::read_text(path)?;
-    let first = text.lines().next().unwrap_or_default().to_owned();
-    Passphrase::new(first)
-        .map(|words| Protection::Passphrase(words, Work::USUAL))
-        .map_err(|error: CustodyError| refused(&error))
-}
-
-/// The system's randomness. Without it nothing can be made safely, and no caller can be told.
-fn randomness(out: &mut [u8]) {
-    getrandom::fill(out).expect("the system gives randomness");
+    let asked = both("passphrase of the store", "密钥库口令");
+    passphrase::protection(passphrase::read(Some(path), &asked)?, Mark::Test)
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
-use tongtu_codec::hex_decode;
-use tongtu_config::{LinkFile, read_key};
+use tongtu_config::{LinkFile, parse_public, read_key};
 use tongtu_crypto::PublicKey;
 use tongtu_register::{Register, RegisterError};
 
@@ -99,7 +98,7 @@ pub(crate) struct VerifyArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Key that may have signed it, a compressed point in hex; may be repeated
-    #[arg(long, value_name = "HEX", required = true, value_parser = public_key)]
+    #[arg(long, value_name = "HEX", required = true, value_parser = parse_public)]
     key: Vec<PublicKey>,
     /// Register file of the version before
     #[arg(long, value_name = "FILE")]
@@ -112,7 +111,7 @@ pub(crate) struct ShowArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Key that may have signed it, a compressed point in hex; may be repeated
-    #[arg(long, value_name = "HEX", required = true, value_parser = public_key)]
+    #[arg(long, value_name = "HEX", required = true, value_parser = parse_public)]
     key: Vec<PublicKey>,
     /// Print the register as text, to write the next version from
     #[arg(long)]
@@ -125,13 +124,6 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Verify(args) => verify(&args, report),
         Command::Show(args) => show(&args, report),
     }
-}
-
-fn public_key(text: &str) -> Result<PublicKey, String> {
-    let expected = "expected a compressed SM2 point, 66 hexadecimal digits";
-    let bytes = hex_decode(text).map_err(|_| expected)?;
-    let point: [u8; 33] = bytes.try_into().map_err(|_| expected)?;
-    PublicKey::from_compressed(&point).map_err(|_| expected.into())
 }
 
 /// What was signed or verified, in JSON.

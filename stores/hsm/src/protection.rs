@@ -79,13 +79,19 @@ impl Work {
         lanes: 1,
     };
 
+    /// The least that a store of this mark takes, and what one makes it with.
+    #[must_use]
+    pub const fn least(mark: Mark) -> Self {
+        match mark {
+            Mark::Test => Self::FOR_TESTS,
+            Mark::Production => Self::USUAL,
+        }
+    }
+
     /// A store says how much work opening it is; one that says too much would stop whoever opens
     /// it, and a production store that says too little protects nothing.
     fn admit(self, mark: Mark) -> Result<(), CustodyError> {
-        let least = match mark {
-            Mark::Test => Self::FOR_TESTS,
-            Mark::Production => Self::USUAL,
-        };
+        let least = Self::least(mark);
         let is_bounded = (least.memory_kib..=1 << 20).contains(&self.memory_kib)
             && (least.passes..=16).contains(&self.passes)
             && (1..=8).contains(&self.lanes);

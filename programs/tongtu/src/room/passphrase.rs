@@ -71,12 +71,8 @@ fn first_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
 
 /// A protection by a passphrase; for tests it costs little.
 pub(crate) fn protection(mut words: Zeroizing<String>, mark: Mark) -> Result<Protection, Failure> {
-    let work = match mark {
-        Mark::Test => Work::FOR_TESTS,
-        Mark::Production => Work::USUAL,
-    };
     let passphrase = Passphrase::new(std::mem::take(&mut *words)).map_err(|error| {
         Failure::usage(both("the passphrase is too short", "口令过短")).because(error)
     })?;
-    Ok(Protection::Passphrase(passphrase, work))
+    Ok(Protection::Passphrase(passphrase, Work::least(mark)))
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use tongtu_codec::hex_encode;
+use tongtu_config::parse_public;
 use tongtu_crypto::PublicKey;
 use tongtu_perso::{Account, Answer, State};
 
 use super::{not_taken, read_batch, test_personaliser};
-use crate::custody::public_key;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::lang::{Lang, Row};
@@ -48,10 +48,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     answer: Vec<PathBuf>,
     /// The sender's key that is trusted: a compressed point of 33 bytes in hex
-    #[arg(long, value_name = "HEX", value_parser = public_key)]
+    #[arg(long, value_name = "HEX", value_parser = parse_public)]
     sender_key: PublicKey,
     /// The personaliser's key that is trusted; by default that of the virtual centre
-    #[arg(long, value_name = "HEX", value_parser = public_key)]
+    #[arg(long, value_name = "HEX", value_parser = parse_public)]
     personaliser_key: Option<PublicKey>,
 }
 

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 
 use tongtu_codec::hex_encode;
+use tongtu_config::parse_public;
 use tongtu_crypto::PublicKey;
 use tongtu_perso::{Answer, Batch, Line, Module, Outcome, commands};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::{not_taken, read_batch, test_personaliser, write_new};
 use crate::clock;
-use crate::custody::{TEST_TRANSPORT, public_key};
+use crate::custody::TEST_TRANSPORT;
 use crate::exit::{Exit, Failure};
 use crate::lang::{Lang, Row, both};
 use crate::psam::file;
 use crate::report::{Report, Tone};
+use crate::runtime;
 
 pub(crate) const HELP: &[Row] = &[
     (
@@ -55,7 +57,7 @@ pub(crate) struct Args {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The sender's key that is trusted: a compressed point of 33 bytes in hex
-    #[arg(long, value_name = "HEX", value_parser = public_key)]
+    #[arg(long, value_name = "HEX", value_parser = parse_public)]
     sender_key: PublicKey,
     /// Folder for the files of the virtual PSAMs
     #[arg(long, value_name = "FOLDER")]
@@ -97,10 +99,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             make(args, &batch, module)?;
             made += 1;
         }
-        let mut chip = [0; 10];
-        getrandom::fill(&mut chip).map_err(|error| {
-            Failure::fault(both("no randomness", "系统没有随机数")).because(error)
-        })?;
+        let chip = runtime::random()?;
         lines.push(Line {
             number,
             serial: module.identity.serial,

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use tongtu_codec::hex_encode;
+use tongtu_config::parse_public;
 use tongtu_crypto::{Algorithm, PublicKey};
 use tongtu_perso::layout::BatchHead;
 use tongtu_perso::{Batch, script};
 
 use super::{not_taken, read_batch};
-use crate::custody::public_key;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::lang::{Lang, Row, both};
@@ -69,7 +69,7 @@ pub(crate) struct VerifyArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The sender's key that is trusted: a compressed point of 33 bytes in hex
-    #[arg(long, value_name = "HEX", value_parser = public_key)]
+    #[arg(long, value_name = "HEX", value_parser = parse_public)]
     sender_key: PublicKey,
 }
 
