@@ -39,39 +39,28 @@ const SEED: &[u8] = b"services";
 impl Keys {
     pub(crate) fn new(folder: &Path) -> Self {
         let at = day().start_in_china().plus_s(-60 * 86_400);
-        let mut centre = KeyCentre::found(folder, SEED, at).unwrap();
-        let mut given = Vec::new();
+        let centre = KeyCentre::found(folder, SEED, at).unwrap();
+        let mut keys = Self {
+            centre,
+            folder: folder.to_path_buf(),
+            extract: Vec::new(),
+            given: Vec::new(),
+        };
         for city in CITIES {
             let holder = code(city);
             let province = match city {
                 crate::country::BEIJING_CODE => NATION,
                 _ => PROVINCE,
             };
+            let centre = &mut keys.centre;
             centre.register(holder.city(), code(province)).unwrap();
             let mut store = centre.store(city).unwrap();
             for (purpose, algorithm, value) in values(city) {
-                let slot = Slot {
-                    city: holder.city(),
-                    purpose,
-                    algorithm,
-                };
-                let what = Given {
-                    slot,
-                    holder,
-                    days: 3650,
-                    factor: None,
-                };
-                let number = centre.give_known(&what, &mut store, &value).unwrap();
-                given.push((slot, number));
+                keys.give(city, (purpose, algorithm), &mut store, &value);
             }
         }
-        let extract = centre.extract().unwrap();
-        Self {
-            centre,
-            folder: folder.to_path_buf(),
-            extract,
-            given,
-        }
+        keys.extract = keys.centre.extract().unwrap();
+        keys
     }
 
     /// The books as they are now.
@@ -80,26 +69,32 @@ impl Keys {
         Extract::open(&self.extract, &key).unwrap()
     }
 
+    /// Gives a city a key, or a newer version of it, into a store.
+    fn give(&mut self, city: &str, key: (Purpose, KeyAlgorithm), store: &mut Store, value: &[u8]) {
+        let (purpose, algorithm) = key;
+        let slot = Slot {
+            city: code(city).city(),
+            purpose,
+            algorithm,
+        };
+        let what = Given {
+            slot,
+            holder: code(city),
+            days: 3650,
+            factor: None,
+        };
+        let number = self.centre.give_known(&what, store, value);
+        self.given.push((slot, number.unwrap()));
+    }
+
     /// A newer version of every key that a city's purses have, of other values; no node may have
     /// the store meanwhile.
     pub(crate) fn renew_purses(&mut self, city: &str, at: Timestamp, value: u8) {
         self.centre.wait_until(at);
         let mut store = Store::open(&self.folder, city, SEED).unwrap();
         for purpose in [Purpose::Purchase, Purpose::Tac] {
-            let slot = Slot {
-                city: code(city).city(),
-                purpose,
-                algorithm: KeyAlgorithm::Sm4,
-            };
-            let what = Given {
-                slot,
-                holder: code(city),
-                days: 3650,
-                factor: None,
-            };
             let value = [value ^ purpose.byte(); 16];
-            let number = self.centre.give_known(&what, &mut store, &value).unwrap();
-            self.given.push((slot, number));
+            self.give(city, (purpose, KeyAlgorithm::Sm4), &mut store, &value);
         }
         self.extract = self.centre.extract().unwrap();
     }
@@ -108,20 +103,9 @@ impl Keys {
     pub(crate) fn renew_issuing(&mut self, city: &str, at: Timestamp, key: &SecretKey) {
         self.centre.wait_until(at);
         let mut store = Store::open(&self.folder, city, SEED).unwrap();
-        let slot = Slot {
-            city: code(city).city(),
-            purpose: Purpose::RideCode,
-            algorithm: KeyAlgorithm::Sm2,
-        };
-        let what = Given {
-            slot,
-            holder: code(city),
-            days: 3650,
-            factor: None,
-        };
         let value = key.danger_to_bytes();
-        let number = self.centre.give_known(&what, &mut store, &value[..]);
-        self.given.push((slot, number.unwrap()));
+        let which = (Purpose::RideCode, KeyAlgorithm::Sm2);
+        self.give(city, which, &mut store, &value[..]);
         self.extract = self.centre.extract().unwrap();
     }
 
@@ -130,19 +114,8 @@ impl Keys {
         self.centre.wait_until(at);
         self.centre.overlap(60);
         let mut store = self.centre.store("personaliser").unwrap();
-        let slot = Slot {
-            city: code(city).city(),
-            purpose: Purpose::Purchase,
-            algorithm: KeyAlgorithm::Sm4,
-        };
-        let what = Given {
-            slot,
-            holder: code(city),
-            days: 3650,
-            factor: None,
-        };
-        let number = self.centre.give_known(&what, &mut store, &[0x52; 16]);
-        self.given.push((slot, number.unwrap()));
+        let which = (Purpose::Purchase, KeyAlgorithm::Sm4);
+        self.give(city, which, &mut store, &[0x52; 16]);
         self.extract = self.centre.extract().unwrap();
     }
 

@@ -328,6 +328,32 @@ async fn codes_under_a_revoked_certificate_count_until_terminals_know() {
 }
 
 #[tokio::test]
+async fn codes_under_a_revoked_key_count_until_terminals_know() {
+    let mut country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south: Terminal = country.terminal(GUANGZHOU_CODE, 1).await;
+    let t = morning();
+    let key = country.keys.number(BEIJING_CODE, Purpose::RideCode);
+    let extract = country.keys.after(t.plus_s(HOUR - 15 * 86_400), |centre| {
+        centre.revoke(key).unwrap();
+    });
+    country.renew(&extract);
+    let rides = [
+        Tap::ride(&bei, t, 1, 200),
+        Tap::ride(&bei, t.plus_s(2 * HOUR), 2, 200),
+    ];
+    let records = rides.map(|ride| south.record(ride));
+    country.upload(&south, &records, t.plus_s(3 * HOUR)).await;
+    country.close(day()).await;
+    country.settle(day()).await;
+    country.audit().await;
+    assert_eq!(
+        ends(&country, GUANGZHOU_CODE).await,
+        [SETTLED, refused(Outcome::Blacklisted)]
+    );
+}
+
+#[tokio::test]
 async fn a_node_does_not_go_back_to_older_books_nor_start_with_another_key_than_the_book_has() {
     let mut country = Country::found().await;
     let older = country.keys.extract();
