@@ -24,7 +24,7 @@ use tongtu_testkit::tear::{Cut, Half, Line};
 use tongtu_types::{BusinessDay, Fen, Timestamp};
 
 use super::post::{Post, bus, gate};
-use super::{Back, IN_A_DAY, Tear, backs, home, loaded_at, survival, tears, tellings, told_group};
+use super::{Back, Tear, backs, every_day, home, loaded_at, survival, tears, tellings, told_group};
 use crate::country::{BEIJING_CODE, Country, GUANGZHOU_CODE, day, morning};
 use card::{LOADED, Rider};
 pub(super) use served::served;
@@ -396,8 +396,7 @@ async fn riders_terminals_and_books_agree_whatever_is_torn_of_an_e_cash() {
     };
     println!("{} schedules", schedules.len());
     let mut reached = [0; 6];
-    for part in schedules.chunks(IN_A_DAY) {
-        let more = prove(part).await;
+    for more in every_day(&schedules, prove) {
         reached = std::array::from_fn(|at| reached[at] + more[at]);
     }
     println!("grey, recovered here and elsewhere, refunds, untold, refunds of them: {reached:?}");
