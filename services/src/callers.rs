@@ -4,7 +4,13 @@
 //! who is at the door is the edge's to find out. A terminal is a caller by its registration: the key
 //! that signs its records signs its requests too, until an officer says otherwise.
 
+mod act;
+
+pub use act::{ASKED_S, ActFault, ActVerifier, Acted, Awaiting, CallerAct, ProvedRequest};
+
+use act::{confirmed, write_line, write_settings_line};
 use tongtu_callers::{AccountPrefix, Caller, CallerKey, CallerName, Role, rotation_message};
+use tongtu_codec::hex_encode;
 use tongtu_crypto::{PublicKey, Signature, sm3};
 use tongtu_envelope::{CallerNumber, Envelope, Kind, file_digest};
 use tongtu_exchange_file::FileName;
@@ -86,11 +92,17 @@ impl Node {
         Ok(callers)
     }
 
-    /// Admits a caller; the same again changes nothing.
+    /// Admits a caller when as many officers ask for the same as its role needs; what is there
+    /// already stays as it is.
     ///
     /// # Errors
     /// [`ServiceError`], a conflict when the name is another's.
-    pub async fn caller_admit(&self, caller: &Caller) -> Result<(), ServiceError> {
+    pub async fn caller_admit(
+        &self,
+        caller: &Caller,
+        request: &ProvedRequest,
+        now: Timestamp,
+    ) -> Result<Acted, ServiceError> {
         let name = caller.name;
         let mut tx = self.store().write().await?;
         if let Some(there) = self.caller_in(&mut tx, name).await? {
@@ -99,29 +111,66 @@ impl Node {
                 && there.accounts == caller.accounts
                 && first(&there) == first(caller);
             return if same {
-                Ok(())
+                Ok(Acted::Done(()))
             } else {
                 Err(ServiceError::CallerDiffers { name })
             };
         }
+        let act = admission(caller, now);
+        if !confirmed(&mut tx, &act, caller.role, request.by, now).await? {
+            return self.asked(tx, request, now).await;
+        }
         put(&mut tx, caller).await?;
-        Ok(tx.commit().await?)
+        write_line(&mut tx, "caller.admit", request, now).await?;
+        tx.commit().await?;
+        Ok(Acted::Done(()))
     }
 
-    /// Admits a caller if nobody has its name: what happened to one that is there counts on.
+    /// What was asked for by one officer: a line says so, and nothing else is done yet.
+    async fn asked<T>(
+        &self,
+        mut tx: Tx,
+        request: &ProvedRequest,
+        now: Timestamp,
+    ) -> Result<Acted<T>, ServiceError> {
+        write_line(&mut tx, "caller.ask", request, now).await?;
+        tx.commit().await?;
+        Ok(Acted::Awaits)
+    }
+
+    /// Enters the callers of the settings whose name nobody has: what happened to one that is there
+    /// counts on. Whoever needs two officers is entered while nothing was done with callers yet, at
+    /// the node's first start; later ones are given back, for nobody edits himself into a node.
     ///
     /// # Errors
     /// [`ServiceError`].
-    pub async fn caller_enter(&self, caller: &Caller) -> Result<(), ServiceError> {
+    pub async fn callers_enter(
+        &self,
+        callers: &[Caller],
+        now: Timestamp,
+    ) -> Result<Vec<CallerName>, ServiceError> {
         let mut tx = self.store().write().await?;
-        if self.caller_in(&mut tx, caller.name).await?.is_none() {
+        let is_founding = tx.caller_act_last().await?.is_none();
+        let mut refused = Vec::new();
+        for caller in callers {
+            if self.caller_in(&mut tx, caller.name).await?.is_some() {
+                continue;
+            }
+            if caller.role.needs_two() && !is_founding {
+                refused.push(caller.name);
+                continue;
+            }
             put(&mut tx, caller).await?;
+            let act = admission(caller, caller.from);
+            write_settings_line(&mut tx, self.code(), &act, now).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(refused)
     }
 
-    /// Takes a caller's new key, which signed for itself; the ones before hold for the overlap. The
-    /// same again changes nothing. Answers the new key's number.
+    /// Takes a caller's new key, which signed for itself; the ones before hold for the overlap. A
+    /// caller renews its own; for somebody else as many officers ask as its role needs. The same
+    /// again changes nothing. Answers the new key's number.
     ///
     /// # Errors
     /// [`ServiceError`].
@@ -131,13 +180,14 @@ impl Node {
         public: &PublicKey,
         proof: &Signature,
         overlap_s: i64,
+        request: &ProvedRequest,
         now: Timestamp,
-    ) -> Result<u32, ServiceError> {
+    ) -> Result<Acted<u32>, ServiceError> {
         let mut tx = self.store().write().await?;
         let found = self.caller_in(&mut tx, name).await?;
         let mut caller = found.ok_or(ServiceError::CallerUnknown { name })?;
         if let Some(newest) = caller.keys.last().filter(|key| key.public == *public) {
-            return Ok(newest.number);
+            return Ok(Acted::Done(newest.number));
         }
         let message = rotation_message(name, caller.next_key(), public);
         if public.verify(&message, proof).is_err() {
@@ -145,12 +195,20 @@ impl Node {
         }
         let number = caller.rotate(public.clone(), now, overlap_s);
         let number = number.map_err(ServiceError::CallerKey)?;
+        let key = hex_encode(&public.to_compressed());
+        let act = format!("announce {name} key {number} {key} overlap {overlap_s}");
+        let is_own = request.by == name;
+        if !is_own && !confirmed(&mut tx, &act, caller.role, request.by, now).await? {
+            return self.asked(tx, request, now).await;
+        }
         put(&mut tx, &caller).await?;
+        write_line(&mut tx, "caller.key", request, now).await?;
         tx.commit().await?;
-        Ok(number)
+        Ok(Acted::Done(number))
     }
 
-    /// Disables a caller at once, or allows it again.
+    /// Disables a caller at once, whoever of the officers asks; or allows it again when as many ask
+    /// as its role needs.
     ///
     /// # Errors
     /// [`ServiceError`] when there is no such caller.
@@ -158,17 +216,32 @@ impl Node {
         &self,
         name: CallerName,
         is_disabled: bool,
+        request: &ProvedRequest,
         now: Timestamp,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<Acted, ServiceError> {
         let mut tx = self.store().write().await?;
         let found = self.caller_in(&mut tx, name).await?;
         let caller = found.ok_or(ServiceError::CallerUnknown { name })?;
+        if caller.is_disabled == is_disabled {
+            return Ok(Acted::Done(()));
+        }
+        let act = format!("allow {name}");
+        if !is_disabled && !confirmed(&mut tx, &act, caller.role, request.by, now).await? {
+            return self.asked(tx, request, now).await;
+        }
         // A terminal that only registered has no row yet.
         put(&mut tx, &caller).await?;
         let since = is_disabled.then_some(now.get());
         let (institution, number) = (name.institution.as_str(), name.number.as_str());
         tx.caller_disable(institution, number, since).await?;
-        Ok(tx.commit().await?)
+        let deed = if is_disabled {
+            "caller.disable"
+        } else {
+            "caller.allow"
+        };
+        write_line(&mut tx, deed, request, now).await?;
+        tx.commit().await?;
+        Ok(Acted::Done(()))
     }
 
     /// Checks the envelope of a file that comes from `sender` and keeps it, before the file itself is
@@ -282,6 +355,27 @@ impl Node {
         };
         tx.file_envelopes().await?.iter().map(evidence).collect()
     }
+}
+
+/// An admission in words. One from now on is the same whenever it is asked for.
+fn admission(caller: &Caller, now: Timestamp) -> String {
+    let Caller {
+        name, role, until, ..
+    } = caller;
+    let accounts: Vec<&str> = caller.accounts.iter().map(AccountPrefix::as_str).collect();
+    let key = caller.keys.first();
+    let key = key.map_or_else(String::new, |key| hex_encode(&key.public.to_compressed()));
+    let mut act = format!("admit {name} {role} key {key}");
+    if !accounts.is_empty() {
+        act += &format!(" accounts {}", accounts.join(","));
+    }
+    if caller.from != now {
+        act += &format!(" from {}", caller.from.get());
+    }
+    if let Some(until) = until {
+        act += &format!(" until {}", until.get());
+    }
+    act
 }
 
 fn envelope_of(bytes: &[u8]) -> Result<Envelope, ServiceError> {

@@ -40,7 +40,9 @@ mod taps;
 pub use acquiring::{TerminalRegistration, UploadKind, UploadOutcome};
 pub use archive::MadeFile;
 pub use audit::{Alarm, LedgerView, RejectedUpload, RideRole, RideState, RideView};
-pub use callers::FileEvidence;
+pub use callers::{
+    ASKED_S, ActFault, ActVerifier, Acted, Awaiting, CallerAct, FileEvidence, ProvedRequest,
+};
 pub use cards::CardView;
 pub use chaining::{ChainEnded, ChainFaultView, ChainPlace, ChainView};
 pub use config::{AcquirerConfig, IssuerConfig, NodeConfig};

@@ -37,11 +37,14 @@ pub struct CallerRotate {
     pub overlap_s: i64,
 }
 
-/// The number of an announced key.
+/// What came of an act on a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallerRotated {
-    /// The number that its envelopes name.
-    pub key: u32,
+pub struct CallerActed {
+    /// Whether it waits for the same request by a second officer, and nothing was done yet.
+    pub awaits: bool,
+    /// Of an announced key that was taken: the number that its envelopes name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<u32>,
 }
 
 /// Disables a caller, or allows it again.
@@ -57,6 +60,61 @@ pub struct CallerState {
 pub struct CallersView {
     /// By name; terminals that only registered are not among them.
     pub callers: Vec<CallerView>,
+    /// What one officer asked for and a second has not confirmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaiting: Vec<CallerAwaitingView>,
+}
+
+/// What awaits a second officer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerAwaitingView {
+    /// The act in words: what, whose, as what, by which key.
+    pub act: String,
+    /// Who asked for it.
+    pub asked_by: String,
+    /// When, Unix seconds.
+    pub asked_at_s: i64,
+}
+
+/// The query of acts: `?after=N`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallerActsQuery {
+    /// The number of the last line that is known; 0 for none.
+    pub after: u64,
+}
+
+/// What was done with callers, in the order of the node's chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerActsView {
+    /// Up to [`CALLER_ACTS_MAX`] of them; a full page goes on after its last.
+    pub acts: Vec<CallerActView>,
+}
+
+/// Acts in one answer.
+pub const CALLER_ACTS_MAX: usize = 500;
+
+/// One act: a line of the chain, and the request that asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerActView {
+    /// The line, 192 bytes.
+    pub line: Hex,
+    /// The request; absent for a caller that stood in the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<CallerActRequest>,
+}
+
+/// The request that asked for an act, with what it takes to check who did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerActRequest {
+    /// Method, space, target.
+    pub target: String,
+    /// The body as it came.
+    pub content: Hex,
+    /// The envelope, 158 bytes.
+    pub envelope: Hex,
+    /// The key under which it verified: a compressed SM2 point, 33 bytes.
+    pub public_key: Hex,
 }
 
 /// A caller.

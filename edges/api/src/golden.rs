@@ -578,7 +578,9 @@ fn callers() {
         },
         r#"{"public_key":"02","proof":"03","overlap_s":60}"#,
     );
-    check_answer(&CallerRotated { key: 2 }, r#"{"key":2}"#);
+    let acted = |awaits, key| CallerActed { awaits, key };
+    check_answer(&acted(false, Some(2)), r#"{"awaits":false,"key":2}"#);
+    check_answer(&acted(true, None), r#"{"awaits":true}"#);
     check_request(&CallerState { disabled: true }, r#"{"disabled":true}"#);
     let key = CallerKeyView {
         key: 1,
@@ -598,8 +600,38 @@ fn callers() {
     };
     let json = r#"{"caller":"01341000.OP-1","role":"operator","accounts":[],"from_s":5,"disabled":false,"keys":[]}"#;
     check_answer(&view, json);
-    let all = CallersView { callers: vec![] };
+    let mut all = CallersView {
+        callers: vec![],
+        awaiting: vec![],
+    };
     check_answer(&all, r#"{"callers":[]}"#);
+    all.awaiting.push(CallerAwaitingView {
+        act: "admit".into(),
+        asked_by: "01341000.KM-1".into(),
+        asked_at_s: 5,
+    });
+    let json =
+        r#"{"callers":[],"awaiting":[{"act":"admit","asked_by":"01341000.KM-1","asked_at_s":5}]}"#;
+    check_answer(&all, json);
+}
+
+#[test]
+fn acts_on_callers() {
+    let mut one = CallerActView {
+        line: hex(&[1]),
+        request: None,
+    };
+    check_answer(&one, r#"{"line":"01"}"#);
+    one.request = Some(CallerActRequest {
+        target: "POST /callers".into(),
+        content: hex(&[2]),
+        envelope: hex(&[3]),
+        public_key: hex(&[4]),
+    });
+    let json = r#"{"line":"01","request":{"target":"POST /callers","content":"02","envelope":"03","public_key":"04"}}"#;
+    check_answer(&one, json);
+    check_request(&CallerActsQuery { after: 7 }, r#"{"after":7}"#);
+    check_answer(&CallerActsView { acts: vec![] }, r#"{"acts":[]}"#);
 }
 
 #[test]

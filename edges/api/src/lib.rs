@@ -46,11 +46,12 @@
 //! | `GET /audit/rejected` | | [`RejectedView`] |
 //! | `GET /audit/files` | | [`MadeFilesView`] |
 //! | `GET /audit/envelopes` | | [`FileEnvelopesView`] |
+//! | `GET /audit/callers?after=N` | [`CallerActsQuery`] | [`CallerActsView`] |
 //! | `POST /pump` | | [`PumpReport`] |
 //! | `GET /callers` | | [`CallersView`] |
-//! | `POST /callers` | [`CallerAdmit`] | 204 |
-//! | `POST /callers/{caller}/keys` | [`CallerRotate`] | [`CallerRotated`] |
-//! | `POST /callers/{caller}/state` | [`CallerState`] | 204 |
+//! | `POST /callers` | [`CallerAdmit`] | [`CallerActed`] |
+//! | `POST /callers/{caller}/keys` | [`CallerRotate`] | [`CallerActed`] |
+//! | `POST /callers/{caller}/state` | [`CallerState`] | [`CallerActed`] |
 //!
 //! Every request but `GET /health` bears a signed envelope in [`ENVELOPE_HEADER`]: who asks which
 //! node for what. Every answer says the node's present life in [`LIFE_HEADER`], which the envelope
@@ -99,8 +100,9 @@ pub use audit::{
     RideState, RideView, RidesQuery, RidesView,
 };
 pub use caller::{
-    CallerAdmit, CallerKeyView, CallerRotate, CallerRotated, CallerState, CallerView, CallersView,
-    FileEnvelopeView, FileEnvelopesView,
+    CALLER_ACTS_MAX, CallerActRequest, CallerActView, CallerActed, CallerActsQuery, CallerActsView,
+    CallerAdmit, CallerAwaitingView, CallerKeyView, CallerRotate, CallerState, CallerView,
+    CallersView, FileEnvelopeView, FileEnvelopesView,
 };
 pub use chain::{
     ChainBeginAnew, ChainEnded, ChainFaultView, ChainGap, ChainLink, ChainPlace, ChainView,

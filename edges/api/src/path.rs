@@ -88,6 +88,8 @@ pub const AUDIT_REJECTED: &str = "/audit/rejected";
 pub const AUDIT_FILES: &str = "/audit/files";
 /// `GET`: the envelopes of the files that the node received and made.
 pub const AUDIT_ENVELOPES: &str = "/audit/envelopes";
+/// `GET`: what was done with callers, with the requests that asked for it.
+pub const AUDIT_CALLERS: &str = "/audit/callers";
 /// `GET`: who may call; `POST`: admits a caller.
 pub const CALLERS: &str = "/callers";
 /// `POST`: announces a caller's new key.
@@ -144,6 +146,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", AUDIT_REJECTED),
     ("GET", AUDIT_FILES),
     ("GET", AUDIT_ENVELOPES),
+    ("GET", AUDIT_CALLERS),
     ("POST", PUMP),
     ("GET", CALLERS),
     ("POST", CALLERS),

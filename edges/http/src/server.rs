@@ -168,6 +168,7 @@ pub fn router_with(
         .route(path::AUDIT_REJECTED, get(audit::rejected_view))
         .route(path::AUDIT_FILES, get(audit::files_made))
         .route(path::AUDIT_ENVELOPES, get(callers::envelopes_view))
+        .route(path::AUDIT_CALLERS, get(callers::acts_view))
         .route(path::PUMP, post(node::pump))
         .route(
             path::CALLERS,

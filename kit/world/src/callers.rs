@@ -1,4 +1,4 @@
-//! Who calls whom: an operator, a clerk, an auditor and an officer at each node, its neighbours'
+//! Who calls whom: an operator, a clerk, an auditor and two officers at each node, its neighbours'
 //! nodes, and its terminals. All their keys are test keys, drawn from the seed.
 
 use tongtu_callers::{Caller, CallerKey, CallerName, Role};
@@ -13,11 +13,12 @@ use crate::hosting::parent_of;
 use crate::links::Links;
 
 /// The persons at each node: number and role.
-pub const PERSONS: [(&str, Role); 4] = [
+pub const PERSONS: [(&str, Role); 5] = [
     ("OP-1", Role::Operator),
     ("C-1", Role::Clerk),
     ("AU-1", Role::Auditor),
     ("KM-1", Role::Officer),
+    ("KM-2", Role::Officer),
 ];
 
 fn name(institution: InstitutionCode, number: &str) -> CallerName {

@@ -138,11 +138,10 @@ async fn host_by(
         let node = Node::open(node_config(country, index, folder)?, store)
             .await
             .map_err(|e| WorldError::node(index, e))?;
-        for caller in callers::callers(country, index) {
-            node.caller_admit(&caller)
-                .await
-                .map_err(|e| WorldError::node(index, e))?;
-        }
+        let known = callers::callers(country, index);
+        node.callers_enter(&known, tongtu_types::Timestamp::new(0))
+            .await
+            .map_err(|e| WorldError::node(index, e))?;
         let own = callers::credential(country, callers::node(index), "node");
         let parent = parent_of(index).map(|parent| {
             let client = match links {

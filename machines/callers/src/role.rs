@@ -69,6 +69,15 @@ impl Role {
         }
     }
 
+    /// Whether a second officer confirms what one asks for in the name of somebody of this role.
+    ///
+    /// Persons and nodes move money or see whom it is; terminals come by the thousand and are held
+    /// to their own number, partners to the accounts they were admitted for.
+    #[must_use]
+    pub const fn needs_two(self) -> bool {
+        !matches!(self, Self::Terminal | Self::Partner)
+    }
+
     /// What it is, in English and Chinese.
     #[must_use]
     pub const fn about(self) -> (&'static str, &'static str) {

@@ -234,6 +234,7 @@ pub const TABLE: &[Rule] = &[
     entry(("GET", "/audit/rejected"), Nothing, SUPERVISE, ("read refusals and alarms", "查阅拒收与告警")),
     entry(("GET", "/audit/files"), Nothing, SUPERVISE, ("read which files were made", "查阅所制文件")),
     entry(("GET", "/audit/envelopes"), Nothing, SUPERVISE, ("read the envelopes of files", "查阅文件签名信封")),
+    entry(("GET", "/audit/callers"), Nothing, &[OFFICER, AUDITOR, AUTHORITY], ("read what was done with callers", "查阅调用方变更")),
     entry(("POST", "/pump"), Nothing, RUN, ("exchange files with the parent", "与上级交换文件")),
     entry(("GET", "/callers"), Nothing, &[OFFICER, AUDITOR, AUTHORITY], ("read who may call", "查阅调用方")),
     entry(("POST", "/callers"), Nothing, &[OFFICER], ("admit a caller", "登记调用方")),

@@ -1,12 +1,16 @@
-//! `tongtu caller`: admit, list, renew and disable callers of a node.
+//! `tongtu caller`: admit, list, renew and disable callers of a node, and what was done with them.
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use tongtu_api::CallerActView;
 use tongtu_callers::{CallerName, Role, rotation_message};
 use tongtu_codec::hex_encode;
 use tongtu_config::{CredentialFile, parse_public, write_key};
 use tongtu_crypto::PublicKey;
+use tongtu_envelope::{Envelope, Kind};
+use tongtu_services::{ActVerifier, CallerAct, ProvedRequest};
+use tongtu_types::Timestamp;
 
 use crate::call::{client, unanswered};
 use crate::exit::{Exit, Failure};
@@ -48,6 +52,16 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu caller list --as KM-1.caller",
     ),
+    ("caller acts", "列出调用方变更，逐行核验链与签名"),
+    ("caller acts/who", "凭据文件：密钥管理员、审计员或主管部门"),
+    ("caller acts/to", "节点地址；默认取凭据文件所载"),
+    (
+        "caller acts#examples",
+        "示例：
+  tongtu caller acts --as AU-1.caller
+
+退出码 1：不符，指明第一行。链尾若被删去，由留存上次链尾者发现。",
+    ),
     ("caller rotate", "更换自己的密钥；旧密钥在并行期内仍有效"),
     ("caller rotate/who", "自己的凭据文件；换钥后改写"),
     ("caller rotate/overlap_s", "旧密钥还有效多少秒"),
@@ -86,6 +100,13 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   tongtu caller list --as KM-1.caller")]
     List(ListArgs),
+    /// Show what was done with callers, with every line and every signature verified
+    #[command(after_help = "Examples:
+  tongtu caller acts --as AU-1.caller
+
+Exit code 1 when it does not hold; the first line is named. That lines at the end are gone is seen by
+whoever kept the head of before.")]
+    Acts(ListArgs),
     /// Renew one's own key; the old one holds for the overlap
     #[command(after_help = "Examples:
   tongtu caller rotate --as C-2.caller
@@ -166,9 +187,38 @@ pub(crate) fn run(command: &Command, report: &mut Report) -> Result<Exit, Failur
     match command {
         Command::Add(args) => add(args, report),
         Command::List(args) => list(args, report),
+        Command::Acts(args) => acts(args, report),
         Command::Rotate(args) => rotate(args, report),
         Command::Disable(args) => disable(args, report),
     }
+}
+
+fn act_of(view: &CallerActView) -> Result<CallerAct, &'static str> {
+    let request = view.request.as_ref().map(|request| {
+        let (method, target) = request
+            .target
+            .split_once(' ')
+            .ok_or("a target has no method")?;
+        let envelope = Envelope::read(&request.envelope.0, Kind::Request);
+        let envelope = envelope.map_err(|_| "an envelope cannot be read")?;
+        let key = request.public_key.0.as_slice().try_into();
+        let key = key.map_err(|_| "a public key is not 33 bytes")?;
+        Ok::<_, &'static str>(ProvedRequest {
+            by: CallerName {
+                institution: envelope.sender,
+                number: envelope.caller,
+            },
+            key: PublicKey::from_compressed(key).map_err(|_| "a public key is no point")?,
+            method: method.to_owned(),
+            target: target.to_owned(),
+            content: request.content.0.clone(),
+            envelope,
+        })
+    });
+    Ok(CallerAct {
+        line: view.line.0.clone(),
+        request: request.transpose()?,
+    })
 }
 
 /// A name in full: a number alone is one of the same institution.
@@ -216,17 +266,40 @@ fn add(args: &AddArgs, report: &mut Report) -> Result<Exit, Failure> {
             key.public().clone()
         }
     };
-    runtime::run(async {
+    let awaits = runtime::run(async {
         let admitted = client.caller_admit(name, args.role, &public, &args.accounts);
         admitted.await.map_err(|error| unanswered(&error))
     })?;
     let key = hex_encode(&public.to_compressed());
     if report.json() {
-        report.value(&serde_json::json!({ "caller": name.to_string(), "public_key": key }))?;
+        let name = name.to_string();
+        let value = serde_json::json!({ "caller": name, "public_key": key, "awaits": awaits });
+        report.value(&value)?;
     } else {
         report.line(&format!("{name}  {}  {key}", args.role))?;
+        if awaits {
+            let accounts = args.accounts.iter();
+            let accounts: String = accounts.map(|a| format!(" --accounts {a}")).collect();
+            let again = format!(
+                "add --as FILE {name} {}{accounts} --public-key {key}",
+                args.role
+            );
+            second_officer(report, &again)?;
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Says what a second officer is to do.
+fn second_officer(report: &mut Report, again: &str) -> Result<(), Failure> {
+    let lang = report.lang();
+    let awaits = both(
+        "waits for a second officer, who asks for the same within a week:",
+        "等待第二名密钥管理员一周内提出同一请求：",
+    );
+    report.line(awaits.of(lang))?;
+    report.line(&format!("  tongtu caller {again}"))?;
+    Ok(())
 }
 
 fn given(hex: &str) -> Result<PublicKey, Failure> {
@@ -240,12 +313,12 @@ fn given(hex: &str) -> Result<PublicKey, Failure> {
 
 fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
     let (client, _) = client(&args.who, args.to.as_deref(), None)?;
-    let callers = runtime::run(async {
-        let callers = client.callers_view().await;
-        callers.map_err(|error| unanswered(&error))
+    let view = runtime::run(async {
+        let view = client.callers_view().await;
+        view.map_err(|error| unanswered(&error))
     })?;
     if report.json() {
-        report.value(&callers)?;
+        report.value(&view)?;
         return Ok(Exit::Done);
     }
     let lang = report.lang();
@@ -257,7 +330,7 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
     ];
     let heads: Vec<&str> = heads.iter().map(|head| head.of(lang)).collect();
     let (on, off) = (both("may call", "可用"), both("disabled", "停用"));
-    let rows = callers.iter().map(|caller| {
+    let rows = view.callers.iter().map(|caller| {
         let keys = caller.keys.iter().map(|key| match key.until_s {
             Some(until_s) => format!("{} (-{until_s})", key.key),
             None => key.key.to_string(),
@@ -272,6 +345,73 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
         ]
     });
     report.table(&heads, rows)?;
+    if !view.awaiting.is_empty() {
+        let heads = [
+            both("awaits a second officer", "待第二名密钥管理员确认"),
+            both("asked by", "提出者"),
+            both("at", "时间"),
+        ];
+        let heads: Vec<&str> = heads.iter().map(|head| head.of(lang)).collect();
+        let rows = view.awaiting.iter().map(|one| {
+            let at = Timestamp::new(one.asked_at_s).to_string();
+            vec![one.act.clone(), one.asked_by.clone(), at]
+        });
+        report.line("")?;
+        report.table(&heads, rows)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Fetches what was done with callers and verifies all of it.
+fn acts(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let (client, _) = client(&args.who, args.to.as_deref(), None)?;
+    let views = runtime::run(async {
+        let views = client.caller_acts().await;
+        views.map_err(|error| unanswered(&error))
+    })?;
+    let failed = || Failure::refused(both("the acts do not hold", "变更记录不符"));
+    let mut verifier = ActVerifier::default();
+    let mut lines = Vec::new();
+    for view in &views {
+        let act = act_of(view).map_err(|error| failed().because(error))?;
+        let line = verifier.follow(&act);
+        lines.push((line.map_err(|error| failed().because(error))?, view));
+    }
+    if report.json() {
+        report.value(&views)?;
+        return Ok(Exit::Done);
+    }
+    let lang = report.lang();
+    let heads = [
+        both("no.", "序号"),
+        both("at", "时间"),
+        both("who", "操作者"),
+        both("deed", "操作"),
+        both("request", "请求"),
+    ];
+    let heads: Vec<&str> = heads.iter().map(|head| head.of(lang)).collect();
+    let rows = lines.iter().map(|(line, view)| {
+        let request = view.request.as_ref().map(|request| {
+            let content = String::from_utf8_lossy(&request.content.0);
+            format!("{} {content}", request.target)
+        });
+        vec![
+            line.number.to_string(),
+            line.at.to_string(),
+            format!("{}.{}", line.institution, line.actor),
+            line.deed.to_string(),
+            request.unwrap_or_default(),
+        ]
+    });
+    report.table(&heads, rows)?;
+    if let Some((line, _)) = lines.last() {
+        let head = hex_encode(&line.value);
+        let said = both(
+            format!("holds up to its head {head}; keep that, the next time begins there"),
+            format!("核验无误，链尾 {head}；请留存，以备下次比对"),
+        );
+        report.line(said.of(lang))?;
+    }
     Ok(Exit::Done)
 }
 
@@ -287,6 +427,8 @@ fn rotate(args: &RotateArgs, report: &mut Report) -> Result<Exit, Failure> {
         let taken = client.caller_rotate(ready.name, key.public(), &proof, args.overlap_s);
         taken.await.map_err(|error| unanswered(&error))
     })?;
+    // One's own key waits for nobody.
+    let taken = taken.unwrap_or(number);
     let file = CredentialFile {
         name: ready.name.to_string(),
         key_number: taken,
@@ -306,13 +448,18 @@ fn rotate(args: &RotateArgs, report: &mut Report) -> Result<Exit, Failure> {
 fn disable(args: &DisableArgs, report: &mut Report) -> Result<Exit, Failure> {
     let (client, ready) = client(&args.who, args.to.as_deref(), None)?;
     let name = full(&args.name, ready.name)?;
-    runtime::run(async {
+    let awaits = runtime::run(async {
         let done = client.caller_disable(name, !args.allow);
         done.await.map_err(|error| unanswered(&error))
     })?;
     if report.json() {
-        let value = serde_json::json!({ "caller": name.to_string(), "disabled": !args.allow });
+        let name = name.to_string();
+        let is_disabled = !args.allow || awaits;
+        let value =
+            serde_json::json!({ "caller": name, "disabled": is_disabled, "awaits": awaits });
         report.value(&value)?;
+    } else if awaits {
+        second_officer(report, &format!("disable --as FILE {name} --allow"))?;
     } else {
         let word = if args.allow {
             both("may call", "可用")

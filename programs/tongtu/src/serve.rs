@@ -173,10 +173,14 @@ async fn way_in(
     let above = parent.map(|url| node_above(node, url, link)).transpose()?;
     let mut own = None;
     if let Some(callers) = callers {
-        for caller in &callers.callers {
-            node.caller_enter(caller).await.map_err(|error| {
-                Failure::fault(both("the node does not start", "节点无法启动")).because(error)
-            })?;
+        let late = node
+            .callers_enter(&callers.callers, clock::now_or(None))
+            .await;
+        let late = late.map_err(|error| {
+            Failure::fault(both("the node does not start", "节点无法启动")).because(error)
+        })?;
+        for name in late {
+            tracing::warn!(caller = %name, "named after the first start: two officers admit it");
         }
         let number = callers.link_number;
         own = callers.link.map(|key| (number, key));

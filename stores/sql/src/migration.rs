@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0015_key_notes.sql"),
     include_str!("../migrations/0016_sealing.sql"),
     include_str!("../migrations/0017_callers.sql"),
+    include_str!("../migrations/0018_caller_acts.sql"),
 ];
 
 const VERSION_TABLE: &str =

@@ -8,7 +8,8 @@ use tongtu_crypto::{PublicKey, Signature};
 use super::{Client, ClientError, hex};
 
 impl Client {
-    /// Admits a caller with its first key; safe to repeat.
+    /// Admits a caller with its first key, or asks for that where a second officer must; safe to
+    /// repeat. Answers whether it waits.
     ///
     /// # Errors
     /// [`ClientError`]; refused when the name is another's.
@@ -18,7 +19,7 @@ impl Client {
         role: Role,
         key: &PublicKey,
         accounts: &[String],
-    ) -> Result<(), ClientError> {
+    ) -> Result<bool, ClientError> {
         let body = api::CallerAdmit {
             caller: name.to_string(),
             role: role.to_string(),
@@ -28,11 +29,13 @@ impl Client {
             until_s: None,
         };
         let request = self.post(path::CALLERS, path::CALLERS.into());
-        request.body(&body).empty().await
+        let api::CallerActed { awaits, .. } = request.body(&body).json().await?;
+        Ok(awaits)
     }
 
     /// Announces a caller's new key, which signed for itself
-    /// ([`tongtu_callers::rotation_message`]); answers its number.
+    /// ([`tongtu_callers::rotation_message`]); answers its number, and none while it waits for a
+    /// second officer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -42,7 +45,7 @@ impl Client {
         key: &PublicKey,
         proof: &Signature,
         overlap_s: i64,
-    ) -> Result<u32, ClientError> {
+    ) -> Result<Option<u32>, ClientError> {
         let body = api::CallerRotate {
             public_key: hex(&key.to_compressed()),
             proof: hex(&proof.0),
@@ -50,11 +53,11 @@ impl Client {
         };
         let at = path::caller_keys(&name.to_string());
         let request = self.post(path::CALLER_KEYS, at).body(&body);
-        let api::CallerRotated { key } = request.json().await?;
+        let api::CallerActed { key, .. } = request.json().await?;
         Ok(key)
     }
 
-    /// Disables a caller at once, or allows it again.
+    /// Disables a caller at once, or allows it again; answers whether it waits for a second officer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -62,20 +65,40 @@ impl Client {
         &self,
         name: CallerName,
         disabled: bool,
-    ) -> Result<(), ClientError> {
+    ) -> Result<bool, ClientError> {
         let at = path::caller_state(&name.to_string());
         let body = api::CallerState { disabled };
-        self.post(path::CALLER_STATE, at).body(&body).empty().await
+        let request = self.post(path::CALLER_STATE, at).body(&body);
+        let api::CallerActed { awaits, .. } = request.json().await?;
+        Ok(awaits)
     }
 
-    /// Reads who may call.
+    /// Reads who may call, and what awaits a second officer.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn callers_view(&self) -> Result<Vec<api::CallerView>, ClientError> {
+    pub async fn callers_view(&self) -> Result<api::CallersView, ClientError> {
         let request = self.get(path::CALLERS, path::CALLERS.into());
-        let api::CallersView { callers } = request.json().await?;
-        Ok(callers)
+        request.json().await
+    }
+
+    /// Reads everything that was done with callers, page by page; nothing of it is verified yet.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn caller_acts(&self) -> Result<Vec<api::CallerActView>, ClientError> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.len();
+            let at = format!("{}?after={after}", path::AUDIT_CALLERS);
+            let page = self.get(path::AUDIT_CALLERS, at).json().await?;
+            let api::CallerActsView { acts } = page;
+            let is_last = acts.len() < api::CALLER_ACTS_MAX;
+            all.extend(acts);
+            if is_last {
+                return Ok(all);
+            }
+        }
     }
 
     /// Reads the envelopes of the files that the node received and made.

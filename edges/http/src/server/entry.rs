@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, FromRequestParts as _, MatchedPath, RawPathParams, Request};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
@@ -24,7 +24,7 @@ use tongtu_callers::{
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_crypto::{PublicKey, SecretKey};
 use tongtu_envelope::{Envelope, Kind, Life, WindowRefusal, content_digest, request_digest};
-use tongtu_services::Node;
+use tongtu_services::{Node, ProvedRequest};
 use tongtu_types::Timestamp;
 
 use super::Limits;
@@ -229,7 +229,7 @@ impl Keeper {
             name: NOW_HEADER,
             fault: "missing, expected Unix seconds: this node's time is simulated".into(),
         })?;
-        let (envelope, caller) = self.proved(&parts, now).await?;
+        let (envelope, caller, key) = self.proved(&parts, now).await?;
         Calling::of(&parts).may_speak_for(caller.name.institution)?;
         let subject = subject_of_head(rule, &mut parts).await;
         let is_in_body = matches!(rule.subject, Subject::Body(_));
@@ -244,10 +244,7 @@ impl Keeper {
             None
         };
         let bytes = read(body, self.limit(&method, pattern)).await?;
-        let target = parts
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str());
+        let target = target_of(&parts);
         let digest = request_digest(method.as_str(), target, &content_digest(&bytes));
         if envelope.covers(&digest).is_err() {
             tracing::warn!(caller = %caller.name, "an envelope around another request");
@@ -260,12 +257,21 @@ impl Keeper {
         self.gate()
             .admit(&envelope, now)
             .map_err(EntryError::from)?;
-        parts.extensions.insert(Admitted(caller));
+        parts.extensions.insert(Admitted {
+            by: caller.name,
+            key,
+            content: bytes.clone(),
+            envelope,
+        });
         Ok((Request::from_parts(parts, Body::from(bytes)), permit))
     }
 
     /// The envelope of a request and its caller, if the signature holds.
-    async fn proved(&self, parts: &Parts, now: Timestamp) -> Result<(Envelope, Caller), Failure> {
+    async fn proved(
+        &self,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Result<(Envelope, Caller, PublicKey), Failure> {
         let source = source_of(parts);
         let envelope = envelope_of(&parts.headers).ok_or(EntryError::Refused)?;
         self.gate()
@@ -278,10 +284,10 @@ impl Keeper {
         let caller = self.node.caller(name).await?;
         let key = caller.as_ref().map(|caller| caller.key(envelope.key, now));
         let public = match &key {
-            Some(Ok(key)) => &key.public,
-            _ => &self.nobody,
+            Some(Ok(key)) => key.public.clone(),
+            _ => self.nobody.clone(),
         };
-        let held = envelope.verify(public);
+        let held = envelope.verify(&public);
         let cause = match (&key, held) {
             (Some(Ok(_)), Ok(())) => None,
             (Some(Ok(_)), Err(error)) => Some(error.to_string()),
@@ -297,7 +303,7 @@ impl Keeper {
         self.gate()
             .proved(source, &caller, self.now_ms())
             .map_err(EntryError::from)?;
-        Ok((envelope, caller))
+        Ok((envelope, caller, public))
     }
 
     fn allowed(&self, rule: &Rule, caller: &Caller, subject: Option<&str>) -> Result<(), Failure> {
@@ -324,11 +330,41 @@ impl Keeper {
     }
 }
 
-/// Whoever a request was admitted for.
-#[derive(Clone, Debug)]
-pub(super) struct Admitted(
-    #[expect(dead_code, reason = "for handlers that ask who")] pub(super) Caller,
-);
+/// Whoever a request was admitted for, and what he signed.
+#[derive(Clone)]
+struct Admitted {
+    by: CallerName,
+    key: PublicKey,
+    content: Bytes,
+    envelope: Envelope,
+}
+
+/// The request that is served, as evidence of who asked for it.
+pub(super) struct Proved(pub(super) ProvedRequest);
+
+impl<S: Send + Sync> FromRequestParts<S> for Proved {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let admitted = parts.extensions.get::<Admitted>();
+        // Only an open route has none, and no open route asks.
+        let admitted = admitted.ok_or(EntryError::Refused)?;
+        Ok(Self(ProvedRequest {
+            by: admitted.by,
+            key: admitted.key.clone(),
+            method: parts.method.to_string(),
+            target: target_of(parts).to_owned(),
+            content: admitted.content.to_vec(),
+            envelope: admitted.envelope.clone(),
+        }))
+    }
+}
+
+/// What was asked for, as it came over the line.
+fn target_of(parts: &Parts) -> &str {
+    let target = parts.uri.path_and_query();
+    target.map_or("/", |target| target.as_str())
+}
 
 fn source_of(parts: &Parts) -> IpAddr {
     let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();

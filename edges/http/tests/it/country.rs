@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tongtu_callers::{AccountPrefix, Caller, CallerKey, CallerName, LockRules, Rates, Role};
 use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
 use tongtu_crypto::{PublicKey, SecretKey, sm3};
-use tongtu_envelope::{CallerNumber, Envelope};
+use tongtu_envelope::{CallerNumber, Draft, Envelope, Kind, content_digest, request_digest};
 use tongtu_exchange_file::FileName;
 use tongtu_hsm::{Custody, TestKey};
 use tongtu_http::client::{Client, ClientError};
@@ -24,7 +24,7 @@ use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord};
 use tongtu_ride_code::{Policy, Root, RootTable, UserCertificate, UserTerms, Verdict};
 use tongtu_services::faces::{FaceEngines, FaceRules, FaceTerms};
 use tongtu_services::{
-    AcquirerConfig, FaceConfig, FaceKeys, IssuerConfig, Node, NodeConfig, NodeKeys,
+    AcquirerConfig, FaceConfig, FaceKeys, IssuerConfig, Node, NodeConfig, NodeKeys, ProvedRequest,
 };
 use tongtu_terminal::face::Cosine;
 use tongtu_types::{
@@ -155,12 +155,46 @@ pub(crate) fn callers(own: InstitutionCode) -> Vec<Caller> {
         of("AU-1", Role::Auditor),
         of("MT-1", Role::Authority),
         of("KM-1", Role::Officer),
+        of("KM-2", Role::Officer),
         caller(name(own, "APP"), Role::Partner, &["31041"]),
     ];
     let nodes = [nation(), beijing(), guangzhou()].into_iter();
     let others = nodes.filter(|node| *node != own);
     callers.extend(others.map(|node| caller(name(node, "node"), Role::Node, &[])));
     callers
+}
+
+/// Admits a caller, asked for by two officers.
+pub(crate) async fn admit(node: &Node, caller: &Caller) {
+    for officer in ["KM-1", "KM-2"] {
+        let request = asked_by(name(node.config().code, officer));
+        node.caller_admit(caller, &request, T0).await.unwrap();
+    }
+}
+
+/// A request of somebody, as evidence.
+pub(crate) fn asked_by(by: CallerName) -> ProvedRequest {
+    let mut key = key(&by.to_string());
+    let content = b"{}".to_vec();
+    let draft = Draft {
+        kind: Kind::Request,
+        sender: by.institution,
+        caller: by.number,
+        receiver: by.institution,
+        key: 1,
+        made_at: T0,
+        life: [1; 8],
+        message: [2; 16],
+        digest: request_digest("POST", "/callers", &content_digest(&content)),
+    };
+    ProvedRequest {
+        by,
+        key: key.public().clone(),
+        method: "POST".into(),
+        target: "/callers".into(),
+        content,
+        envelope: draft.seal(&mut key).unwrap(),
+    }
 }
 
 /// Status and code of a refusal.
@@ -512,9 +546,8 @@ impl Served {
             .unwrap();
         let own = config.code;
         let node = Node::open(config, store).await.unwrap();
-        for caller in callers(own) {
-            node.caller_admit(&caller).await.unwrap();
-        }
+        let late = node.callers_enter(&callers(own), T0).await.unwrap();
+        assert_eq!(late, []);
 
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = bind(address, Exposure::Loopback).await.unwrap();

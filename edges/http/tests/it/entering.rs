@@ -3,16 +3,21 @@
 use std::collections::BTreeSet;
 
 use tongtu_api::{ApiError, LIFE_HEADER, path};
-use tongtu_callers::{LockRules, Rate, Rates, Role, Rule, Subject, TABLE, rotation_message};
+use tongtu_audit::AuditLine;
+use tongtu_callers::{
+    CallerName, LockRules, Rate, Rates, Role, Rule, Subject, TABLE, rotation_message,
+};
+use tongtu_crypto::PublicKey;
 use tongtu_envelope::{Envelope, Kind, file_digest};
 use tongtu_http::client::Client;
 use tongtu_http::server::{Entrance, router, serve};
 use tongtu_http::{Clock, Credential};
+use tongtu_services::{ASKED_S, ActVerifier, CallerAct, ProvedRequest};
 use tongtu_types::Timestamp;
 
 use crate::country::{
-    Country, Served, T0, Terminal, after, beijing, caller, callers, credential, credential_by,
-    day0, entrance, guangzhou, key, name, nation, status_of,
+    Country, Served, T0, Terminal, admit, after, asked_by, beijing, caller, callers, credential,
+    credential_by, day0, entrance, guangzhou, key, name, nation, status_of,
 };
 use crate::raw::{Raw, life, whoever_may};
 
@@ -77,9 +82,11 @@ async fn no_route_serves_whoever_does_not_prove_himself() {
     early.from = T0.plus_s(1);
     let off = caller(name(own, "OFF"), Role::Operator, &[]);
     for caller in [&ended, &early, &off] {
-        city.node.caller_admit(caller).await.unwrap();
+        admit(&city.node, caller).await;
     }
-    city.node.caller_disable(off.name, true, T0).await.unwrap();
+    let request = asked_by(name(own, "KM-1"));
+    let disabled = city.node.caller_disable(off.name, true, &request, T0);
+    disabled.await.unwrap();
     let gone = [&ended, &early, &off].map(|caller| credential(caller.name));
 
     for rule in TABLE.iter().filter(|rule| !rule.is_open()) {
@@ -157,7 +164,7 @@ async fn no_role_gets_more_than_the_table_says() {
     let city = Country::new().beijing(None).await;
     let mut known = callers(beijing());
     let terminal = caller(name(beijing(), "100000000009"), Role::Terminal, &[]);
-    city.node.caller_admit(&terminal).await.unwrap();
+    admit(&city.node, &terminal).await;
     known.push(terminal);
     for rule in TABLE.iter().filter(|rule| !rule.is_open()) {
         let request = request_of(rule);
@@ -229,6 +236,185 @@ async fn a_disabled_terminal_uploads_nothing_until_it_is_allowed_again() {
     assert_eq!(uplink.records_upload(one.number, &[]).await.unwrap(), []);
 }
 
+/// Admits a caller as two officers do.
+async fn admitted(city: &Served, name: CallerName, role: Role, key: &PublicKey) {
+    for (officer, awaits) in [
+        ("KM-1", true),
+        ("KM-1", true),
+        ("KM-2", false),
+        ("KM-1", false),
+    ] {
+        let officer = city.called(officer);
+        let asked = officer.caller_admit(name, role, key, &[]);
+        assert_eq!(asked.await.unwrap(), awaits);
+    }
+}
+
+#[tokio::test]
+async fn whoever_moves_money_is_admitted_by_two_officers_and_a_terminal_by_one() {
+    let city = Country::new().beijing(None).await;
+    let (one, two) = (city.called("KM-1"), city.called("KM-2"));
+    let (clerk, terminal) = (name(beijing(), "C-9"), name(beijing(), "100000000001"));
+    let key = credential(clerk);
+    let role = Role::Terminal;
+    assert!(
+        !one.caller_admit(terminal, role, key.public(), &[])
+            .await
+            .unwrap()
+    );
+    let account = "3104100000000000017".parse().unwrap();
+    let status = async || {
+        let error = city.by(credential(clerk)).account_view(account).await;
+        status_of(&error.unwrap_err()).0
+    };
+    assert!(
+        one.caller_admit(clerk, Role::Clerk, key.public(), &[])
+            .await
+            .unwrap()
+    );
+    // Another key or another role is another act, and so is the same a week later.
+    let other = credential(terminal);
+    assert!(
+        two.caller_admit(clerk, Role::Clerk, other.public(), &[])
+            .await
+            .unwrap()
+    );
+    assert!(
+        two.caller_admit(clerk, Role::Operator, key.public(), &[])
+            .await
+            .unwrap()
+    );
+    let late = two.at(T0.plus_s(ASKED_S + 1));
+    assert!(
+        late.caller_admit(clerk, Role::Clerk, key.public(), &[])
+            .await
+            .unwrap()
+    );
+    assert_eq!(status().await, 401);
+    let waiting = one.callers_view().await.unwrap().awaiting;
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    assert_eq!(waiting[0].asked_by, "01341000.KM-2");
+    let late = one.at(T0.plus_s(ASKED_S + 1));
+    assert!(
+        !late
+            .caller_admit(clerk, Role::Clerk, key.public(), &[])
+            .await
+            .unwrap()
+    );
+    let later = city.by(credential(clerk)).at(T0.plus_s(ASKED_S + 1));
+    let error = later.account_view(account).await.unwrap_err();
+    assert_eq!(status_of(&error).0, 404);
+}
+
+#[tokio::test]
+async fn one_officer_disables_and_two_allow_again() {
+    let city = Country::new().beijing(None).await;
+    let (one, two) = (city.called("KM-1"), city.called("KM-2"));
+    let clerk = name(beijing(), "C-1");
+    assert!(!one.caller_disable(clerk, true).await.unwrap());
+    assert!(one.caller_disable(clerk, false).await.unwrap());
+    assert!(one.caller_disable(clerk, false).await.unwrap());
+    let account = "3104100000000000017".parse().unwrap();
+    let error = city.called("C-1").account_view(account).await.unwrap_err();
+    assert_eq!(status_of(&error).0, 401);
+    assert!(!two.caller_disable(clerk, false).await.unwrap());
+    let error = city.called("C-1").account_view(account).await.unwrap_err();
+    assert_eq!(status_of(&error).0, 404);
+}
+
+#[tokio::test]
+async fn an_officer_announces_no_key_for_somebody_else_alone() {
+    let city = Country::new().beijing(None).await;
+    let (one, two) = (city.called("KM-1"), city.called("KM-2"));
+    let clerk = name(beijing(), "C-1");
+    let new = key("new");
+    let proof = new.sign(&rotation_message(clerk, 2, new.public()));
+    let asked = one.caller_rotate(clerk, new.public(), &proof, 0).await;
+    assert_eq!(asked.unwrap(), None);
+    let asked = two.caller_rotate(clerk, new.public(), &proof, 60).await;
+    assert_eq!(asked.unwrap(), None, "another overlap is another act");
+    let asked = two.caller_rotate(clerk, new.public(), &proof, 0).await;
+    assert_eq!(asked.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn what_was_done_with_callers_is_a_chain_of_signed_requests() {
+    let city = Country::new().beijing(None).await;
+    let clerk = name(beijing(), "C-9");
+    admitted(&city, clerk, Role::Clerk, key("x").public()).await;
+    let settings = callers(beijing()).len();
+    let acts = city.node.caller_acts(0, 100).await.unwrap();
+    let verify = |acts: &[CallerAct]| {
+        let mut verifier = ActVerifier::default();
+        let lines = acts.iter().map(|act| verifier.follow(act));
+        lines.collect::<Result<Vec<_>, _>>()
+    };
+    let lines = verify(&acts).unwrap();
+    let said = |line: &AuditLine| format!("{} {}", line.actor, line.deed);
+    let said: Vec<_> = lines[settings..].iter().map(said).collect();
+    // Asked twice is asked twice; what is there already leaves no line.
+    assert_eq!(
+        said,
+        ["KM-1 caller.ask", "KM-1 caller.ask", "KM-2 caller.admit"]
+    );
+    assert_eq!(
+        city.called("AU-1").caller_acts().await.unwrap().len(),
+        acts.len()
+    );
+
+    // Whatever is changed in one is found there.
+    let last = settings + 2;
+    let request = |change: &dyn Fn(&mut ProvedRequest)| {
+        let mut acts = acts.clone();
+        change(acts[last].request.as_mut().unwrap());
+        verify(&acts).unwrap_err().to_string()
+    };
+    let number = format!("line {}: ", last + 1);
+    for (fault, expected) in [
+        (request(&|r| r.content[5] ^= 1), "another request"),
+        (request(&|r| r.target.push('x')), "another request"),
+        (request(&|r| r.method = "PUT".into()), "another request"),
+        (
+            request(&|r| r.key = key("y").public().clone()),
+            "does not verify",
+        ),
+        (
+            request(&|r| r.envelope.signature[9] ^= 1),
+            "another envelope",
+        ),
+        (request(&|r| r.envelope.message[0] ^= 1), "another envelope"),
+    ] {
+        assert!(
+            fault.starts_with(&number) && fault.contains(expected),
+            "{fault}"
+        );
+    }
+    let mut without = acts.clone();
+    without[last].request = None;
+    let fault = verify(&without).unwrap_err().to_string();
+    assert!(fault.contains("its request is missing"), "{fault}");
+    for at in 0..acts[last].line.len() {
+        let mut acts = acts.clone();
+        acts[last].line[at] ^= 1;
+        verify(&acts).unwrap_err();
+    }
+    let mut gone = acts.clone();
+    gone.remove(settings);
+    verify(&gone).unwrap_err();
+}
+
+#[tokio::test]
+async fn nobody_edits_himself_into_a_node_after_its_first_start() {
+    let city = Country::new().beijing(None).await;
+    let officer = caller(name(beijing(), "KM-9"), Role::Officer, &[]);
+    let terminal = caller(name(beijing(), "100000000001"), Role::Terminal, &[]);
+    let late = [officer.clone(), terminal.clone()];
+    let refused = city.node.callers_enter(&late, T0).await.unwrap();
+    assert_eq!(refused, [officer.name]);
+    assert_eq!(city.node.caller(officer.name).await.unwrap(), None);
+    assert!(city.node.caller(terminal.name).await.unwrap().is_some());
+}
+
 #[tokio::test]
 async fn a_caller_renews_its_key_and_the_old_one_holds_for_the_overlap() {
     let city = Country::new().beijing(None).await;
@@ -236,10 +422,7 @@ async fn a_caller_renews_its_key_and_the_old_one_holds_for_the_overlap() {
     let name = name(beijing(), "C-9");
     let old = credential(name);
     let role = Role::Clerk;
-    for _ in 0..2 {
-        let admitted = officer.caller_admit(name, role, old.public(), &[]);
-        admitted.await.unwrap();
-    }
+    admitted(&city, name, role, old.public()).await;
     let other = key("x");
     let error = officer.caller_admit(name, role, other.public(), &[]);
     assert_eq!(
@@ -255,7 +438,7 @@ async fn a_caller_renews_its_key_and_the_old_one_holds_for_the_overlap() {
     let proof = new.sign(&rotation_message(name, 2, new.public()));
     for _ in 0..2 {
         let rotated = clerk.caller_rotate(name, new.public(), &proof, 60).await;
-        assert_eq!(rotated.unwrap(), 2);
+        assert_eq!(rotated.unwrap(), Some(2));
     }
     let renewed = city.by(credential_by(name, 2, key("new")));
     let account = "3104100000000000017".parse().unwrap();
@@ -266,7 +449,7 @@ async fn a_caller_renews_its_key_and_the_old_one_holds_for_the_overlap() {
         let error = renewed.at(now).account_view(account).await.unwrap_err();
         assert_eq!(status_of(&error).0, 404, "{after_s}: {error}");
     }
-    let seen = officer.callers_view().await.unwrap();
+    let seen = officer.callers_view().await.unwrap().callers;
     let seen = seen.iter().find(|caller| caller.caller == name.to_string());
     let ends: Vec<_> = seen.unwrap().keys.iter().map(|key| key.until_s).collect();
     assert_eq!(ends, [Some(T0.plus_s(60).get()), None]);

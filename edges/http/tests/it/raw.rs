@@ -7,7 +7,7 @@ use tongtu_codec::hex_decode;
 use tongtu_http::{Asked, Credential};
 use tongtu_types::{InstitutionCode, Timestamp};
 
-use crate::country::{Served, T0, caller, credential, link, name, nation};
+use crate::country::{Served, T0, admit, caller, credential, link, name, nation};
 
 /// A request before its envelope.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ pub(crate) async fn whoever_may(
     let name = name(own, number);
     if *role == Role::Terminal {
         let terminal = caller(name, Role::Terminal, &[]);
-        served.node.caller_admit(&terminal).await.unwrap();
+        admit(&served.node, &terminal).await;
     }
     Some(credential(name))
 }

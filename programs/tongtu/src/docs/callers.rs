@@ -58,11 +58,22 @@ none. A file that is sent again has the very same envelope.
 
 A caller is an institution and a number there: `01341000.OP-1`; every institution's node is `node`. A terminal is a
 caller by its registration, and the key that signs its records signs its requests. `callers.toml` beside `node.toml`
-enters the first ones; an officer admits others.
+enters the first ones, at the node's first start; officers admit others.
+
+What is asked for in the name of a person or a node takes two officers: one asks, nothing is done, and another one asks
+for the very same within a week. So it is with admitting, with announcing a key for somebody who lost his, and with
+allowing again whoever was disabled. Another key, role or number is another act. A terminal or a partner takes one
+officer (the column *officers* below), and one disables whomever at once: that can wait for nobody. Who is named in
+`callers.toml` later and needs two is not entered: nobody edits himself into a node.
+
+Every act leaves a line in a chain of the node's own, like those of a key room ([formats.md](formats.md), *Audit
+chain*), with the request that asked for it: target, body, envelope and the key that it verified under. `GET
+/audit/callers` gives them, and `tongtu caller acts` verifies every line and every signature; nobody who writes into the
+database makes an officer's request. The chain has no anchors: an auditor keeps its head, and a chain that was cut or
+written anew does not lead on from it. A request that was refused leaves no line; the node's log has it.
 
 A caller renews its key itself: the request is signed by the old key, and the new key signs for itself. Both hold for
-the overlap, 30 days at most, then the new one alone; with an overlap of zero the old one ends at once. An officer can
-announce a key for somebody who lost his, and disable a caller at once.
+the overlap, 30 days at most, then the new one alone; with an overlap of zero the old one ends at once.
 
 ## Locks and rates
 
@@ -81,10 +92,15 @@ A caller's rate counts proved requests only, so that nobody uses up another's: p
 pub(super) fn page() -> String {
     let mut page = String::from(HEAD);
     let write = |page: &mut String| -> std::fmt::Result {
-        writeln!(page, "## Roles\n\n| role | 角色 | | |\n|---|---|---|---|")?;
+        writeln!(
+            page,
+            "## Roles\n\n| role | 角色 | | | officers |\n|---|---|---|---|---|"
+        )?;
         for role in Role::ALL {
             let (en, zh) = role.about();
-            writeln!(page, "| {} | {} | {en} | {zh} |", role.word(), role.zh())?;
+            let officers = if role.needs_two() { 2 } else { 1 };
+            let (word, its_zh) = (role.word(), role.zh());
+            writeln!(page, "| {word} | {its_zh} | {en} | {zh} | {officers} |")?;
         }
         writeln!(
             page,

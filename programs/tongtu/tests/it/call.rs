@@ -129,10 +129,26 @@ fn callers_are_admitted_renewed_and_disabled() {
     let folder = country("caller");
     let node = Node::start(&folder, "beijing");
     let officer = ["--as", "KM-1.caller"];
+    let second = ["--as", "KM-2.caller"];
     let added = node.run(&[&["caller", "add"], &officer[..], &["C-2", "clerk"]].concat());
     assert_eq!(added.code, 0, "{}", added.err);
+    assert!(
+        added.out.contains("waits for a second officer"),
+        "{}",
+        added.out
+    );
     let view = ["call", "--as", "C-2.caller", "GET", "/issuer/accounts/31"];
     let served = |node: &Node| node.run(&view).out.contains("issuing.account_unknown");
+    assert!(!served(&node));
+    // The second officer does what the first was told that he is to do.
+    let told = added.out.lines().last().unwrap().trim();
+    let told = told
+        .strip_prefix("tongtu ")
+        .unwrap()
+        .replace("FILE", second[1]);
+    let told: Vec<&str> = told.split(' ').collect();
+    let confirmed = node.run(&told);
+    assert_eq!(confirmed.code, 0, "{}", confirmed.err);
     assert!(served(&node));
     // The clerk renews its key itself, and the old one ends at once.
     let old = std::fs::read(node.folder.join("C-2.caller")).unwrap();
@@ -162,8 +178,20 @@ fn callers_are_admitted_renewed_and_disabled() {
     let node = Node::start(&folder, "beijing");
     assert!(!served(&node));
     let args = [&["caller", "disable"], &officer[..], &["C-2", "--allow"]].concat();
+    let asked = node.run(&args);
+    assert_eq!(asked.code, 0, "{}", asked.err);
+    assert!(!served(&node));
+    let listed = node.run(&["caller", "list", "--as", "AU-1.caller"]);
+    assert!(listed.out.contains("allow 01341000.C-2"), "{}", listed.out);
+    let args = [&["caller", "disable"], &second[..], &["C-2", "--allow"]].concat();
     assert_eq!(node.run(&args).code, 0);
     assert!(served(&node));
+    // All of it stands in a chain that an auditor verifies.
+    let acts = node.run(&["caller", "acts", "--as", "AU-1.caller"]);
+    assert_eq!(acts.code, 0, "{}", acts.err);
+    for deed in ["ask", "admit", "key", "disable", "allow"] {
+        assert!(acts.out.contains(&format!("caller.{deed}")), "{}", acts.out);
+    }
     // A clerk admits nobody.
     let by_clerk = ["caller", "add", "--as", "C-1.caller", "C-3", "clerk"];
     let refused = node.run(&by_clerk);

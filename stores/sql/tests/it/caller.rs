@@ -1,11 +1,15 @@
 //! Callers, their keys, and the envelopes of files.
 
-use tongtu_sql::{CallerKeyRow, CallerRow, FileEnvelopeRow};
+use tongtu_sql::{
+    CallerActRow, CallerAskedRow, CallerKeyRow, CallerRequestRow, CallerRow, FileEnvelopeRow,
+};
 
 use crate::engine::{Home, on_both_engines};
 
 on_both_engines! {
     enters_a_caller_once
+    an_act_has_the_next_number_and_keeps_its_request
+    what_was_asked_for_waits_until_it_is_taken_or_lapses
     a_keys_end_is_moved_and_its_bytes_are_not
     the_first_envelope_of_a_files_content_stays
 }
@@ -102,4 +106,62 @@ async fn the_first_envelope_of_a_files_content_stays(home: &Home) {
         assert_eq!(found.unwrap().as_ref(), expected);
     }
     assert_eq!(tx.file_envelopes().await.unwrap(), [first, renewed]);
+}
+
+async fn an_act_has_the_next_number_and_keeps_its_request(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    assert_eq!(tx.caller_act_last().await.unwrap(), None);
+    let act = |number, request| CallerActRow {
+        number,
+        line: vec![7; 192],
+        request,
+    };
+    let request = CallerRequestRow {
+        target: "POST /callers".into(),
+        content: vec![0, 1],
+        envelope: vec![2],
+        public_key: vec![3],
+    };
+    let (first, second) = (act(1, None), act(2, Some(request)));
+    tx.caller_act_insert(&first).await.unwrap();
+    tx.caller_act_insert(&second).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    assert!(tx.caller_act_insert(&act(2, None)).await.is_err());
+    drop(tx);
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(tx.caller_act_last().await.unwrap().as_ref(), Some(&second));
+    assert_eq!(tx.caller_acts(0, 1).await.unwrap(), [first]);
+    assert_eq!(tx.caller_acts(1, 9).await.unwrap(), [second]);
+    assert_eq!(tx.caller_acts(2, 9).await.unwrap(), []);
+}
+
+async fn what_was_asked_for_waits_until_it_is_taken_or_lapses(home: &Home) {
+    let store = home.open().await;
+    let mut tx = store.write().await.unwrap();
+    let asked = |about: u8, number: &str, asked_at| CallerAskedRow {
+        about: vec![about; 32],
+        act: "allow 01341000.C-1".into(),
+        institution: "01341000".into(),
+        number: number.into(),
+        asked_at,
+    };
+    let (old, new, other) = (
+        asked(1, "KM-1", 5),
+        asked(2, "KM-1", 6),
+        asked(2, "KM-2", 9),
+    );
+    for row in [&new, &old, &other] {
+        tx.caller_asked_insert(row).await.unwrap();
+    }
+    assert_eq!(
+        tx.caller_asked(&[2; 32]).await.unwrap().as_ref(),
+        Some(&new)
+    );
+    assert_eq!(tx.callers_asked().await.unwrap(), [old, new.clone()]);
+    tx.caller_asked_forget(&[], 6).await.unwrap();
+    assert_eq!(tx.callers_asked().await.unwrap(), [new]);
+    tx.caller_asked_forget(&[2; 32], i64::MIN).await.unwrap();
+    assert_eq!(tx.callers_asked().await.unwrap(), []);
 }
