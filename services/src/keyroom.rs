@@ -26,6 +26,7 @@ mod books;
 mod carry;
 mod covers;
 mod error;
+mod extract;
 mod making;
 mod room;
 mod words;

@@ -22,6 +22,7 @@ pub use card::{SealedGroup, cash_keys, purse_key, seal_purse, verify_purchase_ta
 pub use error::PersonalisingError;
 pub use master::{
     CardIssuer, MASTERS, Master, derive_masters, found_test_nation, generate_nation, master_label,
+    master_name,
 };
 pub use module::{BatchOrder, Scope, make_batch};
 pub use terminal::TerminalRoom;

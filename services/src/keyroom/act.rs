@@ -28,6 +28,8 @@ pub enum Source {
     Components(Check),
     /// A container under this transport key.
     Container(KeyNumber),
+    /// This key of the nation's, of the same purpose, derived by the holder's issuer identifier.
+    Derived(KeyNumber),
 }
 
 /// Which book an act is about; an approval holds for one state of it.
@@ -296,6 +298,7 @@ impl fmt::Display for Act {
                 Source::Fresh => write!(f, " {key} fresh"),
                 Source::Components(check) => write!(f, " {key} components {}", check_text(*check)),
                 Source::Container(transport) => write!(f, " {key} container {transport}"),
+                Source::Derived(upper) => write!(f, " {key} derived {upper}"),
             },
             Self::Export { key, transport } => write!(f, " {key} {transport}"),
             Self::Distribute { key, custody } => write!(

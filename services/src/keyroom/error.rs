@@ -5,7 +5,7 @@ use tongtu_crypto::SignerFault;
 use tongtu_hsm::{CustodyError, Label};
 use tongtu_keyring::record::EventError;
 use tongtu_keyring::register::RegisterRefusal;
-use tongtu_keyring::{KeyNumber, Officer, Refusal, RefusedUse, ca};
+use tongtu_keyring::{ExtractError, KeyNumber, Officer, Refusal, RefusedUse, Slot, ca};
 use tongtu_keyroom::{OpenError, RoomFault, StoreError};
 use tongtu_types::Timestamp;
 
@@ -121,6 +121,20 @@ pub enum RoomError {
         /// The key.
         key: KeyNumber,
     },
+    /// The book has no such key in use.
+    #[error("no key {slot} is in use")]
+    NoKeyInUse {
+        /// City, purpose, algorithm.
+        slot: Slot,
+    },
+    /// A key is derived from one of the nation's of its purpose and algorithm only.
+    #[error("key {key} is not derived from key {upper}: that is not the nation's of its kind")]
+    NotBelow {
+        /// The key that was to be made.
+        key: KeyNumber,
+        /// The one that it was to come from.
+        upper: KeyNumber,
+    },
     /// The custody has another key under that label than the book.
     #[error("what `{label}` is in the custody is not what the book says")]
     OtherKey {
@@ -190,6 +204,9 @@ pub enum RoomError {
     /// A value that cannot be written.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// The books cannot be handed out.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
     /// The files.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -216,6 +233,8 @@ impl RoomError {
             Self::Use(_) => "room.use",
             Self::Custodians => "room.custodians",
             Self::NotMade { .. } => "room.not_made",
+            Self::NoKeyInUse { .. } => "room.no_key_in_use",
+            Self::NotBelow { .. } => "room.not_below",
             Self::OtherKey { .. } => "room.other_key",
             Self::Container { .. } => "room.container",
             Self::NoCustody => "room.no_custody",
@@ -228,6 +247,7 @@ impl RoomError {
             Self::Custody(_) => "custody",
             Self::Audit(_) => "audit",
             Self::Event(_) => "room.event",
+            Self::Extract(_) => "room.extract",
             Self::Store(_) => "room.store",
             Self::Open(_) => "room.open",
         }
@@ -245,6 +265,8 @@ impl RoomError {
                 | Self::Use(_)
                 | Self::Custodians
                 | Self::NotMade { .. }
+                | Self::NoKeyInUse { .. }
+                | Self::NotBelow { .. }
                 | Self::Material { .. }
                 | Self::Container { .. }
                 | Self::NothingToMend

@@ -3,7 +3,7 @@
 use tongtu_crypto::Signer as _;
 use tongtu_hsm::{
     Component, ContainerHead, Custody as _, CustodyError, CustodySigner, Export, KeyHead, KeyName,
-    Label, Mark, Vault,
+    KeyPath, Label, Mark, Vault,
 };
 use tongtu_keyring::code::{CustodyKind, KeyAlgorithm, Purpose, Usage};
 use tongtu_keyring::register::{self, Credential};
@@ -11,6 +11,7 @@ use tongtu_keyring::{
     Check, Custody, Deed, DeviceName, KeyLife, KeyNumber, Signers, Slot, Use, What,
 };
 use tongtu_keyroom::{Intent, Medium};
+use tongtu_purse::field::Institution;
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::act::Source;
@@ -88,7 +89,7 @@ impl<M: Medium> KeyRoom<M> {
     }
 
     /// Does something in the custody, said before and known after whatever comes of it.
-    fn in_custody<T>(
+    pub(super) fn in_custody<T>(
         &mut self,
         deed: &str,
         labels: &[Label],
@@ -141,13 +142,43 @@ impl<M: Medium> KeyRoom<M> {
             index: request.index,
             version: request.version,
             mark: self.mark(),
-            // What the nation holds itself has nowhere to go.
             export: if is_nations {
-                Export::Never
+                leaving(request.slot.purpose)
             } else {
                 Export::Whole
             },
         }
+    }
+
+    /// Asks for the use of the nation's key that this one is derived from; gives the factor.
+    fn upper(
+        &self,
+        key: KeyNumber,
+        upper: KeyNumber,
+        way: &mut Way<'_>,
+    ) -> Result<[u8; 8], RoomError> {
+        let request = |number| {
+            let life = self.books.keys.key(number);
+            life.map(KeyLife::request)
+                .ok_or(RoomError::NotMade { key: number })
+        };
+        let (below, above) = (request(key)?, request(upper)?);
+        let nation = InstitutionCode::national();
+        let expected = Slot {
+            city: nation.city(),
+            ..below.slot
+        };
+        if above.slot != expected || below.holder == nation {
+            return Err(RoomError::NotBelow { key, upper });
+        }
+        let asked = Use {
+            city: expected.city,
+            purpose: expected.purpose,
+            usage: Usage::Make,
+        };
+        let permit = self.books.keys.permit(upper, asked, way.now)?;
+        way.who.permit = Some(permit.rests_on());
+        Ok(Institution::of(below.holder).0)
     }
 
     pub(super) fn generate(
@@ -178,15 +209,19 @@ impl<M: Medium> KeyRoom<M> {
         }
         let life = life.expect("the book decided on it");
         let name = self.key_name(life);
-        if let Source::Container(transport) = source {
-            self.transport(transport, way)?;
+        let mut factor = [0; 8];
+        match source {
+            Source::Container(transport) => self.transport(transport, way)?,
+            Source::Derived(upper) => factor = self.upper(key, upper, way)?,
+            Source::Fresh | Source::Components(_) => {}
         }
         let brought = (way.hands.components.len(), way.hands.container.is_some());
         let expected = match (source, brought) {
-            (Source::Fresh, (0, false))
+            (Source::Fresh | Source::Derived(_), (0, false))
             | (Source::Components(_), (2.., false))
             | (Source::Container(_), (0, true)) => None,
             (Source::Fresh, _) => Some("from the custody's own randomness, with nothing brought"),
+            (Source::Derived(_), _) => Some("from a key in the custody, with nothing brought"),
             (Source::Components(_), _) => Some("as two components or more, and no container"),
             (Source::Container(_), _) => Some("in a container, and no components"),
         };
@@ -194,10 +229,8 @@ impl<M: Medium> KeyRoom<M> {
             return Err(RoomError::Material { expected });
         }
         let mut keys = self.books.keys.clone();
-        if let Source::Container(transport) = source {
-            way.parts
-                .keys
-                .extend(keys.first_use_of_day(transport, way.now));
+        if let Source::Container(used) | Source::Derived(used) = source {
+            way.parts.keys.extend(keys.first_use_of_day(used, way.now));
         }
         for event in &way.parts.keys {
             keys.apply(event);
@@ -206,6 +239,13 @@ impl<M: Medium> KeyRoom<M> {
         let made = self.in_custody("key.generate", &[name.label], way, |custody, material| {
             let check = match source {
                 Source::Fresh => custody.generate(&name)?,
+                Source::Derived(upper) => {
+                    let from = KeyPath {
+                        label: key_label(upper),
+                        factors: &[factor],
+                    };
+                    custody.derive(from, &name)?
+                }
                 Source::Components(check) => {
                     let components = std::mem::take(&mut material.components);
                     custody.import(&name, components, check)?;
@@ -342,6 +382,27 @@ impl<M: Medium> KeyRoom<M> {
     }
 }
 
+/// How a key of the nation's own may leave. Masters that modules of terminals have go to whoever
+/// makes modules, of other masters only what is below them; all else has nowhere to go.
+const fn leaving(purpose: Purpose) -> Export {
+    match purpose {
+        Purpose::Purchase | Purpose::Maintenance | Purpose::QuickUpdate | Purpose::Internal => {
+            Export::Whole
+        }
+        Purpose::Load
+        | Purpose::Unload
+        | Purpose::Overdraft
+        | Purpose::Tac
+        | Purpose::ReloadPin
+        | Purpose::UnblockPin
+        | Purpose::External
+        | Purpose::CashCryptogram
+        | Purpose::CashMac
+        | Purpose::CashCipher => Export::Below,
+        _ => Export::Never,
+    }
+}
+
 /// That a container names this label, before it is opened: what comes in under another label would
 /// be a key that no intent named. That it tells the truth is known once it is open.
 fn check_label(container: &[u8], label: Label) -> Result<(), RoomError> {
@@ -366,7 +427,7 @@ fn probe_of(algorithm: KeyAlgorithm) -> Check {
 }
 
 /// What officers brought, taken once.
-struct Material {
+pub(super) struct Material {
     components: Vec<Component>,
     container: Option<Vec<u8>>,
 }

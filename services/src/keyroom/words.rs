@@ -143,11 +143,12 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Act, ActError> {
         },
         "key.generate" => Act::Generate {
             key: words.key()?,
-            source: match words.word("fresh, components or container")? {
+            source: match words.word("fresh, components, container or derived")? {
                 "fresh" => Source::Fresh,
                 "components" => Source::Components(words.check()?),
                 "container" => Source::Container(words.key()?),
-                _ => return Err(words.expected("fresh, components or container")),
+                "derived" => Source::Derived(words.key()?),
+                _ => return Err(words.expected("fresh, components, container or derived")),
             },
         },
         "key.export" => Act::Export {

@@ -105,7 +105,8 @@ pub(super) const fn book_algorithm(algorithm: Algorithm) -> KeyAlgorithm {
 }
 
 /// Label and attributes of a master.
-fn master_name(
+#[must_use]
+pub fn master_name(
     city: CityCode,
     master: &Master,
     algorithm: Algorithm,

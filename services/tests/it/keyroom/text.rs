@@ -68,6 +68,10 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
             key,
             source: Source::Container(transport),
         }),
+        (number(), number()).prop_map(|(key, upper)| Act::Generate {
+            key,
+            source: Source::Derived(upper),
+        }),
         number().prop_map(|key| Act::Generate {
             key,
             source: Source::Fresh,
