@@ -2,40 +2,41 @@
 
 use std::path::{Path, PathBuf};
 
-use tongtu_audit::{Anchor, AuditLine, AuditLog, Entry, LogRefusal, Outcome, Word};
-use tongtu_crypto::{PublicKey, SignerFault, sm3};
+use tongtu_audit::Word;
+use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, Signature, SignerFault};
 use tongtu_hsm::{
-    Component, Custody as _, CustodyError, CustodySigner, KeyName, KeyPath, PublicPart, TestKey,
+    Component, Custody as _, CustodyError, Export, KeyName, Mark, Passphrase, Protection,
+    PublicPart, SealedCustody, SignScheme, Signed, TestKey, Work,
 };
-use tongtu_keyring::code::{Cause, CustodyKind, KeyAlgorithm, Purpose, Role, Step};
+use tongtu_keyring::code::{Cause, CustodyKind, KeyAlgorithm, Purpose, Role, Step, Usage};
 use tongtu_keyring::duty::Duty;
 use tongtu_keyring::{
-    Application, ApplicationLine, Check, Custody, Deed, DeviceName, Event, Extract, ExtractError,
-    KeyBook, KeyNumber, Officer, OfficerNumber, Refusal, Signers, Slot, What, ca,
+    Application, ApplicationLine, Check, Custody, DeviceName, KeyBook, KeyNumber, Officer, Slot,
+    Use,
+};
+use tongtu_keyroom::sim::SimMedium;
+use tongtu_keyroom::{File, Head, Part};
+use tongtu_services::keyroom::{
+    Act, CUSTODY_FILE, Done, Hands, KeyRoom, OnBehalf, RoomError, Source, key_label,
 };
 use tongtu_types::{CityCode, InstitutionCode, Timestamp};
 
+use crate::officers::{Cast, FOUNDERS, Seats};
 use crate::{Store, entropy, key_name};
 
 /// Why the centre could not do a step.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CentreError {
-    /// The key book refuses it.
-    #[error("the key book refuses the step")]
-    Book(#[from] Refusal),
-    /// The authority's book refuses it.
-    #[error("the authority's book refuses the step")]
-    Authority(#[from] ca::Refusal),
-    /// A store refuses it.
+    /// The key room refuses it.
+    #[error("the key room refuses the step")]
+    Room(#[from] RoomError),
+    /// A holder's store refuses it.
     #[error("a store of keys refuses the step")]
     Custody(#[from] CustodyError),
-    /// The audit log refuses it.
-    #[error("the audit log refuses the step")]
-    Audit(#[from] LogRefusal),
-    /// The extract cannot be made.
-    #[error("the extract cannot be made")]
-    Extract(#[from] ExtractError),
+    /// The extract does not open.
+    #[error("the extract does not open")]
+    Extract(#[from] tongtu_keyring::ExtractError),
     /// A certificate cannot be applied for.
     #[error("the certificate cannot be applied for")]
     Certificate(#[from] tongtu_ride_code::certificate::CertificateError),
@@ -47,6 +48,12 @@ pub enum CentreError {
     NoCity {
         /// The city.
         city: CityCode,
+    },
+    /// A key that no slot of the book has.
+    #[error("there is no key {slot} in use")]
+    NoKey {
+        /// City, purpose, algorithm.
+        slot: Slot,
     },
     /// A file that cannot be written.
     #[error("cannot write `{}`", path.display())]
@@ -67,66 +74,106 @@ pub struct Given {
     pub holder: InstitutionCode,
     /// Days that it lasts.
     pub days: i64,
-    /// What the nation's key of the same purpose is derived by for it; none makes a key of its own.
-    pub factor: Option<[u8; 8]>,
+    /// Whether it is derived from the nation's key of the same purpose; otherwise it is of fresh
+    /// randomness.
+    pub is_derived: bool,
 }
 
-/// What the centre did, as it is verified: without the centre.
+/// The files of the centre's key room, by name.
 #[derive(Debug, Clone)]
-pub struct AuditFiles {
-    /// The lines, one behind the other.
-    pub lines: Vec<u8>,
-    /// The anchors.
-    pub anchors: Vec<u8>,
+pub struct RoomFiles {
+    /// Name and bytes of each, the custody's among them.
+    pub files: Vec<(&'static str, Vec<u8>)>,
     /// The number and the public half of the key that anchors verify under.
-    pub key: (u32, PublicKey),
+    pub anchor_key: (u32, PublicKey),
 }
+
+impl RoomFiles {
+    /// What a file holds; nothing for one that is not there.
+    #[must_use]
+    pub fn file(&self, name: &str) -> &[u8] {
+        let found = self.files.iter().find(|(known, _)| *known == name);
+        found.map_or(&[], |(_, bytes)| bytes)
+    }
+
+    /// The audit lines, one behind the other.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        self.file(File::Of(Part::Line).name())
+    }
+
+    /// The anchors.
+    #[must_use]
+    pub fn anchors(&self) -> &[u8] {
+        self.file(File::Of(Part::Anchor).name())
+    }
+}
+
+/// The words that open the room's custody. It has test keys only, so the words are no secret.
+pub const PASSPHRASE: &str = "a passphrase for tests";
 
 /// Days that an older version is still accepted.
 const OVERLAP_DAYS: u16 = 30;
 /// Key index of everything here.
 const INDEX: u8 = 1;
 const DAY_S: i64 = 86_400;
+/// Days that a key of the nation's own, or for transport, lasts.
+const OWN_DAYS: i64 = 3650;
+/// The nation's device in the books.
+const DEVICE: &str = "NATION";
 
-/// The nation's key centre, with everybody who acts in it.
+/// The nation's key room, with everybody who acts in it.
 #[derive(Debug)]
 pub struct KeyCentre {
     seed: Vec<u8>,
     folder: PathBuf,
     pub(crate) now: Timestamp,
     overlap_days: u16,
-    pub(crate) book: KeyBook,
-    events: Vec<Event>,
-    pub(crate) authority: ca::Authority,
-    pub(crate) certificates: Vec<ca::Event>,
-    pub(crate) nation: Store,
+    pub(crate) room: KeyRoom<SimMedium>,
+    custody: SealedCustody,
+    cast: Cast,
     batch: u32,
-    log: AuditLog,
-    lines: Vec<AuditLine>,
-    anchors: Vec<Anchor>,
 }
 
 impl KeyCentre {
-    /// Founds a centre: its store, its own keys for extracts and anchors.
+    /// Founds a room: its officers, its custody in `folder`, the nation's keys for extracts and
+    /// anchors. `work` is what a guess at the custody's passphrase costs.
     ///
     /// # Errors
     /// [`CentreError`] when a file cannot be written.
-    pub fn found(folder: &Path, seed: &[u8], at: Timestamp) -> Result<Self, CentreError> {
+    pub fn found(
+        folder: &Path,
+        seed: &[u8],
+        at: Timestamp,
+        work: Work,
+    ) -> Result<Self, CentreError> {
+        let mut number = [0; 16];
+        entropy(seed, "the room's number")(&mut number);
+        let head = Head {
+            room: number,
+            mark: Mark::Test,
+            device: DEVICE.to_owned(),
+        };
+        let words = Passphrase::new(PASSPHRASE.to_owned())?;
+        let custody = SealedCustody::make(
+            &folder.join(CUSTODY_FILE),
+            Mark::Test,
+            &Protection::Passphrase(words, work),
+            entropy(seed, "the room's custody"),
+        )?;
         let mut centre = Self {
             seed: seed.to_vec(),
             folder: folder.to_path_buf(),
             now: at,
             overlap_days: OVERLAP_DAYS,
-            book: KeyBook::new(),
-            events: Vec::new(),
-            authority: ca::Authority::new(),
-            certificates: Vec::new(),
-            nation: Store::make(folder, "nation-keys", seed)?,
+            room: KeyRoom::make(SimMedium::new(), head)?,
+            custody,
+            cast: Cast::new(seed),
             batch: 0,
-            log: AuditLog::new(),
-            lines: Vec::new(),
-            anchors: Vec::new(),
         };
+        let founders = FOUNDERS.map(|(role, person)| Seats::nation().officer(role, person));
+        let credentials = founders.map(|founder| centre.cast.enlist(founder, at));
+        centre.act(Act::Found(Box::new(credentials)), &founders)?;
         let nation = InstitutionCode::national();
         centre.register(nation.city(), nation)?;
         for purpose in [Purpose::FileSignature, Purpose::AuditAnchor] {
@@ -159,12 +206,7 @@ impl KeyCentre {
     /// The key book.
     #[must_use]
     pub const fn book(&self) -> &KeyBook {
-        &self.book
-    }
-
-    /// The nation's own store, for whoever personalises with its keys.
-    pub const fn nation_mut(&mut self) -> &mut Store {
-        &mut self.nation
+        self.room.keys()
     }
 
     /// A new store for somebody who will hold keys.
@@ -178,54 +220,66 @@ impl KeyCentre {
     /// Registers a city with its province.
     ///
     /// # Errors
-    /// [`CentreError::Book`].
+    /// [`CentreError::Room`].
     pub fn register(
         &mut self,
         city: CityCode,
         province: InstitutionCode,
     ) -> Result<(), CentreError> {
-        let what = What::CityRegistered { city, province };
-        let seats = Seats {
-            province,
-            holder: InstitutionCode::national(),
-            city,
-        };
-        let signers = seats.signers(Step::CityRegistered);
-        self.step(None, what, signers)
+        let officers = Seats::nation().of_step(Step::CityRegistered);
+        self.act(Act::RegisterCity { city, province }, &officers)
+            .map(drop)
     }
 
-    /// Gives a key to a holder: applied for, approved, made in the nation's store, handed over in
+    /// Gives a key to a holder: applied for, approved, made in the room's custody, handed over in
     /// a container, and in use from now on.
     ///
     /// # Errors
     /// [`CentreError`] naming who refuses.
     pub fn give(&mut self, given: &Given, to: &mut Store) -> Result<KeyNumber, CentreError> {
-        let (key, seats) = self.apply(given)?;
-        let name = self.name_of(key);
-        let check = match given.factor {
-            None => self.nation.custody.generate(&name)?,
-            Some(factor) => {
-                let upper = Slot {
-                    city: InstitutionCode::national().city(),
-                    ..given.slot
-                };
-                let upper = key_name(upper, INDEX, 1).label;
-                let path = KeyPath {
-                    label: upper,
-                    factors: &[factor],
-                };
-                self.nation.custody.derive(path, &name)?
-            }
+        let source = if given.is_derived {
+            let slot = Slot {
+                city: InstitutionCode::national().city(),
+                ..given.slot
+            };
+            let upper = self.book().current(slot, self.now);
+            Source::Derived(upper.ok_or(CentreError::NoKey { slot })?)
+        } else {
+            Source::Fresh
         };
-        self.made(key, seats, check)?;
-        let by = self.transport(to)?;
-        let container = self.nation.custody.export(name.label, by.label)?;
-        let there = to.custody.take_in(&container, by.label)?.check;
-        self.in_use(key, seats, there)?;
+        let transport = self.transport(given.holder, to)?;
+        let (key, seats) = self.apply(given)?;
+        self.generate(key, seats, source, Hands::default())?;
+        self.hand_over(key, transport, to)?;
+        self.in_use(key, seats)?;
         Ok(key)
     }
 
-    /// Gives a key whose value is known: for tests that have cards of published test keys.
+    /// Hands a key that was made to somebody's store, in a container.
+    fn hand_over(
+        &mut self,
+        key: KeyNumber,
+        transport: KeyNumber,
+        to: &mut Store,
+    ) -> Result<(), CentreError> {
+        let custodians = FOUNDERS.map(|(role, person)| Seats::nation().officer(role, person));
+        let done = self.act(Act::Export { key, transport }, &custodians[2..])?;
+        let container = done.container.unwrap_or_default();
+        to.custody.take_in(&container, key_label(transport))?;
+        Ok(())
+    }
+
+    /// Hands a key of the nation's own to a store of whoever makes modules for it.
+    ///
+    /// # Errors
+    /// [`CentreError`]: of keys that stay too.
+    pub fn lend(&mut self, key: KeyNumber, to: &mut Store) -> Result<(), CentreError> {
+        let transport = self.transport(InstitutionCode::national(), to)?;
+        self.hand_over(key, transport, to)
+    }
+
+    /// Gives a key whose value is known, for tests that have cards of published test keys: its
+    /// holder has it, and the room takes it in from the holder's container.
     ///
     /// # Errors
     /// [`CentreError`] naming who refuses.
@@ -235,12 +289,18 @@ impl KeyCentre {
         to: &mut Store,
         value: &[u8],
     ) -> Result<KeyNumber, CentreError> {
+        let transport = self.transport(given.holder, to)?;
         let (key, seats) = self.apply(given)?;
         let name = self.name_of(key);
-        let value = TestKey::new(value.to_vec());
-        let check = to.custody.import_test(&name, value)?;
-        self.made(key, seats, check)?;
-        self.in_use(key, seats, check)?;
+        to.custody
+            .import_test(&name, TestKey::new(value.to_vec()))?;
+        let container = to.custody.export(name.label, key_label(transport))?;
+        let hands = Hands {
+            container: Some(container),
+            ..Hands::default()
+        };
+        self.generate(key, seats, Source::Container(transport), hands)?;
+        self.in_use(key, seats)?;
         Ok(key)
     }
 
@@ -259,48 +319,43 @@ impl KeyCentre {
             purpose,
             algorithm,
         };
-        let given = Given {
-            slot,
-            holder,
-            days: 3650,
-            factor: None,
-        };
-        let (key, seats) = self.apply(&given)?;
-        let check = self.nation.custody.generate(&self.name_of(key))?;
-        self.made(key, seats, check)?;
-        self.in_use(key, seats, check)?;
+        let (key, seats) = self.apply(&lasting(slot, holder))?;
+        self.generate(key, seats, Source::Fresh, Hands::default())?;
+        self.in_use(key, seats)?;
         Ok(key)
     }
 
     /// The authority stops a key for good.
     ///
     /// # Errors
-    /// [`CentreError::Book`].
+    /// [`CentreError::Room`].
     pub fn revoke(&mut self, key: KeyNumber) -> Result<(), CentreError> {
-        self.by_supervisors(key, What::Revoked(Cause::Compromise))
+        let cause = Cause::Compromise;
+        self.by_supervisors(key, Step::Revoked, Act::Revoke { key, cause })
     }
 
     /// The authority stops a key for a time.
     ///
     /// # Errors
-    /// [`CentreError::Book`].
+    /// [`CentreError::Room`].
     pub fn suspend(&mut self, key: KeyNumber) -> Result<(), CentreError> {
-        self.by_supervisors(key, What::Suspended(Cause::Misuse))
+        let cause = Cause::Misuse;
+        self.by_supervisors(key, Step::Suspended, Act::Suspend { key, cause })
     }
 
-    fn by_supervisors(&mut self, key: KeyNumber, what: What) -> Result<(), CentreError> {
-        let request = self.book.key(key).map(|life| *life.request());
+    fn by_supervisors(&mut self, key: KeyNumber, step: Step, act: Act) -> Result<(), CentreError> {
+        let request = self.book().key(key).map(|life| *life.request());
         let seats = request.map_or(Seats::nation(), |request| Seats {
             province: request.province,
             holder: request.holder,
             city: request.slot.city,
         });
-        self.step(Some(key), what, seats.signers(what.step()))
+        self.act(act, &seats.of_step(step)).map(drop)
     }
 
     fn apply(&mut self, given: &Given) -> Result<(KeyNumber, Seats), CentreError> {
         let city = given.slot.city;
-        let province = self.book.cities().province_of(city);
+        let province = self.book().cities().province_of(city);
         let province = province.ok_or(CentreError::NoCity { city })?;
         let seats = Seats {
             province,
@@ -319,116 +374,129 @@ impl KeyCentre {
                 until: self.now.plus_s(given.days * DAY_S),
             }],
         };
-        let signers = seats.signers(Step::Requested);
-        let events = self
-            .book
-            .decide_application(&application, self.now, signers)?;
-        let key = events.first().and_then(|event| event.key);
-        for event in events {
-            self.keep(event)?;
-        }
-        let key = key.expect("an application of one line is one event of a key");
-        self.step(Some(key), What::Approved, seats.signers(Step::Approved))?;
+        let done = self.act(Act::Apply(application), &seats.of_step(Step::Requested))?;
+        let [key] = done.keys[..] else {
+            unreachable!("an application of one line is for one key");
+        };
+        self.act(Act::Approve { key }, &seats.of_step(Step::Approved))?;
         Ok((key, seats))
     }
 
-    fn made(&mut self, key: KeyNumber, seats: Seats, check: Check) -> Result<(), CentreError> {
-        let what = What::Generated(held_in("NATION", check));
-        self.step(Some(key), what, seats.signers(Step::Generated))
+    fn generate(
+        &mut self,
+        key: KeyNumber,
+        seats: Seats,
+        source: Source,
+        hands: Hands<'_>,
+    ) -> Result<(), CentreError> {
+        let act = Act::Generate { key, source };
+        let officers = seats.of_step(Step::Generated);
+        self.act_with(act, &officers, hands).map(drop)
     }
 
-    fn in_use(&mut self, key: KeyNumber, seats: Seats, check: Check) -> Result<(), CentreError> {
+    fn in_use(&mut self, key: KeyNumber, seats: Seats) -> Result<(), CentreError> {
+        let made = self
+            .book()
+            .key(key)
+            .and_then(|life| life.custody().copied());
         let device = format!("C-{}", seats.holder);
-        let what = What::Distributed(held_in(&device, check));
-        self.step(Some(key), what, seats.signers(Step::Distributed))?;
-        let what = self.book.activation(key, self.now, self.overlap_days);
-        self.step(Some(key), what, seats.signers(Step::Activated))
+        let custody = Custody {
+            // What the demo and tests have is a file, and the book says so.
+            kind: CustodyKind::TestFile,
+            device: DeviceName::parse(&device).expect("capital letters, digits, a hyphen"),
+            check: made.map_or(Check::Kcv([0; 3]), |custody| custody.check),
+        };
+        let act = Act::Distribute { key, custody };
+        self.act(act, &seats.of_step(Step::Distributed))?;
+        let overlap_days = self.overlap_days;
+        let act = Act::Activate { key, overlap_days };
+        self.act(act, &seats.of_step(Step::Activated)).map(drop)
     }
 
-    /// The transport key between the nation and a store: both take it in from the same two
-    /// components.
-    fn transport(&mut self, to: &mut Store) -> Result<KeyName, CentreError> {
+    /// The transport key between the room and a holder, which a store of the holder's has too: both
+    /// take it in from the same two components.
+    fn transport(
+        &mut self,
+        holder: InstitutionCode,
+        to: &mut Store,
+    ) -> Result<KeyNumber, CentreError> {
         let slot = Slot {
-            city: InstitutionCode::national().city(),
+            city: holder.city(),
             purpose: Purpose::PersoTransport,
             algorithm: KeyAlgorithm::Sm4,
         };
-        let number = format!("ZMK-{}", to.number());
-        let name = KeyName {
-            label: tongtu_hsm::Label::parse(&number).expect("letters, digits, hyphen"),
-            ..key_name(slot, INDEX, 1)
+        let key = if let Some(key) = self.book().current(slot, self.now) {
+            key
+        } else {
+            let (key, seats) = self.apply(&lasting(slot, holder))?;
+            let (components, check) = components(&self.seed, key);
+            let hands = Hands {
+                components,
+                ..Hands::default()
+            };
+            self.generate(key, seats, Source::Components(check), hands)?;
+            self.in_use(key, seats)?;
+            key
         };
-        if to.custody.check(name.label).is_ok() {
-            return Ok(name);
+        if to.custody.check(key_label(key)).is_err() {
+            let (components, check) = components(&self.seed, key);
+            to.custody.import(&self.name_of(key), components, check)?;
         }
-        let mut chance = entropy(&self.seed, &number);
-        let mut parts = [[0; 16]; 2];
-        for part in &mut parts {
-            chance(part);
-        }
-        let kcv = |bytes: [u8; 16]| {
-            tongtu_crypto::BlockKey::new(tongtu_crypto::Algorithm::Sm4, bytes).kcv()
-        };
-        let whole = core::array::from_fn(|at| parts[0][at] ^ parts[1][at]);
-        for custody in [&mut self.nation.custody, &mut to.custody] {
-            let components = parts.map(|part| Component::new(part.to_vec(), kcv(part)));
-            custody.import(&name, components.into(), Check::Kcv(kcv(whole)))?;
-        }
-        Ok(name)
+        Ok(key)
     }
 
+    /// What a key is called in its holder's store.
     fn name_of(&self, key: KeyNumber) -> KeyName {
-        let life = self.book.key(key).expect("it was applied for");
+        let life = self.book().key(key).expect("it was applied for");
         let request = life.request();
-        key_name(request.slot, request.index, request.version)
+        KeyName {
+            label: key_label(key),
+            export: if request.holder == InstitutionCode::national() {
+                Export::Never
+            } else {
+                Export::Whole
+            },
+            ..key_name(request.slot, request.index, request.version)
+        }
     }
 
-    fn step(
+    /// Carries an act out that these officers sign.
+    pub(crate) fn act(&mut self, act: Act, officers: &[Officer]) -> Result<Done, CentreError> {
+        self.act_with(act, officers, Hands::default())
+    }
+
+    fn act_with(
         &mut self,
-        key: Option<KeyNumber>,
-        what: What,
-        signers: Signers,
-    ) -> Result<(), CentreError> {
-        let event = self.book.decide(Deed {
-            at: self.now,
-            key,
-            signers,
-            what,
-        })?;
-        self.keep(event)
-    }
-
-    fn keep(&mut self, event: Event) -> Result<(), CentreError> {
-        self.book.apply(&event);
-        let key = event.key.map(KeyNumber::get);
-        let deed = format!("key-{:02x}", event.what.step().byte());
-        let about = event.encode().map_err(ExtractError::from)?;
-        self.audit(event.signers, &deed, (key, event.number), &about)?;
-        self.events.push(event);
-        Ok(())
-    }
-
-    pub(crate) fn audit(
-        &mut self,
-        signers: Signers,
-        deed: &str,
-        (key, permit): (Option<u32>, u64),
-        about: &[u8],
-    ) -> Result<(), CentreError> {
-        let [first, _] = signers.officers();
-        let actor = first.map_or_else(|| "book".to_owned(), |officer| officer.number.to_string());
-        let entry = Entry {
-            institution: first.map_or_else(InstitutionCode::national, |o| o.institution),
-            actor: Word::parse(&actor).expect("an officer number fits"),
-            deed: Word::parse(deed).expect("a short word"),
-            key,
-            permit: Some(permit),
-            outcome: Outcome::Done,
-            about: Some(sm3::digest(about)),
+        act: Act,
+        officers: &[Officer],
+        hands: Hands<'_>,
+    ) -> Result<Done, CentreError> {
+        for officer in officers {
+            self.admit(officer)?;
+        }
+        let mut approval = self.room.propose(act, self.now.plus_s(DAY_S));
+        for officer in officers {
+            // The room verifies it; an officer in this process does not look twice.
+            let signature = self.cast.key(officer).sign(&approval.signed_bytes(officer));
+            approval.by.push((*officer, signature));
+        }
+        let hands = Hands {
+            custody: Some(&mut self.custody),
+            components: hands.components,
+            container: hands.container,
         };
-        let line = self.log.append(&entry, self.now)?;
-        self.lines.push(line);
-        Ok(())
+        Ok(self.room.carry_out(&approval, hands, self.now)?)
+    }
+
+    /// Registers an officer who is not yet in the register.
+    fn admit(&mut self, officer: &Officer) -> Result<(), CentreError> {
+        if self.cast.knows(officer) {
+            return Ok(());
+        }
+        let credential = self.cast.enlist(*officer, self.now);
+        let by = [Role::NationOfficer, Role::NationApprover];
+        let by = by.map(|role| Seats::nation().officer(role, 1));
+        self.act(Act::Register(Box::new(credential)), &by).map(drop)
     }
 
     /// Anchors every day that is over.
@@ -436,36 +504,31 @@ impl KeyCentre {
     /// # Errors
     /// [`CentreError`] when the anchor key does not sign.
     pub fn anchor(&mut self) -> Result<(), CentreError> {
-        let slot = nation_slot(Purpose::AuditAnchor);
-        let label = key_name(slot, INDEX, 1).label;
-        let number = self.book.current(slot, self.now).map_or(0, KeyNumber::get);
-        while let Some(day) = self.log.anchor_due(self.now) {
-            let mut signer = CustodySigner::new(&mut self.nation.custody, label)?;
-            let anchor = self.log.anchor(day, self.now, (number, &mut signer))?;
-            self.anchors.push(anchor);
-        }
+        self.room.anchor(&mut self.custody, self.now)?;
         Ok(())
     }
 
-    /// The centre's audit, for whoever verifies it.
+    /// Everything that the room has written down, its custody too.
     ///
     /// # Errors
-    /// [`CentreError`] when one cannot be written.
-    pub fn audit_files(&self) -> Result<AuditFiles, CentreError> {
-        let (mut lines, mut anchors) = (Vec::new(), Vec::new());
-        for line in &self.lines {
-            lines.extend(line.encode().map_err(LogRefusal::from)?);
-        }
-        for anchor in &self.anchors {
-            anchors.extend(anchor.encode().map_err(LogRefusal::from)?);
-        }
-        let slot = nation_slot(Purpose::AuditAnchor);
-        let number = self.book.current(slot, self.now).map_or(0, KeyNumber::get);
-        let key = self.public(Purpose::AuditAnchor)?;
-        Ok(AuditFiles {
-            lines,
-            anchors,
-            key: (number, key),
+    /// [`CentreError`] when the custody cannot be read.
+    pub fn files(&self) -> Result<RoomFiles, CentreError> {
+        let medium = self.room.medium();
+        let mut files: Vec<_> = File::ALL
+            .iter()
+            .map(|file| (file.name(), medium.bytes(*file)))
+            .collect();
+        let path = self.folder.join(CUSTODY_FILE);
+        let custody = std::fs::read(&path).map_err(|source| CentreError::File { path, source })?;
+        files.push((CUSTODY_FILE, custody));
+        let slot = crate::nation_slot(Purpose::AuditAnchor);
+        let number = self.book().current(slot, self.now);
+        Ok(RoomFiles {
+            files,
+            anchor_key: (
+                number.map_or(0, KeyNumber::get),
+                self.public(Purpose::AuditAnchor)?,
+            ),
         })
     }
 
@@ -474,110 +537,114 @@ impl KeyCentre {
     /// # Errors
     /// [`CentreError`] when the centre's key does not sign.
     pub fn extract(&mut self) -> Result<Vec<u8>, CentreError> {
-        let label = key_name(nation_slot(Purpose::FileSignature), INDEX, 1).label;
-        let mut signer = CustodySigner::new(&mut self.nation.custody, label)?;
-        Ok(Extract::sign(
-            &self.events,
-            &self.certificates,
-            self.now,
-            &mut signer,
-        )?)
+        Ok(self.room.extract(&mut self.custody, self.now)?)
     }
 
     /// The key that extracts verify under.
     ///
     /// # Errors
-    /// [`CentreError`] when the store does not show it.
+    /// [`CentreError`] when the custody does not show it.
     pub fn extract_key(&self) -> Result<PublicKey, CentreError> {
         self.public(Purpose::FileSignature)
     }
 
-    fn public(&self, purpose: Purpose) -> Result<PublicKey, CentreError> {
-        let label = key_name(nation_slot(purpose), INDEX, 1).label;
-        public_of(&self.nation, label)
+    /// The public half of an SM2 key of the nation's own that is in use.
+    ///
+    /// # Errors
+    /// [`CentreError`] when none is, or the custody does not show it.
+    pub fn public(&self, purpose: Purpose) -> Result<PublicKey, CentreError> {
+        let slot = crate::nation_slot(purpose);
+        let key = self.book().current(slot, self.now);
+        let key = key.ok_or(CentreError::NoKey { slot })?;
+        match self.custody.public(key_label(key))? {
+            PublicPart::Sm2(key) => Ok(key),
+            PublicPart::Rsa(_) => Err(SignerFault::Wrong.into()),
+        }
     }
 }
 
-/// The SM2 half of a key that may be shown.
-pub(crate) fn public_of(store: &Store, label: tongtu_hsm::Label) -> Result<PublicKey, CentreError> {
-    match store.custody.public(label)? {
-        PublicPart::Sm2(key) => Ok(key),
-        PublicPart::Rsa(_) => Err(SignerFault::Wrong.into()),
+impl KeyCentre {
+    /// The nation's clerk signs with a key of the nation's own that is in use: by permit, and with
+    /// a line for it.
+    ///
+    /// # Errors
+    /// [`SignerFault`] when there is no permit, or the custody does not sign.
+    ///
+    /// # Panics
+    /// Never: the clerk's name is a short word.
+    pub fn sign(&mut self, purpose: Purpose, message: &[u8]) -> Result<Signature, SignerFault> {
+        let slot = crate::nation_slot(purpose);
+        let asked = Use {
+            city: slot.city,
+            purpose,
+            usage: Usage::Make,
+        };
+        let key = self.book().current(slot, self.now);
+        let key = key.ok_or(SignerFault::Refused)?;
+        let permit = self.room.permit(key, asked, self.now);
+        let permit = permit.map_err(|_| SignerFault::Refused)?;
+        let who = OnBehalf {
+            institution: InstitutionCode::national(),
+            actor: Word::parse("clerk").expect("a short word"),
+            permit: Some(permit.rests_on()),
+        };
+        let (label, custody, now) = (key_label(key), &mut self.custody, self.now);
+        let signed = self
+            .room
+            .use_keys(("file.sign", &[]), who, custody, now, |custody| {
+                custody.sign(label, SignScheme::Sm2, message)
+            });
+        match signed {
+            Ok(Signed::Sm2(signature)) => Ok(signature),
+            Ok(Signed::Rsa(_)) => Err(SignerFault::Wrong),
+            Err(_) => Err(SignerFault::Unreachable),
+        }
     }
-}
 
-pub(crate) const fn slot_of(city: CityCode, purpose: Purpose) -> Slot {
-    Slot {
-        city,
-        purpose,
-        algorithm: KeyAlgorithm::Sm2,
+    /// An SM2 key of the nation's own. Danger: it is in the clear then.
+    ///
+    /// # Errors
+    /// [`CentreError`] when none is in use, or the custody does not open it.
+    ///
+    /// # Panics
+    /// Never: what is in a custody under SM2 is an SM2 key.
+    pub fn danger_own_key(&self, purpose: Purpose) -> Result<SecretKey, CentreError> {
+        let slot = crate::nation_slot(purpose);
+        let key = self.book().current(slot, self.now);
+        let key = key.ok_or(CentreError::NoKey { slot })?;
+        let bytes = self.custody.danger_test_key(key_label(key))?;
+        let bytes = bytes[..].try_into().expect("32 bytes");
+        Ok(SecretKey::from_bytes(bytes).expect("a key of a custody"))
     }
-}
-
-fn nation_slot(purpose: Purpose) -> Slot {
-    slot_of(InstitutionCode::national().city(), purpose)
-}
-
-fn held_in(device: &str, check: Check) -> Custody {
-    Custody {
-        // What the demo and tests have is a file, and the book says so.
-        kind: CustodyKind::TestFile,
-        device: DeviceName::parse(device).expect("capital letters, digits, a hyphen"),
-        check,
-    }
-}
-
-/// Where the officers of a key sit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seats {
-    pub(crate) province: InstitutionCode,
-    pub(crate) holder: InstitutionCode,
-    pub(crate) city: CityCode,
 }
 
 impl Seats {
-    pub(crate) fn nation() -> Self {
-        let nation = InstitutionCode::national();
-        Self {
-            province: nation,
-            holder: nation,
-            city: nation.city(),
-        }
-    }
-
-    /// Officers who may take a step: for each role a person, and where the same role signs twice,
-    /// two.
-    fn signers(self, step: Step) -> Signers {
+    /// Officers who may take a step of a key.
+    fn of_step(self, step: Step) -> Vec<Officer> {
         let duty = Duty::of(step);
-        self.signed(duty.first, duty.second)
+        self.officers(duty.first, duty.second)
     }
+}
 
-    pub(crate) fn signed(self, first: Option<Role>, second: Option<Role>) -> Signers {
-        match (first, second) {
-            (Some(first), Some(second)) => {
-                Signers::Two(self.officer(first, 1), self.officer(second, 2))
-            }
-            (Some(first), None) => Signers::One(self.officer(first, 1)),
-            (None, _) => Signers::System,
-        }
+/// What is held for as long as anything here.
+const fn lasting(slot: Slot, holder: InstitutionCode) -> Given {
+    Given {
+        slot,
+        holder,
+        days: OWN_DAYS,
+        is_derived: false,
     }
+}
 
-    fn officer(self, role: Role, person: u8) -> Officer {
-        let institution = match role {
-            Role::NationOfficer | Role::NationApprover | Role::NationCustodian => {
-                InstitutionCode::national()
-            }
-            Role::ProvinceOfficer | Role::ProvinceApprover => self.province,
-            Role::HolderCustodian => self.holder,
-            Role::Supervisor => {
-                InstitutionCode::parse(&format!("0000{}", self.city)).expect("eight digits")
-            }
-        };
-        let number = format!("{:02}-{person}", role.byte());
-        Officer {
-            number: OfficerNumber::parse(&number).expect("digits and a hyphen"),
-            role,
-            institution,
-        }
+/// The two letters with which a transport key is carried, and the check value of the whole.
+fn components(seed: &[u8], key: KeyNumber) -> (Vec<Component>, Check) {
+    let mut chance = entropy(seed, &format!("components of key {key}"));
+    let mut parts = [[0; 16]; 2];
+    for part in &mut parts {
+        chance(part);
     }
+    let kcv = |bytes: [u8; 16]| BlockKey::new(Algorithm::Sm4, bytes).kcv();
+    let whole = core::array::from_fn(|at| parts[0][at] ^ parts[1][at]);
+    let letters = parts.map(|part| Component::new(part.to_vec(), kcv(part)));
+    (letters.into(), Check::Kcv(kcv(whole)))
 }

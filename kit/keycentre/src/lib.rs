@@ -1,20 +1,34 @@
-//! A key centre for tests and the demo: every key goes through its whole life in the book, and
-//! comes from one seed, so that the same seed gives the same country.
+//! The officers of a test country's key room (密钥室), played: tests and the demo say what is to be
+//! done, and everybody who must sign for it signs.
 //!
 //! ```text
-//! nation: registers cities ─ approves ─ makes the key in its store ─┐ container under a transport key
-//! province: applies ─────────────────── hands on ───────────────────┼──► city's store: takes it in, uses it
-//!                    all of it: key book, authority's book, audit lines, anchors
+//! KeyCentre ── an act, signed by its officers ──▶ KeyRoom (services) ── container ──▶ Store of a holder
+//!                                                 books, approvals, audit chain, custody
 //! ```
-//! What is here: the officers and their steps ([`KeyCentre`]), the stores ([`Store`]), the extract that
-//! nodes go by. What is not here: who the officers are. They are numbers, because nobody acts; the
-//! key room of a real centre asks for their credentials.
+//! What is here: the officers with their keys, and the order of their steps ([`KeyCentre`]); the
+//! stores of holders ([`Store`]). What is not here: books, permits, audit and custody, all of which
+//! are the key room's, as in production.
 //!
-//! Every store is a test store, opened by a key file beside it.
+//! Chance is an argument: from one seed come the same officers, letters and stores. Every store is a
+//! test store.
 
 mod centre;
 mod certificates;
+mod officers;
 mod store;
 
-pub use centre::{AuditFiles, CentreError, Given, KeyCentre};
+pub use centre::{CentreError, Given, KeyCentre, PASSPHRASE, RoomFiles};
 pub use store::{Store, entropy, key_name};
+
+use tongtu_keyring::Slot;
+use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_types::InstitutionCode;
+
+/// A slot of the nation's own SM2 keys.
+fn nation_slot(purpose: Purpose) -> Slot {
+    Slot {
+        city: InstitutionCode::national().city(),
+        purpose,
+        algorithm: KeyAlgorithm::Sm2,
+    }
+}

@@ -58,12 +58,6 @@ impl Store {
         Self::paths(&self.folder, &self.name)
     }
 
-    /// What it is called: letters and digits in capitals.
-    pub(crate) fn number(&self) -> String {
-        let plain = self.name.chars().filter(char::is_ascii_alphanumeric);
-        plain.take(16).collect::<String>().to_ascii_uppercase()
-    }
-
     fn paths(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let file = |ending| folder.join(format!("{name}.{ending}"));
         (file("store"), file("open"))

@@ -4,7 +4,8 @@
 //! Guangzhou under its province. Metro lines, distances and fare ladders are the published
 //! ones (`tongtu-fare`'s books name their sources); what is added to them is in
 //! [`crate::books`]. All keys are test keys: those of
-//! the book come from [`crate::keys`], those of phones and terminals from the seed.
+//! the book come from the key room ([`crate::keys`]); phones, terminals and callers make their own, with
+//! chance from the seed, and hand in the public half.
 
 use tongtu_crypto::{PublicKey, SecretKey};
 use tongtu_fare::FareBook;
@@ -192,7 +193,7 @@ pub struct Country {
 pub const NETWORK: &str = "METRO";
 
 impl Country {
-    /// Founds the country: its key centre first.
+    /// Founds the country: its key room first.
     ///
     /// # Errors
     /// [`WorldError`] when the stores of keys cannot be written.
@@ -282,19 +283,13 @@ impl Country {
         self.keys.list_key(node)
     }
 
-    /// The key that the nation signs the institution register with.
-    #[must_use]
-    pub fn register_key(&self) -> SecretKey {
-        self.seed.key("register")
-    }
-
-    /// A terminal's SAM key.
+    /// A terminal's own key, which its security module made: its acquirer knows the public half.
     #[must_use]
     pub fn terminal_key(&self, number: TerminalNumber) -> SecretKey {
         self.seed.key(&format!("terminal {number}"))
     }
 
-    /// A rider's phone key.
+    /// A rider's key, which the phone made: its issuer knows the public half.
     #[must_use]
     pub fn user_key(&self, rider: usize) -> SecretKey {
         self.seed.key(&format!("user {rider}"))

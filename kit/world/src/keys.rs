@@ -1,34 +1,33 @@
-//! The country's keys: every one went through its whole life in the key book, and none is known by
-//! a word of the seed.
+//! The country's keys: every one went through its whole life in the nation's key room, and none is
+//! known by a word of the seed.
 //!
-//! The nation registers cities, provinces apply, two officers sign each step, the nation's store
-//! makes the key or derives it from the nation's, and the city's store takes it in from a
-//! container. Whoever personalises cards and modules has masters under a transport key of its own.
-//! Riders' phones and terminals make their own keys, which no book has.
+//! The nation registers cities, provinces apply, two officers sign each step, the room's custody
+//! makes the key or derives it from the nation's, and the holder's store takes it in from a
+//! container. Whoever personalises cards and modules has masters in a store of its own
+//! ([`crate::perso`]). Riders' phones, terminals and callers make their own keys, which no book has.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tongtu_codec::hex_encode;
-use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, Signer as _, diversify};
-use tongtu_ecash::perso::CardKeys;
-use tongtu_hsm::{Component, Custody, CustodySigner, KeyPath, Label, PublicPart, SealedCustody};
-use tongtu_keycentre::{AuditFiles, CentreError, Given, KeyCentre, Store, entropy, key_name};
+use tongtu_crypto::{PublicKey, SecretKey, Signature, Signer as _};
+use tongtu_hsm::{Custody, CustodySigner, Label, PublicPart, SealedCustody, Work};
+use tongtu_keycentre::{CentreError, Given, KeyCentre, RoomFiles, Store};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
-use tongtu_keyring::{Check, Extract, Slot};
-use tongtu_purse::field::{Institution, Serial};
-use tongtu_purse::keys::{KeySet, KeyUse};
+use tongtu_keyring::{Extract, Slot};
+use tongtu_purse::field::Institution;
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_ride_code::{Root, UserCertificate, UserTerms};
+use tongtu_services::keyroom::key_label;
 use tongtu_services::{FaceKeys, NodeKeys};
-use tongtu_types::{BusinessDay, InstitutionCode};
-use zeroize::Zeroizing;
+use tongtu_types::{BusinessDay, CityCode, InstitutionCode};
 
 use crate::WorldError;
 use crate::country::{CA_INDEX, CITIES, NODES, STRANGER};
+use crate::perso::Desk;
 use crate::seed::Seed;
 
 /// Days that a key lasts.
@@ -36,19 +35,28 @@ const TERM_DAYS: i64 = 3650;
 /// Founded so long before the first day, seconds: the founding day is anchored by then.
 const FOUNDED_BEFORE_S: i64 = 2 * 86_400;
 
-/// Every purpose of a purse, with what the card calls it.
-const PURSE: [(Purpose, KeyUse); 11] = [
-    (Purpose::Purchase, KeyUse::Purchase),
-    (Purpose::Load, KeyUse::Load),
-    (Purpose::Unload, KeyUse::Unload),
-    (Purpose::Overdraft, KeyUse::Overdraft),
-    (Purpose::Tac, KeyUse::Tac),
-    (Purpose::Maintenance, KeyUse::Maintenance),
-    (Purpose::ReloadPin, KeyUse::ReloadPin),
-    (Purpose::UnblockPin, KeyUse::UnblockPin),
-    (Purpose::External, KeyUse::External),
-    (Purpose::Internal, KeyUse::Internal),
-    (Purpose::QuickUpdate, KeyUse::QuickUpdate),
+/// Every purpose of a purse.
+const PURSE: [Purpose; 11] = [
+    Purpose::Purchase,
+    Purpose::Load,
+    Purpose::Unload,
+    Purpose::Overdraft,
+    Purpose::Tac,
+    Purpose::Maintenance,
+    Purpose::ReloadPin,
+    Purpose::UnblockPin,
+    Purpose::External,
+    Purpose::Internal,
+    Purpose::QuickUpdate,
+];
+/// What the neighbour's cards need before a terminal here refuses them.
+const STRANGE: [Purpose; 3] = [Purpose::Purchase, Purpose::Load, Purpose::Tac];
+/// The nation's masters that are in terminals' modules.
+const MODULE: [Purpose; 4] = [
+    Purpose::Purchase,
+    Purpose::Maintenance,
+    Purpose::QuickUpdate,
+    Purpose::Internal,
 ];
 /// Every purpose of an e-cash.
 const CASH: [Purpose; 3] = [
@@ -62,10 +70,7 @@ const SIGNING: [Purpose; 3] = [
     Purpose::ListSignature,
     Purpose::FileSignature,
 ];
-const BOTH: [(Algorithm, KeyAlgorithm); 2] = [
-    (Algorithm::Tdes, KeyAlgorithm::Tdes),
-    (Algorithm::Sm4, KeyAlgorithm::Sm4),
-];
+const BOTH: [KeyAlgorithm; 2] = [KeyAlgorithm::Tdes, KeyAlgorithm::Sm4];
 
 /// A store's file and the key file that opens it.
 #[derive(Clone)]
@@ -76,24 +81,26 @@ pub struct StoreFiles {
     pub open: Vec<u8>,
 }
 
-/// Masters in the hands of whoever personalises.
-type Masters = BTreeMap<(Purpose, KeyAlgorithm), Zeroizing<[u8; 16]>>;
-
 /// The country's keys, as they stand on its first day.
 pub struct CountryKeys {
-    /// Both books, signed by the key centre.
+    /// Both books, signed by the key room.
     pub extract: Vec<u8>,
-    /// The key that the centre signs with.
+    /// The key that the room signs with.
     pub centre: PublicKey,
-    /// What the centre did, for whoever verifies it.
-    pub audit: AuditFiles,
+    /// The room as it was when the country was founded, for whoever verifies it.
+    pub room: RoomFiles,
+    /// The key that the institution register verifies under.
+    pub register: PublicKey,
+    // The room itself, which signs registers; before the folder, so that its files are closed first.
+    open: Mutex<KeyCentre>,
+    /// The neighbour that nobody here accepts: its issuing key is used where it is.
+    neighbour: Mutex<Store>,
+    labels: BTreeMap<Slot, Label>,
     stores: BTreeMap<usize, StoreFiles>,
     lists: BTreeMap<usize, PublicKey>,
     faces: BTreeMap<usize, Arc<FaceKeys>>,
-    issuers: BTreeMap<usize, Masters>,
-    nation: Masters,
-    /// The neighbour that nobody here accepts is played by the demo itself.
-    stranger: SecretKey,
+    desks: BTreeMap<CityCode, Desk>,
+    _scratch: Scratch,
 }
 
 impl fmt::Debug for CountryKeys {
@@ -132,7 +139,7 @@ impl Drop for Scratch {
 }
 
 impl CountryKeys {
-    /// Founds the key centre and gives every city its keys.
+    /// Founds the key room and gives every city its keys.
     pub(crate) fn found(
         seed: Seed,
         first_day: BusinessDay,
@@ -142,117 +149,56 @@ impl CountryKeys {
             .start_in_china()
             .plus_s(9 * 3600 - FOUNDED_BEFORE_S);
         let word = seed.0.to_be_bytes();
-        let mut centre = KeyCentre::found(&scratch.0, &word, at)?;
+        // The words that open the custody are no secret: a guess may be cheap.
+        let mut centre = KeyCentre::found(&scratch.0, &word, at, Work::FOR_TESTS)?;
         let expiry = "1240".parse().expect("a month");
         let root = centre.root(CA_INDEX, expiry)?;
-        for (purpose, _) in PURSE {
-            for (_, algorithm) in BOTH {
-                centre.own(purpose, algorithm)?;
+        let mut modules = centre.store("modules")?;
+        for purpose in PURSE {
+            for algorithm in BOTH {
+                let key = centre.own(purpose, algorithm)?;
+                if MODULE.contains(&purpose) {
+                    centre.lend(key, &mut modules)?;
+                }
             }
         }
-        let stranger = seed.key("neighbour");
-        let mut keys = Self {
-            extract: Vec::new(),
-            centre: centre.extract_key()?,
-            audit: centre.audit_files()?,
-            stores: BTreeMap::new(),
-            lists: BTreeMap::new(),
-            faces: BTreeMap::new(),
-            issuers: BTreeMap::new(),
-            nation: personalising(centre.nation_mut(), &word, |_| {
-                InstitutionCode::national().city()
-            })?,
-            stranger,
-        };
-        let certificates = keys.give_cities(&mut centre, &word)?;
-        let neighbour = keys.give_neighbour(&mut centre)?;
+        centre.own(REGISTER.0, REGISTER.1)?;
+        let mut neighbour = centre.store("neighbour")?;
+        let mut given = Gifts::default();
+        let mut cities = Vec::new();
+        for node in CITIES {
+            cities.push(given.to_city(&mut centre, node, &word)?);
+        }
+        let stranger = given.to_neighbour(&mut centre, &mut neighbour, &word)?;
+        let nation = InstitutionCode::national().city();
+        let desk = centre.store("modules-desk")?;
+        let desk = Desk::set_up(nation, &mut modules, desk, &word)?;
+        given.desks.insert(nation, desk);
         centre.wait(FOUNDED_BEFORE_S / 2);
+        let extract = centre.extract()?;
+        // The day of the founding is over, and its lines are anchored.
+        centre.wait(DAY_S);
         centre.anchor()?;
-        keys.extract = centre.extract()?;
-        keys.audit = centre.audit_files()?;
+        let keys = Self {
+            extract,
+            centre: centre.extract_key()?,
+            room: centre.files()?,
+            register: centre.public(REGISTER.0)?,
+            open: Mutex::new(centre),
+            neighbour: Mutex::new(neighbour),
+            labels: given.labels,
+            stores: given.stores,
+            lists: given.lists,
+            faces: given.faces,
+            desks: given.desks,
+            _scratch: scratch,
+        };
         let certified = Certified {
             root,
-            cities: certificates,
-            stranger: neighbour,
+            cities,
+            stranger,
         };
         Ok((keys, certified))
-    }
-
-    fn give_cities(
-        &mut self,
-        centre: &mut KeyCentre,
-        word: &[u8],
-    ) -> Result<Vec<IssuerCertificate>, WorldError> {
-        let mut certificates = Vec::new();
-        for node in CITIES {
-            let holder = NODES[node].institution();
-            let province = NODES[node]
-                .parent
-                .expect("a city has a province or the nation");
-            let province = InstitutionCode::parse(province).expect("eight digits");
-            centre.register(holder.city(), province)?;
-            let mut store = centre.store(NODES[node].id)?;
-            let factor = Institution::of(holder).0;
-            for (slot, factor) in city_slots(holder, factor) {
-                let given = Given {
-                    slot,
-                    holder,
-                    days: TERM_DAYS,
-                    factor,
-                };
-                centre.give(&given, &mut store)?;
-            }
-            let expiry = "1230".parse().expect("a month");
-            certificates.push(centre.certify(holder, (CA_INDEX, expiry), &mut store, 1)?);
-            let label = |purpose, algorithm| {
-                let city = holder.city();
-                let slot = Slot {
-                    city,
-                    purpose,
-                    algorithm,
-                };
-                key_name(slot, 1, 1).label
-            };
-            let list = label(Purpose::ListSignature, KeyAlgorithm::Sm2);
-            if let PublicPart::Sm2(key) = store.custody.public(list).map_err(CentreError::from)? {
-                self.lists.insert(node, key);
-            }
-            let face = label(Purpose::FaceSeal, KeyAlgorithm::Sm4);
-            let faces = FaceKeys::made_by(&store.custody, face).map_err(CentreError::from)?;
-            self.faces.insert(node, Arc::new(faces));
-            // The node's store is what it is before anybody personalises with it.
-            let (file, open) = store.files();
-            let read = |path: &Path| std::fs::read(path).map_err(|e| WorldError::file(path, e));
-            let files = StoreFiles {
-                store: read(&file)?,
-                open: read(&open)?,
-            };
-            self.stores.insert(node, files);
-            let masters = personalising(&mut store, word, |_| holder.city())?;
-            self.issuers.insert(node, masters);
-        }
-        Ok(certificates)
-    }
-
-    /// A neighbour under the same root: its key is known here, because the demo plays it.
-    fn give_neighbour(&self, centre: &mut KeyCentre) -> Result<IssuerCertificate, WorldError> {
-        let holder = InstitutionCode::parse(STRANGER).expect("eight digits");
-        let province = NODES[1].institution();
-        centre.register(holder.city(), province)?;
-        let mut store = centre.store("neighbour")?;
-        let given = Given {
-            slot: Slot {
-                city: holder.city(),
-                purpose: Purpose::RideCode,
-                algorithm: KeyAlgorithm::Sm2,
-            },
-            holder,
-            days: TERM_DAYS,
-            factor: None,
-        };
-        centre.give_known(&given, &mut store, &self.stranger.danger_to_bytes()[..])?;
-        let expiry = "1230".parse().expect("a month");
-        Ok(centre.certify(holder, (CA_INDEX, expiry), &mut store, 1)?)
     }
 
     /// The files of a city's store; none of a hub, which has no keys of its own.
@@ -278,21 +224,32 @@ impl CountryKeys {
         Ok(())
     }
 
-    /// Writes what the key centre did, for anybody to verify: lines, anchors, and the key that
+    /// Writes what the key room did, for anybody to verify: lines, anchors, and the key that
     /// anchors verify under, a number and 33 bytes in hex.
     ///
     /// # Errors
     /// [`WorldError`] when a file cannot be written.
     pub fn write_audit(&self, folder: &Path) -> Result<(), WorldError> {
-        let (number, key) = &self.audit.key;
+        let (number, key) = &self.room.anchor_key;
         let key = format!("{number} {}\n", hex_encode(&key.to_compressed()));
         for (name, bytes) in [
-            ("audit-lines", &self.audit.lines[..]),
-            ("audit-anchors", &self.audit.anchors),
+            ("audit-lines", self.room.lines()),
+            ("audit-anchors", self.room.anchors()),
             ("anchor-keys", key.as_bytes()),
         ] {
-            let path = folder.join(name);
-            std::fs::write(&path, bytes).map_err(|e| WorldError::file(&path, e))?;
+            put(folder, name, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the whole key room, as `tongtu key room show` opens it: steps, approvals, events,
+    /// audit chain and custody.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a file cannot be written.
+    pub fn write_room(&self, folder: &Path) -> Result<(), WorldError> {
+        for (name, bytes) in &self.room.files {
+            put(folder, name, bytes)?;
         }
         Ok(())
     }
@@ -330,6 +287,9 @@ impl CountryKeys {
     }
 
     /// What a city's key is called in its store.
+    ///
+    /// # Panics
+    /// When nobody gave the city such a key.
     #[must_use]
     pub fn label(&self, node: usize, purpose: Purpose, algorithm: KeyAlgorithm) -> Label {
         let city = NODES[node].institution().city();
@@ -338,7 +298,7 @@ impl CountryKeys {
             purpose,
             algorithm,
         };
-        key_name(slot, 1, 1).label
+        *self.labels.get(&slot).expect("asked for a key of a city's")
     }
 
     /// User certificates that a city's issuing key signs, outside its node: for who measures.
@@ -351,21 +311,70 @@ impl CountryKeys {
         issuer: &IssuerCertificate,
         terms: &[UserTerms],
     ) -> Result<Vec<UserCertificate>, WorldError> {
-        let slot = Slot {
-            city: issuer.issuer.city(),
-            purpose: Purpose::RideCode,
-            algorithm: KeyAlgorithm::Sm2,
-        };
-        let label = key_name(slot, 1, 1).label;
+        let label = self.label(node, Purpose::RideCode, KeyAlgorithm::Sm2);
         self.with_store(node, |custody| {
-            let mut signer = CustodySigner::new(custody, label).map_err(CentreError::from)?;
-            let issued = terms.iter().map(|terms| {
-                UserCertificate::issue_with(issuer, terms, |bytes| {
-                    Ok::<_, WorldError>(signer.sign(bytes).map_err(CentreError::from)?)
-                })
-            });
+            let issued = terms
+                .iter()
+                .map(|terms| issue(custody, label, issuer, terms));
             issued.collect()
         })?
+    }
+
+    /// A user certificate of the neighbour's.
+    ///
+    /// # Errors
+    /// [`WorldError`] when its store does not sign.
+    pub fn certify_stranger(
+        &self,
+        issuer: &IssuerCertificate,
+        terms: &UserTerms,
+    ) -> Result<UserCertificate, WorldError> {
+        let slot = ride_code_slot(issuer.issuer.city());
+        let label = self.labels.get(&slot).expect("given at the founding");
+        issue(&mut self.neighbour().custody, *label, issuer, terms)
+    }
+
+    /// The neighbour's store of keys.
+    pub fn neighbour(&self) -> MutexGuard<'_, Store> {
+        // A test that failed elsewhere left it as it was.
+        self.neighbour
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The nation signs the institution register, in its key room.
+    pub(crate) fn register_signer(&self) -> RegisterSigner<'_> {
+        RegisterSigner(self)
+    }
+
+    /// The register's key itself. Danger: it is in the clear then, for tests that sign registers with
+    /// the program or look for the key where it must not be.
+    ///
+    /// # Errors
+    /// [`WorldError`] when the custody does not open it.
+    pub fn danger_register_key(&self) -> Result<SecretKey, WorldError> {
+        Ok(self.open().danger_own_key(REGISTER.0)?)
+    }
+
+    fn open(&self) -> MutexGuard<'_, KeyCentre> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The desk that personalises for an issuer of cards; the nation's is that of modules.
+    #[must_use]
+    pub fn desk(&self, issuer: Institution) -> Option<&Desk> {
+        let city = issuer.city().code()?;
+        self.desks.get(&city)
+    }
+
+    /// The nation's desk, which makes modules.
+    ///
+    /// # Panics
+    /// Never: it is set up at the founding.
+    #[must_use]
+    pub fn module_desk(&self) -> &Desk {
+        let nation = InstitutionCode::national().city();
+        self.desks.get(&nation).expect("set up at the founding")
     }
 
     /// The key that a city's lists verify under.
@@ -385,69 +394,154 @@ impl CountryKeys {
     pub fn faces(&self, node: usize) -> &FaceKeys {
         self.faces.get(&node).expect("asked for a city's node only")
     }
+}
 
-    /// The neighbour's key.
-    #[must_use]
-    pub const fn stranger(&self) -> &SecretKey {
-        &self.stranger
+/// Signs the institution register, where its key is.
+pub(crate) struct RegisterSigner<'a>(&'a CountryKeys);
+
+impl tongtu_crypto::Signer for RegisterSigner<'_> {
+    fn public(&self) -> PublicKey {
+        self.0.register.clone()
     }
 
-    /// The keys of a card of a city, one step below the city's; of a neighbour's card, two steps
-    /// below the nation's.
-    #[must_use]
-    pub fn card(&self, home: usize, issuer: Institution, serial: Serial) -> [KeySet; 2] {
-        let own = Institution::of(NODES[home].institution()) == issuer;
-        let (masters, factors): (_, &[[u8; 8]]) = match self.issuers.get(&home) {
-            Some(masters) if own => (masters, &[serial.factor()]),
-            _ => (&self.nation, &[issuer.0, serial.factor()]),
-        };
-        BOTH.map(|(algorithm, kind)| {
-            PURSE
-                .iter()
-                .fold(KeySet::new(algorithm), |set, (purpose, use_)| {
-                    let master = masters.get(&(*purpose, kind));
-                    let derived = master.map(|master| {
-                        *diversify::bytes(&BlockKey::new(algorithm, **master), factors)
-                    });
-                    derived.map_or(set.clone(), |key| set.with(*use_, 1, key))
-                })
-        })
+    fn sign(&mut self, message: &[u8]) -> Result<Signature, tongtu_crypto::SignerFault> {
+        self.0.open().sign(REGISTER.0, message)
     }
+}
 
-    /// The keys of an e-cash of a city.
-    ///
-    /// # Panics
-    /// When the node is no city.
-    #[must_use]
-    pub fn cash(&self, home: usize, algorithm: Algorithm, factor: [u8; 8]) -> CardKeys {
-        let masters = self
-            .issuers
-            .get(&home)
-            .expect("asked for a city's node only");
-        let kind = match algorithm {
-            Algorithm::Tdes => KeyAlgorithm::Tdes,
-            Algorithm::Sm4 => KeyAlgorithm::Sm4,
+/// What the nation signs the institution register with.
+const REGISTER: (Purpose, KeyAlgorithm) = (Purpose::ListSignature, KeyAlgorithm::Sm2);
+const DAY_S: i64 = 86_400;
+
+/// What was given so far.
+#[derive(Default)]
+struct Gifts {
+    labels: BTreeMap<Slot, Label>,
+    stores: BTreeMap<usize, StoreFiles>,
+    lists: BTreeMap<usize, PublicKey>,
+    faces: BTreeMap<usize, Arc<FaceKeys>>,
+    desks: BTreeMap<CityCode, Desk>,
+}
+
+impl Gifts {
+    fn to_city(
+        &mut self,
+        centre: &mut KeyCentre,
+        node: usize,
+        word: &[u8],
+    ) -> Result<IssuerCertificate, WorldError> {
+        let holder = NODES[node].institution();
+        let province = NODES[node]
+            .parent
+            .expect("a city has a province or the nation");
+        let province = InstitutionCode::parse(province).expect("eight digits");
+        centre.register(holder.city(), province)?;
+        let mut store = centre.store(NODES[node].id)?;
+        self.give(centre, holder, &mut store, &city_slots(holder.city()))?;
+        let certificate = certify(centre, holder, &mut store)?;
+        let label = |purpose, algorithm| {
+            let city = holder.city();
+            self.labels[&Slot {
+                city,
+                purpose,
+                algorithm,
+            }]
         };
-        let [cryptogram, mac, encipher] = CASH.map(|purpose| {
-            let master = masters.get(&(purpose, kind)).expect("given to every city");
-            *diversify::bytes(&BlockKey::new(algorithm, **master), &[factor])
-        });
-        CardKeys {
-            cryptogram,
-            mac,
-            encipher,
+        let list = label(Purpose::ListSignature, KeyAlgorithm::Sm2);
+        if let PublicPart::Sm2(key) = store.custody.public(list).map_err(CentreError::from)? {
+            self.lists.insert(node, key);
         }
+        let face = label(Purpose::FaceSeal, KeyAlgorithm::Sm4);
+        let faces = FaceKeys::made_by(&store.custody, face).map_err(CentreError::from)?;
+        self.faces.insert(node, Arc::new(faces));
+        // The node's store is what it is before anybody personalises with it.
+        let (file, open) = store.files();
+        let read = |path: &Path| std::fs::read(path).map_err(|e| WorldError::file(path, e));
+        let files = StoreFiles {
+            store: read(&file)?,
+            open: read(&open)?,
+        };
+        self.stores.insert(node, files);
+        let desk = centre.store(&format!("{}-desk", NODES[node].id))?;
+        let desk = Desk::set_up(holder.city(), &mut store, desk, word)?;
+        self.desks.insert(holder.city(), desk);
+        Ok(certificate)
     }
 
-    /// A master that modules are made with.
-    #[must_use]
-    pub fn module(&self, purpose: Purpose, algorithm: Algorithm) -> Option<Zeroizing<[u8; 16]>> {
-        let kind = match algorithm {
-            Algorithm::Tdes => KeyAlgorithm::Tdes,
-            Algorithm::Sm4 => KeyAlgorithm::Sm4,
-        };
-        self.nation.get(&(purpose, kind)).cloned()
+    /// A neighbour under the same root, whose riders and cards come here.
+    fn to_neighbour(
+        &mut self,
+        centre: &mut KeyCentre,
+        store: &mut Store,
+        word: &[u8],
+    ) -> Result<IssuerCertificate, WorldError> {
+        let holder = InstitutionCode::parse(STRANGER).expect("eight digits");
+        let city = holder.city();
+        centre.register(city, NODES[1].institution())?;
+        let mut slots = vec![(ride_code_slot(city), false)];
+        for algorithm in BOTH {
+            slots.extend(STRANGE.map(|purpose| {
+                let slot = Slot {
+                    city,
+                    purpose,
+                    algorithm,
+                };
+                (slot, true)
+            }));
+        }
+        self.give(centre, holder, store, &slots)?;
+        let certificate = certify(centre, holder, store)?;
+        let desk = centre.store("neighbour-desk")?;
+        self.desks
+            .insert(city, Desk::set_up(city, store, desk, word)?);
+        Ok(certificate)
     }
+
+    fn give(
+        &mut self,
+        centre: &mut KeyCentre,
+        holder: InstitutionCode,
+        store: &mut Store,
+        slots: &[(Slot, bool)],
+    ) -> Result<(), WorldError> {
+        for (slot, is_derived) in slots {
+            let given = Given {
+                slot: *slot,
+                holder,
+                days: TERM_DAYS,
+                is_derived: *is_derived,
+            };
+            let key = centre.give(&given, store)?;
+            self.labels.insert(*slot, key_label(key));
+        }
+        Ok(())
+    }
+}
+
+fn certify(
+    centre: &mut KeyCentre,
+    holder: InstitutionCode,
+    store: &mut Store,
+) -> Result<IssuerCertificate, WorldError> {
+    let expiry = "1230".parse().expect("a month");
+    Ok(centre.certify(holder, (CA_INDEX, expiry), store, 1)?)
+}
+
+fn issue(
+    custody: &mut SealedCustody,
+    label: Label,
+    issuer: &IssuerCertificate,
+    terms: &UserTerms,
+) -> Result<UserCertificate, WorldError> {
+    let mut signer = CustodySigner::new(custody, label).map_err(CentreError::from)?;
+    UserCertificate::issue_with(issuer, terms, |bytes| {
+        Ok::<_, WorldError>(signer.sign(bytes).map_err(CentreError::from)?)
+    })
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), WorldError> {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).map_err(|e| WorldError::file(&path, e))
 }
 
 fn open(folder: &Path, name: &str) -> Result<SealedCustody, WorldError> {
@@ -455,73 +549,27 @@ fn open(folder: &Path, name: &str) -> Result<SealedCustody, WorldError> {
     Ok(store.custody)
 }
 
-/// Every key of a city, and by what those are derived that come from the nation's.
-fn city_slots(holder: InstitutionCode, factor: [u8; 8]) -> Vec<(Slot, Option<[u8; 8]>)> {
+const fn ride_code_slot(city: CityCode) -> Slot {
+    Slot {
+        city,
+        purpose: Purpose::RideCode,
+        algorithm: KeyAlgorithm::Sm2,
+    }
+}
+
+/// Every key of a city, and whether it is derived from the nation's.
+fn city_slots(city: CityCode) -> Vec<(Slot, bool)> {
     let slot = |purpose, algorithm| Slot {
-        city: holder.city(),
+        city,
         purpose,
         algorithm,
     };
     let mut slots = Vec::new();
-    for (_, algorithm) in BOTH {
-        slots.extend(PURSE.map(|(purpose, _)| (slot(purpose, algorithm), Some(factor))));
-        slots.extend(CASH.map(|purpose| (slot(purpose, algorithm), None)));
+    for algorithm in BOTH {
+        slots.extend(PURSE.map(|purpose| (slot(purpose, algorithm), true)));
+        slots.extend(CASH.map(|purpose| (slot(purpose, algorithm), false)));
     }
-    slots.extend(SIGNING.map(|purpose| (slot(purpose, KeyAlgorithm::Sm2), None)));
-    slots.push((slot(Purpose::FaceSeal, KeyAlgorithm::Sm4), None));
+    slots.extend(SIGNING.map(|purpose| (slot(purpose, KeyAlgorithm::Sm2), false)));
+    slots.push((slot(Purpose::FaceSeal, KeyAlgorithm::Sm4), false));
     slots
-}
-
-/// Hands the masters of a store to whoever personalises: enciphered under its transport key, and
-/// deciphered in its machine.
-fn personalising(
-    store: &mut Store,
-    word: &[u8],
-    city: impl Fn(Purpose) -> tongtu_types::CityCode,
-) -> Result<Masters, WorldError> {
-    let transport = tongtu_hsm::KeyName {
-        label: Label::parse("PERSO").expect("five capital letters"),
-        ..key_name(
-            Slot {
-                city: InstitutionCode::national().city(),
-                purpose: Purpose::PersoTransport,
-                algorithm: KeyAlgorithm::Sm4,
-            },
-            1,
-            1,
-        )
-    };
-    let mut chance = entropy(word, "personalising");
-    let mut parts = [[0; 16]; 2];
-    parts.iter_mut().for_each(|part| chance(part));
-    let kcv = |bytes| BlockKey::new(Algorithm::Sm4, bytes).kcv();
-    let whole: [u8; 16] = core::array::from_fn(|at| parts[0][at] ^ parts[1][at]);
-    let components = parts.map(|part| Component::new(part.to_vec(), kcv(part)));
-    let check = Check::Kcv(kcv(whole));
-    let imported = store.custody.import(&transport, components.into(), check);
-    imported.map_err(CentreError::from)?;
-    let machine = BlockKey::new(Algorithm::Sm4, whole);
-    let mut masters = Masters::new();
-    for purpose in PURSE.map(|(purpose, _)| purpose).into_iter().chain(CASH) {
-        for (_, algorithm) in BOTH {
-            let slot = Slot {
-                city: city(purpose),
-                purpose,
-                algorithm,
-            };
-            let label = key_name(slot, 1, 1).label;
-            if store.custody.check(label).is_err() {
-                continue;
-            }
-            let wrapped = store.custody.wrap(KeyPath::of(label), transport.label);
-            let wrapped = wrapped.map_err(CentreError::from)?;
-            let mut bytes = Zeroizing::new([0; 16]);
-            bytes.copy_from_slice(&wrapped.bytes);
-            machine
-                .decrypt_blocks(&mut bytes[..])
-                .expect("sixteen bytes are a whole block");
-            masters.insert((purpose, algorithm), bytes);
-        }
-    }
-    Ok(masters)
 }

@@ -27,6 +27,7 @@ pub mod hosting;
 pub mod keys;
 pub mod links;
 pub mod log;
+pub mod perso;
 pub mod plan;
 pub mod report;
 pub mod seed;
@@ -55,9 +56,15 @@ pub enum WorldError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The key centre does not give the country its keys.
+    /// The key room does not give the country its keys.
     #[error("the country's keys: {0}")]
     Keys(#[from] tongtu_keycentre::CentreError),
+    /// The nation does not sign the institution register.
+    #[error("the institution register: {0}")]
+    Register(tongtu_register::RegisterError),
+    /// A card or a module does not get its keys.
+    #[error("keys of a card or a module: {0}")]
+    Personalising(Box<tongtu_services::personalising::PersonalisingError>),
     /// A node does not start.
     #[error("node {node}: {message}")]
     Node {

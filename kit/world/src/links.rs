@@ -69,8 +69,8 @@ impl Links {
         });
         let register = Register::new(1, from, institutions, entries);
         let register = register.expect("every institution once, every certificate once");
-        let file = register.sign(&mut country.register_key());
-        let file = file.expect("a key in the process signs");
+        let file = register.sign(&mut country.keys.register_signer());
+        let file = file.map_err(WorldError::Register)?;
         let links = NODES.iter().zip(&pems).map(|(node, pem)| {
             let code = node.institution();
             Link::new(code, vec![identity(pem, code)], register.clone(), ever())
@@ -148,7 +148,7 @@ impl Links {
         Ok(LinkFile {
             certificates: Vec::new(),
             register: REGISTER.to_owned(),
-            register_keys: vec![LinkFile::key_text(country.register_key().public())],
+            register_keys: vec![LinkFile::key_text(&country.keys.register)],
             peers: PeersKind::Institutions,
         })
     }

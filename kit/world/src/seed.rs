@@ -15,17 +15,15 @@ impl Seed {
         Dice(ChaCha8Rng::from_seed(self.digest(use_)))
     }
 
-    /// A test key, named by what it is for.
+    /// The key that a device makes for itself: a phone, a terminal, a caller. The device's chance is
+    /// a stream of its own, so the device makes the same key again.
     ///
-    /// Anyone who knows the seed knows the key: keys of the world are test keys.
+    /// Anyone who knows the seed knows the key: keys of the world are test keys. Keys of the book
+    /// are not made so; see [`crate::keys`].
     #[must_use]
-    pub fn key(self, use_: &str) -> SecretKey {
-        (0u8..=u8::MAX)
-            .find_map(|n| {
-                let bytes = sm3::digest_parts(&[&self.digest(use_), &[n]]);
-                SecretKey::from_bytes(&bytes).ok()
-            })
-            .expect("one of 256 digests lies in the range of keys")
+    pub fn key(self, device: &str) -> SecretKey {
+        let mut chance = self.dice(device);
+        SecretKey::generate(&mut |out: &mut [u8]| chance.fill(out))
     }
 
     fn digest(self, use_: &str) -> sm3::Digest {

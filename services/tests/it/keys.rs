@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, diversify};
 use tongtu_ecash::test_card::cryptogram_master;
+use tongtu_hsm::Work;
 use tongtu_keycentre::{Given, KeyCentre, Store};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_keyring::{Extract, KeyNumber, Slot};
@@ -39,7 +40,7 @@ const SEED: &[u8] = b"services";
 impl Keys {
     pub(crate) fn new(folder: &Path) -> Self {
         let at = day().start_in_china().plus_s(-60 * 86_400);
-        let centre = KeyCentre::found(folder, SEED, at).unwrap();
+        let centre = KeyCentre::found(folder, SEED, at, Work::FOR_TESTS).unwrap();
         let mut keys = Self {
             centre,
             folder: folder.to_path_buf(),
@@ -81,7 +82,7 @@ impl Keys {
             slot,
             holder: code(city),
             days: 3650,
-            factor: None,
+            is_derived: false,
         };
         let number = self.centre.give_known(&what, store, value);
         self.given.push((slot, number.unwrap()));

@@ -11,7 +11,7 @@ use tongtu_clearing::{CutOff, FeeRules, Topology, demo};
 use tongtu_crypto::{PublicKey, SecretKey, sm3};
 use tongtu_envelope::{CallerNumber, Draft, Envelope, Kind, content_digest, request_digest};
 use tongtu_exchange_file::FileName;
-use tongtu_hsm::{Custody, TestKey};
+use tongtu_hsm::{Custody, TestKey, Work};
 use tongtu_http::client::{Client, ClientError};
 use tongtu_http::server::{Entrance, Exposure, Limits, bind, router_with, serve};
 use tongtu_http::{Clock, Credential};
@@ -278,7 +278,8 @@ impl Country {
         let root_key = key("root");
         let root = Root::self_sign(2, "1240".parse().unwrap(), &root_key).unwrap();
         let folder = fresh_folder("keys");
-        let mut centre = KeyCentre::found(&folder, b"http", T0.plus_s(-30 * 86_400)).unwrap();
+        let at = T0.plus_s(-30 * 86_400);
+        let mut centre = KeyCentre::found(&folder, b"http", at, Work::FOR_TESTS).unwrap();
         let mut own = centre.store("beijing").unwrap();
         let mut other = centre.store("guangzhou").unwrap();
         let sm2 = KeyAlgorithm::Sm2;
@@ -314,7 +315,7 @@ impl Country {
                 slot: slot(holder, purpose, algorithm),
                 holder,
                 days: 3650,
-                factor: None,
+                is_derived: false,
             };
             let store = if store == 0 { &mut own } else { &mut other };
             centre.give_known(&given, store, &value).unwrap();

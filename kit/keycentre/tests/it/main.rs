@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use tongtu_audit::{AnchorKeys, verify};
-use tongtu_hsm::{Custody as _, CustodyError};
-use tongtu_keycentre::{AuditFiles, CentreError, Given, KeyCentre, Store, key_name};
+use tongtu_hsm::{Custody as _, Mark, Passphrase, Protection, SealedCustody, Vault as _, Work};
+use tongtu_keycentre::{CentreError, Given, KeyCentre, PASSPHRASE, Store};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose, Stage};
 use tongtu_keyring::{Extract, ExtractError, Slot};
+use tongtu_services::keyroom::{CUSTODY_FILE, KeyRoom, key_label};
 use tongtu_types::{CityCode, InstitutionCode, Timestamp};
 
 const START: Timestamp = Timestamp::new(1_767_254_400);
@@ -45,23 +46,23 @@ fn slot(purpose: Purpose, algorithm: KeyAlgorithm) -> Slot {
 /// A centre that gave a city a derived key, a fresh one and a certified one.
 fn centre(folder: &Path, seed: &[u8]) -> (KeyCentre, Store) {
     let holder = InstitutionCode::parse("01345810").unwrap();
-    let mut centre = KeyCentre::found(folder, seed, START).unwrap();
+    let mut centre = KeyCentre::found(folder, seed, START, Work::FOR_TESTS).unwrap();
     let expiry = "1240".parse().unwrap();
     centre.root(2, expiry).unwrap();
     centre.own(Purpose::Purchase, KeyAlgorithm::Sm4).unwrap();
     let province = InstitutionCode::parse("30005800").unwrap();
     centre.register(city(), province).unwrap();
     let mut store = centre.store("guangzhou").unwrap();
-    for (purpose, algorithm, factor) in [
-        (Purpose::Purchase, KeyAlgorithm::Sm4, Some([7; 8])),
-        (Purpose::CashCryptogram, KeyAlgorithm::Tdes, None),
-        (Purpose::RideCode, KeyAlgorithm::Sm2, None),
+    for (purpose, algorithm, is_derived) in [
+        (Purpose::Purchase, KeyAlgorithm::Sm4, true),
+        (Purpose::CashCryptogram, KeyAlgorithm::Tdes, false),
+        (Purpose::RideCode, KeyAlgorithm::Sm2, false),
     ] {
         let given = Given {
             slot: slot(purpose, algorithm),
             holder,
             days: 3650,
-            factor,
+            is_derived,
         };
         centre.give(&given, &mut store).unwrap();
     }
@@ -78,7 +79,7 @@ fn a_given_key_is_in_use_in_the_book_and_in_its_holders_store() {
     let key = centre.book().current(of, centre.now()).unwrap();
     let life = centre.book().key(key).unwrap();
     assert_eq!(life.stage(), Stage::Active);
-    let held = store.custody.check(key_name(of, 1, 1).label).unwrap();
+    let held = store.custody.check(key_label(key)).unwrap();
     assert_eq!(
         Some(held.check),
         life.custody().map(|custody| custody.check)
@@ -91,18 +92,62 @@ fn what_the_centre_did_verifies_from_lines_anchors_and_a_public_key() {
     let (mut centre, _store) = centre(&folder.0, b"seed");
     centre.wait(86_400);
     centre.anchor().unwrap();
-    let AuditFiles {
-        lines,
-        anchors,
-        key,
-    } = centre.audit_files().unwrap();
-    let keys = AnchorKeys::from([key]);
-    let found = verify(&lines, &anchors, &keys).unwrap();
-    assert_eq!((found.unanchored, found.anchors), (0, 1));
-    assert!(found.lines > 30, "{}", found.lines);
-    let mut forged = lines;
+    let files = centre.files().unwrap();
+    let keys = AnchorKeys::from([files.anchor_key.clone()]);
+    let found = verify(files.lines(), files.anchors(), &keys).unwrap();
+    // The anchor's own signature is of the next day.
+    assert_eq!((found.unanchored, found.anchors), (1, 1));
+    assert!(found.lines > 100, "{}", found.lines);
+    let mut forged = files.lines().to_vec();
     forged[100] ^= 1;
-    assert!(verify(&forged, &anchors, &keys).is_err());
+    assert!(verify(&forged, files.anchors(), &keys).is_err());
+}
+
+#[test]
+fn what_the_centre_wrote_down_is_a_key_room_that_opens() {
+    let folder = Folder::new("room");
+    let (centre, _store) = centre(&folder.0, b"seed");
+    let copy = Folder::new("room-copy");
+    for (name, bytes) in centre.files().unwrap().files {
+        std::fs::write(copy.0.join(name), bytes).unwrap();
+    }
+    // Every approval and event is checked again, and the custody is the one of the last step.
+    let room = KeyRoom::open_folder(&copy.0).unwrap();
+    assert_eq!(room.keys(), centre.book());
+    let words = Passphrase::new(PASSPHRASE.to_owned()).unwrap();
+    let protection = Protection::Passphrase(words, Work::FOR_TESTS);
+    let path = copy.0.join(CUSTODY_FILE);
+    let custody = SealedCustody::open(&path, Mark::Test, &protection, |_: &mut [u8]| {}).unwrap();
+    room.check_vault(&custody.state()).unwrap();
+    for life in room.keys().keys() {
+        let held = custody.check(key_label(life.number())).unwrap();
+        assert_eq!(Some(held.check), life.custody().map(|held| held.check));
+    }
+}
+
+#[test]
+fn a_derived_key_is_the_nations_below_its_holder_and_a_master_that_stays_leaves_no_room() {
+    let folder = Folder::new("derived");
+    let (mut centre, mut store) = centre(&folder.0, b"seed");
+    let slot = slot(Purpose::Load, KeyAlgorithm::Sm4);
+    let given = Given {
+        slot,
+        holder: InstitutionCode::parse("01345810").unwrap(),
+        days: 365,
+        is_derived: true,
+    };
+    // There is nothing of the nation's to derive it from yet.
+    let error = centre.give(&given, &mut store).unwrap_err();
+    assert!(matches!(error, CentreError::NoKey { .. }), "{error}");
+    let upper = centre.own(Purpose::Load, KeyAlgorithm::Sm4).unwrap();
+    let key = centre.give(&given, &mut store).unwrap();
+    let derived = store.custody.check(key_label(key)).unwrap();
+    let above = centre.book().key(upper).unwrap().custody().unwrap().check;
+    assert_ne!(derived.check, above);
+    let mut maker = centre.store("maker").unwrap();
+    let error = centre.lend(upper, &mut maker).unwrap_err();
+    assert!(matches!(error, CentreError::Room(_)), "{error}");
+    assert!(maker.custody.check(key_label(upper)).is_err());
 }
 
 #[test]
@@ -156,16 +201,15 @@ fn an_extract_is_believed_from_its_centre_only_and_whole_only() {
 #[test]
 fn a_key_for_a_city_that_nobody_registered_is_not_given() {
     let folder = Folder::new("nobody");
-    let mut centre = KeyCentre::found(&folder.0, b"seed", START).unwrap();
+    let mut centre = KeyCentre::found(&folder.0, b"seed", START, Work::FOR_TESTS).unwrap();
     let mut store = centre.store("somebody").unwrap();
     let given = Given {
         slot: slot(Purpose::RideCode, KeyAlgorithm::Sm2),
         holder: InstitutionCode::parse("01345810").unwrap(),
         days: 365,
-        factor: None,
+        is_derived: false,
     };
     let error = centre.give(&given, &mut store).unwrap_err();
     assert!(matches!(error, CentreError::NoCity { .. }), "{error}");
-    let absent = store.custody.check(key_name(given.slot, 1, 1).label);
-    assert!(matches!(absent, Err(CustodyError::Unknown { .. })));
+    assert!(store.custody.list().unwrap().is_empty());
 }

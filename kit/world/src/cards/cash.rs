@@ -8,16 +8,16 @@ use std::sync::Arc;
 use tongtu_apdu::select::E_CASH;
 use tongtu_card::factory::{Module, Preinstalled};
 use tongtu_crypto::{Algorithm, BlockKey};
-use tongtu_ecash::cryptogram::{card_factor, composite_mac};
+use tongtu_ecash::cryptogram::composite_mac;
 use tongtu_ecash::{Amount, perso, test_card};
-use tongtu_purse::field::{Date, Institution};
+use tongtu_purse::field::Date;
 use tongtu_terminal::tap::{
     AuthorityKey, AuthorityTable, Cash, CashRules, RecordKeys, RecordUpdate, Unpredictable,
 };
 use tongtu_types::TerminalNumber;
 
 use super::people::Cardholder;
-use crate::country::NODES;
+use crate::WorldError;
 use crate::keys::CountryKeys;
 use crate::seed::{Dice, Seed};
 
@@ -28,18 +28,25 @@ const RID: [u8; 5] = [0xA0, 0, 0, 6, 0x32];
 
 /// A rider's e-cash as its issuer hands it out, with money on it.
 ///
+/// # Errors
+/// [`WorldError::Personalising`] when the issuer's desk has no keys for it.
+///
 /// # Panics
 /// Never: what is dealt fits a card.
-#[must_use]
-pub fn application(holder: &Cardholder, keys: &CountryKeys, chance: &mut Dice) -> Preinstalled {
+pub fn application(
+    holder: &Cardholder,
+    keys: &CountryKeys,
+    chance: &mut Dice,
+) -> Result<Preinstalled, WorldError> {
     let mut entropy = |out: &mut [u8]| chance.fill(out);
     let mut profile = test_card::profile(holder.algorithm);
     profile.number = holder.number;
-    let factor = card_factor(&holder.number, profile.sequence);
-    profile.keys = keys.cash(holder.home, holder.algorithm, factor);
+    let issuer = holder.issuer();
+    let desk = keys.desk(issuer).expect("every city has a desk");
+    let card = (&holder.number, profile.sequence);
+    profile.keys = desk.cash(issuer, card, holder.algorithm)?;
     profile.balance = Amount::new(holder.loaded).expect("some hundred yuan");
     if let Some(transport) = &mut profile.transport {
-        let issuer = Institution::of(NODES[holder.home].institution());
         let city = issuer.city().0;
         transport.issuer = issuer.0;
         (transport.province, transport.city) = (city, city);
@@ -49,14 +56,14 @@ pub fn application(holder: &Cardholder, keys: &CountryKeys, chance: &mut Dice) -
     let issuer = test_card::issuer(holder.algorithm, &mut entropy);
     let groups = perso::groups(&profile, &issuer, &mut entropy);
     let groups = groups.expect("the test profile with another number");
-    Preinstalled {
+    Ok(Preinstalled {
         module: Module::Ecash,
         aid: E_CASH,
         label: b"MOT_T_CASH".to_vec(),
         priority: 1,
         parameters: Vec::new(),
         groups: groups.into_iter().map(Into::into).collect(),
-    }
+    })
 }
 
 /// What makes a terminal take e-cashes of the test issuers.

@@ -11,9 +11,9 @@ use tongtu_types::{Fen, TerminalNumber, Timestamp};
 
 use super::lists;
 use super::log::{ObservedCard, ObservedMirror, TapLog};
-use super::people::{Flaw, Medium};
+use super::people::{Cardholder, Flaw, Medium};
 use super::plan::{Act, PlannedTap};
-use super::posts::Machine;
+use super::posts::{CardPost, Machine};
 use super::wallet::{Tear, Wallet};
 use crate::WorldError;
 use crate::callers::as_terminal;
@@ -60,9 +60,10 @@ impl<'a> CardSide<'a> {
     /// [`WorldError::Terminal`] when a terminal does not start.
     pub fn new(country: &'a Country, clients: &'a [Client]) -> Result<Self, WorldError> {
         let holders = country.cardholders.iter().enumerate();
-        let wallets: Vec<Wallet> = holders
+        let wallets: Result<Vec<Wallet>, _> = holders
             .map(|(index, holder)| holder.card(country, index))
             .collect();
+        let wallets = wallets?;
         let (mut machines, mut doors) = (Vec::new(), Vec::new());
         for post in &country.card_posts {
             let code_post = country.posts.iter();
@@ -111,6 +112,13 @@ impl<'a> CardSide<'a> {
                 .await
                 .map_err(WorldError::http("registering a card terminal", at))?;
         }
+        for post in &self.country.card_posts {
+            self.clients[post.city]
+                .at(at)
+                .psam_admit(post.psam(), post.number)
+                .await
+                .map_err(WorldError::http("admitting a PSAM", at))?;
+        }
         let listed = lists::listed_at_first(self.country);
         self.change_blacklists(&listed, &[], at).await?;
         for (index, holder) in self.country.cardholders.iter().enumerate() {
@@ -138,7 +146,54 @@ impl<'a> CardSide<'a> {
             self.load(index, holder.loaded, at).await?;
             tick();
         }
-        Ok(())
+        self.try_foreign_module(at).await
+    }
+
+    /// In the workshop of the second city somebody puts the first city's module into a terminal: no
+    /// card is served, and the acquirer is told which module it was.
+    async fn try_foreign_module(&mut self, at: Timestamp) -> Result<(), WorldError> {
+        let [elsewhere, city] = CITIES;
+        let holders = &self.country.cardholders;
+        let is_one = |holder: &Cardholder| holder.home == city && holder.medium == Medium::Purse;
+        let Some(index) = holders.iter().position(is_one) else {
+            return Ok(());
+        };
+        let post = CardPost::of_workshop(city);
+        let number = post.number;
+        let key = self.country.terminal_key(number);
+        let client = self.clients[city].at(at);
+        client
+            .terminal_register(number, post.serial, key.public())
+            .await
+            .map_err(WorldError::http("registering a card terminal", at))?;
+        client
+            .psam_admit(post.psam(), number)
+            .await
+            .map_err(WorldError::http("admitting a PSAM", at))?;
+        let mut machine = Machine::with_module(self.country, post, elsewhere)?;
+        let card = &mut self.wallets[index];
+        card.present(Tear::Never);
+        let end = machine.tap(card, Task::Ride, at)?;
+        if end.outcome.ride().is_some() || card.balance() != Some(self.balances[index]) {
+            let found = format!("{:?}", end.prompt.say);
+            return Err(unexpected("a tap at a foreign module", &found, "no ride"));
+        }
+        machine.close_stale(at)?;
+        let records: Vec<_> = machine.waiting().into_iter().map(|w| w.record).collect();
+        let client = as_terminal(&self.clients[city], self.country, city, number, "module");
+        let outcomes = client.at(at).records_upload(number, &records).await;
+        let outcomes = outcomes.map_err(WorldError::http("reporting a PSAM", at))?;
+        match &outcomes[..] {
+            [one] if matches!(one.kind, UploadKind::Refused { .. }) => Ok(()),
+            other => {
+                let found = format!("{other:?}");
+                Err(unexpected(
+                    "the report of a PSAM",
+                    &found,
+                    "one refused record",
+                ))
+            }
+        }
     }
 
     async fn change_blacklists(
@@ -194,7 +249,7 @@ impl<'a> CardSide<'a> {
 
     async fn load(&mut self, index: usize, fen: Fen, at: Timestamp) -> Result<(), WorldError> {
         let holder = &self.country.cardholders[index];
-        if !self.wallets[index].load(fen, at) {
+        if !self.wallets[index].load(fen, at, &self.country.keys) {
             return Err(unexpected("loading a card", "a refusal", "money on it"));
         }
         self.balances[index] = sum(self.balances[index], fen);

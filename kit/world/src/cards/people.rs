@@ -8,6 +8,7 @@ use tongtu_purse::profile::{KeyIndex, Profile};
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode};
 
 use super::wallet::Wallet;
+use crate::WorldError;
 use crate::class::Class;
 use crate::country::{CITIES, Country, NODES, STRANGER};
 use crate::seed::Seed;
@@ -213,12 +214,17 @@ impl Cardholder {
     }
 
     /// The card as it leaves its issuer: a purse empty, an e-cash with money on it.
-    #[must_use]
-    pub fn card(&self, country: &Country, index: usize) -> Wallet {
+    ///
+    /// # Errors
+    /// [`WorldError::Personalising`] when the issuer's desk has no keys for it.
+    ///
+    /// # Panics
+    /// Never: every issuer of the country's cards has a desk.
+    pub fn card(&self, country: &Country, index: usize) -> Result<Wallet, WorldError> {
         let mut chance = country.seed.dice(&format!("card {index}"));
         if self.medium == Medium::Cash {
-            let application = super::cash::application(self, &country.keys, &mut chance);
-            return Wallet::with_cash(application, chance);
+            let application = super::cash::application(self, &country.keys, &mut chance)?;
+            return Ok(Wallet::with_cash(application, chance));
         }
         let mut profile = Profile::test_with(self.algorithm);
         let issuer = self.issuer();
@@ -236,9 +242,11 @@ impl Cardholder {
         }
         let serial = Serial::of(&self.number);
         profile.public.serial = serial;
-        profile.key_sets = country.keys.card(self.home, issuer, serial).to_vec();
+        // Its keys come from the issuer's desk, enciphered for the chip.
+        profile.key_sets.clear();
         profile.indexes = vec![KeyIndex::purse(1, self.algorithm, 1)];
-        Wallet::personalise(profile, chance, self.flaw == Flaw::Forged)
+        let desk = country.keys.desk(issuer).expect("every issuer has a desk");
+        Wallet::personalise(profile, desk, chance, self.flaw == Flaw::Forged)
     }
 
     /// The city's record with what was ridden before the world began: counter 1 of both books is

@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use tongtu_card::RamMemory;
 use tongtu_codec::hex_decode;
-use tongtu_crypto::Algorithm;
 use tongtu_fare::Tariff;
 use tongtu_journal::{Journal, Limits, SimMedium};
-use tongtu_keyring::code::Purpose;
-use tongtu_psam::PsamSerial;
-use tongtu_psam::command::{KeyPurpose, MacKeys};
+use tongtu_psam::{PsamIdentity, PsamSerial};
 use tongtu_purse::field::{Direction, Industry, Institution, Terminal};
-use tongtu_sam::{KeyRole, ModuleKey, PsamProfile, SoftPsam};
+use tongtu_sam::{PsamProfile, SoftPsam};
 use tongtu_terminal::tap::{
     CardTerminal, Circumstances, Counter, Gate, GroupNotice, ModuleRule, OpenRide, PlainLists,
     Rules, Segmented, Selection, Single, Snapshot, TapEnd, TapPost, TapProfile, Task, Way, drive,
@@ -24,7 +21,6 @@ use crate::WorldError;
 use crate::books::{AIRPORT_LINE, SUBURB};
 use crate::country::{CITIES, Country, NETWORK, NODES, Place};
 use crate::hardware::DeviceKind;
-use crate::keys::CountryKeys;
 
 /// Where a terminal for cards stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +131,28 @@ pub fn card_posts(country: &Country) -> Vec<CardPost> {
 }
 
 impl CardPost {
+    /// A terminal of the city's workshop, which stands nowhere.
+    #[must_use]
+    pub(crate) fn of_workshop(city: usize) -> Self {
+        let region = NODES[city].institution().city();
+        let station = StationCode::parse("01").expect("a station code");
+        Self {
+            city,
+            number: TerminalNumber::parse(&format!("{region}99000001")).expect("twelve digits"),
+            serial: 99_000_001_u32.to_be_bytes(),
+            place: CardPlace::HandHeld { station },
+            is_extra: true,
+        }
+    }
+
+    /// The module in it, as its acquirer admitted it.
+    #[must_use]
+    pub fn psam(&self) -> PsamSerial {
+        let mut serial = [0x54; 10];
+        serial[4..].copy_from_slice(&terminal_of(self.number).0);
+        PsamSerial(serial)
+    }
+
     /// Whether two terminals are in one vehicle.
     #[must_use]
     pub fn is_beside(&self, other: &Self) -> bool {
@@ -251,21 +269,36 @@ impl Machine {
     /// # Errors
     /// [`WorldError::Terminal`] when module, journal or terminal do not start.
     pub fn start(country: &Country, post: CardPost) -> Result<Self, WorldError> {
+        let city = post.city;
+        Self::with_module(country, post, city)
+    }
+
+    /// Switches on a terminal in which there is a module that was given to this city, its own or
+    /// another one.
+    ///
+    /// # Errors
+    /// [`WorldError::Terminal`] when module, journal or terminal do not start.
+    pub fn with_module(
+        country: &Country,
+        post: CardPost,
+        given_to: usize,
+    ) -> Result<Self, WorldError> {
         let failed = |message: String| {
             WorldError::terminal("starting a card terminal", Timestamp::default(), message)
         };
         let acceptor = Institution::of(NODES[post.city].institution());
-        let digits = hex_decode(post.number.as_str()).expect("twelve digits");
-        let number = Terminal(digits.try_into().expect("twelve digits are six bytes"));
-        let mut module = PsamProfile::test();
-        module.keys = module_keys(&country.keys);
-        module.identity.terminal = number;
-        let mut serial = [0x54; 10];
-        serial[4..].copy_from_slice(&number.0);
-        module.identity.serial = PsamSerial(serial);
-        (module.identity.issuer, module.identity.receiver) = (acceptor, acceptor);
-        let psam = SoftPsam::manufacture(RamMemory::new(MODULE_BYTES), &module)
-            .map_err(|e| failed(e.to_string()))?;
+        let number = terminal_of(post.number);
+        let identity = PsamIdentity {
+            serial: post.psam(),
+            terminal: number,
+            issuer: acceptor,
+            receiver: Institution::of(NODES[given_to].institution()),
+            ..PsamProfile::test().identity
+        };
+        let order = u32::from_be_bytes(post.serial);
+        let memory = RamMemory::new(MODULE_BYTES);
+        let desk = country.keys.module_desk();
+        let psam = desk.module(identity, order, Timestamp::default(), memory)?;
         let journal = Journal::recover(SimMedium::new(), Limits::default())
             .map_err(|e| failed(e.to_string()))?;
         let profile = TapProfile {
@@ -274,14 +307,16 @@ impl Machine {
             operator: [0; 2],
             software: *b"0.1_260301",
             post: post.tap_post(1),
-            module: ModuleRule::default(),
+            module: ModuleRule {
+                admitted: vec![post.psam()],
+                ..ModuleRule::default()
+            },
             selection: Selection::default(),
             rules: rules_of(&post),
         };
         let sam = Arc::new(country.terminal_key(post.number));
-        let mut terminal =
-            CardTerminal::recover(profile, nothing(), module.identity, sam, &journal)
-                .map_err(|e| failed(e.to_string()))?;
+        let mut terminal = CardTerminal::recover(profile, nothing(), identity, sam, &journal)
+            .map_err(|e| failed(e.to_string()))?;
         terminal.serve_cash(super::cash::accepting(country.seed, post.number));
         Ok(Self {
             post,
@@ -376,37 +411,10 @@ impl Machine {
     }
 }
 
-/// The nation's masters as a module holds them: two steps above every city's cards.
-fn module_keys(keys: &CountryKeys) -> Vec<ModuleKey> {
-    const MAC: KeyRole = KeyRole::Crypt(KeyPurpose::MAC);
-    const USUAL: MacKeys = MacKeys::USUAL;
-    let held = [
-        (KeyRole::Purchase, Purpose::Purchase, [1, 1]),
-        (MAC, Purpose::Maintenance, [USUAL.lock_tdes, USUAL.lock_sm4]),
-        (
-            MAC,
-            Purpose::QuickUpdate,
-            [USUAL.update_tdes, USUAL.update_sm4],
-        ),
-        (
-            KeyRole::Crypt(KeyPurpose::INTERNAL),
-            Purpose::Internal,
-            [0x01, 0x41],
-        ),
-    ];
-    let mut found = Vec::new();
-    for (algorithm, at) in [(Algorithm::Tdes, 0), (Algorithm::Sm4, 1)] {
-        for (role, purpose, names) in held {
-            found.extend(keys.module(purpose, algorithm).map(|bytes| ModuleKey {
-                role,
-                name: names[at],
-                levels: 2,
-                algorithm,
-                bytes,
-            }));
-        }
-    }
-    found
+/// A terminal's number as cards and modules have it.
+fn terminal_of(number: TerminalNumber) -> Terminal {
+    let digits = hex_decode(number.as_str()).expect("twelve digits");
+    Terminal(digits.try_into().expect("twelve digits are six bytes"))
 }
 
 /// The rules of a post. Cities differ in what becomes of a ride that was never ended, and in what

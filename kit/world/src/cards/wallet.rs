@@ -2,19 +2,20 @@
 
 use tongtu_apdu::select::{E_CASH, Select};
 use tongtu_apdu::{CardCommand, Response};
-use tongtu_card::factory::{Blueprint, Preinstalled};
+use tongtu_card::factory::{Blueprint, Issuer, Preinstalled};
 use tongtu_card::{Card, Env, Interface, RamMemory};
 use tongtu_ecash::command::GetData;
 
 use tongtu_ecash::{Amount as CashAmount, GpoAnswer, tag};
-use tongtu_purse::command::{BalanceKind, CreditForLoad, GetBalance, InitLoad, LoadInit};
+use tongtu_purse::command::{BalanceKind, GetBalance, InitLoad};
 use tongtu_purse::field::{Amount, DateTime, Terminal};
-use tongtu_purse::keys::KeyUse;
 use tongtu_purse::profile::Profile;
-use tongtu_purse::proof;
 use tongtu_terminal::tap::{CardLink, Lost};
 use tongtu_types::{Fen, Timestamp};
 
+use crate::WorldError;
+use crate::keys::CountryKeys;
+use crate::perso::Desk;
 use crate::seed::Dice;
 
 /// A card of an ordinary chip: room for the purse and its files.
@@ -66,14 +67,24 @@ impl std::fmt::Debug for Wallet {
 }
 
 impl Wallet {
-    /// Personalises a card; nothing is on it yet.
-    #[must_use]
-    pub fn personalise(profile: Profile, chance: Dice, is_forged: bool) -> Self {
-        let installed = Preinstalled::purse(&profile);
-        let mut wallet = Self::with_cash(installed, chance);
+    /// Personalises a blank card at its issuer's desk; no money is on it yet.
+    ///
+    /// # Errors
+    /// [`WorldError::Personalising`] when the desk has no keys for it.
+    pub fn personalise(
+        profile: Profile,
+        desk: &Desk,
+        chance: Dice,
+        is_forged: bool,
+    ) -> Result<Self, WorldError> {
+        let mut installed = Preinstalled::purse(&profile);
+        installed.groups.clear();
+        let mut wallet = Self::made(installed, desk.chip(), chance);
+        wallet.present(Tear::Never);
+        desk.write_purse(&profile, |apdu| wallet.raw(apdu))?;
         wallet.application = Application::Purse(Box::new(profile));
         wallet.is_forged = is_forged;
-        wallet
+        Ok(wallet)
     }
 
     /// Manufactures a card with one application, an e-cash.
@@ -81,8 +92,13 @@ impl Wallet {
     /// # Panics
     /// Never: the chip has room for it.
     #[must_use]
-    pub fn with_cash(application: Preinstalled, mut chance: Dice) -> Self {
+    pub fn with_cash(application: Preinstalled, chance: Dice) -> Self {
+        Self::made(application, Issuer::without_keys(), chance)
+    }
+
+    fn made(application: Preinstalled, issuer: Issuer, mut chance: Dice) -> Self {
         let blueprint = Blueprint {
+            issuer,
             applications: vec![application],
             ..Blueprint::default()
         };
@@ -174,7 +190,7 @@ impl Wallet {
     }
 
     /// Puts money on a purse (圈存); true when the card took it.
-    pub fn load(&mut self, fen: Fen, at: Timestamp) -> bool {
+    pub fn load(&mut self, fen: Fen, at: Timestamp, keys: &CountryKeys) -> bool {
         self.select();
         let Some(amount) = Amount::from_fen(fen) else {
             return false;
@@ -184,22 +200,19 @@ impl Wallet {
             amount,
             terminal: Terminal([0x99; 6]),
         };
-        let Some(LoadInit {
-            sequence, random, ..
-        }) = self.call(&init)
-        else {
+        let Some(answer) = self.call(&init) else {
             return false;
         };
         let Application::Purse(profile) = &self.application else {
             return false;
         };
-        let Some(key) = profile.transaction_key(KeyUse::Load, 1) else {
+        let Some(row) = profile.indexes.iter().find(|row| row.index == init.key) else {
             return false;
         };
-        let session = proof::load_session(&key, random, sequence);
-        let at = DateTime::of(at);
-        let mac2 = init.deal().load_mac2(&session, at);
-        self.call(&CreditForLoad { at, mac2 }).is_some()
+        let card = (profile.public.issuer, profile.public.serial, row.algorithm);
+        let desk = keys.desk(card.0);
+        let credit = desk.and_then(|desk| desk.load(card, &init, &answer, DateTime::of(at)));
+        credit.is_some_and(|credit| self.call(&credit).is_some())
     }
 }
 

@@ -9,7 +9,7 @@ use tongtu_types::{BusinessDay, Fen};
 use tongtu_world::audit::{Audit, Seen, Strictness, audit};
 use tongtu_world::cards::plan::plan_homecoming;
 use tongtu_world::cards::{CardSide, Flaw, Mishap, TapLog};
-use tongtu_world::country::Scale;
+use tongtu_world::country::{CITIES, Scale};
 use tongtu_world::drive::{Drive, Peace};
 use tongtu_world::faces::{FaceLog, FaceSide};
 use tongtu_world::log::Observed;
@@ -205,6 +205,17 @@ async fn a_card_reported_lost_in_the_morning_is_refused_at_noon_and_a_found_one_
         .to_vec();
     assert_eq!(said(Flaw::Lost), [lost.clone(), lost], "two cards");
     assert_eq!(said(Flaw::Found), [[Some(Say::Paid)]], "one card");
+
+    // And nothing was refused at upload but the module of the one city in the other's workshop.
+    let refused = &lived.observed.refused_uploads;
+    let [beijing, guangzhou] = CITIES.map(|city| refused[&city].join("; "));
+    assert_eq!(beijing, "");
+    assert!(
+        guangzhou.contains("581099000001 takes no money with PSAM 54545454581099000001")
+            && guangzhou.contains("it was given to 01341000"),
+        "{guangzhou}"
+    );
+    assert_eq!(refused[&CITIES[1]].len(), 1, "{guangzhou}");
 }
 
 #[tokio::test]

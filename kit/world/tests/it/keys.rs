@@ -1,12 +1,12 @@
 //! The country's keys: where they come from, and that none is one that everybody knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tongtu_crypto::Algorithm;
+use tongtu_crypto::{Algorithm, diversify};
+use tongtu_hsm::{Custody as _, Mark};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
-use tongtu_keyring::{Extract, Slot};
-use tongtu_purse::field::{Institution, Serial};
-use tongtu_purse::keys::KeySet;
+use tongtu_keyring::{Check, Extract, Slot};
+use tongtu_purse::field::Institution;
 use tongtu_purse::profile::{TEST_KEYS, test_keys};
 use tongtu_world::country::{CITIES, NODES, STRANGER, Scale};
 use tongtu_world::{Country, Seed};
@@ -54,20 +54,21 @@ fn every_key_of_a_city_is_in_use_and_its_certificate_is_the_authoritys() {
 #[test]
 fn what_the_key_centre_did_verifies_without_it() {
     let keys = village(1).keys;
-    let audit = keys.audit;
-    let trusted = BTreeMap::from([audit.key]);
-    let found = tongtu_audit::verify(&audit.lines, &audit.anchors, &trusted).unwrap();
-    assert_eq!((found.anchors, found.unanchored), (1, 0));
-    let mut forged = audit.lines.clone();
+    let room = keys.room;
+    let trusted = BTreeMap::from([room.anchor_key.clone()]);
+    let found = tongtu_audit::verify(room.lines(), room.anchors(), &trusted).unwrap();
+    // What made the last anchor is of the day after.
+    assert!(found.anchors >= 1 && found.unanchored <= 2, "{found:?}");
+    let mut forged = room.lines().to_vec();
     forged[500] ^= 1;
-    assert!(tongtu_audit::verify(&forged, &audit.anchors, &trusted).is_err());
+    assert!(tongtu_audit::verify(&forged, room.anchors(), &trusted).is_err());
 }
 
 #[test]
 fn the_same_seed_gives_the_same_keys_and_another_seed_others() {
     let (one, same, other) = (village(1).keys, village(1).keys, village(2).keys);
     assert_eq!(one.extract, same.extract);
-    assert_eq!(one.audit.lines, same.audit.lines);
+    assert_eq!(one.room.files, same.room.files);
     for node in CITIES {
         let bytes = |keys: &tongtu_world::keys::CountryKeys| {
             let files = keys.store(node).unwrap();
@@ -79,38 +80,61 @@ fn the_same_seed_gives_the_same_keys_and_another_seed_others() {
     assert!(one.store(0).is_none());
 }
 
-/// Check values of all keys that a set has.
-fn values(set: &KeySet) -> Vec<[u8; 3]> {
-    let keys = TEST_KEYS.iter();
-    keys.filter_map(|(use_, version, _)| set.key(*use_, *version))
-        .map(|key| key.kcv())
-        .collect()
-}
-
 #[test]
-fn cards_and_modules_have_no_key_that_is_published() {
+fn desks_have_masters_that_are_not_published_each_its_own_and_modules_only_what_may_leave() {
     let country = village(1);
-    let serial = Serial([0x03, 0x10, 0x10, 0x00, 0, 0, 0, 0, 0, 0x17]);
-    let both = [Algorithm::Tdes, Algorithm::Sm4];
-    for home in CITIES {
-        let own = Institution::of(NODES[home].institution());
-        let strange = Institution::of(STRANGER.parse().unwrap());
-        for issuer in [own, strange] {
-            let sets = country.keys.card(home, issuer, serial);
-            for (set, algorithm) in sets.iter().zip(both) {
-                let published = KeySet::of_card(&test_keys(algorithm), issuer, serial);
-                let (found, known) = (values(set), values(&published));
-                assert_eq!(found.len(), 11);
-                assert!(found.iter().all(|kcv| !known.contains(kcv)));
+    let institution = |code: &str| Institution::of(code.parse().unwrap());
+    let published = [Algorithm::Tdes, Algorithm::Sm4].map(test_keys);
+    let mut known = BTreeSet::new();
+    for set in &published {
+        for (use_, version, _) in TEST_KEYS {
+            let master = set.key(*use_, *version).unwrap();
+            known.insert(Check::Kcv(master.kcv()));
+            for city in CITIES.map(|node| NODES[node].code) {
+                let below = diversify::one_level(&master, &institution(city).0);
+                known.insert(Check::Kcv(below.kcv()));
             }
         }
     }
-    for algorithm in both {
-        let master = country.keys.module(Purpose::Purchase, algorithm).unwrap();
-        let known = values(&test_keys(algorithm));
-        let kcv = tongtu_crypto::BlockKey::new(algorithm, *master).kcv();
-        assert!(!known.contains(&kcv));
+    let mut seen = BTreeSet::new();
+    for (issuer, count) in [
+        (NODES[CITIES[0]].code, 28),
+        (NODES[CITIES[1]].code, 28),
+        (STRANGER, 6),
+        (NODES[0].code, 8),
+    ] {
+        let desk = country.keys.desk(institution(issuer)).unwrap();
+        let masters = desk.custody().list().unwrap();
+        let masters = masters
+            .iter()
+            .filter(|info| info.name.slot.purpose != Purpose::PersoTransport);
+        let mut found = 0;
+        for info in masters {
+            assert!(!known.contains(&info.check), "{}", info.name.label);
+            assert_eq!(info.name.mark, Mark::Test);
+            assert!(seen.insert((info.name.slot, info.check)));
+            found += 1;
+        }
+        assert_eq!(found, count, "{issuer}");
     }
+}
+
+#[test]
+fn the_key_room_of_the_country_opens_and_every_approval_in_it_holds() {
+    let country = village(1);
+    let folder = crate::Scratch::new("key-room");
+    country.keys.write_room(&folder.0).unwrap();
+    let room = tongtu_services::keyroom::KeyRoom::open_folder(&folder.0).unwrap();
+    let extract = Extract::open(&country.keys.extract, &country.keys.centre).unwrap();
+    let same = room.keys().keys().zip(extract.book().keys());
+    let mut count = 0;
+    for (there, here) in same {
+        assert_eq!(there.custody(), here.custody());
+        count += 1;
+    }
+    assert!(count > 90, "{count} keys");
+    // Whoever signed is in the register, with a key of their own.
+    assert!(room.officers().members().count() > 15);
 }
 
 #[test]

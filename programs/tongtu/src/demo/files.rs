@@ -87,7 +87,7 @@ impl Place {
     pub(super) fn key_centre(&self, country: &Country) -> Result<(), Failure> {
         let place = self.part.join("keys");
         fs::create_dir_all(&place).map_err(io(&place))?;
-        let written = country.keys.write_audit(&place);
+        let written = country.keys.write_room(&place);
         written.map_err(|e| Failure::fault(both("cannot write", "无法写入")).because(e))
     }
 

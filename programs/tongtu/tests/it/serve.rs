@@ -68,7 +68,11 @@ fn a_running_node_goes_by_a_new_register() {
     let links = Links::make(&country).unwrap();
     let clock = ClockKind::System;
     hosting::write_settings(&country, &folder, &[0; 4], clock, &links).unwrap();
-    write_key(&folder.join("register.key"), &country.register_key()).unwrap();
+    write_key(
+        &folder.join("register.key"),
+        &country.keys.danger_register_key().unwrap(),
+    )
+    .unwrap();
     let node = Command::new(env!("CARGO_BIN_EXE_tongtu"))
         .args(["--json", "serve", "nation/node.toml"])
         .env("RUST_LOG", "tongtu=info")
@@ -87,7 +91,7 @@ fn a_running_node_goes_by_a_new_register() {
     assert!(ask("beijing").starts_with("HTTP/1.1 200"));
 
     // The nation suspends Beijing while its node runs.
-    let key = LinkFile::key_text(country.register_key().public());
+    let key = LinkFile::key_text(&country.keys.register);
     let show = ["register", "show", "nation/register.ttir", "--key", &key];
     let text = tongtu_in(&folder, &[&show[..], &["--toml"]].concat(), b"", &[]).out;
     let text = text.replace("version = 1", "version = 2");

@@ -1,12 +1,12 @@
 //! Everything that a country knows and nothing may show: it follows from the seed, from the
 //! cities' stores of keys, and from the files that hold what nodes drew themselves.
 
-use tongtu_crypto::{Algorithm, SecretKey, sm3};
+use tongtu_crypto::{Algorithm, BlockKey, SecretKey, diversify, sm3};
 use tongtu_ecash::cryptogram::card_factor;
 use tongtu_ecash::test_card;
-use tongtu_hsm::Custody as _;
-use tongtu_keyring::code::KeyAlgorithm;
-use tongtu_purse::field::Serial;
+use tongtu_hsm::{Custody as _, Label};
+use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_purse::field::{Institution, Serial};
 use tongtu_purse::keys::{KEY_ENTRY_LEN, KeySet};
 use tongtu_purse::profile::test_keys;
 use tongtu_world::Country;
@@ -63,8 +63,8 @@ fn signing_keys(country: &Country) -> Vec<Secret> {
     let mut put = |name: String, key: &SecretKey| {
         all.push(key_named(name, &key.danger_to_bytes()[..]));
     };
-    put("register key".into(), &country.register_key());
-    put("stranger's key".into(), country.keys.stranger());
+    let register = country.keys.danger_register_key().unwrap();
+    put("register key".into(), &register);
     for number in terminals(country) {
         put(
             format!("terminal key {number}"),
@@ -106,9 +106,52 @@ fn stored_keys(country: &Country) -> Vec<Secret> {
         });
         open.unwrap();
     }
+    let neighbour = country.keys.neighbour();
+    for info in neighbour.custody.list().unwrap() {
+        let key = neighbour.custody.danger_test_key(info.name.label);
+        all.push(key_named(
+            format!("{} of the neighbour", info.name.label),
+            &key.unwrap(),
+        ));
+    }
     assert!(all.len() > 100, "{} keys", all.len());
     all
 }
+
+/// The masters of an issuer's desk in one algorithm.
+fn masters_of(
+    country: &Country,
+    issuer: Institution,
+    algorithm: Algorithm,
+) -> Vec<(Label, Purpose, BlockKey)> {
+    let custody = country.keys.desk(issuer).unwrap().custody();
+    let expected = match algorithm {
+        Algorithm::Tdes => KeyAlgorithm::Tdes,
+        Algorithm::Sm4 => KeyAlgorithm::Sm4,
+    };
+    let known = custody.list().unwrap();
+    let known = known.iter().map(|info| info.name);
+    let masters = known.filter(|name| {
+        name.slot.purpose != Purpose::PersoTransport && name.slot.algorithm == expected
+    });
+    masters
+        .map(|name| {
+            let bytes = custody.danger_test_key(name.label).unwrap();
+            let bytes = bytes[..].try_into().unwrap();
+            (
+                name.label,
+                name.slot.purpose,
+                BlockKey::new(algorithm, bytes),
+            )
+        })
+        .collect()
+}
+
+const CASH: [Purpose; 3] = [
+    Purpose::CashCryptogram,
+    Purpose::CashMac,
+    Purpose::CashCipher,
+];
 
 /// The published test masters, and the keys of every card, and halves of what is 3DES.
 fn card_keys(country: &Country) -> Vec<Secret> {
@@ -117,26 +160,26 @@ fn card_keys(country: &Country) -> Vec<Secret> {
         let masters = test_keys(algorithm);
         put_set(&mut all, &format!("master {algorithm:?}"), &masters);
         for (at, holder) in country.cardholders.iter().enumerate() {
-            if holder.medium == Medium::Purse {
-                let serial = Serial::of(&holder.number);
-                for keys in country.keys.card(holder.home, holder.issuer(), serial) {
-                    put_set(
-                        &mut all,
-                        &format!("card {at} {:?}", keys.algorithm()),
-                        &keys,
-                    );
-                }
+            let is_purse = holder.medium == Medium::Purse;
+            let factor = if is_purse {
+                Serial::of(&holder.number).factor()
             } else if holder.algorithm == algorithm {
                 let sequence = test_card::profile(algorithm).sequence;
-                let factor = card_factor(&holder.number, sequence);
-                let keys = country.keys.cash(holder.home, algorithm, factor);
-                for (word, key) in [
-                    ("cryptogram", keys.cryptogram),
-                    ("MAC", keys.mac),
-                    ("cipher", keys.encipher),
-                ] {
-                    all.push(key_named(format!("e-cash {at} {word} key"), &key));
+                card_factor(&holder.number, sequence)
+            } else {
+                continue;
+            };
+            for (label, purpose, master) in masters_of(country, holder.issuer(), algorithm) {
+                if CASH.contains(&purpose) == is_purse {
+                    continue;
                 }
+                let key = diversify::bytes(&master, &[factor]);
+                let name = format!("card {at} below {label}");
+                if is_purse && algorithm == Algorithm::Tdes {
+                    let halves = key.chunks(8).map(|half| Kind::Half(half.to_vec()));
+                    all.extend(halves.map(|half| Secret::new(format!("half of {name}"), half)));
+                }
+                all.push(key_named(name, &key[..]));
             }
         }
     }
