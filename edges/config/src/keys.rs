@@ -72,6 +72,9 @@ pub struct TokenFile {
     pub module: PathBuf,
     /// Label of the token.
     pub token: String,
+    /// Serial number of the token, where no other of this label will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
     /// Label of the wrapping key on it.
     pub wrapping_key: String,
     /// File with the PIN.
@@ -252,6 +255,7 @@ impl TokenFile {
         TokenConfig {
             module: self.module.clone(),
             token: self.token.clone(),
+            serial: self.serial.clone(),
             wrapping_key: self.wrapping_key.clone(),
             vendor: self.vendor.map(|vendor| VendorCipher {
                 key_type: vendor.key_type,

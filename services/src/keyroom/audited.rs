@@ -222,4 +222,8 @@ impl<C: Vault + ?Sized> Vault for Audited<'_, C> {
     fn state(&self) -> VaultState {
         self.custody.state()
     }
+
+    fn keeps_itself(&self, name: &KeyName) -> bool {
+        self.custody.keeps_itself(name)
+    }
 }

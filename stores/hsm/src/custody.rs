@@ -343,6 +343,11 @@ impl VaultState {
 pub trait Vault: Custody {
     /// The file's state now.
     fn state(&self) -> VaultState;
+
+    /// Whether a device keeps such a key itself when it makes one: then no file has it, sealed or not.
+    fn keeps_itself(&self, _name: &KeyName) -> bool {
+        false
+    }
 }
 
 /// An SM2 key in custody as a [`Signer`].

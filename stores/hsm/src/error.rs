@@ -267,6 +267,17 @@ pub enum CustodyError {
         /// The token.
         token: String,
     },
+    /// A token of this label is there, and it is another one.
+    #[cfg(feature = "pkcs11")]
+    #[error("token `{token}` is number {found}, expected number {expected}")]
+    OtherToken {
+        /// Its label.
+        token: String,
+        /// Its serial number.
+        found: String,
+        /// That of the one which is meant.
+        expected: String,
+    },
     /// The token does not offer what it is asked for.
     #[cfg(feature = "pkcs11")]
     #[error("token `{token}` does not offer mechanism {mechanism:#x} for {doing}")]

@@ -39,6 +39,8 @@ pub struct TokenConfig {
     pub module: PathBuf,
     /// The token's label.
     pub token: String,
+    /// The token's serial number, where it must be this one and no other of the same label.
+    pub serial: Option<String>,
     /// The label of the wrapping key on it.
     pub wrapping_key: String,
     /// The wrapping key's cipher where it is not AES.
@@ -49,6 +51,7 @@ pub struct TokenConfig {
 pub struct Token {
     session: Mutex<Session>,
     slot: Slot,
+    serial: String,
     context: Pkcs11,
     config: TokenConfig,
 }
@@ -74,7 +77,8 @@ impl Token {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             Err(error) => return Err(token_error("begin")(error)),
         }
-        let slot = find_token(&context, &config)?;
+        // Before the PIN is tried: a foreign token would count it as a wrong one.
+        let (slot, serial) = find_token(&context, &config)?;
         let session = context
             .open_rw_session(slot)
             .map_err(token_error("open a session"))?;
@@ -86,12 +90,25 @@ impl Token {
         let token = Self {
             session: Mutex::new(session),
             slot,
+            serial,
             context,
             config,
         };
         let cbc = token.cbc(&[0; 16])?.mechanism_type();
         token.must_offer(cbc, "the wrapping key")?;
         Ok(token)
+    }
+
+    /// Which token it is, by what its maker wrote into it.
+    #[must_use]
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// Which token is meant, and what its wrapping key is called.
+    #[must_use]
+    pub const fn config(&self) -> &TokenConfig {
+        &self.config
     }
 
     /// Makes the wrapping key: it never leaves the token, and does nothing but encipher.
@@ -256,21 +273,32 @@ impl fmt::Debug for Token {
     }
 }
 
-fn find_token(context: &Pkcs11, config: &TokenConfig) -> Result<Slot, CustodyError> {
+fn find_token(context: &Pkcs11, config: &TokenConfig) -> Result<(Slot, String), CustodyError> {
     let slots = context
         .get_slots_with_token()
         .map_err(token_error("list slots"))?;
+    let mut other = None;
     for slot in slots {
         let info = context
             .get_token_info(slot)
             .map_err(token_error("say its name"))?;
-        if info.label() == config.token {
-            return Ok(slot);
+        if info.label() != config.token {
+            continue;
+        }
+        let serial = info.serial_number().to_owned();
+        match &config.serial {
+            Some(expected) if *expected != serial => other = Some((serial, expected)),
+            _ => return Ok((slot, serial)),
         }
     }
-    Err(CustodyError::NoToken {
-        module: config.module.display().to_string(),
-        token: config.token.clone(),
+    let (module, token) = (config.module.display().to_string(), config.token.clone());
+    Err(match other {
+        Some((found, expected)) => CustodyError::OtherToken {
+            token,
+            found,
+            expected: expected.clone(),
+        },
+        None => CustodyError::NoToken { module, token },
     })
 }
 

@@ -227,6 +227,10 @@ impl Vault for TokenCustody {
     fn state(&self) -> VaultState {
         self.sealed.state()
     }
+
+    fn keeps_itself(&self, name: &KeyName) -> bool {
+        is_own(name)
+    }
 }
 
 impl Custody for TokenCustody {

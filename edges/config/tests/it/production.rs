@@ -233,6 +233,7 @@ fn a_store_is_opened_by_one_thing() {
         keys.token = Some(TokenFile {
             module: "/nowhere/libsofthsm2.so".into(),
             token: "NODE".into(),
+            serial: None,
             wrapping_key: "WRAP".into(),
             pin_file: "keys.open".into(),
             vendor: None,

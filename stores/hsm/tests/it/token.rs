@@ -18,6 +18,7 @@ fn config(token: &SoftToken) -> TokenConfig {
     TokenConfig {
         module: token.module().to_path_buf(),
         token: SoftToken::LABEL.into(),
+        serial: None,
         wrapping_key: WRAPPING.into(),
         vendor: None,
     }
@@ -192,6 +193,21 @@ with_token! {
         assert!(matches!(Token::open(unknown, &pin()), Err(CustodyError::NoToken { .. })));
         let module = TokenConfig { module: token.folder().join("none.so"), ..config(token) };
         assert!(matches!(Token::open(module, &pin()), Err(CustodyError::Token { .. })));
+    }
+
+    fn another_token_of_the_same_label_is_named_before_the_pin_is_tried(token) {
+        let serial = open(token).serial().to_owned();
+        assert!(!serial.is_empty());
+        let own = TokenConfig { serial: Some(serial.clone()), ..config(token) };
+        Token::open(own, &pin()).unwrap();
+        let other = TokenConfig { serial: Some("0000".into()), ..config(token) };
+        let wrong = String::from("654321").into();
+        match Token::open(other, &wrong) {
+            Err(CustodyError::OtherToken { found, expected, .. }) => {
+                assert_eq!((found, expected.as_str()), (serial, "0000"));
+            }
+            opened => panic!("{opened:?}"),
+        }
     }
 
     fn a_vendor_mechanism_that_is_not_there_is_named(token) {
