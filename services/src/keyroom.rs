@@ -29,6 +29,7 @@ mod error;
 mod extract;
 mod making;
 mod room;
+mod signing;
 mod words;
 
 pub use act::{Act, ActError, Book, Source};

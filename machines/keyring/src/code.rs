@@ -57,6 +57,8 @@ closed! {
         TerminalRecord = 0x33, "terminal record", "终端记录签名";
         /// Daily anchors of an audit chain.
         AuditAnchor = 0x34, "audit anchor", "审计锚签名";
+        /// The institution register.
+        Register = 0x36, "institution register", "机构登记签名";
         /// What an officer puts under a step: a person's key, in no city's slot.
         Approval = 0x35, "officer's approval", "人员审批签名";
         /// Keys and data on their way to personalisation.
@@ -288,6 +290,7 @@ impl Purpose {
             | Self::ListSignature
             | Self::TerminalRecord
             | Self::AuditAnchor
+            | Self::Register
             | Self::Approval => matches!(algorithm, KeyAlgorithm::Sm2),
             Self::CashIssuer => matches!(algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::Sm2),
             Self::NodeLink

@@ -192,13 +192,17 @@ impl Register {
     /// # Errors
     /// [`RegisterError::Signer`] when nobody signs.
     pub fn sign(&self, signer: &mut dyn Signer) -> Result<Vec<u8>, RegisterError> {
-        let mut bytes = self.unsigned()?;
+        let mut bytes = self.signed_bytes()?;
         let signature = signer.sign_checked(&bytes)?;
         bytes.extend(signature.0);
         Ok(bytes)
     }
 
-    fn unsigned(&self) -> Result<Vec<u8>, RegisterError> {
+    /// What is signed: all of the file but the signature at its end.
+    ///
+    /// # Errors
+    /// Never for what [`Register::new`] admits; the error of the codec is kept.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, RegisterError> {
         let counted = "`new` admits no more rows than that";
         let head = RegisterHead {
             magic: MAGIC,

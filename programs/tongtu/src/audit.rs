@@ -45,8 +45,9 @@ pub(crate) const HELP: &[Row] = &[
     ("audit anchor/room", "密钥室目录"),
     (
         "audit anchor/custody_passphrase",
-        "首行为密钥库口令的文件；未给出则提示输入",
+        room::custody::PASSPHRASE_ZH,
     ),
+    ("audit anchor/module", room::custody::MODULE_ZH),
     ("audit anchor/now", "时刻；默认当前时间"),
     (
         "audit anchor#examples",
@@ -97,9 +98,8 @@ pub(crate) struct AnchorArgs {
     /// The key room's folder
     #[arg(long, value_name = "FOLDER", default_value = "keyroom")]
     room: PathBuf,
-    /// A file with the custody's passphrase in its first line; otherwise asked for
-    #[arg(long, value_name = "FILE")]
-    custody_passphrase: Option<PathBuf>,
+    #[command(flatten)]
+    custody: room::custody::CustodyArgs,
     /// The moment; by default now
     #[arg(long, value_name = "TIME", value_parser = clock::moment, allow_hyphen_values = true)]
     now: Option<Timestamp>,
@@ -348,9 +348,9 @@ struct AnchorForm {
 
 fn anchor(args: &AnchorArgs, report: &mut Report) -> Result<Exit, Failure> {
     let mut room = room::open(&args.room)?;
-    let mut custody = room::open_custody(&room, &args.room, args.custody_passphrase.as_deref())?;
+    let mut custody = room::custody::open(&room, &args.room, &args.custody)?;
     let now = room::moment(&room, args.now)?;
-    let anchors = room.anchor(&mut custody, now);
+    let anchors = room.anchor(&mut *custody, now);
     let anchors = anchors.map_err(|error| room::failure(&args.room, error))?;
     let forms: Vec<AnchorForm> = anchors
         .iter()

@@ -8,7 +8,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde::Serialize;
 use tongtu_codec::hex_encode;
+use tongtu_crypto::sm3;
+use tongtu_keyring::ca::Certificate;
 use tongtu_keyring::code::Cause;
+use tongtu_keyring::{Check, KeyLife, KeyNumber};
 use tongtu_ride_code::layout::CertificateApplication;
 use tongtu_services::keyroom::Act;
 use tongtu_types::{InstitutionCode, MonthYear};
@@ -57,7 +60,7 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu cert draft --issuer 01343010 --index 02 --expiry 1228 --as H-01.key
 
-所得序列号写入申请：tongtu key issuer new --tracking 序列号。",
+密钥在密钥室中的，以 tongtu cert apply --key 申请，序列号自动写入。",
     ),
     (
         "cert renew",
@@ -75,11 +78,16 @@ pub(crate) const HELP: &[Row] = &[
     ("cert apply/certificate", "证书编号"),
     (
         "cert apply/application",
-        "证书申请文件（115 字节或其十六进制）",
+        "证书申请文件（115 字节或其十六进制）；私钥在别处时",
+    ),
+    (
+        "cert apply/key",
+        "密钥簿中该机构的乘车码密钥编号：申请与持钥证明由密钥库生成",
     ),
     (
         "cert apply#examples",
         "示例：
+  tongtu cert apply 1 --key 7 --as H-01.key
   tongtu cert apply 1 --application issuer-01343010-000001.application --as H-01.key",
     ),
     ("cert approve", "省级批准（省级密钥管理员与审批员）"),
@@ -145,7 +153,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   tongtu cert draft --issuer 01343010 --index 02 --expiry 1228 --as H-01.key
 
-The serial number goes into the application: tongtu key issuer new --tracking SERIAL.")]
+With a key of the room, `tongtu cert apply --key` puts the serial number into the application.")]
     Draft(DraftArgs),
     /// Begin the application for a newer certificate of the same issuer: a custodian of the issuer
     #[command(after_help = "Examples:
@@ -153,6 +161,7 @@ The serial number goes into the application: tongtu key issuer new --tracking SE
     Renew(RenewArgs),
     /// Hand in an application: a custodian of the issuer
     #[command(after_help = "Examples:
+  tongtu cert apply 1 --key 7 --as H-01.key
   tongtu cert apply 1 --application issuer-01343010-000001.application --as H-01.key")]
     Apply(ApplyArgs),
     /// Approve at the province: its key officer and approver
@@ -248,9 +257,17 @@ pub(crate) struct ApplyArgs {
     /// The certificate's number
     #[arg(value_name = "CERTIFICATE")]
     certificate: u32,
-    /// The application (115 bytes, or their hex)
-    #[arg(long, value_name = "FILE")]
-    application: PathBuf,
+    /// The application (115 bytes, or their hex), where the key is elsewhere
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "key",
+        conflicts_with = "key"
+    )]
+    application: Option<PathBuf>,
+    /// The issuer's ride-code key in the book: the custody makes the application and its proof
+    #[arg(long, value_name = "KEY", value_parser = words::key)]
+    key: Option<KeyNumber>,
     #[command(flatten)]
     signing: Signing,
 }
@@ -387,9 +404,18 @@ fn renew(args: &RenewArgs, report: &mut Report) -> Result<Exit, Failure> {
 }
 
 fn apply(args: &ApplyArgs, report: &mut Report) -> Result<Exit, Failure> {
-    let bytes = input::certificate(&args.application, CertificateApplication::LEN)?;
+    let certificate = args.certificate;
+    let path = match (&args.application, args.key) {
+        (Some(path), None) => path,
+        (None, Some(key)) => {
+            let act = Act::SubmitOf { certificate, key };
+            return plain(act, &args.signing, report);
+        }
+        _ => unreachable!("clap asks for one of them"),
+    };
+    let bytes = input::certificate(path, CertificateApplication::LEN)?;
     let application = CertificateApplication::decode(&bytes).map_err(|error| {
-        let name = args.application.display();
+        let name = path.display();
         Failure::usage(both(
             format!("`{name}` is no application"),
             format!("`{name}` 不是证书申请"),
@@ -397,7 +423,7 @@ fn apply(args: &ApplyArgs, report: &mut Report) -> Result<Exit, Failure> {
         .because(error)
     })?;
     let act = Act::Submit {
-        certificate: args.certificate,
+        certificate,
         application: Box::new(application),
     };
     plain(act, &args.signing, report)
@@ -425,6 +451,17 @@ struct CertificateForm {
     index: String,
     expiry: String,
     stage: &'static str,
+    /// The key of the book that it is for; none where the key is elsewhere.
+    key: Option<u32>,
+}
+
+/// The key of the book that an application is of, by its fingerprint.
+fn key_of(room: &room::Room, entry: &Certificate) -> Option<KeyNumber> {
+    let public = entry.application()?.public_key;
+    let check = Check::Fingerprint(sm3::digest(&public));
+    let keys = room.keys().keys();
+    let mut found = keys.filter(|life| life.custody().map(|custody| custody.check) == Some(check));
+    found.next().map(KeyLife::number)
 }
 
 fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
@@ -447,6 +484,7 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
         index: format!("{:02X}", entry.draft().ca_index),
         expiry: entry.draft().expiry.mmyy(),
         stage: entry.stage().en(),
+        key: key_of(&room, entry).map(KeyNumber::get),
     });
     let listed = Listed {
         roots: roots.collect(),
@@ -476,8 +514,24 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
     });
     report.table(&header, rows)?;
     let header = match lang {
-        Lang::En => ["certificate", "issuer", "serial", "root", "month", "stage"],
-        Lang::Zh => ["证书", "发行机构", "序列号", "根", "失效年月", "状态"],
+        Lang::En => [
+            "certificate",
+            "issuer",
+            "serial",
+            "root",
+            "month",
+            "stage",
+            "key",
+        ],
+        Lang::Zh => [
+            "证书",
+            "发行机构",
+            "序列号",
+            "根",
+            "失效年月",
+            "状态",
+            "密钥",
+        ],
     };
     let stages = authority.certificates().map(|entry| entry.stage());
     let rows = listed.certificates.iter().zip(stages).map(|(form, stage)| {
@@ -488,6 +542,8 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
             form.index.clone(),
             form.expiry.clone(),
             lang.pick((stage.en(), stage.zh())).to_owned(),
+            form.key
+                .map_or_else(|| String::from("-"), |key| key.to_string()),
         ]
     });
     report.table(&header, rows)?;

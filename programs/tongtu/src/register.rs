@@ -7,14 +7,21 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use tongtu_config::{LinkFile, parse_public, read_key};
-use tongtu_crypto::PublicKey;
+use tongtu_crypto::{PublicKey, sm3};
+use tongtu_hsm::{Mark, PublicPart};
+use tongtu_keyring::KeyNumber;
 use tongtu_register::{Register, RegisterError};
+use tongtu_services::keyroom::{Act, Hands, key_label};
+use tongtu_types::Timestamp;
 
+use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::key::file;
 use crate::lang::{Lang, Row, both};
 use crate::report::Report;
+use crate::room::custody::{CustodyArgs, MODULE_ZH, PASSPHRASE_ZH};
+use crate::room::{self, Signing, words};
 
 pub(crate) use text::LinkText;
 use text::{RegisterText, moment_text};
@@ -26,13 +33,34 @@ pub(crate) const HELP: &[Row] = &[
         "由登记文本生成签名的登记文件；版本只升不降，机构不得消失，退网后不得返回",
     ),
     ("register sign/text", "登记文本（TOML），或 - 表示标准输入"),
-    ("register sign/key", "签名密钥文件（测试密钥）"),
+    (
+        "register sign/by_key",
+        "密钥室中用于机构登记的国家密钥编号；由两名国家保管员签发",
+    ),
+    ("register sign/room", "密钥室目录"),
+    ("register sign/officers", "国家保管员的密钥文件，给出两次"),
+    (
+        "register sign/passphrase",
+        "首行为该人员口令的文件，与各 --as 依次对应；未给出则提示输入",
+    ),
+    ("register sign/custody_passphrase", PASSPHRASE_ZH),
+    ("register sign/module", MODULE_ZH),
+    ("register sign/now", "时刻；默认当前时间"),
+    (
+        "register sign/key",
+        "测试密钥文件，仅用于测试登记，须与 --test 同时给出",
+    ),
+    ("register sign/test", "说明这是测试登记"),
     ("register sign/out", "写入的登记文件；已存在时不覆盖"),
     ("register sign/after", "上一版登记文件"),
     (
         "register sign#examples",
         "示例：
-  tongtu register sign register.toml --key register.key --out register-2.ttir --after register.ttir",
+  tongtu register sign register.toml --by-key 3 --as N-03.key --as N-04.key \\
+      --out register-2.ttir --after register.ttir
+  tongtu register sign register.toml --test --key register.key --out register.ttir
+
+密钥须为国家持有、用途为 institution-register 且使用中；每次使用留下审计行。",
     ),
     ("register verify", "校验登记文件的签名，以及与上一版的衔接"),
     ("register verify/file", "登记文件"),
@@ -61,7 +89,11 @@ pub(crate) const HELP: &[Row] = &[
 pub(crate) enum Command {
     /// Sign a register made of a text: versions rise, nobody vanishes, who left stays out
     #[command(after_help = "Examples:
-  tongtu register sign register.toml --key register.key --out register-2.ttir --after register.ttir")]
+  tongtu register sign register.toml --by-key 3 --as N-03.key --as N-04.key \\
+      --out register-2.ttir --after register.ttir
+  tongtu register sign register.toml --test --key register.key --out register.ttir
+
+The key is the nation's, for institution-register, and in use; each use leaves an audit line.")]
     Sign(SignArgs),
     /// Check a register's signature, and that it follows from the version before
     #[command(after_help = "Examples:
@@ -81,9 +113,34 @@ pub(crate) struct SignArgs {
     /// The register as text (TOML), or - for stdin
     #[arg(value_name = "FILE")]
     text: PathBuf,
-    /// Key file to sign with (a test key)
+    /// The key of a key room that signs: two of the nation's custodians let it
+    #[arg(long, value_name = "KEY", value_parser = words::key, required_unless_present = "key")]
+    by_key: Option<KeyNumber>,
+    /// The key room's folder
+    #[arg(long, value_name = "FOLDER", default_value = "keyroom")]
+    room: PathBuf,
+    /// A custodian's key file; twice
+    #[arg(long = "as", value_name = "FILE", conflicts_with = "key")]
+    officers: Vec<PathBuf>,
+    /// A file with the officer's passphrase in its first line, one for each --as; otherwise asked for
     #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    passphrase: Vec<PathBuf>,
+    #[command(flatten)]
+    custody: CustodyArgs,
+    /// The moment; by default now
+    #[arg(long, value_name = "TIME", value_parser = clock::moment, allow_hyphen_values = true)]
+    now: Option<Timestamp>,
+    /// A test key's file, for test registers alone: give --test with it
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "by_key",
+        requires = "test"
+    )]
+    key: Option<PathBuf>,
+    /// Say that it is a test register
+    #[arg(long)]
+    test: bool,
     /// Register file to write; not overwritten when it is there
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -178,22 +235,100 @@ fn sign(args: &SignArgs, report: &mut Report) -> Result<Exit, Failure> {
     let register = RegisterText::parse(&text).map_err(|fault| {
         Failure::usage(both("the text is no register", "文本不是机构登记")).because(fault)
     })?;
-    let mut key = read_key(&args.key).map_err(|error| {
-        Failure::usage(both("the key cannot be used", "密钥不可用")).because(error)
-    })?;
     file::all_free(&[&args.out])?;
-    let public = key.public().clone();
-    if let Some(before) = &args.after {
-        follows(&register, before, std::slice::from_ref(&public))?;
-    }
-    let bytes = register.sign(&mut key).map_err(|error| {
-        Failure::fault(both("the register was not signed", "登记未能签名")).because(error)
-    })?;
+    let (bytes, public) = match (&args.key, args.by_key) {
+        (Some(path), _) => by_file(&register, path, args.after.as_deref())?,
+        (None, Some(key)) => by_room(&register, key, args)?,
+        (None, None) => unreachable!("clap asks for one of them"),
+    };
     file::write_public(&args.out, &bytes)?;
     let mut stated = Stated::of(&register);
     stated.public_key = Some(LinkFile::key_text(&public));
     stated.print(report)?;
     Ok(Exit::Done)
+}
+
+/// A test register, signed with a test key's file.
+fn by_file(
+    register: &Register,
+    path: &Path,
+    after: Option<&Path>,
+) -> Result<(Vec<u8>, PublicKey), Failure> {
+    let mut key = read_key(path).map_err(|error| {
+        Failure::usage(both("the key cannot be used", "密钥不可用")).because(error)
+    })?;
+    let public = key.public().clone();
+    if let Some(before) = after {
+        follows(register, before, std::slice::from_ref(&public))?;
+    }
+    let bytes = register
+        .sign(&mut key)
+        .map_err(|error| not_signed(&error))?;
+    Ok((bytes, public))
+}
+
+/// Signed in a key room: its officers approve, the book permits, the custody signs, a line says so.
+fn by_room(
+    register: &Register,
+    key: KeyNumber,
+    args: &SignArgs,
+) -> Result<(Vec<u8>, PublicKey), Failure> {
+    let mut room = room::open(&args.room)?;
+    if args.test && room.mark() == Mark::Production {
+        return Err(Failure::refused(both(
+            "a production key room signs no test register",
+            "生产密钥室不签发测试登记",
+        )));
+    }
+    let now = room::moment(&room, args.now)?;
+    let unsigned = register
+        .signed_bytes()
+        .map_err(|error| not_signed(&error))?;
+    let act = Act::SignRegister {
+        key,
+        version: register.version(),
+        digest: sm3::digest(&unsigned),
+    };
+    let signing = Signing {
+        room: args.room.clone(),
+        officers: args.officers.clone(),
+        passphrase: args.passphrase.clone(),
+        custody: args.custody.clone(),
+        out: None,
+        now: args.now,
+    };
+    let mut custody = room::custody::open(&room, &args.room, &args.custody)?;
+    let public = match custody.public(key_label(key)) {
+        Ok(PublicPart::Sm2(public)) => public,
+        Ok(PublicPart::Rsa(_)) => {
+            return Err(Failure::usage(both(
+                format!("key {key} is no SM2 key"),
+                format!("密钥 {key} 不是 SM2 密钥"),
+            )));
+        }
+        Err(error) => {
+            return Err(Failure::refused(both("the custody refuses", "密钥库拒绝")).because(error));
+        }
+    };
+    if let Some(before) = &args.after {
+        follows(register, before, std::slice::from_ref(&public))?;
+    }
+    let approval = room.propose(act, now.plus_s(room::APPROVAL_S));
+    let approval = room::sign(&mut room, approval, &signing, now)?;
+    let hands = Hands {
+        custody: Some(&mut *custody),
+        container: Some(unsigned),
+        ..Hands::default()
+    };
+    let done = room
+        .carry_out(&approval, hands, now)
+        .map_err(|error| room::failure(&args.room, error))?;
+    let bytes = done.container.expect("a signature came of it");
+    Ok((bytes, public))
+}
+
+fn not_signed(error: &RegisterError) -> Failure {
+    Failure::fault(both("the register was not signed", "登记未能签名")).because(error)
 }
 
 fn verify(args: &VerifyArgs, report: &mut Report) -> Result<Exit, Failure> {

@@ -6,17 +6,16 @@
 //! command line.
 
 pub(crate) mod credential;
+pub(crate) mod custody;
 pub(crate) mod passphrase;
 pub(crate) mod words;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tongtu_hsm::{Component, Mark, SealedCustody};
+use tongtu_hsm::{Component, Mark};
 use tongtu_keyroom::{FolderMedium, OpenError, RoomFault, StoreError};
-use tongtu_services::keyroom::{
-    Act, Approval, CUSTODY_FILE, Done, Hands, KeyRoom, RoomError, key_label,
-};
+use tongtu_services::keyroom::{Act, Approval, Done, Hands, KeyRoom, RoomError, key_label};
 use tongtu_types::Timestamp;
 
 use crate::clock;
@@ -25,6 +24,7 @@ use crate::lang::{Lang, both};
 use crate::report::{Report, Tone};
 
 use credential::Credential;
+use custody::CustodyArgs;
 
 /// A room in a folder.
 pub(crate) type Room = KeyRoom<FolderMedium>;
@@ -41,9 +41,8 @@ pub(crate) struct Signing {
     /// A file with the officer's passphrase in its first line, one for each --as; otherwise asked for
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase: Vec<PathBuf>,
-    /// A file with the custody's passphrase in its first line; otherwise asked for when needed
-    #[arg(long, value_name = "FILE")]
-    pub(crate) custody_passphrase: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) custody: CustodyArgs,
     /// Do not do it: write the approval, signed so far, for another officer
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -64,8 +63,9 @@ macro_rules! signing_help {
             ),
             (
                 concat!($path, "/custody_passphrase"),
-                "首行为密钥库口令的文件；未给出则在需要时提示输入",
+                crate::room::custody::PASSPHRASE_ZH,
             ),
+            (concat!($path, "/module"), crate::room::custody::MODULE_ZH),
             (
                 concat!($path, "/out"),
                 "暂不办理：写出已签名的审批文件，交由另一人员",
@@ -109,7 +109,7 @@ pub(crate) const SIGNING_HELP: &[crate::lang::Row] = signing_help![
 ];
 
 /// An approval is good for a day unless somebody is quicker.
-const APPROVAL_S: i64 = 86_400;
+pub(crate) const APPROVAL_S: i64 = 86_400;
 
 /// Opens a room.
 pub(crate) fn open(folder: &Path) -> Result<Room, Failure> {
@@ -193,26 +193,6 @@ pub(crate) fn failure(folder: &Path, error: RoomError) -> Failure {
         }
     };
     Failure::refused(what).because(error)
-}
-
-/// Opens the custody of a room.
-pub(crate) fn open_custody(
-    room: &Room,
-    folder: &Path,
-    passphrase: Option<&Path>,
-) -> Result<SealedCustody, Failure> {
-    let asked = both("passphrase of the custody", "密钥库口令");
-    let words = passphrase::read(passphrase, &asked)?;
-    let protection = passphrase::protection(words, room.mark())?;
-    SealedCustody::open(
-        &folder.join(CUSTODY_FILE),
-        room.mark(),
-        &protection,
-        entropy(),
-    )
-    .map_err(|error| {
-        Failure::refused(both("the custody does not open", "密钥库无法打开")).because(error)
-    })
 }
 
 /// The system's randomness. Without it no key may be made, so there is no going on.
@@ -308,8 +288,7 @@ pub(crate) fn finish(
     let needed = approval.act.needs_custody();
     let mut custody = None;
     if needed {
-        let passphrase = signing.custody_passphrase.as_deref();
-        custody = Some(open_custody(&room, &signing.room, passphrase)?);
+        custody = Some(custody::open(&room, &signing.room, &signing.custody)?);
     }
     if let Some(path) = &brought.container_out
         && path.symlink_metadata().is_ok()
@@ -317,7 +296,7 @@ pub(crate) fn finish(
         return Err(is_there(path));
     }
     let hands = Hands {
-        custody: custody.as_mut().map(|custody| custody as _),
+        custody: custody.as_mut().map(|custody| &mut **custody as _),
         components: brought.components,
         container: brought.container,
     };

@@ -81,6 +81,12 @@ pub enum Act {
         key: KeyNumber,
         transport: KeyNumber,
     },
+    /// The institution register is signed, by its version and SM3 of what is signed.
+    SignRegister {
+        key: KeyNumber,
+        version: u64,
+        digest: [u8; 32],
+    },
     /// The key arrived at its holder.
     Distribute { key: KeyNumber, custody: Custody },
     /// Its holder begins to use it.
@@ -110,6 +116,8 @@ pub enum Act {
         certificate: u32,
         application: Box<CertificateApplication>,
     },
+    /// An issuer applies with a key of the book: the custody makes the application and its proof.
+    SubmitOf { certificate: u32, key: KeyNumber },
     /// The province approves.
     ApproveCertificate { certificate: u32 },
     /// Province or nation refuse.
@@ -143,6 +151,7 @@ impl Act {
             Self::Reject { .. } => "key.reject",
             Self::Generate { .. } => "key.generate",
             Self::Export { .. } => "key.export",
+            Self::SignRegister { .. } => "register.sign",
             Self::Distribute { .. } => "key.distribute",
             Self::Activate { .. } => "key.activate",
             Self::Review { .. } => "key.review",
@@ -154,6 +163,7 @@ impl Act {
             Self::RetireRoot { .. } => "root.retire",
             Self::Draft { .. } => "cert.draft",
             Self::Submit { .. } => "cert.submit",
+            Self::SubmitOf { .. } => "cert.submit-of",
             Self::ApproveCertificate { .. } => "cert.approve",
             Self::RefuseCertificate { .. } => "cert.refuse",
             Self::IssueCertificate { .. } => "cert.issue",
@@ -181,6 +191,7 @@ impl Act {
             | Self::Reject { .. }
             | Self::Generate { .. }
             | Self::Export { .. }
+            | Self::SignRegister { .. }
             | Self::Distribute { .. }
             | Self::Activate { .. }
             | Self::Review { .. }
@@ -192,6 +203,7 @@ impl Act {
             | Self::RetireRoot { .. }
             | Self::Draft { .. }
             | Self::Submit { .. }
+            | Self::SubmitOf { .. }
             | Self::ApproveCertificate { .. }
             | Self::RefuseCertificate { .. }
             | Self::IssueCertificate { .. }
@@ -213,6 +225,7 @@ impl Act {
             | Self::Reject { key, .. }
             | Self::Generate { key, .. }
             | Self::Export { key, .. }
+            | Self::SignRegister { key, .. }
             | Self::Distribute { key, .. }
             | Self::Activate { key, .. }
             | Self::Review { key }
@@ -231,6 +244,8 @@ impl Act {
             self,
             Self::Generate { .. }
                 | Self::Export { .. }
+                | Self::SignRegister { .. }
+                | Self::SubmitOf { .. }
                 | Self::IssueRoot { .. }
                 | Self::IssueCertificate { .. }
                 | Self::Found(_)
@@ -301,6 +316,11 @@ impl fmt::Display for Act {
                 Source::Derived(upper) => write!(f, " {key} derived {upper}"),
             },
             Self::Export { key, transport } => write!(f, " {key} {transport}"),
+            Self::SignRegister {
+                key,
+                version,
+                digest,
+            } => write!(f, " {key} {version} {}", lower_hex(digest)),
             Self::Distribute { key, custody } => write!(
                 f,
                 " {key} {:02x} {} {}",
@@ -327,6 +347,7 @@ impl fmt::Display for Act {
                 let bytes = application.encode().map_err(|_| fmt::Error)?;
                 write!(f, " {certificate} {}", lower_hex(&bytes))
             }
+            Self::SubmitOf { certificate, key } => write!(f, " {certificate} {key}"),
             Self::ApproveCertificate { certificate }
             | Self::IssueCertificate { certificate }
             | Self::ActivateCertificate { certificate } => write!(f, " {certificate}"),

@@ -94,7 +94,8 @@ impl Books {
                     let event = ca::Event::decode(&entry.bytes)?;
                     let number = event.number;
                     if event.signers != Signers::System {
-                        let covers = |act: &Act| act.covers_authority(&event);
+                        let covers =
+                            |act: &Act| act.covers_authority(&event) && self.is_of_key(act, &event);
                         let it = (event.at == at, event.signers);
                         check_signed(approval.as_ref(), (Book::Authority, number), it, covers)?;
                     }
@@ -128,6 +129,19 @@ impl Books {
             }
         }
         Ok(())
+    }
+
+    /// Whether an application that an act lets the custody make has the key which the act names.
+    fn is_of_key(&self, act: &Act, event: &ca::Event) -> bool {
+        let (Act::SubmitOf { key, .. }, ca::What::Submitted(application)) = (act, &event.what)
+        else {
+            return true;
+        };
+        let check = Check::Fingerprint(sm3::digest(&application.public_key));
+        let life = self.keys.key(*key);
+        life.and_then(|life| life.custody())
+            .map(|custody| custody.check)
+            == Some(check)
     }
 
     /// A public key of anchors is that of a key of the book, or the first one, which is in none.

@@ -21,7 +21,7 @@ pub struct Hands<'a> {
     pub custody: Option<&'a mut dyn Vault>,
     /// The custodians' components of a key.
     pub components: Vec<Component>,
-    /// The container in which a key comes.
+    /// The container in which a key comes, or what is to be signed.
     pub container: Option<Vec<u8>>,
 }
 
@@ -46,7 +46,7 @@ pub struct Done {
     pub entry: Option<u32>,
     /// The check value of what was made.
     pub check: Option<Check>,
-    /// The container in which a key leaves.
+    /// The container in which a key leaves, or what was signed with its signature.
     pub container: Option<Vec<u8>>,
 }
 
@@ -277,6 +277,8 @@ impl<M: Medium> KeyRoom<M> {
             Act::Withdraw { key } => self.step(Some(*key), What::Withdrawn, way),
             Act::Generate { key, source } => self.generate(*key, *source, way),
             Act::Export { key, transport } => self.export(*key, *transport, way),
+            Act::SignRegister { key, digest, .. } => self.sign_register(*key, digest, way),
+            Act::SubmitOf { certificate, key } => self.submit_of(*certificate, *key, way),
             Act::IssueRoot { ca_index, expiry } => self.issue_root(*ca_index, *expiry, way),
             Act::IssueCertificate { certificate } => self.issue(*certificate, way),
             Act::Found(founders) => self.found(founders, way),

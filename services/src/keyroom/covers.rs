@@ -76,7 +76,9 @@ impl Act {
                 },
                 W::Submitted(found),
             ) => *certificate == event.certificate && **application == *found,
-            (Self::ApproveCertificate { certificate }, W::Approved)
+            // That the application is of the approved key, the books compare themselves.
+            (Self::SubmitOf { certificate, .. }, W::Submitted(_))
+            | (Self::ApproveCertificate { certificate }, W::Approved)
             | (Self::IssueCertificate { certificate }, W::Issued(_))
             | (Self::ActivateCertificate { certificate }, W::Activated { .. }) => {
                 *certificate == event.certificate

@@ -115,6 +115,22 @@ pub enum RoomError {
     /// Only two of the nation's custodians hand a key out.
     #[error("a key is handed out by two of the nation's custodians")]
     Custodians,
+    /// Only two of the nation's custodians let the register be signed.
+    #[error("the institution register is signed by two of the nation's custodians")]
+    RegisterCustodians,
+    /// The bytes are not those that officers approved.
+    #[error("the register is not the one that was approved")]
+    OtherRegister,
+    /// A key that does not do what it was named for.
+    #[error("key {key} is {found}, expected {expected}")]
+    WrongKey {
+        /// The key.
+        key: KeyNumber,
+        /// What it is.
+        found: String,
+        /// What is needed.
+        expected: &'static str,
+    },
     /// There is no such key, or it is not made.
     #[error("key {key} is not made yet")]
     NotMade {
@@ -231,7 +247,9 @@ impl RoomError {
             Self::Authority(refusal) => refusal.code(),
             Self::Register(refusal) => refusal.code(),
             Self::Use(_) => "room.use",
-            Self::Custodians => "room.custodians",
+            Self::Custodians | Self::RegisterCustodians => "room.custodians",
+            Self::OtherRegister => "room.other_register",
+            Self::WrongKey { .. } => "room.wrong_key",
             Self::NotMade { .. } => "room.not_made",
             Self::NoKeyInUse { .. } => "room.no_key_in_use",
             Self::NotBelow { .. } => "room.not_below",
@@ -264,6 +282,9 @@ impl RoomError {
                 | Self::Register(_)
                 | Self::Use(_)
                 | Self::Custodians
+                | Self::RegisterCustodians
+                | Self::OtherRegister
+                | Self::WrongKey { .. }
                 | Self::NotMade { .. }
                 | Self::NoKeyInUse { .. }
                 | Self::NotBelow { .. }

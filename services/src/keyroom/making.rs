@@ -188,10 +188,7 @@ impl<M: Medium> KeyRoom<M> {
         way: &mut Way<'_>,
     ) -> Result<(), RoomError> {
         let device = Custody {
-            kind: match self.mark() {
-                Mark::Test => CustodyKind::TestFile,
-                Mark::Production => CustodyKind::SealedFile,
-            },
+            kind: self.kind_of(key, source, way),
             device: DeviceName::parse(&self.head().device)
                 .expect("a room is made with a device's name"),
             check: Check::Kcv([0; 3]),
@@ -275,6 +272,18 @@ impl<M: Medium> KeyRoom<M> {
         way.parts.keys.push(event);
         way.done.check = Some(check);
         Ok(())
+    }
+
+    /// What the key will be kept in: only what a device makes and keeps itself is in an HSM.
+    fn kind_of(&self, key: KeyNumber, source: Source, way: &Way<'_>) -> CustodyKind {
+        let name = self.books.keys.key(key).map(|life| self.key_name(life));
+        let custody = way.hands.custody.as_ref();
+        let is_own = |name: &KeyName| custody.is_some_and(|custody| custody.keeps_itself(name));
+        match self.mark() {
+            _ if source == Source::Fresh && name.as_ref().is_some_and(is_own) => CustodyKind::Hsm,
+            Mark::Test => CustodyKind::TestFile,
+            Mark::Production => CustodyKind::SealedFile,
+        }
     }
 
     /// Asks for the use of a transport key.
@@ -428,6 +437,6 @@ fn probe_of(algorithm: KeyAlgorithm) -> Check {
 
 /// What officers brought, taken once.
 pub(super) struct Material {
-    components: Vec<Component>,
-    container: Option<Vec<u8>>,
+    pub(super) components: Vec<Component>,
+    pub(super) container: Option<Vec<u8>>,
 }

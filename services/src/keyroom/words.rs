@@ -155,6 +155,11 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Act, ActError> {
             key: words.key()?,
             transport: words.key()?,
         },
+        "register.sign" => Act::SignRegister {
+            key: words.key()?,
+            version: words.number("the version of a register")?,
+            digest: words.bytes("a digest of 64 hex digits")?,
+        },
         "key.distribute" => Act::Distribute {
             key: words.key()?,
             custody: Custody {
@@ -197,6 +202,10 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Act, ActError> {
                 let bytes = hex_decode(word).ok()?;
                 CertificateApplication::decode(&bytes).ok().map(Box::new)
             })?,
+        },
+        "cert.submit-of" => Act::SubmitOf {
+            certificate: words.number(certificate)?,
+            key: words.key()?,
         },
         "cert.approve" => Act::ApproveCertificate {
             certificate: words.number(certificate)?,

@@ -52,6 +52,7 @@ impl Operation {
             | Purpose::ListSignature
             | Purpose::TerminalRecord
             | Purpose::AuditAnchor
+            | Purpose::Register
             | Purpose::Approval => matches!(self, Self::Sign),
             Purpose::Purchase
             | Purpose::Load

@@ -88,6 +88,21 @@ pub struct Head {
     pub mark: Mark,
     /// The custody's name among devices, up to 12 characters.
     pub device: String,
+    /// The PKCS#11 token on which the custody was founded; a file under a passphrase has none.
+    pub token: Option<TokenPlace>,
+}
+
+/// On which token a custody is, as it was at the founding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenPlace {
+    /// The token's label.
+    pub label: String,
+    /// Its serial number: another token of the same label is another token.
+    pub serial: String,
+    /// The label of the wrapping key on it.
+    pub wrapping_key: String,
+    /// Where its maker's library was.
+    pub module: String,
 }
 
 /// What will be in the custody, said before it is touched.
@@ -145,6 +160,18 @@ impl Content {
                     Mark::Production => 2,
                 });
                 text(&mut out, &head.device);
+                // Behind what every room says, so that rooms of before this was there still open.
+                if let Some(token) = &head.token {
+                    let TokenPlace {
+                        label,
+                        serial,
+                        wrapping_key,
+                        module,
+                    } = token;
+                    for part in [label, serial, wrapping_key, module] {
+                        text(&mut out, part);
+                    }
+                }
             }
             Self::Intent(intent) => {
                 text(&mut out, &intent.deed);
@@ -184,7 +211,21 @@ impl Content {
                     _ => return Err(FrameFault::Content),
                 };
                 let device = read_text(&mut rest)?;
-                Self::Head(Head { room, mark, device })
+                let mut token = None;
+                if !rest.is_empty() {
+                    token = Some(TokenPlace {
+                        label: read_text(&mut rest)?,
+                        serial: read_text(&mut rest)?,
+                        wrapping_key: read_text(&mut rest)?,
+                        module: read_text(&mut rest)?,
+                    });
+                }
+                Self::Head(Head {
+                    room,
+                    mark,
+                    device,
+                    token,
+                })
             }
             2 => {
                 let deed = read_text(&mut rest)?;

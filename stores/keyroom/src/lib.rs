@@ -34,7 +34,7 @@ pub mod sim;
 mod store;
 
 pub use error::{FrameFault, OpenError, RoomFault, StoreError};
-pub use frame::{Entry, Head, Intent, Part, Step, StepHead};
+pub use frame::{Entry, Head, Intent, Part, Step, StepHead, TokenPlace};
 pub use medium::{File, FolderMedium, Medium};
 pub use store::{Opened, RoomStore};
 

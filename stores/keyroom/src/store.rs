@@ -279,6 +279,7 @@ impl<M: Medium> Reading<M> {
             room: [0; 16],
             mark: tongtu_hsm::Mark::Test,
             device: String::new(),
+            token: None,
         };
         let mut reading = Self {
             store: RoomStore {

@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use tongtu_codec::hex_encode;
-use tongtu_hsm::{Mark, SealedCustody};
+use tongtu_hsm::{Mark, Token, TokenConfig};
 use tongtu_keyring::DeviceName;
 use tongtu_keyring::register::{Credential, FOUNDERS};
 use tongtu_keyroom::Head;
-use tongtu_services::keyroom::{Act, Book, CUSTODY_FILE, Hands, KeyRoom};
+use tongtu_services::keyroom::{Act, Book, Hands, KeyRoom};
 use tongtu_types::Timestamp;
 
 use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::lang::{Lang, Row, both};
 use crate::report::{Report, Tone};
-use crate::room::{self, credential, mark_word, passphrase};
+use crate::room::custody::{self, CustodyArgs, MODULE_ZH, PASSPHRASE_ZH};
+use crate::room::{self, credential, mark_word};
 
 pub(crate) const HELP: &[Row] = &[
     ("key room", "密钥室：创建、查看、收尾"),
@@ -34,9 +35,19 @@ pub(crate) const HELP: &[Row] = &[
         "key room new/passphrase",
         "首行为该人员口令的文件，与各 --as 依次对应；未给出则提示输入",
     ),
+    ("key room new/custody_passphrase", PASSPHRASE_ZH),
     (
-        "key room new/custody_passphrase",
-        "首行为密钥库口令的文件；未给出则提示输入",
+        "key room new/module",
+        "密钥库建在 PKCS#11 令牌上：令牌的库文件",
+    ),
+    ("key room new/token", "令牌的标签"),
+    (
+        "key room new/serial",
+        "令牌的序列号；同名令牌不止一个时须给出",
+    ),
+    (
+        "key room new/wrapping_key",
+        "令牌上已有的包装密钥；未给出则新建一个",
     ),
     ("key room new/device", "密钥库在密钥簿中的载体编号"),
     ("key room new/years", "创始人员的有效年数"),
@@ -47,7 +58,9 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu key room new --room keyroom \\
       --request N-01.request --request N-02.request --request N-03.request --request N-04.request \\
-      --as N-01.key --as N-02.key --as N-03.key --as N-04.key",
+      --as N-01.key --as N-02.key --as N-03.key --as N-04.key
+  tongtu key room new --room keyroom --module /usr/lib/softhsm/libsofthsm2.so --token CENTRE \\
+      --pin-file pin.txt --request … --as …",
     ),
     (
         "key room show",
@@ -66,10 +79,8 @@ pub(crate) const HELP: &[Row] = &[
         "上一步骤未完成即中断时收尾：取出无记录的密钥，并留下审计行",
     ),
     ("key room mend/room", "密钥室目录"),
-    (
-        "key room mend/custody_passphrase",
-        "首行为密钥库口令的文件；未给出则提示输入",
-    ),
+    ("key room mend/custody_passphrase", PASSPHRASE_ZH),
+    ("key room mend/module", MODULE_ZH),
     ("key room mend/now", "时刻；默认当前时间"),
     (
         "key room mend#examples",
@@ -84,7 +95,9 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   tongtu key room new --room keyroom \\
       --request N-01.request --request N-02.request --request N-03.request --request N-04.request \\
-      --as N-01.key --as N-02.key --as N-03.key --as N-04.key")]
+      --as N-01.key --as N-02.key --as N-03.key --as N-04.key
+  tongtu key room new --room keyroom --module /usr/lib/softhsm/libsofthsm2.so --token CENTRE \\
+      --pin-file pin.txt --request … --as …")]
     New(NewArgs),
     /// Show a key room; opening it checks every step, signature, line and anchor again
     #[command(after_help = "Examples:
@@ -112,9 +125,21 @@ pub(crate) struct NewArgs {
     /// A file with the founder's passphrase in its first line, one for each --as; otherwise asked for
     #[arg(long, value_name = "FILE")]
     passphrase: Vec<PathBuf>,
-    /// A file with the custody's passphrase in its first line; otherwise asked for
-    #[arg(long, value_name = "FILE")]
+    /// A file with the custody's passphrase, or its token's PIN, in its first line; otherwise asked for
+    #[arg(long, visible_alias = "pin-file", value_name = "FILE")]
     custody_passphrase: Option<PathBuf>,
+    /// Keep the custody on a PKCS#11 token: the token's library
+    #[arg(long, value_name = "FILE", requires = "token")]
+    module: Option<PathBuf>,
+    /// The token's label
+    #[arg(long, value_name = "LABEL", requires = "module")]
+    token: Option<String>,
+    /// The token's serial number, where several have this label
+    #[arg(long, value_name = "NUMBER", requires = "token")]
+    serial: Option<String>,
+    /// A wrapping key that is on the token; without it, a new one is made
+    #[arg(long, value_name = "LABEL", requires = "token")]
+    wrapping_key: Option<String>,
     /// The custody's name as a device in the key book
     #[arg(long, value_name = "NAME", value_parser = crate::room::words::device, default_value = "ROOM-1")]
     device: DeviceName,
@@ -141,9 +166,8 @@ pub(crate) struct MendArgs {
     /// The key room's folder
     #[arg(long, value_name = "FOLDER", default_value = "keyroom")]
     room: PathBuf,
-    /// A file with the custody's passphrase in its first line; otherwise asked for
-    #[arg(long, value_name = "FILE")]
-    custody_passphrase: Option<PathBuf>,
+    #[command(flatten)]
+    custody: CustodyArgs,
     /// The moment; by default now
     #[arg(long, value_name = "TIME", value_parser = clock::moment, allow_hyphen_values = true)]
     now: Option<Timestamp>,
@@ -246,10 +270,12 @@ fn found(
 ) -> Result<(), Failure> {
     let mut room_id = [0; 16];
     room::entropy()(&mut room_id);
+    let token = founding_token(args, &room_id)?;
     let head = Head {
         room: room_id,
         mark,
         device: args.device.to_string(),
+        token: token.as_ref().map(custody::place_of).transpose()?,
     };
     let failed = |error| room::failure(&args.room, error);
     let mut room = KeyRoom::make_folder(&args.room, head).map_err(failed)?;
@@ -264,26 +290,62 @@ fn found(
         })?;
         credential.sign(&mut approval, request.officer)?;
     }
-    let asked = both("new passphrase of the custody", "密钥库的新口令");
-    let words = passphrase::read_new(args.custody_passphrase.as_deref(), &asked)?;
-    let protection = passphrase::protection(words, mark)?;
-    let path = args.room.join(CUSTODY_FILE);
-    let custody = SealedCustody::make(&path, mark, &protection, room::entropy());
-    let mut custody = custody.map_err(|error| {
-        Failure::fault(both("the custody cannot be made", "无法建立密钥库")).because(error)
-    })?;
+    let made = match token {
+        None => custody::make(&args.room, mark, args.custody_passphrase.as_deref()),
+        Some(token) => custody::make_on(&args.room, mark, token),
+    };
+    let mut custody = made?;
     let hands = Hands {
-        custody: Some(&mut custody),
+        custody: Some(&mut *custody),
         ..Hands::default()
     };
     room.carry_out(&approval, hands, now).map_err(failed)?;
     Ok(())
 }
 
+/// The token that a room is founded on, with its wrapping key.
+///
+/// A founding that does not come about may leave that key on the token: by its name it is of no
+/// other room.
+fn founding_token(args: &NewArgs, room_id: &[u8; 16]) -> Result<Option<Token>, Failure> {
+    let (Some(module), Some(label)) = (&args.module, &args.token) else {
+        return Ok(None);
+    };
+    let own = || format!("tongtu-{}", hex_encode(&room_id[..8]).to_ascii_lowercase());
+    let config = TokenConfig {
+        module: module.clone(),
+        token: label.clone(),
+        serial: args.serial.clone(),
+        wrapping_key: args.wrapping_key.clone().unwrap_or_else(own),
+        vendor: None,
+    };
+    let token = custody::token(config, args.custody_passphrase.as_deref())?;
+    if args.wrapping_key.is_none() {
+        token.make_wrapping_key().map_err(|error| {
+            Failure::fault(both(
+                "the token makes no wrapping key",
+                "令牌未能生成包装密钥",
+            ))
+            .because(error)
+        })?;
+    }
+    Ok(Some(token))
+}
+
+#[derive(Serialize)]
+struct ShownToken {
+    label: String,
+    serial: String,
+    wrapping_key: String,
+    module: String,
+}
+
 #[derive(Serialize)]
 struct Shown {
     mark: &'static str,
     device: String,
+    /// The token that the custody is on, or `null`.
+    token: Option<ShownToken>,
     /// Which room this is; approvals say it.
     room: String,
     steps: u64,
@@ -306,6 +368,12 @@ fn show(folder: &Path, report: &mut Report) -> Result<Exit, Failure> {
     let shown = Shown {
         mark: mark_word(head.mark),
         device: head.device.clone(),
+        token: head.token.as_ref().map(|token| ShownToken {
+            label: token.label.clone(),
+            serial: token.serial.clone(),
+            wrapping_key: token.wrapping_key.clone(),
+            module: token.module.clone(),
+        }),
         room: hex_encode(&head.room).to_ascii_lowercase(),
         steps: room.steps(),
         key_events: room.number(Book::Keys),
@@ -340,6 +408,14 @@ fn show(folder: &Path, report: &mut Report) -> Result<Exit, Failure> {
             shown.anchored_to.unwrap_or_else(|| String::from("-")),
         ),
     ])?;
+    if let Some(token) = shown.token {
+        let (label, serial, key) = (token.label, token.serial, token.wrapping_key);
+        let place = match lang {
+            Lang::En => format!("{label}, number {serial}, wrapping key {key}"),
+            Lang::Zh => format!("{label}，序列号 {serial}，包装密钥 {key}"),
+        };
+        report.rows([row("token", "令牌", place)])?;
+    }
     if let Some(deed) = shown.unfinished {
         report.toned(
             Tone::Bad,
@@ -354,9 +430,9 @@ fn show(folder: &Path, report: &mut Report) -> Result<Exit, Failure> {
 
 fn mend(args: &MendArgs, report: &mut Report) -> Result<Exit, Failure> {
     let mut room = room::open(&args.room)?;
-    let mut custody = room::open_custody(&room, &args.room, args.custody_passphrase.as_deref())?;
+    let mut custody = custody::open(&room, &args.room, &args.custody)?;
     let now = room::moment(&room, args.now)?;
-    room.mend(&mut custody, now)
+    room.mend(&mut *custody, now)
         .map_err(|error| room::failure(&args.room, error))?;
     drop(room);
     show(&args.room, report)

@@ -423,6 +423,12 @@ pub(crate) fn commit(args: &CommitArgs, report: &mut Report) -> Result<Exit, Fai
     let mut brought = Brought::default();
     let is_written = args.signing.out.is_some();
     match (&approval.act, &args.container) {
+        (Act::SignRegister { .. }, _) if !is_written => {
+            return Err(Failure::usage(both(
+                "a register is signed by both custodians at `tongtu register sign`",
+                "机构登记须由两名保管员在 `tongtu register sign` 一并签发",
+            )));
+        }
         _ if is_written => {}
         (Act::Export { .. }, Some(path)) => brought.container_out = Some(path.clone()),
         (Act::Export { .. }, None) => return Err(wants_container()),

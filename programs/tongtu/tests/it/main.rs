@@ -27,6 +27,7 @@ mod psam;
 mod psam_pool;
 mod register;
 mod room;
+mod room_token;
 mod run;
 mod serve;
 mod terminal_tap;

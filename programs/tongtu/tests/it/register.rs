@@ -55,7 +55,7 @@ fn a_certificate_is_made_entered_signed_and_shown() {
     assert!(entry.starts_with("[[institution.link]]\n"), "{entry}");
     fs::write(folder.join("one.toml"), format!("{BEFORE}\n{entry}")).unwrap();
     let sign = |text, out, after: &[&str]| {
-        let args = ["register", "sign", text, "--key", "register.key"];
+        let args = ["register", "sign", text, "--test", "--key", "register.key"];
         run(&folder, &[&args[..], &["--out", out], after].concat())
     };
     let signed = sign("one.toml", "one.ttir", &[]);
@@ -99,7 +99,14 @@ fn a_certificate_is_made_entered_signed_and_shown() {
 fn a_changed_register_is_refused_and_its_row_named() {
     let (folder, key) = office("register-changed");
     fs::write(folder.join("one.toml"), BEFORE).unwrap();
-    let sign = ["register", "sign", "one.toml", "--key", "register.key"];
+    let sign = [
+        "register",
+        "sign",
+        "one.toml",
+        "--test",
+        "--key",
+        "register.key",
+    ];
     good(&folder, &[&sign[..], &["--out", "one.ttir"]].concat());
     let mut bytes = fs::read(folder.join("one.ttir")).unwrap();
     bytes[60] ^= 1;
@@ -123,7 +130,7 @@ fn a_changed_register_is_refused_and_its_row_named() {
 fn a_text_that_is_no_register_is_named_with_its_institution() {
     let (folder, _) = office("register-text");
     let sign = |text: &str| {
-        let sign = ["register", "sign", "-", "--key", "register.key"];
+        let sign = ["register", "sign", "-", "--test", "--key", "register.key"];
         let args = [&sign[..], &["--out", "one.ttir"]].concat();
         let ran = tongtu_in(&folder, &args, text.as_bytes(), &[]);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""));

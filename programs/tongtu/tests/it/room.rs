@@ -12,9 +12,9 @@ const START: i64 = 1_767_225_600;
 const DAY: i64 = 86_400;
 
 /// A folder with a room, its officers' key files, and one passphrase for all of them.
-struct Office {
-    folder: PathBuf,
-    now: i64,
+pub(crate) struct Office {
+    pub(crate) folder: PathBuf,
+    pub(crate) now: i64,
 }
 
 const NATION: [(&str, &str); 4] = [
@@ -36,15 +36,21 @@ const OTHERS: [(&str, &str, &str); 6] = [
 impl Office {
     /// A room with its four founders.
     fn founded(name: &str) -> Self {
+        Self::founded_with(name, "the custody's passphrase", &[])
+    }
+
+    /// One whose custody opens with these words, founded with these arguments besides.
+    fn founded_with(name: &str, safe: &str, more: &[&str]) -> Self {
         let folder = folder(name);
         std::fs::write(folder.join("words"), "a passphrase for tests\n").unwrap();
         std::fs::write(folder.join("wrong"), "another passphrase\n").unwrap();
-        std::fs::write(folder.join("safe"), "the custody's passphrase\n").unwrap();
+        std::fs::write(folder.join("safe"), format!("{safe}\n")).unwrap();
         let office = Self { folder, now: START };
         for (number, role) in NATION {
             office.officer(number, role, "00000000");
         }
         let mut args = vec!["key", "room", "new", "--custody-passphrase", "safe"];
+        args.extend(more);
         let files: Vec<_> = NATION
             .iter()
             .map(|(number, _)| (format!("{number}.request"), format!("{number}.key")))
@@ -52,13 +58,23 @@ impl Office {
         for (request, key) in &files {
             args.extend(["--request", request, "--as", key, "--passphrase", "words"]);
         }
-        assert_eq!(office.run(&args, true).code, 0);
+        let ran = office.run(&args, true);
+        assert_eq!(ran.code, 0, "{}", ran.err);
         office
     }
 
     /// A room with all its officers, its city and one root.
     fn staffed(name: &str) -> Self {
-        let office = Self::founded(name);
+        Self::founded(name).with_officers()
+    }
+
+    /// The same, its custody on a token.
+    pub(crate) fn staffed_on(name: &str, pin: &str, token: &[&str]) -> Self {
+        Self::founded_with(name, pin, token).with_officers()
+    }
+
+    fn with_officers(self) -> Self {
+        let office = self;
         for (number, role, at) in OTHERS {
             office.officer(number, role, at);
             let request = format!("{number}.request");
@@ -86,7 +102,7 @@ impl Office {
         assert_eq!(self.run(&args, false).code, 0, "{number}");
     }
 
-    fn run(&self, args: &[&str], has_now: bool) -> Ran {
+    pub(crate) fn run(&self, args: &[&str], has_now: bool) -> Ran {
         let now = self.now.to_string();
         let mut all = args.to_vec();
         if has_now {
@@ -96,7 +112,7 @@ impl Office {
     }
 
     /// A step by these officers.
-    fn step(&self, args: &[&str], by: &[&str]) -> Ran {
+    pub(crate) fn step(&self, args: &[&str], by: &[&str]) -> Ran {
         let keys: Vec<String> = by.iter().map(|number| format!("{number}.key")).collect();
         let mut all = args.to_vec();
         all.push("--json");
@@ -107,21 +123,21 @@ impl Office {
         self.run(&all, true)
     }
 
-    fn done(&self, args: &[&str], by: &[&str]) -> Value {
+    pub(crate) fn done(&self, args: &[&str], by: &[&str]) -> Value {
         let ran = self.step(args, by);
         assert_eq!(ran.code, 0, "{args:?} by {by:?}: {}", ran.err);
         ran.json()
     }
 
     /// The error of a step that is refused.
-    fn refused(&self, args: &[&str], by: &[&str]) -> String {
+    pub(crate) fn refused(&self, args: &[&str], by: &[&str]) -> String {
         let ran = self.step(args, by);
         assert_eq!(ran.code, 1, "{args:?} by {by:?}: {}{}", ran.out, ran.err);
         let error: Value = serde_json::from_str(&ran.err).unwrap();
         error["error"]["message"].as_str().unwrap().to_owned()
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let mut all = args.to_vec();
         all.push("--json");
         let ran = self.run(&all, false);
@@ -130,7 +146,7 @@ impl Office {
     }
 
     /// An application for one key; its number.
-    fn apply(&self, batch: &str, purpose: &str) -> String {
+    pub(crate) fn apply(&self, batch: &str, purpose: &str) -> String {
         let args = [
             "key",
             "apply",
@@ -148,29 +164,29 @@ impl Office {
         self.done(&args, &["P-01"])["keys"][0].to_string()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    fn stage(&self, key: &str) -> String {
+    pub(crate) fn stage(&self, key: &str) -> String {
         let shown = self.json(&["key", "show", key]);
         shown["stage"].as_str().unwrap().to_owned()
     }
 
     /// The check value of a key as `--check` takes it.
-    fn check(&self, key: &str) -> String {
+    pub(crate) fn check(&self, key: &str) -> String {
         let shown = self.json(&["key", "show", key]);
         let check = shown["check"].as_str().unwrap();
         check.split_once(' ').unwrap().1.to_owned()
     }
 
-    fn activate(&self, key: &str) {
+    pub(crate) fn activate(&self, key: &str) {
         self.done(&["key", "approve", key], &["N-01", "N-02"]);
         self.done(&["key", "generate", key], &["N-03", "N-04"]);
         self.hand_over(key);
     }
 
-    fn hand_over(&self, key: &str) {
+    pub(crate) fn hand_over(&self, key: &str) {
         let check = self.check(key);
         let distribute = [
             "key",
@@ -618,4 +634,187 @@ fn wrong_use_is_explained() {
     // No argument and no variable takes a passphrase.
     let ran = tongtu_in(&folder, &["key", "officer", "new", "--help"], b"", &[]);
     assert!(ran.out.contains("--passphrase <FILE>"), "{}", ran.out);
+}
+
+/// A key of the issuer for ride codes that is made and not yet at its holder.
+pub(crate) fn ride_code_key(office: &Office, batch: &str, days: &str) -> String {
+    let args = [
+        "key",
+        "apply",
+        "--batch",
+        batch,
+        "--province",
+        "00003000",
+        "--holder",
+        "01343010",
+        "--city",
+        "3010",
+        "--purpose",
+        "ride-code-issuing",
+        "--algorithm",
+        "sm2",
+        "--days",
+        days,
+    ];
+    let key = office.done(&args, &["P-01"])["keys"][0].to_string();
+    office.done(&["key", "approve", &key], &["N-01", "N-02"]);
+    office.done(&["key", "generate", &key], &["N-03", "N-04"]);
+    key
+}
+
+/// A certificate of a key of the room, from the draft to its first use.
+pub(crate) fn certified(office: &Office, number: &str, key: &str, draft: &[&str]) {
+    let drafted = office.done(draft, &["H-01"]);
+    assert_eq!(drafted["certificate"].to_string(), number);
+    issued(office, number, key);
+}
+
+/// The same, from the application on.
+fn issued(office: &Office, number: &str, key: &str) {
+    office.done(&["cert", "apply", number, "--key", key], &["H-01"]);
+    office.done(&["cert", "approve", number], &["P-01", "P-02"]);
+    office.done(&["cert", "issue", number], &["N-03", "N-04"]);
+    office.done(&["cert", "activate", number], &["H-01", "H-02"]);
+}
+
+#[test]
+fn an_issuer_applies_with_its_key_in_custody_and_renews_the_same_way() {
+    let office = Office::staffed("room-applies");
+    let root = ["cert", "root", "--index", "02", "--expiry", "1240"];
+    office.done(&root, &["N-03", "N-04"]);
+    let older = ride_code_key(&office, "1", "1000");
+    let draft = [
+        "cert", "draft", "--issuer", "01343010", "--index", "02", "--expiry", "1228",
+    ];
+    certified(&office, "1", &older, &draft);
+    office.hand_over(&older);
+    // A key that does something else, or that is not made, proves nothing.
+    let load = office.apply("2", "load");
+    office.done(&["cert", "renew", "1", "--expiry", "1230"], &["H-01"]);
+    let error = office.refused(&["cert", "apply", "2", "--key", &load], &["H-01"]);
+    assert!(
+        error.contains("expected SM2 for ride-code issuing"),
+        "{error}"
+    );
+    // A key is certified once.
+    let error = office.refused(&["cert", "apply", "2", "--key", &older], &["H-01"]);
+    assert!(error.contains("already that of"), "{error}");
+    let newer = ride_code_key(&office, "3", "1800");
+    issued(&office, "2", &newer);
+    let overlap = office.check(&newer);
+    let distribute = [
+        "key",
+        "distribute",
+        &newer,
+        "--device",
+        "HSM-C",
+        "--check",
+        &overlap,
+    ];
+    office.done(&distribute, &["P-01", "H-01"]);
+    let activate = ["key", "activate", &newer, "--overlap", "30"];
+    office.done(&activate, &["H-01", "H-02"]);
+    assert_eq!(office.stage(&older), "in overlap");
+    let listed = office.json(&["cert", "list"]);
+    let form = |at: usize| {
+        let row = &listed["certificates"][at];
+        (row["stage"].clone(), row["key"].to_string())
+    };
+    assert_eq!(form(0), ("superseded".into(), older.clone()));
+    assert_eq!(form(1), ("active".into(), newer));
+    // One that only accepts makes no application any more.
+    office.done(&["cert", "renew", "2", "--expiry", "1231"], &["H-01"]);
+    let error = office.refused(&["cert", "apply", "3", "--key", &older], &["H-01"]);
+    assert!(error.contains("in overlap, expected"), "{error}");
+}
+
+const REGISTER: &str = r#"
+version = 1
+published_at = "2026-01-01T00:00:00+08:00"
+
+[[institution]]
+code = "01341000"
+name_zh = "北京"
+name_en = "Beijing"
+roles = ["issuer", "acquirer"]
+standing = "admitted"
+since = "2026-01-01T00:00:00+08:00"
+"#;
+
+#[test]
+fn the_register_is_signed_by_a_key_in_custody_with_a_permit_and_a_line() {
+    let office = Office::staffed("room-register");
+    let own = [
+        ("NP-1", "province-key-officer"),
+        ("NP-2", "province-approver"),
+        ("NH-1", "holder-custodian"),
+        ("NH-2", "holder-custodian"),
+    ];
+    for (number, role) in own {
+        office.officer(number, role, "00000000");
+        let request = format!("{number}.request");
+        office.done(&["key", "officer", "register", &request], &["N-01", "N-02"]);
+    }
+    let city = ["key", "city", "0000", "--province", "00000000"];
+    office.done(&city, &["N-01", "N-02"]);
+    let apply = [
+        "key",
+        "apply",
+        "--batch",
+        "1",
+        "--province",
+        "00000000",
+        "--holder",
+        "00000000",
+        "--city",
+        "0000",
+        "--purpose",
+        "institution-register",
+        "--algorithm",
+        "sm2",
+    ];
+    let key = office.done(&apply, &["NP-1"])["keys"][0].to_string();
+    office.done(&["key", "approve", &key], &["N-01", "N-02"]);
+    office.done(&["key", "generate", &key], &["N-03", "N-04"]);
+    std::fs::write(office.path("one.toml"), REGISTER).unwrap();
+    let sign = [
+        "register", "sign", "one.toml", "--by-key", &key, "--out", "one.ttir",
+    ];
+    // Made is not in use: there is no permit yet.
+    office.refused(&sign, &["N-03", "N-04"]);
+    let check = office.check(&key);
+    let distribute = [
+        "key",
+        "distribute",
+        &key,
+        "--device",
+        "HSM-N",
+        "--check",
+        &check,
+    ];
+    office.done(&distribute, &["NP-1", "NH-1"]);
+    office.done(&["key", "activate", &key], &["NH-1", "NH-2"]);
+    for by in [&["N-03"][..], &["N-01", "N-03"], &["NH-1", "NH-2"]] {
+        let error = office.refused(&sign, by);
+        assert!(error.contains("two of the nation's custodians"), "{error}");
+    }
+    assert!(!office.path("one.ttir").exists());
+    let signed = office.done(&sign, &["N-03", "N-04"]);
+    let public = signed["public_key"].as_str().unwrap();
+    let verify = ["register", "verify", "one.ttir", "--key", public];
+    assert_eq!(office.json(&verify)["version"], 1);
+    // The next version under the same key, and the lines of both uses.
+    let next = REGISTER.replace("version = 1", "version = 2");
+    std::fs::write(office.path("two.toml"), next).unwrap();
+    let sign = [
+        "register", "sign", "two.toml", "--by-key", &key, "--out", "two.ttir", "--after",
+        "one.ttir",
+    ];
+    office.done(&sign, &["N-03", "N-04"]);
+    let ran = office.run(&["audit", "show", "--last", "3"], false);
+    assert!(ran.out.contains("use.sign"), "{}", ran.out);
+    assert!(ran.out.contains("register.sign"), "{}", ran.out);
+    // What was signed stands when the room is opened again.
+    let shown = office.json(&["key", "room", "show"]);
+    assert_eq!(shown["unfinished"], Value::Null);
 }

@@ -98,7 +98,7 @@ fn a_running_node_goes_by_a_new_register() {
     let (before, beijing) = text.split_once("code = \"01341000\"").unwrap();
     let beijing = beijing.replacen("admitted", "suspended", 1);
     let text = format!("{before}code = \"01341000\"{beijing}");
-    let sign = ["register", "sign", "-", "--key", "register.key"];
+    let sign = ["register", "sign", "-", "--test", "--key", "register.key"];
     let out = ["--after", "nation/register.ttir", "--out", "next.ttir"];
     let signed = tongtu_in(&folder, &[&sign[..], &out].concat(), text.as_bytes(), &[]);
     assert_eq!((signed.code, signed.err.as_str()), (0, ""));

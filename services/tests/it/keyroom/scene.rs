@@ -140,6 +140,7 @@ pub(crate) fn head() -> Head {
         room: ROOM,
         mark: Mark::Test,
         device: String::from("HSM-N"),
+        token: None,
     }
 }
 

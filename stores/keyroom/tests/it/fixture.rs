@@ -11,6 +11,7 @@ pub(crate) fn head() -> Head {
         room: [7; 16],
         mark: Mark::Test,
         device: String::from("HSM-N"),
+        token: None,
     }
 }
 
