@@ -8,18 +8,25 @@
 //!
 //! What is here: which masters there are and what they are called ([`MASTERS`]), their derivation
 //! ([`derive_masters`]), a purse's personalisation with keys that only the card can read
-//! ([`seal_purse`]), a batch of PSAMs ([`make_batch`]), a POS terminal's keys ([`TerminalRoom`]),
+//! ([`seal_purse_for`], [`seal_purse`]), an e-cash's ([`seal_cash`]), the keys of a card's manager
+//! ([`CardManager`]), a batch of PSAMs ([`make_batch`]), a POS terminal's keys ([`TerminalRoom`]),
 //! and proofs of cards verified under keys that stay where they are ([`verify_purchase_tac`]).
 //! What is not here: a key's bytes, ever; whose turn a key is (the key book); files and readers.
 
 mod card;
+mod cash;
 mod error;
+mod manager;
 mod master;
 mod module;
 mod terminal;
 
-pub use card::{SealedGroup, cash_keys, purse_key, seal_purse, verify_purchase_tac};
+pub use card::{
+    SealedGroup, cash_keys, purse_key, seal_purse, seal_purse_for, verify_purchase_tac,
+};
+pub use cash::{CashOrder, cash_issuer_key, cash_issuer_label, make_cash_issuer, seal_cash};
 pub use error::PersonalisingError;
+pub use manager::{CardManager, ManagerKeys, algorithm_of};
 pub use master::{
     CardIssuer, MASTERS, Master, derive_masters, found_test_nation, generate_nation, master_label,
     master_name,

@@ -94,14 +94,21 @@ impl CryptogramInput<'_> {
     }
 }
 
+/// What the issuer's answer is made of: the ARQC XORed with the response code.
+#[must_use]
+pub const fn response_message(request: &[u8; 8], arc: [u8; 2]) -> [u8; 8] {
+    let mut out = *request;
+    out[0] ^= arc[0];
+    out[1] ^= arc[1];
+    out
+}
+
 /// The issuer's answer cryptogram (ARPC): the session key over the ARQC XORed with the
 /// response code.
 #[must_use]
 pub fn response_cryptogram(key: &BlockKey, atc: u16, request: &[u8; 8], arc: [u8; 2]) -> [u8; 8] {
     let mut block = [0; 16];
-    block[..8].copy_from_slice(request);
-    block[0] ^= arc[0];
-    block[1] ^= arc[1];
+    block[..8].copy_from_slice(&response_message(request, arc));
     let len = match key.algorithm() {
         Algorithm::Tdes => 8,
         Algorithm::Sm4 => 16,
@@ -122,11 +129,18 @@ pub fn script_mac(
     header: [u8; 5],
     data: &[u8],
 ) -> [u8; 4] {
+    let message = script_message(atc, request, header, data);
+    leftmost(&mac::eight_bytes(&session_key(key, atc), &[0; 8], &message))
+}
+
+/// What the MAC of an issuer script command is made over.
+#[must_use]
+pub fn script_message(atc: u16, request: &[u8; 8], header: [u8; 5], data: &[u8]) -> Vec<u8> {
     let mut message = header.to_vec();
     message.extend(atc.to_be_bytes());
     message.extend(request);
     message.extend(data);
-    leftmost(&mac::eight_bytes(&session_key(key, atc), &[0; 8], &message))
+    message
 }
 
 /// The MAC of a composite command (84DE, 04E2): by the record's own key, the counter as IV.
@@ -153,10 +167,17 @@ pub fn record_mac(key: &BlockKey, random: &[u8; 8], record: &[u8]) -> [u8; 4] {
 /// Source: seen in public implementations (data kind 01).
 #[must_use]
 pub fn balance_mac(key: &BlockKey, atc: u16, balance: Amount) -> [u8; 4] {
+    let message = balance_message(atc, balance);
+    leftmost(&mac::eight_bytes(&session_key(key, atc), &[0; 8], &message))
+}
+
+/// What that MAC is made over.
+#[must_use]
+pub fn balance_message(atc: u16, balance: Amount) -> Vec<u8> {
     let mut message = atc.to_be_bytes().to_vec();
     message.extend(&balance.encode()[1..]);
     message.push(0);
-    leftmost(&mac::eight_bytes(&session_key(key, atc), &[0; 8], &message))
+    message
 }
 
 /// A PIN of 4 to 12 digits as `0L`, digits, `F`s.

@@ -11,7 +11,7 @@ use tongtu_crypto::{Algorithm, BlockKey, Entropy, RsaSecretKey, SecretKey};
 use tongtu_types::{CardNumber, Fen};
 
 use crate::cryptogram::card_key;
-use crate::oda::{self, Authority, SigningKey};
+use crate::oda::{self, Authority, SigningKey, VerifyingKey};
 use crate::perso::{self, CardKeys, ExtensionFile, FileEntry, FileKind, Group, Issuer, Profile};
 use crate::{Amount, CompositeSupport, Dol, TransportData, Values, tag};
 
@@ -46,6 +46,11 @@ const CARD_Q: &str = "\
     8246CCAB59771E3FAAD342860AFACADF48997052D2E1A521";
 
 const RSA_EXPONENT: [u8; 1] = [3];
+
+/// What the certificates of test issuers say: the first digits of a number, a month, a serial number.
+const HEAD: [u8; 4] = [0x62, 0x17, 0x00, 0xFF];
+const EXPIRY: [u8; 2] = [0x12, 0x40];
+const SERIAL: [u8; 3] = [0, 0, 1];
 
 /// An SM2 test key from one byte repeated.
 fn sm2_key(byte: u8) -> SecretKey {
@@ -86,29 +91,38 @@ pub fn authorities() -> Vec<Authority> {
 /// The test issuer of an algorithm set, certified by the test authority.
 #[must_use]
 pub fn issuer(algorithm: Algorithm, entropy: &mut dyn Entropy) -> Issuer {
-    const HEAD: [u8; 4] = [0x62, 0x17, 0x00, 0xFF];
-    const EXPIRY: [u8; 2] = [0x12, 0x40];
-    const SERIAL: [u8; 3] = [0, 0, 1];
+    let key = match algorithm {
+        Algorithm::Tdes => SigningKey::Rsa(rsa_key(ISSUER_P, ISSUER_Q)),
+        Algorithm::Sm4 => SigningKey::Sm2(sm2_key(0x22)),
+    };
+    let certificate = certificate_of(algorithm, &key.public(), entropy)
+        .expect("of the same set, and shorter than the authority's");
+    Issuer { certificate, key }
+}
+
+/// The certificate that the test authority of an algorithm set gives to any issuer's key; none when
+/// the key is of the other set, or longer than the authority's.
+#[must_use]
+pub fn certificate_of(
+    algorithm: Algorithm,
+    key: &VerifyingKey,
+    entropy: &mut dyn Entropy,
+) -> Option<Values> {
     let mut certificate = Values::from([(tag::CA_INDEX, Vec::from([index(algorithm)]))]);
-    let key = match authority_key(algorithm) {
-        SigningKey::Rsa(authority) => {
-            let key = rsa_key(ISSUER_P, ISSUER_Q);
-            let made =
-                oda::rsa::certify_issuer(&authority, HEAD, EXPIRY, SERIAL, key.public(), entropy)
-                    .expect("the issuer's key is shorter than the authority's");
+    match (authority_key(algorithm), key) {
+        (SigningKey::Rsa(by), VerifyingKey::Rsa(key)) => {
+            let made = oda::rsa::certify_issuer(&by, HEAD, EXPIRY, SERIAL, key, entropy).ok()?;
             certificate.insert(tag::ISSUER_CERTIFICATE, made.certificate);
             certificate.insert(tag::ISSUER_REMAINDER, made.remainder);
             certificate.insert(tag::ISSUER_EXPONENT, made.exponent);
-            SigningKey::Rsa(key)
         }
-        SigningKey::Sm2(authority) => {
-            let key = sm2_key(0x22);
-            let made = oda::sm2::certify_issuer(&authority, HEAD, EXPIRY, SERIAL, key.public());
+        (SigningKey::Sm2(by), VerifyingKey::Sm2(key)) => {
+            let made = oda::sm2::certify_issuer(&by, HEAD, EXPIRY, SERIAL, key);
             certificate.insert(tag::ISSUER_CERTIFICATE, made);
-            SigningKey::Sm2(key)
         }
-    };
-    Issuer { certificate, key }
+        _ => return None,
+    }
+    Some(certificate)
 }
 
 /// The issuer's master keys, from which the card's are derived.

@@ -29,6 +29,19 @@ pub fn card_key(master: &BlockKey, issuer: Institution, serial: Serial) -> Block
     diversify::levels(master, &[issuer.0, serial.factor()])
 }
 
+/// What the session key of a purchase is derived by.
+#[must_use]
+pub const fn purchase_block(random: [u8; 4], sequence: u16, terminal_sequence: u32) -> [u8; 8] {
+    let [_, _, a, b] = terminal_sequence.to_be_bytes();
+    block(random, sequence, [a, b])
+}
+
+/// What the session key of a load or an unload is derived by.
+#[must_use]
+pub const fn load_block(random: [u8; 4], sequence: u16) -> [u8; 8] {
+    block(random, sequence, [0x80, 0x00])
+}
+
 /// SESPK: the session key of a purchase.
 #[must_use]
 pub fn purchase_session(
@@ -37,19 +50,18 @@ pub fn purchase_session(
     sequence: u16,
     terminal_sequence: u32,
 ) -> SessionKey {
-    let [_, _, a, b] = terminal_sequence.to_be_bytes();
-    session(key, random, sequence, [a, b])
+    SessionKey::derive(key, &purchase_block(random, sequence, terminal_sequence))
 }
 
 /// SESLK or SESULK: the session key of a load or an unload.
 #[must_use]
 pub fn load_session(key: &BlockKey, random: [u8; 4], sequence: u16) -> SessionKey {
-    session(key, random, sequence, [0x80, 0x00])
+    SessionKey::derive(key, &load_block(random, sequence))
 }
 
-fn session(key: &BlockKey, random: [u8; 4], sequence: u16, tail: [u8; 2]) -> SessionKey {
+const fn block(random: [u8; 4], sequence: u16, tail: [u8; 2]) -> [u8; 8] {
     let ([a, b, c, d], [e, f], [g, h]) = (random, sequence.to_be_bytes(), tail);
-    SessionKey::derive(key, &[a, b, c, d, e, f, g, h])
+    [a, b, c, d, e, f, g, h]
 }
 
 /// What every code of one transaction is made over.
@@ -68,16 +80,40 @@ impl Deal {
         [&self.amount.bytes()[..], &[self.kind.0], &self.terminal.0].concat()
     }
 
+    /// What MAC1 of a load or unload is made over: balance ‖ deal.
+    #[must_use]
+    pub fn load_mac1_message(&self, balance: Balance) -> Vec<u8> {
+        [&balance.bytes()[..], &self.bytes()].concat()
+    }
+
+    /// What MAC2 of a load and MAC1 of a purchase are made over: deal ‖ date ‖ time.
+    #[must_use]
+    pub fn dated_message(&self, at: DateTime) -> Vec<u8> {
+        [&self.bytes()[..], &at.0].concat()
+    }
+
+    /// What MAC2 of a purchase is made over: the amount.
+    #[must_use]
+    pub fn purchase_mac2_message(&self) -> [u8; 4] {
+        self.amount.bytes()
+    }
+
+    /// What the TAC of a load is made over: balance after ‖ sequence before ‖ deal ‖ date ‖ time.
+    #[must_use]
+    pub fn load_tac_message(&self, balance_after: Balance, sequence: u16, at: DateTime) -> Vec<u8> {
+        self.after(balance_after, sequence, at)
+    }
+
     /// MAC1 of a load or unload, card to host: balance ‖ deal.
     #[must_use]
     pub fn load_mac1(&self, session: &SessionKey, balance: Balance) -> Code {
-        session.mac(&[&balance.bytes()[..], &self.bytes()].concat())
+        session.mac(&self.load_mac1_message(balance))
     }
 
     /// MAC2 of a load or unload, host to card: deal ‖ date ‖ time.
     #[must_use]
     pub fn load_mac2(&self, session: &SessionKey, at: DateTime) -> Code {
-        session.mac(&[&self.bytes()[..], &at.0].concat())
+        session.mac(&self.dated_message(at))
     }
 
     /// MAC3 of an unload, card to host.
@@ -97,13 +133,13 @@ impl Deal {
     /// MAC1 of a purchase, terminal to card: deal ‖ date ‖ time.
     #[must_use]
     pub fn purchase_mac1(&self, session: &SessionKey, at: DateTime) -> Code {
-        session.mac(&[&self.bytes()[..], &at.0].concat())
+        session.mac(&self.dated_message(at))
     }
 
     /// MAC2 of a purchase, card to terminal: the amount.
     #[must_use]
     pub fn purchase_mac2(&self, session: &SessionKey) -> Code {
-        session.mac(&self.amount.bytes())
+        session.mac(&self.purchase_mac2_message())
     }
 
     /// What the TAC of a purchase is made over: deal ‖ terminal sequence ‖ date ‖ time.

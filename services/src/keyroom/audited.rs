@@ -2,13 +2,17 @@
 
 use std::cell::RefCell;
 
+use tongtu_apdu::Command;
 use tongtu_audit::{Entry, Outcome, Word};
 use tongtu_crypto::sm3;
+use tongtu_globalplatform::key::KeyBlock;
 use tongtu_hsm::{
-    Component, Custody, CustodyError, KeyInfo, KeyName, KeyPath, Label, MacScheme, PublicPart,
-    SignScheme, Signed, TestKey, Vault, VaultState, Wrapped,
+    CardPair, CardSession, Component, Custody, CustodyError, DomainKeys, Fill, KeyInfo, KeyName,
+    KeyPath, Label, MacScheme, Opening, PublicPart, SealedKeys, SignScheme, Signed, TestKey, Vault,
+    VaultState, Wrapped,
 };
 use tongtu_keyring::Check;
+use tongtu_keyring::code::KeyAlgorithm;
 use tongtu_types::InstitutionCode;
 
 /// On whose behalf a key is used.
@@ -189,6 +193,52 @@ impl<C: Custody + ?Sized> Custody for Audited<'_, C> {
     fn wrap(&self, path: KeyPath<'_>, by: Label) -> Result<Wrapped, CustodyError> {
         let result = self.custody.wrap(path, by);
         self.note("use.wrap", path.label, by.as_str().as_bytes(), &result);
+        result
+    }
+
+    fn open_channel(
+        &self,
+        keys: DomainKeys<'_>,
+        opening: &Opening<'_>,
+    ) -> Result<(CardSession, Command), CustodyError> {
+        let result = self.custody.open_channel(keys, opening);
+        let card = opening.answer.diversification;
+        self.note("use.channel", keys.label, &card, &result);
+        result
+    }
+
+    fn domain_keys(
+        &self,
+        keys: DomainKeys<'_>,
+        session: &CardSession,
+    ) -> Result<[KeyBlock; 3], CustodyError> {
+        let result = self.custody.domain_keys(keys, session);
+        let card = keys.card.map_or(&[][..], |card| card);
+        self.note("use.card-keys", keys.label, card, &result);
+        result
+    }
+
+    fn seal_for(
+        &self,
+        paths: &[KeyPath<'_>],
+        fill: Fill,
+        session: &CardSession,
+    ) -> Result<SealedKeys, CustodyError> {
+        let result = self.custody.seal_for(paths, fill, session);
+        for path in paths {
+            let by = session.label();
+            self.note("use.wrap", path.label, by.as_str().as_bytes(), &result);
+        }
+        result
+    }
+
+    fn make_pair(
+        &mut self,
+        algorithm: KeyAlgorithm,
+        session: &CardSession,
+    ) -> Result<CardPair, CustodyError> {
+        let result = self.custody.make_pair(algorithm, session);
+        self.note("use.pair", session.label(), &[], &result);
         result
     }
 

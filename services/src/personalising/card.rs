@@ -2,12 +2,12 @@
 
 use tongtu_crypto::Algorithm;
 use tongtu_ecash::cryptogram::card_factor;
-use tongtu_hsm::{Custody, CustodyError, KeyPath, Label, MacScheme, Wrapped};
+use tongtu_hsm::{CardSession, Custody, CustodyError, Fill, KeyPath, Label, MacScheme, Wrapped};
 use tongtu_keyring::Check;
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_purse::field::{DateTime, Serial};
 use tongtu_purse::keys::KeyUse;
-use tongtu_purse::perso::single;
+use tongtu_purse::perso::{Group, single};
 use tongtu_purse::profile::Profile;
 use tongtu_purse::proof::{Code, Deal};
 use tongtu_types::CardNumber;
@@ -57,18 +57,68 @@ pub fn seal_purse(
     version: u8,
     data_key: Label,
 ) -> Result<Vec<SealedGroup>, PersonalisingError> {
-    let issuer = CardIssuer::of(profile.public.issuer)?;
     must_be_data_key(custody, data_key)?;
+    let seal = |label, factors: &[[u8; 8]]| match wrapped(custody, label, factors, data_key)? {
+        Some(wrapped) => key_block(label, &wrapped).map(Some),
+        None => Ok(None),
+    };
+    purse_groups(profile, version, seal, |_| None)
+}
+
+/// The same for the card at the other end of a channel, whatever its protocol: the custody has the
+/// channel's data key. The PIN is enciphered too.
+///
+/// # Errors
+/// [`PersonalisingError`]: no masters here, or a key that stays.
+pub fn seal_purse_for(
+    custody: &dyn Custody,
+    profile: &Profile,
+    version: u8,
+    session: &CardSession,
+) -> Result<Vec<SealedGroup>, PersonalisingError> {
+    let seal = |label, factors: &[[u8; 8]]| {
+        let path = KeyPath { label, factors };
+        match custody.seal_for(&[path], Fill::Bare, session) {
+            Ok(sealed) => {
+                let found = sealed.bytes.len();
+                let wrong = PersonalisingError::WrappedLength { label, found };
+                match (<[u8; 16]>::try_from(sealed.bytes), &sealed.checks[..]) {
+                    (Ok(bytes), [check]) => Ok(Some((bytes, *check))),
+                    _ => Err(wrong),
+                }
+            }
+            Err(CustodyError::Unknown { label: missing }) if missing == label => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let is_pin = |group: &Group| group.id == tongtu_purse::perso::PIN;
+    purse_groups(profile, version, seal, |group| {
+        is_pin(group).then(|| session.encipher(&group.value))
+    })
+}
+
+/// The groups of a purse: keys as `seal` gives them, and of the others those enciphered that
+/// `encipher` says.
+fn purse_groups(
+    profile: &Profile,
+    version: u8,
+    seal: impl Fn(Label, &[[u8; 8]]) -> Result<Option<([u8; 16], [u8; 3])>, PersonalisingError>,
+    encipher: impl Fn(&Group) -> Option<Vec<u8>>,
+) -> Result<Vec<SealedGroup>, PersonalisingError> {
+    let issuer = CardIssuer::of(profile.public.issuer)?;
     let factors = [profile.public.serial.factor()];
     let mut out: Vec<SealedGroup> = {
         let mut rest = profile.clone();
         rest.key_sets.clear();
         let groups = rest.groups().into_iter();
         groups
-            .map(|group| SealedGroup {
-                id: group.id,
-                value: group.value.to_vec(),
-                is_enciphered: false,
+            .map(|group| {
+                let enciphered = encipher(&group);
+                SealedGroup {
+                    id: group.id,
+                    is_enciphered: enciphered.is_some(),
+                    value: enciphered.unwrap_or_else(|| group.value.to_vec()),
+                }
             })
             .collect()
     };
@@ -76,12 +126,11 @@ pub fn seal_purse(
     for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
         let mut known = Vec::new();
         for (label, key, index) in purse_masters(&issuer, algorithm, version) {
-            let Some(wrapped) = wrapped(custody, label, &factors, data_key)? else {
+            let Some((value, check)) = seal(label, &factors)? else {
                 continue;
             };
             let id = single::single_id(algorithm, key, index)
                 .expect("the table of masters has the places of a purse");
-            let (value, check) = key_block(label, &wrapped)?;
             known.push(((key, index), check));
             out.push(SealedGroup {
                 id,

@@ -20,6 +20,15 @@ pub enum PersonalisingError {
     /// The key-injection record or the work keys cannot be made.
     #[error("the terminal's keys: {0}")]
     Terminal(#[from] KeyError),
+    /// The e-cash cannot be made as its profile says.
+    #[error("the e-cash: {0}")]
+    Cash(#[from] tongtu_ecash::perso::PersoError),
+    /// A master of card managers whose version has no place in a card's key version.
+    #[error("version {found} of a card manager's master, expected 1 to 15")]
+    ManagerVersion {
+        /// The version.
+        found: u8,
+    },
     /// A value that does not fit its field.
     #[error("{0}")]
     Value(#[from] ValueError),

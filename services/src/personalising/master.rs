@@ -280,7 +280,7 @@ fn each(
 }
 
 /// Makes a key unless it is there; one of the same label that is something else is a fault.
-fn once(
+pub(super) fn once(
     custody: &mut dyn Custody,
     name: &KeyName,
     make: impl FnOnce(&mut dyn Custody) -> Result<(), CustodyError>,

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use tongtu_apdu::Command;
 use tongtu_crypto::{Entropy, PublicKey, RsaPublicKey, Signature, Signer, SignerFault, sm3};
+use tongtu_globalplatform::key::KeyBlock;
 use tongtu_keyring::Check;
+use tongtu_keyring::code::KeyAlgorithm;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::card::{CardPair, CardSession, DomainKeys, Fill, Opening, SealedKeys};
 use crate::error::CustodyError;
 use crate::lent::LentKey;
 use crate::name::{KeyInfo, KeyName, Label};
@@ -54,6 +58,12 @@ pub enum MacScheme {
     /// Eight bytes from a zero IV under this block enciphered: application cryptograms, whose
     /// session key comes of the card's counter.
     Cryptogram {
+        /// The counter and its complement.
+        block: [u8; 16],
+    },
+    /// Eight bytes, one block under the same session key: the issuer's answer to a cryptogram
+    /// (ARPC). The message has eight bytes.
+    Answer {
         /// The counter and its complement.
         block: [u8; 16],
     },
@@ -287,6 +297,61 @@ pub trait Custody {
     /// # Errors
     /// [`CustodyError::Stays`] when it may not leave so.
     fn wrap(&self, path: KeyPath<'_>, by: Label) -> Result<Wrapped, CustodyError>;
+
+    /// Opens a channel to a card with the keys of its domain; and EXTERNAL AUTHENTICATE, which the
+    /// card must answer with `9000`.
+    ///
+    /// # Errors
+    /// [`CustodyError::Channel`] when the card has other keys; [`CustodyError::Stays`] where the
+    /// device cannot open one.
+    fn open_channel(
+        &self,
+        keys: DomainKeys<'_>,
+        _opening: &Opening<'_>,
+    ) -> Result<(CardSession, Command), CustodyError> {
+        Err(CustodyError::Stays { label: keys.label })
+    }
+
+    /// The keys of a card's domain as PUT KEY carries them through a channel.
+    ///
+    /// # Errors
+    /// [`CustodyError::Stays`] when they may not leave.
+    fn domain_keys(
+        &self,
+        keys: DomainKeys<'_>,
+        _session: &CardSession,
+    ) -> Result<[KeyBlock; 3], CustodyError> {
+        Err(CustodyError::Stays { label: keys.label })
+    }
+
+    /// Enciphers keys, or keys below them, as one value for the card at the other end of a channel.
+    ///
+    /// # Errors
+    /// [`CustodyError::Stays`] when one of them may not leave so.
+    fn seal_for(
+        &self,
+        _paths: &[KeyPath<'_>],
+        _fill: Fill,
+        session: &CardSession,
+    ) -> Result<SealedKeys, CustodyError> {
+        Err(CustodyError::Stays {
+            label: session.label(),
+        })
+    }
+
+    /// Makes a key of RSA or SM2 for the card at the other end of a channel, and keeps no copy.
+    ///
+    /// # Errors
+    /// [`CustodyError::NotAKey`] for another algorithm.
+    fn make_pair(
+        &mut self,
+        _algorithm: KeyAlgorithm,
+        session: &CardSession,
+    ) -> Result<CardPair, CustodyError> {
+        Err(CustodyError::Stays {
+            label: session.label(),
+        })
+    }
 
     /// Takes in a key enciphered under another.
     ///

@@ -58,6 +58,14 @@ pub enum CustodyError {
         /// What was asked of it.
         operation: Operation,
     },
+    /// A channel to a card that did not open.
+    #[error("`{label}` opens no channel: {cause}")]
+    Channel {
+        /// The key.
+        label: Label,
+        /// What does not hold.
+        cause: tongtu_globalplatform::scp::ChannelError,
+    },
     /// The key's algorithm does not do this.
     #[error("`{label}` is a key of {algorithm}, which does not {operation}")]
     Algorithm {

@@ -21,6 +21,7 @@
 //!
 //! Start with [`Custody`]. docs/custody.md explains it in prose.
 
+mod card;
 mod custody;
 mod error;
 mod file;
@@ -36,6 +37,7 @@ mod token;
 #[cfg(feature = "pkcs11")]
 mod token_custody;
 
+pub use card::{CardPair, CardSession, DomainKeys, Fill, Opening, PairPart, SealedKeys};
 pub use custody::{
     Component, Custody, CustodySigner, KeyPath, MacScheme, PublicPart, SignScheme, Signed, TestKey,
     Vault, VaultState, Wrapped,

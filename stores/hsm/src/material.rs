@@ -84,6 +84,11 @@ impl Material {
         Self::new(name, bytes)
     }
 
+    /// Whose bytes they are.
+    pub(crate) const fn label(&self) -> Label {
+        self.label
+    }
+
     /// The bytes, for sealing and enciphering only.
     pub(crate) fn danger_bytes(&self) -> &[u8] {
         &self.bytes
@@ -152,6 +157,30 @@ impl Material {
                 let key = BlockKey::new(self.block(Operation::Mac)?.algorithm(), block);
                 block.zeroize();
                 mac::eight_bytes(&key, &[0; 8], message).to_vec()
+            }
+            MacScheme::Answer { mut block } => {
+                let mut out = [0; 16];
+                let short = out
+                    .get_mut(..8)
+                    .filter(|short| short.len() == message.len());
+                short
+                    .ok_or(CustodyError::Length {
+                        label: self.label,
+                        found: message.len(),
+                        expected: 8,
+                    })?
+                    .copy_from_slice(message);
+                self.blocks(&mut block, true)?;
+                let algorithm = self.block(Operation::Mac)?.algorithm();
+                let key = BlockKey::new(algorithm, block);
+                block.zeroize();
+                let len = match algorithm {
+                    Algorithm::Tdes => 8,
+                    Algorithm::Sm4 => 16,
+                };
+                key.encrypt_blocks(&mut out[..len])
+                    .expect("one whole block of either kind");
+                out[..8].to_vec()
             }
             MacScheme::Cmac => self.wide(Operation::Mac)?.cmac(&[message]).to_vec(),
         })

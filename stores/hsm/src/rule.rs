@@ -18,6 +18,8 @@ pub enum Operation {
     Wrap,
     /// Sign.
     Sign,
+    /// Open channels to cards.
+    Channel,
 }
 
 impl fmt::Display for Operation {
@@ -27,6 +29,7 @@ impl fmt::Display for Operation {
             Self::Derive => "derive keys",
             Self::Wrap => "wrap keys",
             Self::Sign => "sign",
+            Self::Channel => "open channels",
         })
     }
 }
@@ -42,7 +45,7 @@ impl Operation {
             // tracks are enciphered by whoever takes part in those messages.
             Purpose::PosPin | Purpose::PosMac | Purpose::PosTrack => false,
             Purpose::FaceSeal => matches!(self, Self::Mac),
-            Purpose::SecurityDomain => matches!(self, Self::Mac | Self::Derive),
+            Purpose::SecurityDomain => matches!(self, Self::Mac | Self::Derive | Self::Channel),
             Purpose::NodeLink | Purpose::Token | Purpose::Receipt => {
                 matches!(self, Self::Mac | Self::Sign)
             }
@@ -75,7 +78,7 @@ impl Operation {
     #[must_use]
     pub const fn is_with(self, algorithm: KeyAlgorithm) -> bool {
         match self {
-            Self::Mac | Self::Wrap => algorithm.has_kcv(),
+            Self::Mac | Self::Wrap | Self::Channel => algorithm.has_kcv(),
             Self::Derive => matches!(algorithm, KeyAlgorithm::Tdes | KeyAlgorithm::Sm4),
             Self::Sign => matches!(algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::Sm2),
         }

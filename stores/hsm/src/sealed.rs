@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use tongtu_apdu::Command;
 use tongtu_crypto::{Entropy, sm3};
+use tongtu_globalplatform::key::KeyBlock;
 use tongtu_keyring::Check;
+use tongtu_keyring::code::KeyAlgorithm;
 use zeroize::Zeroizing;
 
+use crate::card::{self, CardPair, CardSession, DomainKeys, Fill, Opening, SealedKeys};
 use crate::custody::{
     Component, Custody, KeyPath, MacScheme, PublicPart, SignScheme, Signed, Source, TestKey, Vault,
     VaultState, Wrapped,
@@ -393,6 +397,56 @@ impl Custody for SealedCustody {
             bytes: bytes.to_vec(),
             check,
         })
+    }
+
+    fn open_channel(
+        &self,
+        keys: DomainKeys<'_>,
+        opening: &Opening<'_>,
+    ) -> Result<(CardSession, Command), CustodyError> {
+        let master = self.material(keys.label, Operation::Channel)?;
+        card::open(
+            &self.sealed(keys.label)?.info.name,
+            &master,
+            keys.card,
+            opening,
+        )
+    }
+
+    fn domain_keys(
+        &self,
+        keys: DomainKeys<'_>,
+        session: &CardSession,
+    ) -> Result<[KeyBlock; 3], CustodyError> {
+        let name = self.sealed(keys.label)?.info.name;
+        let may = match name.export {
+            Export::Never => false,
+            Export::Below => keys.card.is_some(),
+            Export::Whole => true,
+        };
+        if !may {
+            return Err(CustodyError::Stays { label: keys.label });
+        }
+        let master = self.material(keys.label, Operation::Channel)?;
+        card::put(&name, &master, keys.card, session)
+    }
+
+    fn seal_for(
+        &self,
+        paths: &[KeyPath<'_>],
+        fill: Fill,
+        session: &CardSession,
+    ) -> Result<SealedKeys, CustodyError> {
+        let keys: Result<Vec<_>, _> = paths.iter().map(|path| self.leaving(*path)).collect();
+        card::seal(&keys?, fill, session)
+    }
+
+    fn make_pair(
+        &mut self,
+        algorithm: KeyAlgorithm,
+        session: &CardSession,
+    ) -> Result<CardPair, CustodyError> {
+        card::pair(algorithm, session, &mut self.entropy)
     }
 
     fn unwrap(&mut self, name: &KeyName, by: Label, wrapped: &Wrapped) -> Result<(), CustodyError> {

@@ -12,10 +12,13 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
+use tongtu_apdu::Command;
 use tongtu_crypto::{Entropy, RsaPublicKey};
+use tongtu_globalplatform::key::KeyBlock;
 use tongtu_keyring::Check;
 use tongtu_keyring::code::KeyAlgorithm;
 
+use crate::card::{CardPair, CardSession, DomainKeys, Fill, Opening, SealedKeys};
 use crate::custody::{
     Component, Custody, KeyPath, MacScheme, PublicPart, SignScheme, Signed, TestKey, Vault,
     VaultState, Wrapped,
@@ -371,6 +374,43 @@ impl Custody for TokenCustody {
 
     fn wrap(&self, path: KeyPath<'_>, by: Label) -> Result<Wrapped, CustodyError> {
         self.sealed.wrap(path, by)
+    }
+
+    fn open_channel(
+        &self,
+        keys: DomainKeys<'_>,
+        opening: &Opening<'_>,
+    ) -> Result<(CardSession, Command), CustodyError> {
+        match self.own(keys.label)? {
+            Some(_) => Err(CustodyError::Stays { label: keys.label }),
+            None => self.sealed.open_channel(keys, opening),
+        }
+    }
+
+    fn domain_keys(
+        &self,
+        keys: DomainKeys<'_>,
+        session: &CardSession,
+    ) -> Result<[KeyBlock; 3], CustodyError> {
+        // What may leave is not the token's own.
+        self.sealed.domain_keys(keys, session)
+    }
+
+    fn seal_for(
+        &self,
+        paths: &[KeyPath<'_>],
+        fill: Fill,
+        session: &CardSession,
+    ) -> Result<SealedKeys, CustodyError> {
+        self.sealed.seal_for(paths, fill, session)
+    }
+
+    fn make_pair(
+        &mut self,
+        algorithm: KeyAlgorithm,
+        session: &CardSession,
+    ) -> Result<CardPair, CustodyError> {
+        self.sealed.make_pair(algorithm, session)
     }
 
     fn unwrap(&mut self, name: &KeyName, by: Label, wrapped: &Wrapped) -> Result<(), CustodyError> {

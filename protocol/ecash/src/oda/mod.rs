@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use tongtu_apdu::tlv::{self, Tag};
 use tongtu_codec::{Cn, Encoding};
-use tongtu_crypto::{Entropy, PublicKey, RsaPublicKey, RsaSecretKey, SecretKey};
+use tongtu_crypto::{Entropy, PublicKey, RsaPublicKey, RsaSecretKey, SecretKey, Signature};
 use tongtu_types::{MonthYear, Timestamp};
 
 use crate::{GpoAnswer, Ttq, Values, tag};
@@ -106,6 +106,25 @@ pub enum OdaError {
         /// Which.
         layer: Layer,
     },
+    /// Whoever keeps the certifying key did not sign with it.
+    #[error("{layer} was not signed by whoever keeps the key")]
+    Unsigned {
+        /// Which.
+        layer: Layer,
+    },
+}
+
+/// An issuer's key that certifies cards, wherever it is kept. What it does not sign, for whatever
+/// reason, is [`OdaError::Unsigned`].
+pub trait Certifier {
+    /// The verifying key.
+    fn public(&self) -> VerifyingKey;
+
+    /// RSA over a message that is as long as the modulus.
+    fn rsa(&mut self, message: &[u8]) -> Option<Vec<u8>>;
+
+    /// SM2 over a message, with the default identifier.
+    fn sm2(&mut self, message: &[u8]) -> Option<Signature>;
 }
 
 /// A key that makes signatures on a card, or certificates at an issuer or authority.

@@ -83,6 +83,51 @@ pub fn certify_card(
     )
 }
 
+/// The same, signed wherever the issuer's key is kept; `len` are the bytes of its modulus.
+///
+/// # Errors
+/// As [`certify_issuer`], and [`OdaError::Unsigned`].
+pub fn certify_card_by(
+    (len, sign): (usize, &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>),
+    number: [u8; 10],
+    expiry: [u8; 2],
+    serial: [u8; 3],
+    key: &RsaPublicKey,
+    static_data: &[u8],
+) -> Result<RsaCertificate, OdaError> {
+    let mut head = Vec::from([0x04]);
+    head.extend(number);
+    let layer = Layer::Card;
+    let to_sign = to_certify(len, layer, head, expiry, serial, key)?;
+    to_sign.signed(static_data, |message| {
+        sign(message).ok_or(OdaError::Unsigned { layer })
+    })
+}
+
+/// A certificate that lacks its signature.
+struct ToCertify {
+    len: usize,
+    content: Vec<u8>,
+    remainder: Vec<u8>,
+    exponent: Vec<u8>,
+}
+
+impl ToCertify {
+    fn signed(
+        self,
+        static_data: &[u8],
+        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, OdaError>,
+    ) -> Result<RsaCertificate, OdaError> {
+        let covered = [&self.remainder, &self.exponent, static_data].concat();
+        let message = message(self.len, self.content, &covered);
+        Ok(RsaCertificate {
+            certificate: sign(&message)?,
+            remainder: self.remainder,
+            exponent: self.exponent,
+        })
+    }
+}
+
 #[expect(
     clippy::too_many_arguments,
     reason = "the fields of one form, in its order"
@@ -97,10 +142,22 @@ fn certify(
     static_data: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Result<RsaCertificate, OdaError> {
+    let to_sign = to_certify(signer.public().len(), layer, head, expiry, serial, key)?;
+    to_sign.signed(static_data, |message| Ok(raw(signer, message, entropy)))
+}
+
+fn to_certify(
+    len: usize,
+    layer: Layer,
+    head: Vec<u8>,
+    expiry: [u8; 2],
+    serial: [u8; 3],
+    key: &RsaPublicKey,
+) -> Result<ToCertify, OdaError> {
     let bad = OdaError::Key { layer };
     let (modulus, exponent) = (key.modulus(), key.exponent());
-    let room = signer.public().len() - fixed(layer);
-    if modulus.len() > signer.public().len() {
+    let room = len.checked_sub(fixed(layer)).ok_or(bad)?;
+    if modulus.len() > len {
         return Err(bad);
     }
     let mut content = head;
@@ -111,9 +168,9 @@ fn certify(
     content.push(u8::try_from(exponent.len()).map_err(|_| bad)?);
     let (inside, remainder) = modulus.split_at(modulus.len().min(room));
     content.extend(inside);
-    let covered = [remainder, &exponent, static_data].concat();
-    Ok(RsaCertificate {
-        certificate: seal(signer, content, &covered, entropy),
+    Ok(ToCertify {
+        len,
+        content,
         remainder: remainder.to_vec(),
         exponent,
     })
@@ -286,11 +343,15 @@ pub fn verify_static(
 /// Pads the content to the key's length, adds the hash, and signs.
 fn seal(
     key: &RsaSecretKey,
-    mut content: Vec<u8>,
+    content: Vec<u8>,
     covered: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Vec<u8> {
-    let len = key.public().len();
+    raw(key, &message(key.public().len(), content, covered), entropy)
+}
+
+/// What is signed: as long as the modulus.
+fn message(len: usize, mut content: Vec<u8>, covered: &[u8]) -> Vec<u8> {
     content.resize(len - AROUND, 0xBB);
     let hash = sha1::digest(&[&content, covered].concat());
     let mut message = Vec::with_capacity(len);
@@ -298,7 +359,11 @@ fn seal(
     message.extend(content);
     message.extend(hash);
     message.push(0xBC);
-    key.raw(&message, entropy)
+    message
+}
+
+fn raw(key: &RsaSecretKey, message: &[u8], entropy: &mut dyn Entropy) -> Vec<u8> {
+    key.raw(message, entropy)
         .expect("the message is as long as the modulus and begins below it")
 }
 

@@ -52,6 +52,30 @@ pub fn certify_card(
     certify(issuer, out, expiry, serial, key, static_data)
 }
 
+/// The same, signed wherever the issuer's key is kept.
+///
+/// # Errors
+/// [`OdaError::Unsigned`].
+pub fn certify_card_by(
+    sign: &mut dyn FnMut(&[u8]) -> Option<Signature>,
+    number: [u8; 10],
+    expiry: [u8; 2],
+    serial: [u8; 3],
+    key: &PublicKey,
+    static_data: &[u8],
+) -> Result<Vec<u8>, OdaError> {
+    let mut out = Vec::from([0x14]);
+    out.extend(number);
+    append_content(&mut out, expiry, serial, key);
+    let signature = sign(&[out.as_slice(), static_data].concat());
+    out.extend(
+        signature
+            .ok_or(OdaError::Unsigned { layer: Layer::Card })?
+            .0,
+    );
+    Ok(out)
+}
+
 fn certify(
     signer: &SecretKey,
     mut out: Vec<u8>,
@@ -60,12 +84,16 @@ fn certify(
     key: &PublicKey,
     static_data: &[u8],
 ) -> Vec<u8> {
+    append_content(&mut out, expiry, serial, key);
+    append_signature(signer, &mut out, static_data);
+    out
+}
+
+fn append_content(out: &mut Vec<u8>, expiry: [u8; 2], serial: [u8; 3], key: &PublicKey) {
     out.extend(expiry);
     out.extend(serial);
     out.extend(PARAMETERS);
     out.extend(key.to_xy());
-    append_signature(signer, &mut out, static_data);
-    out
 }
 
 /// Checks an issuer's certificate.

@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 
 use super::{CardKeys, Group, Issuer, PersoError, Profile, dgi};
 use crate::fci::NumberF;
-use crate::oda::{self, SigningKey, VerifyingKey};
-use crate::{Afl, AflEntry, Aip, Amount, Ctq, Dol, Fci, IssuerDiscretionary, LogEntry, log, tag};
+use crate::oda::{self, Certifier, SigningKey, VerifyingKey};
+use crate::{
+    Afl, AflEntry, Aip, Amount, Ctq, Dol, Fci, IssuerDiscretionary, LogEntry, Values, log, tag,
+};
 
 /// The card number as element 5A carries it, padded to ten bytes with `F`.
 ///
@@ -54,6 +56,42 @@ pub fn groups(
     issuer: &Issuer,
     entropy: &mut dyn Entropy,
 ) -> Result<Vec<Group>, PersoError> {
+    let mut out = open(profile, &issuer.certificate, |number, static_data| {
+        certify(profile, issuer, number, static_data, entropy)
+    })?;
+    keys(profile, &mut out);
+    pin(profile, &mut out)?;
+    signing_key(profile, &mut out);
+    files(profile, &mut out)?;
+    fitting(out)
+}
+
+/// The groups of a profile without keys: those of the profile are left out, the card's own key is
+/// told by its public half, and whoever keeps the issuer's key certifies it. The elements 8F, 90 and
+/// for RSA 92, 9F32 are the issuer's certificate.
+///
+/// # Errors
+/// [`PersoError`] naming the part that does not fit.
+pub fn groups_without_keys(
+    profile: &Profile,
+    certificate: &Values,
+    key: &VerifyingKey,
+    issuer: &mut dyn Certifier,
+) -> Result<Vec<Group>, PersoError> {
+    let mut out = open(profile, certificate, |number, static_data| {
+        certify_by(profile, issuer, key, number, static_data)
+    })?;
+    pin(profile, &mut out)?;
+    files(profile, &mut out)?;
+    fitting(out)
+}
+
+/// Every group that holds no secret, the card's certificate among them.
+fn open(
+    profile: &Profile,
+    certificate: &Values,
+    certify: impl FnOnce([u8; 10], &[u8]) -> Result<Vec<(Tag, Vec<u8>)>, PersoError>,
+) -> Result<Vec<Group>, PersoError> {
     let aip = Aip([0x7C, 0x00]);
     let number = number_bytes(&profile.number)?;
     let signed = record_of(&[
@@ -69,10 +107,10 @@ pub fn groups(
         (tag::SDA_TAGS, Vec::from([0x82])),
     ]);
     let static_data = oda::static_data([(7, signed.as_slice())], Some(aip.0));
-    let card = certify(profile, issuer, number, &static_data, entropy)?;
+    let card = certify(number, &static_data)?;
     let afl = tap_afl(profile.algorithm);
     let mut out = Vec::new();
-    for (id, content) in contents(profile, issuer, card) {
+    for (id, content) in contents(profile, certificate, card) {
         out.push(group(id, record_of(&content)));
     }
     out.push(group(0x0701, signed));
@@ -94,8 +132,11 @@ pub fn groups(
         ]),
     ));
     out.push(group(dgi::ELEMENTS, objects(&elements(profile))));
-    keys(profile, &mut out)?;
-    files(profile, &mut out)?;
+    Ok(out)
+}
+
+/// The same groups, if every record fits into an answer.
+fn fitting(out: Vec<Group>) -> Result<Vec<Group>, PersoError> {
     for group in &out {
         if (0x0101..=0x1E01).contains(&group.id) && group.value.len() > 253 {
             return Err(PersoError::Record {
@@ -139,14 +180,7 @@ fn certify(
         (SigningKey::Rsa(by), VerifyingKey::Rsa(key)) => {
             let made =
                 oda::rsa::certify_card(by, number, expiry, serial, &key, static_data, entropy)?;
-            let mut out = Vec::from([
-                (tag::ICC_CERTIFICATE, made.certificate),
-                (tag::ICC_EXPONENT, made.exponent),
-            ]);
-            if !made.remainder.is_empty() {
-                out.push((tag::ICC_REMAINDER, made.remainder));
-            }
-            Ok(out)
+            Ok(rsa_elements(made))
         }
         (SigningKey::Sm2(by), VerifyingKey::Sm2(key)) => {
             let made = oda::sm2::certify_card(by, number, expiry, serial, &key, static_data);
@@ -156,8 +190,46 @@ fn certify(
     }
 }
 
+fn rsa_elements(made: oda::rsa::RsaCertificate) -> Vec<(Tag, Vec<u8>)> {
+    let mut out = Vec::from([
+        (tag::ICC_CERTIFICATE, made.certificate),
+        (tag::ICC_EXPONENT, made.exponent),
+    ]);
+    if !made.remainder.is_empty() {
+        out.push((tag::ICC_REMAINDER, made.remainder));
+    }
+    out
+}
+
+/// The same by whoever keeps the issuer's key.
+fn certify_by(
+    profile: &Profile,
+    issuer: &mut dyn Certifier,
+    key: &VerifyingKey,
+    number: [u8; 10],
+    static_data: &[u8],
+) -> Result<Vec<(Tag, Vec<u8>)>, PersoError> {
+    let [year, month, _] = profile.expiry;
+    let (expiry, serial) = ([month, year], [0, 0, 1]);
+    match (issuer.public(), key, profile.algorithm) {
+        (VerifyingKey::Rsa(by), VerifyingKey::Rsa(key), Algorithm::Tdes) => {
+            let mut sign = |message: &[u8]| issuer.rsa(message);
+            let by = (by.len(), &mut sign as &mut dyn FnMut(&[u8]) -> _);
+            let made = oda::rsa::certify_card_by(by, number, expiry, serial, key, static_data)?;
+            Ok(rsa_elements(made))
+        }
+        (VerifyingKey::Sm2(_), VerifyingKey::Sm2(key), Algorithm::Sm4) => {
+            let mut sign = |message: &[u8]| issuer.sm2(message);
+            let made =
+                oda::sm2::certify_card_by(&mut sign, number, expiry, serial, key, static_data)?;
+            Ok(Vec::from([(tag::ICC_CERTIFICATE, made)]))
+        }
+        _ => Err(PersoError::Algorithm),
+    }
+}
+
 /// Every record but the signed one.
-fn contents(profile: &Profile, issuer: &Issuer, card: Vec<(Tag, Vec<u8>)>) -> Contents {
+fn contents(profile: &Profile, certificate: &Values, card: Vec<(Tag, Vec<u8>)>) -> Contents {
     let holder = Vec::from([
         (tag::HOLDER, b"TONGTU/TEST".to_vec()),
         (tag::SERVICE_CODE, Vec::from([0x02, 0x20])),
@@ -179,7 +251,7 @@ fn contents(profile: &Profile, issuer: &Issuer, card: Vec<(Tag, Vec<u8>)>) -> Co
         (tag::CDOL2, cdol2().encode()),
     ]);
     let dynamic = (tag::DDOL, Dol::new([(tag::UNPREDICTABLE, 4)]).encode());
-    let mut authority: Vec<_> = issuer.certificate.clone().into_iter().collect();
+    let mut authority: Vec<_> = certificate.clone().into_iter().collect();
     let certificate = authority
         .iter()
         .position(|(tag, _)| *tag == tag::ISSUER_CERTIFICATE)
@@ -300,7 +372,7 @@ fn elements(profile: &Profile) -> Vec<(Tag, Vec<u8>)> {
     out
 }
 
-fn keys(profile: &Profile, out: &mut Vec<Group>) -> Result<(), PersoError> {
+fn keys(profile: &Profile, out: &mut Vec<Group>) {
     let CardKeys {
         cryptogram,
         mac,
@@ -314,12 +386,19 @@ fn keys(profile: &Profile, out: &mut Vec<Group>) -> Result<(), PersoError> {
     out.push(group(id, all.map(|key| key.to_vec()).concat()));
     let kcv = |key: &[u8; 16]| BlockKey::new(profile.algorithm, *key).kcv();
     out.push(group(checks, all.map(kcv).concat()));
+}
+
+fn pin(profile: &Profile, out: &mut Vec<Group>) -> Result<(), PersoError> {
     if let Some(pin) = &profile.pin {
         let block = crate::cryptogram::plain_pin_block(pin).ok_or(PersoError::Pin)?;
         out.push(group(dgi::PIN, block.to_vec()));
         let tries = Vec::from([profile.pin_tries; 2]);
         out.push(group(dgi::PIN_TRIES, tries));
     }
+    Ok(())
+}
+
+fn signing_key(profile: &Profile, out: &mut Vec<Group>) {
     match &profile.signing_key {
         SigningKey::Rsa(key) => {
             let [p, q] = key.danger_primes();
@@ -328,7 +407,6 @@ fn keys(profile: &Profile, out: &mut Vec<Group>) -> Result<(), PersoError> {
         }
         SigningKey::Sm2(key) => out.push(group(dgi::SM2_KEY, key.danger_to_bytes().to_vec())),
     }
-    Ok(())
 }
 
 fn files(profile: &Profile, out: &mut Vec<Group>) -> Result<(), PersoError> {
