@@ -18,6 +18,8 @@ pub struct Lot;
 pub const MAGIC_BATCH: [u8; 4] = *b"TTPB";
 /// First bytes of an answer.
 pub const MAGIC_ANSWER: [u8; 4] = *b"TTPR";
+/// First bytes of a book of cards.
+pub const MAGIC_CARDS: [u8; 4] = *b"TTPC";
 /// The version of these tables.
 pub const VERSION: u8 = 1;
 /// Bytes of the check behind each record.
@@ -97,6 +99,57 @@ record! {
     pub struct Seal: 96 {
         [0..32] digest: sm3::Digest as Raw, Ours, "SM3", "摘要";
         [32..96] signature: [u8; 64] as Raw, Ours, "SM2 signature of the sender, r || s", "数字签名";
+    }
+}
+
+record! {
+    /// Head of a personaliser's book of cards.
+    pub struct CardBookHead: 14 {
+        [0..4] magic: [u8; 4] as Raw, Ours, "magic, TTPC", "文件标志";
+        [4..5] version: u8 as Be, Ours, "version of the tables, 01", "版本";
+        [5..6] mark: Mark as Lot, Ours, "for tests or for real use", "测试或生产";
+        [6..14] made_at: Timestamp as Be, Ours, "made at, Unix seconds UTC", "建立时间";
+    }
+}
+
+record! {
+    /// A line of a book of cards: what was done with a card.
+    pub struct CardLine: 74 {
+        [0..4] number: u32 as Be, Ours, "number of the line, from 1", "行号";
+        [4..5] step: Step as Lot, Ours, "what was done", "步骤";
+        [5..6] application: Application as Lot, Ours, "application that the number is of", "应用";
+        [6..22] name: [u8; 16] as Raw, Ours,
+            "what stands for the card number: its CMAC by a key in custody", "卡号的代名";
+        [22..32] chip: [u8; 10] as Raw, Ours,
+            "the card's own number before it has one (KEYDATA)", "卡片自身编号";
+        [32..34] last_four: [u8; 2] as Raw, Ours,
+            "last four digits of the card number; zeros of a spoiled card", "卡号末四位";
+        [34..42] at: Timestamp as Be, Ours, "done at, Unix seconds UTC", "时间";
+        [42..74] check: sm3::Digest as Raw, Ours,
+            "SM3 over the check before (of the first line: SM3 of the head) and this line up to here",
+            "校验";
+    }
+}
+
+closed! {
+    /// Which application of a card has a number.
+    Application as Lot, "01, e-purse, or 02, e-cash" {
+        /// The e-purse.
+        Purse = 0x01, "e-purse", "电子钱包";
+        /// The e-cash.
+        Cash = 0x02, "e-cash", "电子现金";
+    }
+}
+
+closed! {
+    /// What was done with a card.
+    Step as Lot, "01, begun, 02, made, or 03, spoiled" {
+        /// A number is to go onto it.
+        Begun = 0x01, "begun", "开始";
+        /// It has the number, its data and its keys.
+        Made = 0x02, "made", "完成";
+        /// It is waste; the number may go onto another one.
+        Spoiled = 0x03, "spoiled", "废卡";
     }
 }
 
