@@ -4,9 +4,11 @@
 //! what a dialogue says in words ([`dialogue`]). Rules of cards are in the crates below.
 
 pub(crate) mod apdu;
+pub(crate) mod book;
 mod cash_load;
 mod dialogue;
 pub(crate) mod factory;
+mod kept;
 pub(crate) mod load;
 mod management;
 pub(crate) mod masters;
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Perso(Box<perso::Args>),
     /// Masters of an issuer's cards in a TEST key store: derive them from the nation's, list them
     Masters(masters::Args),
+    /// The personaliser's book: cards made, not finished, spoiled
+    Book(book::Args),
     /// Put money on a test card, as the issuer's host does
     Load(Box<load::Args>),
     /// Pay with a test card: a purchase, an entry, an exit
@@ -66,6 +70,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Apdu(args) => apdu::run(&args, report),
         Command::Perso(args) => perso::run(&args, report),
         Command::Masters(args) => masters::run(&args, report),
+        Command::Book(args) => book::run(&args, report),
         Command::Load(args) => load::run(&args, report),
         Command::Pay(args) => pay::run(&args, report),
         Command::Trace(command) => trace::run(command, report),

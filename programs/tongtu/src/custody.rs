@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tongtu_crypto::PublicKey;
 use tongtu_hsm::{
-    Custody, Export, KeyName, Label, Mark, Protection, PublicPart, SealedCustody, TestKey,
+    Custody, CustodyError, Export, KeyName, Label, Mark, Protection, PublicPart, SealedCustody,
+    TestKey,
 };
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_types::CityCode;
@@ -34,6 +35,46 @@ const TRANSPORTS: [(&str, KeyAlgorithm); 6] = [
     ("POS-INJECT-3DES", KeyAlgorithm::Tdes),
     ("POS-INJECT-SM4", KeyAlgorithm::Sm4),
 ];
+
+/// What opens blank cards, by the algorithm of the channel.
+const BLANKS: [(&str, KeyAlgorithm); 3] = [
+    ("CARD-BLANK-3DES", KeyAlgorithm::Tdes),
+    ("CARD-BLANK-AES", KeyAlgorithm::Aes),
+    ("CARD-BLANK-SM4", KeyAlgorithm::Sm4),
+];
+
+/// The key by which the book of cards names numbers.
+pub(crate) const BOOK_KEY: &str = "CARD-BOOK";
+
+/// The label of what opens a blank card.
+pub(crate) fn blank_key(algorithm: KeyAlgorithm) -> Result<Label, Failure> {
+    let found = BLANKS.iter().find(|(_, known)| *known == algorithm);
+    label(found.map_or(BLANKS[0].0, |(text, _)| *text))
+}
+
+/// What a store for cards has beside masters: keys of blank cards, and the book's. Those that are
+/// there stay.
+pub(crate) fn ready_for_cards(custody: &mut SealedCustody) -> Result<(), Failure> {
+    let nation = CityCode::parse("0000").expect("four digits");
+    let stays = |name: KeyName| KeyName {
+        export: Export::Never,
+        ..name
+    };
+    for (text, algorithm) in BLANKS {
+        let name = KeyName::test(label(text)?, nation, Purpose::SecurityDomain, algorithm);
+        let key = TestKey::new(TEST_TRANSPORT.to_vec());
+        there(custody.import_test(&stays(name), key))?;
+    }
+    let name = KeyName::test(label(BOOK_KEY)?, nation, Purpose::Token, KeyAlgorithm::Sm4);
+    there(custody.generate(&stays(name)))
+}
+
+fn there<T>(made: Result<T, CustodyError>) -> Result<(), Failure> {
+    match made {
+        Ok(_) | Err(CustodyError::Exists { .. }) => Ok(()),
+        Err(error) => Err(refused(&error)),
+    }
+}
 
 /// Which store, and what opens it.
 #[derive(Debug, clap::Args)]

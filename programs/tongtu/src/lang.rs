@@ -100,6 +100,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::card::read::HELP,
     crate::card::apdu::HELP,
     crate::card::perso::HELP,
+    crate::card::book::HELP,
     crate::card::masters::HELP,
     crate::card::load::HELP,
     crate::card::pay::HELP,

@@ -7,11 +7,16 @@
 //! ```
 //!
 //! What is here: [`CardFile`], a [`Memory`] whose first line says that it is a test card, locked
-//! against a second process; [`NewCardFile`], one that is being made. What is not here: what the
+//! against a second process; [`NewCardFile`], one that is being made; [`LineFile`], a file that only
+//! grows, for whoever keeps a book of cards. What is not here: what the
 //! bytes mean and how they survive a torn write (the card's journal). Start with
 //! [`CardFile::open`].
 //!
 //! Form: a head of [`HEAD_LEN`] bytes of text, one line padded with spaces, then the memory.
+
+mod lines;
+
+pub use lines::LineFile;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -243,14 +248,7 @@ impl NewCardFile {
         } = self;
         memory.file.sync_all().map_err(io_error("keep", &new))?;
         fs::rename(&new, &path).map_err(io_error("name", &path))?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        // A file's name is safe once its folder is.
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io_error("keep", folder))?;
+        keep_name(&path)?;
         memory.is_synced = true;
         Ok(memory)
     }
@@ -269,6 +267,17 @@ impl Memory for NewCardFile {
     fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), Torn> {
         self.memory.write(at, bytes)
     }
+}
+
+/// A file's name is safe once its folder is.
+fn keep_name(path: &Path) -> Result<(), CardFileError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io_error("keep", folder))
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), CardFileError> {

@@ -7,15 +7,16 @@
 use serde::Serialize;
 use tongtu_apdu::CardCommand;
 use tongtu_codec::hex_encode;
-use tongtu_crypto::{Algorithm, BlockKey};
+use tongtu_crypto::Algorithm;
 use tongtu_ecash::command::{
     ExternalAuthenticate, GetData, GetProcessingOptions, PutData, protected,
 };
 use tongtu_ecash::cryptogram::{self, CryptogramInput};
-use tongtu_ecash::{Amount, CryptogramKind, Iad, IssuerData, Tap, tag, test_card};
+use tongtu_ecash::{Amount, CryptogramKind, Iad, IssuerData, Tap, tag};
 use tongtu_purse::field::DateTime;
 use tongtu_types::{CardNumber, Fen, Timestamp};
 
+use super::kept::CashCard;
 use super::tap;
 use super::transaction::Desk;
 use crate::exit::Failure;
@@ -45,17 +46,11 @@ struct CashLoadReceipt {
     algorithm: &'static str,
 }
 
-/// The keys of one card, as the issuer derives them from its number.
-struct Keys {
-    cryptogram: BlockKey,
-    mac: BlockKey,
-}
-
 /// Loads this much.
 pub(super) fn load(mut desk: Desk<'_>, more: Fen, now: Timestamp) -> Result<(), Failure> {
     let amount = tap::amount(more)?;
     let at = DateTime::of(now);
-    let pdol = tap::select(&mut desk)?;
+    let (pdol, issuer) = tap::select(&mut desk)?;
     let before = money(&mut desk, tag::BALANCE, ("balance", "余额"))?;
     let cap = money(&mut desk, tag::BALANCE_CAP, ("balance limit", "余额上限"))?;
     let used = offset_used(&mut desk)?;
@@ -85,7 +80,14 @@ pub(super) fn load(mut desk: Desk<'_>, more: Fen, now: Timestamp) -> Result<(), 
     })?;
     let iad = Iad::parse(&tap.iad).map_err(|error| unreadable().because(error))?;
     let algorithm = iad.algorithm().ok_or_else(unreadable)?;
-    let keys = keys_of(algorithm, tap)?;
+    let number = number_of(tap)?;
+    let card = CashCard {
+        issuer,
+        number: &number,
+        sequence: tap.pan_sequence.unwrap_or(0),
+        algorithm,
+        atc: tap.atc,
+    };
     let heard = pdol.split(&options.values).unwrap_or_default();
     let input = CryptogramInput {
         terminal: &heard,
@@ -93,10 +95,12 @@ pub(super) fn load(mut desk: Desk<'_>, more: Fen, now: Timestamp) -> Result<(), 
         atc: tap.atc,
         cvr: iad.cvr,
     };
-    desk.check("ARQC", &tap.cryptogram, &input.cryptogram(&keys.cryptogram))?;
+    let arqc = desk.keys.cryptogram(&card, &input.bytes())?;
+    desk.check("ARQC", &tap.cryptogram, &arqc)?;
     // Where the card reports its balance, its MAC vouches for it.
     if let IssuerData::Balance(reported) = &iad.issuer {
-        let mac = cryptogram::balance_mac(&keys.mac, tap.atc, reported.balance);
+        let message = cryptogram::balance_message(tap.atc, reported.balance);
+        let mac = desk.keys.cash_code(&card, &message)?;
         desk.check("IAD MAC", &reported.mac, &mac)?;
         if reported.balance != before {
             return Err(Failure::refused(both(
@@ -106,8 +110,7 @@ pub(super) fn load(mut desk: Desk<'_>, more: Fen, now: Timestamp) -> Result<(), 
         }
     }
     let response_cryptogram = if answer.aip.issuer_authentication() {
-        let (key, request) = (&keys.cryptogram, &tap.cryptogram);
-        let arpc = cryptogram::response_cryptogram(key, tap.atc, request, APPROVED);
+        let arpc = desk.keys.answer(&card, &tap.cryptogram, APPROVED)?;
         let response = ExternalAuthenticate {
             cryptogram: arpc,
             arc: APPROVED,
@@ -123,7 +126,7 @@ pub(super) fn load(mut desk: Desk<'_>, more: Fen, now: Timestamp) -> Result<(), 
     } else {
         None
     };
-    let script = script(&keys.mac, tap, to);
+    let script = script(&desk, &card, tap, to)?;
     let script_mac = capitals(&script.mac);
     desk.ask(&script, |()| {
         both(
@@ -164,7 +167,7 @@ pub(super) fn load(mut desk: Desk<'_>, more: Fen, now: Timestamp) -> Result<(), 
 }
 
 /// PUT DATA of the balance, with the issuer's MAC.
-fn script(key: &BlockKey, tap: &Tap, to: Amount) -> PutData {
+fn script(desk: &Desk<'_>, card: &CashCard<'_>, tap: &Tap, to: Amount) -> Result<PutData, Failure> {
     let mut put = PutData {
         tag: tag::BALANCE,
         value: to.encode().to_vec(),
@@ -172,21 +175,18 @@ fn script(key: &BlockKey, tap: &Tap, to: Amount) -> PutData {
     };
     let unsigned = put.to_command();
     let parts = protected(&unsigned).expect("PUT DATA has room for its MAC");
-    put.mac = cryptogram::script_mac(key, tap.atc, &tap.cryptogram, parts.header, parts.data);
-    put
+    let message = cryptogram::script_message(tap.atc, &tap.cryptogram, parts.header, parts.data);
+    put.mac = desk.keys.cash_code(card, &message)?;
+    Ok(put)
 }
 
-/// The card's keys, from the test issuer's and the number on track 2.
-fn keys_of(algorithm: Algorithm, tap: &Tap) -> Result<Keys, Failure> {
+/// The number on track 2, from which the issuer derives the card's keys.
+fn number_of(tap: &Tap) -> Result<CardNumber, Failure> {
     let track2 = hex_encode(tap.track2.as_deref().unwrap_or_default());
     let number = track2.split('d').next().unwrap_or_default();
-    let number = CardNumber::parse(number).map_err(|error| {
+    CardNumber::parse(number).map_err(|error| {
         Failure::refused(both("the card does not tell its number", "卡片未给出卡号")).because(error)
-    })?;
-    let sequence = tap.pan_sequence.unwrap_or(0);
-    let [cryptogram, mac, _] = test_card::master_keys(algorithm)
-        .map(|master| cryptogram::card_key(&master, &number, sequence));
-    Ok(Keys { cryptogram, mac })
+    })
 }
 
 /// An amount that the card tells to anybody.

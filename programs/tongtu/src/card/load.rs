@@ -6,10 +6,11 @@ use tongtu_codec::hex_encode;
 use tongtu_purse::command::{CreditForLoad, GetProof, InitLoad, Pin};
 use tongtu_purse::field::{Amount, Balance, DateTime, Kind, Terminal};
 use tongtu_purse::keys::KeyUse;
-use tongtu_purse::proof::load_session;
+use tongtu_purse::proof::load_block;
 use tongtu_types::{Fen, Timestamp};
 
 use super::cash_load;
+use super::kept::{KeptArgs, PurseCard};
 use super::place::Place;
 use super::transaction::{self, Desk, Moved};
 use crate::exit::{Exit, Failure};
@@ -32,6 +33,12 @@ pub(crate) const HELP: &[Row] = &[
         "card load/now",
         "交易时刻：Unix 秒或带时区的时间；默认为系统时钟",
     ),
+    (
+        "card load/store",
+        "测试密钥库：由其中的发卡机构主密钥生成并核对全部报文鉴别码；默认使用公开的测试密钥",
+    ),
+    ("card load/passphrase_file", "第一行为密钥库口令的文件"),
+    ("card load/master_version", "密钥库中主密钥的版本"),
     ("card load/state", "虚拟卡的文件，不经读卡器直接使用"),
     (
         "card load/reader",
@@ -83,6 +90,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "T", value_parser = clock::moment)]
     now: Option<Timestamp>,
     #[command(flatten)]
+    kept: KeptArgs,
+    #[command(flatten)]
     place: Place,
 }
 
@@ -93,13 +102,14 @@ pub(crate) fn pin(text: &str) -> Result<Pin, String> {
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let now = clock::now_or(args.now);
     if args.cash {
-        cash_load::load(Desk::new(args.place.open()?, report), args.amount, now)?;
+        let desk = Desk::new(args.place.open()?, args.kept.open()?, report);
+        cash_load::load(desk, args.amount, now)?;
         return Ok(Exit::Done);
     }
     let amount = purse_amount(args.amount)?;
     let at = DateTime::of(now);
-    let mut desk = Desk::new(args.place.open()?, report);
-    desk.select()?;
+    let mut desk = Desk::new(args.place.open()?, args.kept.open()?, report);
+    let public = desk.select()?;
     if let Some(pin) = &args.pin {
         desk.verify(pin)?;
     }
@@ -116,19 +126,24 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         )
     })?;
     let (algorithm, algorithm_name) = transaction::algorithm(begun.algorithm)?;
-    let key = transaction::test_key(algorithm, KeyUse::Load, args.key)?;
-    let session = load_session(&key, begun.random, begun.sequence);
+    let card = PurseCard {
+        issuer: public.issuer,
+        serial: public.serial,
+        algorithm,
+    };
+    let key = (KeyUse::Load, args.key);
+    let block = load_block(begun.random, begun.sequence);
     let deal = init.deal();
-    desk.check(
-        "MAC1",
-        &begun.mac1,
-        &deal.load_mac1(&session, begun.balance),
-    )?;
+    let mac1 = deal.load_mac1_message(begun.balance);
+    let mac1 = desk.keys.session_mac(&card, key, block, &mac1)?;
+    desk.check("MAC1", &begun.mac1, &mac1)?;
     let after = begun.balance.fen().checked_add(args.amount).ok();
     let after = after.and_then(Balance::from_fen).ok_or_else(too_much)?;
     let credit = CreditForLoad {
         at,
-        mac2: deal.load_mac2(&session, at),
+        mac2: desk
+            .keys
+            .session_mac(&card, key, block, &deal.dated_message(at))?,
     };
     // The card numbers loads like purchases: the proof is asked for by the number after.
     let proof = GetProof {
@@ -141,8 +156,8 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             format!("圈存 {}", args.amount),
         )
     })?;
-    let tac_key = transaction::test_key(algorithm, KeyUse::Tac, 1)?;
-    let expected = deal.load_tac(&tac_key, after, begun.sequence, at);
+    let message = deal.load_tac_message(after, begun.sequence, at);
+    let expected = desk.keys.tac(&card, &message)?;
     let (tac, recovered) = match moved {
         Moved::Answered(tac) => (tac, false),
         Moved::Proved { tac, .. } => (tac, true),

@@ -1,4 +1,7 @@
-//! A secure channel to a card's issuer domain with the test keys, and what is done through it.
+//! A secure channel to a card's issuer domain, and what is done through it. Its keys are one that was
+//! typed, or in a store, where the channel's own are made and stay.
+
+use std::collections::BTreeSet;
 
 use tongtu_apdu::select::{Aid, Select};
 use tongtu_apdu::tlv::{self, Tag};
@@ -6,14 +9,19 @@ use tongtu_apdu::{CardCommand, Command, Response, StatusWord};
 use tongtu_crypto::padding;
 use tongtu_crypto::{TdesKey, WideCipher, WideKey};
 use tongtu_globalplatform::command::{
-    Delete, ForInstall, GetData, InitializeUpdate, Install, StoreData, StoreFormat,
+    Delete, DeleteTarget, ForInstall, GetData, InitializeUpdate, Install, PutKey, StoreData,
+    StoreFormat,
 };
+use tongtu_globalplatform::key::read_key_information;
 use tongtu_globalplatform::recognition::Recognition;
-use tongtu_globalplatform::scp::{Dek, HostChannel, Protocol, SecurityLevel, StaticKeys};
+use tongtu_globalplatform::scp::{ChannelError, HostChannel, Protocol, SecurityLevel, StaticKeys};
+use tongtu_hsm::{CardSession, Custody as _, DomainKeys, Opening, SealedCustody};
 use tongtu_reader::CardChannel;
+use tongtu_services::personalising::{CardManager, algorithm_of};
 use zeroize::Zeroizing;
 
 use super::place::no_card;
+use crate::custody::{blank_key, refused};
 use crate::exit::Failure;
 use crate::lang::both;
 
@@ -23,20 +31,57 @@ pub(crate) const TEST_KEY: &str = "404142434445464748494A4B4C4D4E4F";
 /// Data bytes of one block of STORE DATA; with padding and MAC it still fits an APDU.
 const BLOCK: usize = 224;
 
+/// Whose keys open the channel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Opener<'a> {
+    /// One key, three times.
+    Key(&'a [u8; 16]),
+    /// Those of a store.
+    Kept(&'a SealedCustody, CardManager),
+}
+
 /// A domain whose channel is open.
 pub(crate) struct Management<'a> {
     card: &'a mut dyn CardChannel,
-    channel: HostChannel,
+    channel: Channel,
+    kind: Protocol,
+    /// Version of the card's keys that opened it.
+    key_version: u8,
+    /// What the card says of itself.
+    pub(crate) chip: [u8; 10],
     /// The protocol, for people.
     pub(crate) protocol: String,
 }
 
-impl Management<'_> {
-    /// The cipher of the data key, where it is the card's own and not the channel's.
-    pub(crate) const fn data_cipher(&self) -> Option<WideCipher> {
-        match self.channel.dek() {
-            Dek::Wide(key) => Some(key.cipher()),
-            Dek::Tdes(_) => None,
+enum Channel {
+    Flat(Box<HostChannel>),
+    Kept(Box<CardSession>),
+}
+
+impl Channel {
+    fn protect(&mut self, command: &Command) -> Result<Command, ChannelError> {
+        match self {
+            Self::Flat(channel) => channel.protect(command),
+            Self::Kept(session) => session.protect(command),
+        }
+    }
+
+    fn unprotect(&mut self, response: &Response) -> Result<Response, ChannelError> {
+        match self {
+            Self::Flat(channel) => channel.unprotect(response),
+            Self::Kept(session) => session.unprotect(response),
+        }
+    }
+
+    /// Pads and enciphers.
+    fn encipher(&self, clear: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Flat(channel) => {
+                let mut value = Zeroizing::new(clear.to_vec());
+                padding::pad(&mut value, channel.dek().block_len());
+                channel.encipher(&value)
+            }
+            Self::Kept(session) => session.encipher(clear),
         }
     }
 }
@@ -69,7 +114,7 @@ impl Secrecy {
 
 impl<'a> Management<'a> {
     /// Selects the issuer domain and opens a channel, at the highest level that the card has.
-    pub(crate) fn open(card: &'a mut dyn CardChannel, key: &[u8; 16]) -> Result<Self, Failure> {
+    pub(crate) fn open(card: &'a mut dyn CardChannel, opener: Opener<'_>) -> Result<Self, Failure> {
         answered::<Select>(&exchange(card, &Select::by_name([]).to_command())?)?;
         // What the card announces tells SCP02's options; SCP03 tells its own.
         let data = exchange(card, &GetData::of(0x66).to_command())?;
@@ -96,27 +141,126 @@ impl<'a> Management<'a> {
             } else {
                 Protocol::SCP03_70
             });
-        let keys = static_keys(key, protocol);
         let levels = [SecurityLevel::FULL, SecurityLevel::C_ENC];
         let level = levels.into_iter().find(|level| protocol.allows(*level));
         let level = level.unwrap_or(SecurityLevel::C_MAC);
-        let begun = HostChannel::begin(&keys, protocol, &challenge, &answer, level);
-        let (channel, authenticate) = begun.map_err(|error| {
-            Failure::refused(both("no channel can be opened", "无法建立安全通道"))
-                .because(error)
-                .hint(both(
-                    "the card has other keys: --gp-key",
-                    "卡中是其他密钥：--gp-key",
-                ))
-        })?;
+        let (channel, authenticate) = match opener {
+            Opener::Key(key) => {
+                let keys = static_keys(key, protocol);
+                let begun = HostChannel::begin(&keys, protocol, &challenge, &answer, level);
+                let (channel, command) = begun.map_err(|error| {
+                    no_channel(&error).hint(both(
+                        "the card has other keys: --gp-key, or --store with the issuer's masters",
+                        "卡中是其他密钥：请用 --gp-key，或以 --store 给出发卡机构主密钥",
+                    ))
+                })?;
+                (Channel::Flat(Box::new(channel)), command)
+            }
+            Opener::Kept(custody, manager) => {
+                let blank = blank_key(algorithm_of(protocol))?;
+                let keys = manager.keys_of(&answer, protocol, blank);
+                let opening = Opening {
+                    protocol,
+                    host_challenge: challenge,
+                    answer: &answer,
+                    level,
+                };
+                let opened = custody.open_channel(keys.of_domain(), &opening);
+                let (session, command) = opened.map_err(|error| {
+                    no_channel(&error).hint(both(
+                        "`tongtu card masters` puts the keys of blank cards and of card managers \
+                         into a TEST store",
+                        "`tongtu card masters` 可在测试密钥库中备好空白卡与卡管理密钥",
+                    ))
+                })?;
+                (Channel::Kept(Box::new(session)), command)
+            }
+        };
         let response = exchange(card, &authenticate)?;
         answered::<tongtu_globalplatform::command::ExternalAuthenticate>(&response)?;
         let [number, i] = protocol.bytes();
         Ok(Self {
             card,
             channel,
+            kind: protocol,
+            key_version: answer.key_version,
+            chip: answer.diversification,
             protocol: format!("SCP{number:02X} i={i:02X} {:02X}", level.byte()),
         })
+    }
+
+    /// The channel, where a store has its keys.
+    pub(crate) const fn session(&self) -> Option<&CardSession> {
+        match &self.channel {
+            Channel::Kept(session) => Some(session),
+            Channel::Flat(_) => None,
+        }
+    }
+
+    /// Puts the card's own keys in the place of those that its lot has, and takes all others that
+    /// open a channel away; false when it has its own. The card's check values are compared with the
+    /// store's.
+    pub(crate) fn take_own_keys(
+        &mut self,
+        custody: &SealedCustody,
+        manager: &CardManager,
+    ) -> Result<bool, Failure> {
+        let version = manager.key_version(self.kind);
+        let Channel::Kept(session) = &self.channel else {
+            return Ok(false);
+        };
+        let is_own = self.key_version == version;
+        if !is_own {
+            let keys = DomainKeys {
+                label: manager.label(self.kind),
+                card: Some(&self.chip),
+            };
+            let blocks = custody.domain_keys(keys, session);
+            let blocks = blocks.map_err(|error| refused(&error))?;
+            let expected: Vec<u8> = blocks.iter().flat_map(|block| block.kcv.clone()).collect();
+            let put = PutKey {
+                // A version above 7F cannot be replaced; the card drops it by itself.
+                replace: if self.key_version > 0x7F {
+                    0
+                } else {
+                    self.key_version
+                },
+                first_id: 1,
+                several: true,
+                version,
+                keys: blocks.into(),
+            };
+            let answer = self.ask(&put)?;
+            if answer.version != version || answer.kcvs != expected {
+                return Err(Failure::refused(both(
+                    "the card tells other check values of its new keys than the store",
+                    "卡片给出的新密钥校验值与密钥库不符",
+                )));
+            }
+        }
+        for other in self.other_versions(version)? {
+            self.ask(&Delete {
+                target: DeleteTarget::Keys {
+                    id: None,
+                    version: Some(other),
+                },
+                related: false,
+                control: None,
+                token: Vec::new(),
+            })?;
+        }
+        Ok(!is_own)
+    }
+
+    /// Versions of keys for channels beside one.
+    fn other_versions(&mut self, own: u8) -> Result<BTreeSet<u8>, Failure> {
+        let response = self.send(&GetData::of(0xE0).to_command())?;
+        let value = tlv::find(&response.data, Tag::new(0xE0)).unwrap_or_default();
+        let keys = read_key_information(value).into_iter();
+        // Versions 70 to 75 are keys for tokens, receipts and load files.
+        let channels = keys.filter(|key| !(0x70..=0x75).contains(&key.version));
+        let others = channels.map(|key| key.version);
+        Ok(others.filter(|version| *version != own).collect())
     }
 
     fn send(&mut self, command: &Command) -> Result<Response, Failure> {
@@ -219,7 +363,6 @@ impl<'a> Management<'a> {
     fn encoded(&self, group: &DataGroup) -> Zeroizing<Vec<u8>> {
         let mut value = group.value.clone();
         if group.secrecy == Secrecy::Secret {
-            padding::pad(&mut value, self.channel.dek().block_len());
             value = Zeroizing::new(self.channel.encipher(&value));
         }
         let len = u16::try_from(value.len()).expect("a group of a card is short");
@@ -254,6 +397,10 @@ fn static_keys(key: &[u8; 16], protocol: Protocol) -> StaticKeys {
         Protocol::SM4 => wide(WideCipher::Sm4),
         Protocol::Scp03(_) => wide(WideCipher::Aes128),
     }
+}
+
+fn no_channel(error: &dyn std::fmt::Display) -> Failure {
+    Failure::refused(both("no channel can be opened", "无法建立安全通道")).because(error)
 }
 
 fn exchange(card: &mut dyn CardChannel, command: &Command) -> Result<Response, Failure> {

@@ -1,13 +1,16 @@
 //! `tongtu card masters`: the masters of an issuer's cards in a TEST store.
 
 use serde::Serialize;
+use tongtu_crypto::Algorithm;
+use tongtu_hsm::Mark;
 use tongtu_purse::field::Institution;
 use tongtu_services::personalising::{
-    CardIssuer, PersonalisingError, derive_masters, found_test_nation,
+    CardIssuer, CardManager, PersonalisingError, derive_masters, found_test_nation,
+    make_cash_issuer,
 };
 
 use super::perso::bytes;
-use crate::custody::{StoreArgs, refused};
+use crate::custody::{StoreArgs, ready_for_cards, refused};
 use crate::exit::{Exit, Failure};
 use crate::lang::{Lang, Row, both};
 use crate::report::Report;
@@ -78,7 +81,16 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         ));
         masters = derive_masters(&mut custody, &issuer, args.version);
     }
-    let masters = masters.map_err(|error| refused(&error))?;
+    let mut masters = masters.map_err(|error| refused(&error))?;
+    ready_for_cards(&mut custody)?;
+    let (city, version) = (issuer.city(), args.version);
+    let manager = CardManager { city, version };
+    let made = manager.make_masters(&mut custody, Mark::Test);
+    masters.extend(made.map_err(|error| refused(&error))?);
+    for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
+        let made = make_cash_issuer(&mut custody, city, algorithm, version, Mark::Test);
+        masters.push(made.map_err(|error| refused(&error))?);
+    }
     let forms = masters.iter().map(|info| MasterForm {
         label: info.name.label.to_string(),
         purpose: match report.lang() {

@@ -10,9 +10,10 @@ use tongtu_purse::field::{
 };
 use tongtu_purse::keys::KeyUse;
 use tongtu_purse::layout::{Composite, Trip};
-use tongtu_purse::proof::purchase_session;
+use tongtu_purse::proof::purchase_block;
 use tongtu_types::{Fen, Timestamp};
 
+use super::kept::{KeptArgs, PurseCard};
 use super::load::purse_amount;
 use super::place::Place;
 use super::tap;
@@ -48,6 +49,12 @@ pub(crate) const HELP: &[Row] = &[
         "card pay/now",
         "交易时刻：Unix 秒或带时区的时间；默认为系统时钟",
     ),
+    (
+        "card pay/store",
+        "测试密钥库：由其中的发卡机构主密钥生成并核对全部报文鉴别码；默认使用公开的测试密钥",
+    ),
+    ("card pay/passphrase_file", "第一行为密钥库口令的文件"),
+    ("card pay/master_version", "密钥库中主密钥的版本"),
     ("card pay/state", "虚拟卡的文件，不经读卡器直接使用"),
     (
         "card pay/reader",
@@ -115,6 +122,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "T", value_parser = clock::moment)]
     now: Option<Timestamp>,
     #[command(flatten)]
+    kept: KeptArgs,
+    #[command(flatten)]
     place: Place,
 }
 
@@ -134,7 +143,8 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let at = DateTime::of(now);
     let fare = args.amount.unwrap_or(Fen::new(0));
     if args.cash {
-        tap::pay(Desk::new(args.place.open()?, report), fare, now)?;
+        let desk = Desk::new(args.place.open()?, args.kept.open()?, report);
+        tap::pay(desk, fare, now)?;
         return Ok(Exit::Done);
     }
     let amount = purse_amount(fare)?;
@@ -142,8 +152,8 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         .terminal_sequence
         .or_else(|| u32::try_from(now.get()).ok())
         .unwrap_or(1);
-    let mut desk = Desk::new(args.place.open()?, report);
-    desk.select()?;
+    let mut desk = Desk::new(args.place.open()?, args.kept.open()?, report);
+    let public = desk.select()?;
     let is_ride = args.entry || args.exit;
     // Everything is read before the initialisation: a reading would end it.
     let ride = if is_ride {
@@ -178,17 +188,19 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         write_ride(&mut desk, ride, begun.balance, fare)?;
     }
     let (algorithm, algorithm_name) = transaction::algorithm(begun.algorithm)?;
-    let purchase_key = transaction::test_key(algorithm, KeyUse::Purchase, args.key)?;
-    let session = purchase_session(
-        &purchase_key,
-        begun.random,
-        begun.sequence,
-        terminal_sequence,
-    );
+    let card = PurseCard {
+        issuer: public.issuer,
+        serial: public.serial,
+        algorithm,
+    };
+    let key = (KeyUse::Purchase, args.key);
+    let block = purchase_block(begun.random, begun.sequence, terminal_sequence);
     let debit = Debit {
         terminal_sequence,
         at,
-        mac1: deal.purchase_mac1(&session, at),
+        mac1: desk
+            .keys
+            .session_mac(&card, key, block, &deal.dated_message(at))?,
     };
     let proof = GetProof {
         kind: deal.kind,
@@ -201,13 +213,12 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         Moved::Answered(answer) => (answer.mac2, answer.tac, false),
         Moved::Proved { mac2, tac } => (mac2, tac, true),
     };
-    desk.check("MAC2", &mac2, &deal.purchase_mac2(&session))?;
-    let tac_key = transaction::test_key(algorithm, KeyUse::Tac, 1)?;
-    desk.check(
-        "TAC",
-        &tac,
-        &deal.purchase_tac(&tac_key, terminal_sequence, at),
-    )?;
+    let amount = deal.purchase_mac2_message();
+    let expected = desk.keys.session_mac(&card, key, block, &amount)?;
+    desk.check("MAC2", &mac2, &expected)?;
+    let message = deal.purchase_tac_message(terminal_sequence, at);
+    let expected = desk.keys.tac(&card, &message)?;
+    desk.check("TAC", &tac, &expected)?;
     let mut receipt = transaction::receipt(deal.kind, args.terminal, at, algorithm_name);
     receipt.sequence = proof.sequence;
     receipt.amount_fen = fare.get();

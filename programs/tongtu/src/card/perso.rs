@@ -1,5 +1,6 @@
 //! `tongtu card perso`: a purse on a test card, as a personalisation centre does it.
 
+mod store;
 mod wish;
 
 use std::path::PathBuf;
@@ -7,21 +8,18 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tongtu_apdu::CardCommand as _;
 use tongtu_apdu::select::{Aid, E_CASH, E_PURSE, Select};
-use tongtu_crypto::WideCipher;
 use tongtu_ecash::test_card;
-use tongtu_hsm::SealedCustody;
 use tongtu_purse::fci::Fci;
 use tongtu_purse::profile::Profile;
 use tongtu_reader::{CardChannel, Direct};
-use tongtu_services::personalising::seal_purse;
 
+pub(super) use self::store::Book;
 pub(super) use self::wish::bytes;
 use self::wish::{aid, wished};
 use super::factory;
-use super::management::{self, DataGroup, Management, Secrecy};
+use super::management::{self, DataGroup, Management, Opener, Secrecy};
 use super::place::{Place, no_card};
 use super::virtual_card::FileCard;
-use crate::custody::{StoreArgs, label, refused};
 use crate::exit::{Exit, Failure};
 use crate::lang::{Both, Lang, Row, both};
 use crate::report::{Report, Tone};
@@ -54,8 +52,16 @@ pub(crate) const HELP: &[Row] = &[
         "同时装入电子现金（一致性用例的卡，余额 100.00）",
     ),
     (
+        "card perso/cash_number",
+        "电子现金的卡号，须与 --store 同用；默认为一致性用例的卡号",
+    ),
+    (
         "card perso/store",
-        "测试密钥库：卡片密钥由其中的发卡机构主密钥分散，并在库内以卡片数据密钥加密；默认为公开的测试密钥",
+        "测试密钥库：全部密钥由其中的发卡机构主密钥分散，并在库内为卡片加密；默认为公开的测试密钥",
+    ),
+    (
+        "card perso/book",
+        "由该密钥库制成的卡的登记簿；默认为密钥库文件名加 `.cards`",
     ),
     ("card perso/passphrase_file", "第一行为密钥库口令的文件"),
     ("card perso/master_version", "密钥库中主密钥的版本"),
@@ -134,10 +140,16 @@ pub(crate) struct Args {
     /// An e-cash too: that of the conformance cases, 100.00 on it
     #[arg(long)]
     cash: bool,
-    /// A TEST key store: the purse's keys come from its issuer's masters there, enciphered under the
-    /// card's data key there; by default they are the published test keys
-    #[arg(long, value_name = "FILE", conflicts_with = "cash")]
+    /// Card number of the e-cash, with --store; by default that of the conformance cases
+    #[arg(long, value_name = "DIGITS", requires_all = ["cash", "store"])]
+    cash_number: Option<String>,
+    /// A TEST key store: all keys come from the issuer's masters there, enciphered for the card there;
+    /// by default they are the published test keys
+    #[arg(long, value_name = "FILE", conflicts_with = "gp_key")]
     store: Option<PathBuf>,
+    /// The book of cards that were made of the store; by default the store's name with `.cards`
+    #[arg(long, value_name = "FILE", requires = "store")]
+    book: Option<PathBuf>,
     /// A file whose first line is the store's passphrase
     #[arg(long, value_name = "FILE", default_value = "test.passphrase")]
     passphrase_file: PathBuf,
@@ -168,6 +180,10 @@ struct Answer {
     applications: Vec<String>,
     groups: usize,
     number: String,
+    /// Whether the card manager got the card's own keys in this run.
+    own_keys: bool,
+    /// Whether an earlier run was cut off.
+    resumed: bool,
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
@@ -175,12 +191,24 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let key = bytes::<16>("gp-key", &args.gp_key)?;
     let load_file = aid("load-file", &args.load_file)?;
     let module = aid("module", &args.module)?;
+    // Before a card is touched.
+    let mut store = args.kept(&purse)?;
+    let mut card = open(args, report)?;
+    let mut steps = Steps { report };
+    let opener = match &store {
+        Some(store) => Opener::Kept(&store.custody, store.manager),
+        None => Opener::Key(&key),
+    };
+    let mut domain = Management::open(&mut *card, opener)?;
     let mut applications = vec![Wanted {
         module,
         instance: purse.aid,
         label: b"MOT_T_EP",
         priority: 2,
-        groups: purse_groups(&purse),
+        groups: match (&store, domain.session()) {
+            (Some(store), Some(session)) => store.purse_groups(&purse, session)?,
+            _ => purse_groups(&purse),
+        },
     }];
     if args.cash {
         applications.push(Wanted {
@@ -188,16 +216,22 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             instance: E_CASH,
             label: b"MOT_T_CASH",
             priority: 1,
-            groups: cash_groups(profile)?,
+            groups: match (&mut store, domain.session()) {
+                (Some(store), Some(session)) => store.cash_groups(&purse, profile, session)?,
+                _ => cash_groups(profile)?,
+            },
         });
     }
-    // Before a card is touched.
-    let custody = args.custody()?;
-    let mut card = open(args, report)?;
-    let mut steps = Steps { report };
-    let mut domain = Management::open(&mut *card, &key)?;
-    if let Some(custody) = &custody {
-        applications[0].groups = sealed_groups(custody, &purse, &domain, args.master_version)?;
+    // The book has the numbers before the card may have them.
+    let resumed = match &mut store {
+        Some(store) => store.begin(domain.chip)?,
+        None => false,
+    };
+    if resumed {
+        steps.say(&both(
+            "this card was begun before: going on with it",
+            "该卡此前已开始个人化：继续",
+        ))?;
     }
     let channel = domain.protocol.clone();
     steps.say(&both(
@@ -205,10 +239,30 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         format!("安全通道已建立：{channel}"),
     ))?;
     for wanted in &applications {
-        personalise(&mut domain, load_file, wanted, args.replace, &mut steps)?;
+        personalise(
+            &mut domain,
+            load_file,
+            wanted,
+            args.replace || resumed,
+            &mut steps,
+        )?;
+    }
+    let chip = domain.chip;
+    let mut own_keys = false;
+    if let Some(store) = &store {
+        own_keys = domain.take_own_keys(&store.custody, &store.manager)?;
+        if own_keys {
+            steps.say(&both(
+                "the card manager has the card's own keys, check values compared",
+                "卡管理密钥已换成本卡密钥，校验值一致",
+            ))?;
+        }
     }
     drop(domain);
     let number = found(&mut *card)?;
+    if let Some(store) = &mut store {
+        store.made(chip)?;
+    }
     if steps.report.json() {
         steps.report.value(&Answer {
             test: true,
@@ -219,6 +273,8 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
                 .collect(),
             groups: applications.iter().map(|wanted| wanted.groups.len()).sum(),
             number,
+            own_keys,
+            resumed,
         })?;
         return Ok(Exit::Done);
     }
@@ -248,54 +304,6 @@ fn purse_groups(purse: &Profile) -> Vec<DataGroup> {
             value: group.value,
         })
         .collect()
-}
-
-impl Args {
-    fn custody(&self) -> Result<Option<SealedCustody>, Failure> {
-        let Some(store) = &self.store else {
-            return Ok(None);
-        };
-        let args = StoreArgs {
-            store: store.clone(),
-            passphrase_file: self.passphrase_file.clone(),
-        };
-        args.open().map(Some)
-    }
-}
-
-/// The same with keys that only the card can read. The PIN alone is enciphered here.
-fn sealed_groups(
-    custody: &SealedCustody,
-    purse: &Profile,
-    domain: &Management<'_>,
-    version: u8,
-) -> Result<Vec<DataGroup>, Failure> {
-    let data_key = match domain.data_cipher() {
-        Some(WideCipher::Sm4) => "CARD-DATA-SM4",
-        Some(_) => "CARD-DATA-AES",
-        None => {
-            return Err(Failure::refused(both(
-                "SCP02 makes a data key for each channel, so a store cannot encipher for the card",
-                "SCP02 的数据密钥随通道变化，密钥库无法为卡片加密",
-            ))
-            .hint(both(
-                "take a card with SCP03: --profile default or sm4",
-                "请使用 SCP03 的卡：--profile default 或 sm4",
-            )));
-        }
-    };
-    let sealed = seal_purse(custody, purse, version, label(data_key)?);
-    let groups = sealed.map_err(|error| refused(&error))?.into_iter();
-    Ok(groups
-        .map(|group| DataGroup {
-            id: group.id,
-            secrecy: match group.is_enciphered {
-                true => Secrecy::Enciphered,
-                false => Secrecy::of(group.id == tongtu_purse::perso::PIN),
-            },
-            value: group.value.into(),
-        })
-        .collect())
 }
 
 /// The groups of the test e-cash; those of 8xxx hold keys.

@@ -8,7 +8,7 @@ use tongtu_codec::hex_encode;
 use tongtu_ecash::command::{GetData, GetProcessingOptions, ReadRecord};
 use tongtu_ecash::oda::{self, Evidence};
 use tongtu_ecash::{Amount, Dol, Fci, Values, tag, test_card};
-use tongtu_purse::field::DateTime;
+use tongtu_purse::field::{DateTime, Institution};
 use tongtu_types::{Fen, Timestamp};
 
 use super::transaction::Desk;
@@ -35,7 +35,7 @@ pub(super) struct TapReceipt {
 pub(super) fn pay(mut desk: Desk<'_>, fare: Fen, now: Timestamp) -> Result<(), Failure> {
     let amount = amount(fare)?;
     let at = DateTime::of(now);
-    let pdol = select(&mut desk)?;
+    let (pdol, _) = select(&mut desk)?;
     let terminal = said(QUALIFIERS, amount, at)?;
     let options = GetProcessingOptions {
         values: pdol.fill(&terminal),
@@ -138,13 +138,16 @@ pub(super) fn amount(fen: Fen) -> Result<Amount, Failure> {
     })
 }
 
-/// Finds the e-cash; what it wants to hear of the terminal.
-pub(super) fn select(desk: &mut Desk<'_>) -> Result<Dol, Failure> {
+/// Finds the e-cash; what it wants to hear of the terminal, and whose it says that it is.
+pub(super) fn select(desk: &mut Desk<'_>) -> Result<(Dol, Option<Institution>), Failure> {
     let fci = desk.ask(&Select::by_name(E_CASH.as_bytes()), |_| {
         both("e-cash", "电子现金")
     })?;
-    let fci = Fci::parse(&fci).ok();
-    fci.and_then(|fci| fci.pdol).ok_or_else(|| {
+    let fci = Fci::parse(&fci).unwrap_or_default();
+    let transport = fci.discretionary.and_then(|data| data.transport);
+    let issuer = transport.map(|transport| Institution(transport.issuer));
+    let pdol = fci.pdol.map(|pdol| (pdol, issuer));
+    pdol.ok_or_else(|| {
         Failure::refused(both(
             "the application asks for nothing (no PDOL): it is no e-cash",
             "该应用没有 PDOL，不是电子现金",

@@ -19,6 +19,7 @@ use tongtu_purse::proof::Code;
 use tongtu_reader::{CardChannel, ReaderError};
 use tongtu_types::Fen;
 
+use super::kept::CardKeys;
 use super::management::answered;
 use super::place::no_card;
 use crate::exit::Failure;
@@ -58,6 +59,8 @@ pub(crate) struct Receipt {
 /// A dialogue with a purse.
 pub(crate) struct Desk<'a> {
     card: Box<dyn CardChannel>,
+    /// Keys of the other side.
+    pub(crate) keys: CardKeys,
     report: &'a mut Report,
     steps: Vec<Step>,
 }
@@ -71,13 +74,21 @@ pub(crate) enum Moved<A> {
 }
 
 impl<'a> Desk<'a> {
-    pub(crate) fn new(card: Box<dyn CardChannel>, report: &'a mut Report) -> Self {
-        report.note(&both(
-            "TEST card: host and terminal with the published test keys",
-            "测试卡：以公开的测试密钥充当主机与终端",
-        ));
+    pub(crate) fn new(card: Box<dyn CardChannel>, keys: CardKeys, report: &'a mut Report) -> Self {
+        report.note(&if keys.is_published() {
+            both(
+                "TEST card: host and terminal with the published test keys",
+                "测试卡：以公开的测试密钥充当主机与终端",
+            )
+        } else {
+            both(
+                "TEST card: host and terminal with the masters of a TEST store",
+                "测试卡：以测试密钥库中的主密钥充当主机与终端",
+            )
+        });
         Self {
             card,
+            keys,
             report,
             steps: Vec::new(),
         }
@@ -114,6 +125,16 @@ impl<'a> Desk<'a> {
     ) -> Result<(), Failure> {
         let code = hex_encode(found).to_uppercase();
         if !tongtu_crypto::equal(found, expected) {
+            if !self.keys.is_published() {
+                return Err(Failure::refused(both(
+                    format!("{name} {code} is not what the masters of the store make"),
+                    format!("{name} {code} 与密钥库主密钥算出的不符"),
+                ))
+                .hint(both(
+                    "the card has other keys: another version of the masters, or another store",
+                    "卡中是其他密钥：主密钥版本或密钥库不同",
+                )));
+            }
             return Err(Failure::refused(both(
                 format!("{name} {code} is not what the test keys make"),
                 format!("{name} {code} 与测试密钥算出的不符"),
@@ -360,20 +381,26 @@ pub(crate) fn algorithm(id: u8) -> Result<(Algorithm, &'static str), Failure> {
     }
 }
 
+/// Which of its set's keys an index names.
+pub(crate) const fn version_of(index: u8) -> u8 {
+    // Index 3 of the card with both sets is the first version of the other.
+    if index == 3 { 1 } else { index }
+}
+
 /// A test key: key indexes of the test cards name the versions of a set in turn.
 pub(crate) fn test_key(
     algorithm: Algorithm,
     purpose: KeyUse,
     index: u8,
 ) -> Result<BlockKey, Failure> {
-    // Index 3 of the card with both sets is the first version of the other.
-    let version = if index == 3 { 1 } else { index };
-    test_keys(algorithm).key(purpose, version).ok_or_else(|| {
-        Failure::usage(both(
-            format!("there is no test key of index {index}"),
-            format!("没有索引为 {index} 的测试密钥"),
-        ))
-    })
+    test_keys(algorithm)
+        .key(purpose, version_of(index))
+        .ok_or_else(|| {
+            Failure::usage(both(
+                format!("there is no test key of index {index}"),
+                format!("没有索引为 {index} 的测试密钥"),
+            ))
+        })
 }
 
 /// Reads a terminal number of six bytes.

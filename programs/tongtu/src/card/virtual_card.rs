@@ -68,23 +68,25 @@ impl FileCard {
     pub(crate) fn make(path: &Path, profile: factory::Profile) -> Result<Self, Failure> {
         let mut entropy = Entropy::default();
         let blueprint = factory::blueprint(profile, &mut |out: &mut [u8]| entropy.fill(out));
-        Self::manufacture(path, profile, &blueprint, entropy)
+        Self::manufacture(path, profile, blueprint, entropy)
     }
 
     /// Makes a card without applications in a new file.
     pub(crate) fn make_blank(path: &Path, profile: factory::Profile) -> Result<Self, Failure> {
-        Self::manufacture(path, profile, &factory::blank(profile), Entropy::default())
+        Self::manufacture(path, profile, factory::blank(profile), Entropy::default())
     }
 
     fn manufacture(
         path: &Path,
         profile: factory::Profile,
-        blueprint: &Blueprint,
+        mut blueprint: Blueprint,
         mut entropy: Entropy,
     ) -> Result<Self, Failure> {
+        // As a maker numbers its chips, so that each can be told from all others.
+        entropy.fill(&mut blueprint.issuer.diversification);
         let new =
             NewCardFile::begin(path, profile.name(), SIZE).map_err(|error| unusable(&error))?;
-        let made = Card::manufacture(new, blueprint, &mut |out: &mut [u8]| {
+        let made = Card::manufacture(new, &blueprint, &mut |out: &mut [u8]| {
             entropy.fill(out);
         });
         let unmade = |cause: String| {

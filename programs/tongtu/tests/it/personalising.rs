@@ -16,12 +16,15 @@ fn done(folder: &Path, args: &[&str]) -> serde_json::Value {
     ran.json()
 }
 
+/// Thirty of cards, three of their managers, two keys that certify e-cash cards.
+const MASTERS: usize = 35;
+
 /// A folder with a TEST store and the masters of the test city.
 fn founded(name: &str) -> std::path::PathBuf {
     let folder = folder(name);
     fs::write(folder.join("test.passphrase"), "a passphrase for tests\n").unwrap();
     let masters = done(&folder, &["card", "masters"]);
-    assert_eq!(masters.as_array().unwrap().len(), 30);
+    assert_eq!(masters.as_array().unwrap().len(), MASTERS);
     folder
 }
 
@@ -42,11 +45,16 @@ const NEW: &[&str] = &[
 #[test]
 fn a_card_and_a_psam_with_keys_out_of_a_store_make_a_ride_together() {
     let folder = founded("perso-store");
-    for profile in ["default", "sm4"] {
+    for (profile, number) in [
+        ("default", "3104899999900000025"),
+        ("sm4", "3104899999900000033"),
+    ] {
         let state = format!("{profile}.card");
         let perso = [
             "card",
             "perso",
+            "--number",
+            number,
             "--state",
             &state,
             "--profile",
@@ -102,22 +110,105 @@ fn a_card_and_a_psam_with_keys_out_of_a_store_make_a_ride_together() {
     }
 }
 
-#[test]
-fn a_card_whose_data_key_changes_with_the_channel_gets_no_key_of_a_store() {
-    let folder = founded("perso-scp02");
+/// A card of a profile with purse and e-cash out of the store; what the run said.
+fn both_on_a_card(folder: &Path, profile: &str, number: &str) -> serde_json::Value {
+    let state = format!("{profile}.card");
+    let cash_number = format!("621700{}", &number[6..]);
     let perso = [
         "card",
         "perso",
         "--state",
-        "a.card",
+        &state,
         "--profile",
-        "scp02",
+        profile,
+        "--number",
+        number,
+        "--cash",
+        "--cash-number",
+        &cash_number,
         "--store",
         "test.keys",
     ];
-    let ran = tongtu(&folder, &perso);
-    assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("SCP02"), "{}", ran.err);
+    done(folder, &perso)
+}
+
+#[test]
+fn purse_and_e_cash_of_every_profile_are_made_of_a_store_and_served_from_it() {
+    let folder = founded("perso-served");
+    for (at, profile) in ["default", "sm4", "scp02", "dual"].into_iter().enumerate() {
+        let number = format!("31048999999000001{at}0");
+        let made = both_on_a_card(&folder, profile, &number);
+        assert_eq!(
+            (&made["own_keys"], &made["resumed"]),
+            (&true.into(), &false.into())
+        );
+        let state = format!("{profile}.card");
+        let kept = ["--state", &state, "--store", "test.keys"];
+        for verb in [
+            &["card", "load", "--amount", "50"][..],
+            &["card", "pay", "--amount", "2"],
+            &["card", "pay", "--amount", "3", "--lose-answer"],
+            &["card", "load", "--cash", "--amount", "5"],
+            &["card", "pay", "--cash", "--amount", "4"],
+        ] {
+            done(&folder, &[verb, &kept].concat());
+        }
+        // Nobody has the card's keys but the store.
+        for verb in [
+            &["card", "load", "--amount", "5"][..],
+            &["card", "load", "--cash", "--amount", "5"],
+            &["card", "pay", "--amount", "1"],
+            &["card", "perso", "--replace"],
+        ] {
+            let ran = tongtu(&folder, &[verb, &["--state", &state]].concat());
+            assert_eq!(ran.code, 1, "{verb:?}: {}", ran.err);
+        }
+    }
+    let book = done(&folder, &["card", "book"]);
+    assert_eq!((&book["made"], &book["open"]), (&8.into(), &0.into()));
+}
+
+#[test]
+fn no_number_goes_onto_two_cards_and_what_was_cut_off_goes_on() {
+    let folder = founded("perso-book");
+    let perso = |state: &str, rest: &[&str]| {
+        let perso = [
+            "--json",
+            "card",
+            "perso",
+            "--store",
+            "test.keys",
+            "--state",
+            state,
+        ];
+        tongtu(&folder, &[&perso[..], rest].concat())
+    };
+    // A module that the card does not have: the number is begun, and nothing is made.
+    let cut = perso("a.card", &["--module", "A000000632010199"]);
+    assert_eq!(cut.code, 1, "{}", cut.out);
+    let other = perso("b.card", &[]);
+    assert_eq!(other.code, 1);
+    assert!(other.err.contains("begun on card"), "{}", other.err);
+    let again = perso("a.card", &[]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(again.json()["resumed"], true);
+    for state in ["a.card", "b.card"] {
+        let twice = perso(state, &["--replace"]);
+        assert_eq!(twice.code, 1);
+        assert!(twice.err.contains("made before"), "{}", twice.err);
+    }
+    // A card that is given up leaves its number to another one.
+    let number = ["--number", "3104899999900000033"];
+    let module = ["--module", "A000000632010199"];
+    assert_eq!(perso("b.card", &[&number[..], &module].concat()).code, 1);
+    let book = done(&folder, &["card", "book"]);
+    let chip = book["unfinished"][0]["chip"].as_str().unwrap();
+    done(&folder, &["card", "book", "--spoil", chip]);
+    assert_eq!(perso("b.card", &number).code, 1);
+    assert_eq!(perso("c.card", &number).code, 0);
+    let book = done(&folder, &["card", "book"]);
+    let counts = (&book["made"], &book["open"], &book["spoiled"]);
+    assert_eq!(counts, (&2.into(), &0.into(), &1.into()));
 }
 
 #[test]
@@ -287,7 +378,7 @@ fn a_store_that_was_made_for_terminals_gets_masters_of_cards_too() {
     let new = ["pos", "key", "new", "--terminal", "20010001", "--out", "a"];
     done(&folder, &new);
     let masters = done(&folder, &["card", "masters"]);
-    assert_eq!(masters.as_array().unwrap().len(), 30);
+    assert_eq!(masters.as_array().unwrap().len(), MASTERS);
     // A version that nobody made is refused, and nothing is made up.
     let ran = tongtu(&folder, &["card", "masters", "--version", "2"]);
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));

@@ -1,6 +1,7 @@
 //! Custodies from outside: one suite for all of them, their files, and a foreign token.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod card;
 mod damage;
 mod fixture;
 mod marks;

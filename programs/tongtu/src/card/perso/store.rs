@@ -1,0 +1,333 @@
+//! Personalisation out of a store: what its keys give a card, and the book of cards beside it.
+
+use std::path::{Path, PathBuf};
+
+use tongtu_card_file::LineFile;
+use tongtu_codec::hex_encode;
+use tongtu_ecash::test_card;
+use tongtu_hsm::{CardSession, Custody as _, KeyPath, MacScheme, SealedCustody};
+use tongtu_perso::{
+    Application, CardBook, CardCount, CardLine, CardName, Chip, Mark, Start, encoded,
+};
+use tongtu_purse::profile::Profile;
+use tongtu_services::personalising::{
+    CardIssuer, CardManager, CashOrder, SealedGroup, cash_issuer_key, cash_issuer_label, seal_cash,
+    seal_purse_for,
+};
+use tongtu_types::CardNumber;
+
+use super::Args;
+use crate::card::factory;
+use crate::card::management::{DataGroup, Secrecy};
+use crate::card::unusable;
+use crate::clock;
+use crate::custody::{BOOK_KEY, StoreArgs, label, refused};
+use crate::exit::Failure;
+use crate::lang::both;
+
+/// First digits of the numbers for which the test authority certifies an issuer.
+const TEST_ISSUER: &str = "621700";
+
+/// A store, the numbers of the card that is being made, and the book.
+pub(super) struct Store {
+    pub(super) custody: SealedCustody,
+    pub(super) manager: CardManager,
+    issuer: CardIssuer,
+    numbers: Vec<Number>,
+    book: Book,
+}
+
+/// A number that goes onto the card.
+struct Number {
+    application: Application,
+    number: CardNumber,
+    name: CardName,
+}
+
+impl Number {
+    fn last_four(&self) -> [u8; 2] {
+        let digits = self.number.reveal();
+        let tail = digits.get(digits.len().saturating_sub(4)..);
+        let tail = tail.and_then(|tail| tongtu_codec::hex_decode(tail).ok());
+        tail.and_then(|tail| tail.try_into().ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Args {
+    /// The store, where one was named.
+    pub(super) fn kept(&self, purse: &Profile) -> Result<Option<Store>, Failure> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let issuer = CardIssuer::of(purse.public.issuer).map_err(|error| {
+            Failure::usage(both("the issuer names no city", "发卡机构标识无城市代码"))
+                .because(error)
+        })?;
+        let args = StoreArgs {
+            store: store.clone(),
+            passphrase_file: self.passphrase_file.clone(),
+        };
+        let custody = args.open()?;
+        let mut numbers = vec![(Application::Purse, purse_number(purse)?)];
+        if self.cash {
+            let text = self.cash_number.as_deref().unwrap_or(test_card::NUMBER);
+            let number = CardNumber::parse(text).ok();
+            // A terminal compares the number with the certificate of its issuer.
+            let number = number.filter(|number| number.reveal().starts_with(TEST_ISSUER));
+            let number = number.ok_or_else(|| {
+                // The number itself is not repeated.
+                Failure::usage(both(
+                    format!(
+                        "invalid cash-number `…`, expected a card number that begins with \
+                         {TEST_ISSUER}, as the test authority certifies it"
+                    ),
+                    format!("cash-number 的值 `…` 无效，应为以 {TEST_ISSUER} 开头的卡号（测试认证中心只认证该发卡行）"),
+                ))
+            })?;
+            numbers.push((Application::Cash, number));
+        }
+        let numbers = numbers.into_iter().map(|(application, number)| {
+            let name = name(&custody, &number)?;
+            Ok::<_, Failure>(Number {
+                application,
+                number,
+                name,
+            })
+        });
+        let path = self.book.clone().unwrap_or_else(|| beside(store));
+        Ok(Some(Store {
+            numbers: numbers.collect::<Result<_, _>>()?,
+            manager: CardManager {
+                city: issuer.city(),
+                version: self.master_version,
+            },
+            issuer,
+            book: Book::open(&path)?,
+            custody,
+        }))
+    }
+}
+
+impl Store {
+    /// The purse's groups, every secret enciphered for the card.
+    pub(super) fn purse_groups(
+        &self,
+        purse: &Profile,
+        session: &CardSession,
+    ) -> Result<Vec<DataGroup>, Failure> {
+        let sealed = seal_purse_for(&self.custody, purse, self.manager.version, session);
+        Ok(carried(sealed.map_err(|error| refused(&error))?))
+    }
+
+    /// The same of an e-cash with the profile of the conformance cases. The test authority certifies
+    /// the issuer's key: whoever has a real one brings its certificate.
+    pub(super) fn cash_groups(
+        &mut self,
+        purse: &Profile,
+        profile: factory::Profile,
+        session: &CardSession,
+    ) -> Result<Vec<DataGroup>, Failure> {
+        let algorithm = profile.algorithm();
+        let version = self.manager.version;
+        let signer = cash_issuer_label(self.issuer.city(), algorithm, version);
+        let key = cash_issuer_key(&self.custody, signer).map_err(|error| {
+            refused(&error).hint(both(
+                "`tongtu card masters` makes the issuer's key in a TEST store",
+                "`tongtu card masters` 可在测试密钥库中生成发卡行密钥",
+            ))
+        })?;
+        let mut entropy = crate::room::entropy();
+        let certificate = test_card::certificate_of(algorithm, &key, &mut entropy);
+        let certificate = certificate.ok_or_else(|| {
+            Failure::refused(both(
+                "the test authority does not certify this key",
+                "测试认证中心无法为该密钥签发证书",
+            ))
+        })?;
+        let mut wanted = test_card::profile(algorithm);
+        let cash = self
+            .numbers
+            .iter()
+            .find(|n| n.application == Application::Cash);
+        if let Some(cash) = cash {
+            wanted.number = cash.number.clone();
+        }
+        if let Some(transport) = &mut wanted.transport {
+            transport.issuer = purse.public.issuer.0;
+            transport.number = purse_number(purse)?;
+            transport.province = purse.transit.province.0;
+            transport.city = purse.transit.city.0;
+        }
+        let order = CashOrder {
+            issuer: self.issuer,
+            version,
+            signer,
+            certificate: &certificate,
+        };
+        let sealed = seal_cash(&mut self.custody, &wanted, &order, session);
+        Ok(carried(sealed.map_err(|error| refused(&error))?))
+    }
+
+    /// Writes down that the numbers go onto this card; true when all of them were begun there before.
+    pub(super) fn begin(&mut self, chip: Chip) -> Result<bool, Failure> {
+        // All or none: what contradicts the book is found before the first line.
+        let mut lines = 0;
+        for is_dry in [true, false] {
+            for number in &self.numbers {
+                let (name, four) = (number.name, number.last_four());
+                let begun =
+                    self.book
+                        .book
+                        .begin(name, chip, number.application, four, clock::now_or(None));
+                match begun.map_err(|error| contradicts(&error))? {
+                    Start::New(line) if !is_dry => {
+                        self.book.write(&line)?;
+                        lines += 1;
+                    }
+                    Start::New(_) | Start::Resumed => {}
+                }
+            }
+        }
+        Ok(lines < self.numbers.len())
+    }
+
+    /// Writes down that the card is whole.
+    pub(super) fn made(&mut self, chip: Chip) -> Result<(), Failure> {
+        for number in &self.numbers {
+            let four = number.last_four();
+            let now = clock::now_or(None);
+            let line = self.book.book.made(chip, number.application, four, now);
+            self.book
+                .write(&line.map_err(|error| contradicts(&error))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The book in its file.
+pub(in crate::card) struct Book {
+    file: LineFile,
+    book: CardBook,
+}
+
+impl Book {
+    /// The book in this file; one that is not there is made.
+    pub(in crate::card) fn open(path: &Path) -> Result<Self, Failure> {
+        let (_, head) = CardBook::new(Mark::Test, clock::now_or(None));
+        let opened = LineFile::open_or_make(path, &head);
+        let (mut file, bytes) = opened.map_err(|error| unusable(&error))?;
+        let read = CardBook::open(&bytes, Mark::Test);
+        let (book, whole) = read.map_err(|fault| {
+            Failure::refused(both(
+                format!("the book of cards {} is not used", path.display()),
+                format!("无法使用卡片登记簿 {}", path.display()),
+            ))
+            .because(fault)
+        })?;
+        if whole < bytes.len() {
+            file.cut(whole).map_err(|error| unusable(&error))?;
+        }
+        Ok(Self { file, book })
+    }
+
+    fn write(&mut self, line: &CardLine) -> Result<(), Failure> {
+        let written = self.file.append(&encoded(line));
+        written.map_err(|error| unusable(&error))?;
+        self.book.apply(line);
+        Ok(())
+    }
+
+    pub(in crate::card) fn count(&self) -> CardCount {
+        self.book.count()
+    }
+
+    /// Cards on which something was begun and not ended, with the application, in hex.
+    pub(in crate::card) fn open_cards(&self) -> Vec<(String, Application)> {
+        let open = self.book.open_cards();
+        open.map(|(chip, application)| (capitals(&chip), application))
+            .collect()
+    }
+
+    /// Writes down that a card is waste.
+    pub(in crate::card) fn spoil(&mut self, chip: Chip) -> Result<(), Failure> {
+        let open: Vec<_> = self
+            .book
+            .open_cards()
+            .filter(|(open, _)| *open == chip)
+            .collect();
+        if open.is_empty() {
+            let error = tongtu_perso::BookError::NotBegun { chip };
+            return Err(contradicts(&error));
+        }
+        for (_, application) in open {
+            let line = self.book.spoiled(chip, application, clock::now_or(None));
+            self.write(&line.map_err(|error| contradicts(&error))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the book is unless it is said.
+pub(in crate::card) fn beside(store: &Path) -> PathBuf {
+    let mut path = store.as_os_str().to_os_string();
+    path.push(".cards");
+    path.into()
+}
+
+fn contradicts(error: &tongtu_perso::BookError) -> Failure {
+    Failure::refused(both(
+        "the book of cards does not allow it",
+        "卡片登记簿不允许此操作",
+    ))
+    .because(error)
+    .hint(both(
+        "`tongtu card book` shows the book; --spoil there gives up a card that was not finished",
+        "`tongtu card book` 可查看登记簿；未完成的卡可用其 --spoil 作废",
+    ))
+}
+
+/// What stands for a number in the book.
+fn name(custody: &SealedCustody, number: &CardNumber) -> Result<CardName, Failure> {
+    let path = KeyPath::of(label(BOOK_KEY)?);
+    let made = custody.mac(path, MacScheme::Cmac, number.reveal().as_bytes());
+    let made = made.map_err(|error| {
+        refused(&error).hint(both(
+            "`tongtu card masters` makes the book's key in a TEST store",
+            "`tongtu card masters` 可在测试密钥库中生成登记簿密钥",
+        ))
+    })?;
+    made.try_into().map_err(|_| {
+        Failure::fault(both(
+            "the store made a name of another length",
+            "密钥库给出的代名长度不符",
+        ))
+    })
+}
+
+fn purse_number(purse: &Profile) -> Result<CardNumber, Failure> {
+    purse.public.serial.card_number().ok_or_else(|| {
+        Failure::usage(both(
+            "the purse has no card number: --number",
+            "电子钱包没有卡号：--number",
+        ))
+    })
+}
+
+fn carried(groups: Vec<SealedGroup>) -> Vec<DataGroup> {
+    let groups = groups.into_iter();
+    groups
+        .map(|group| DataGroup {
+            id: group.id,
+            secrecy: match group.is_enciphered {
+                true => Secrecy::Enciphered,
+                false => Secrecy::Plain,
+            },
+            value: group.value.into(),
+        })
+        .collect()
+}
+
+fn capitals(bytes: &[u8]) -> String {
+    hex_encode(bytes).to_uppercase()
+}
