@@ -153,6 +153,7 @@ impl KeyCentre {
             room: number,
             mark: Mark::Test,
             device: DEVICE.to_owned(),
+            token: None,
         };
         let words = Passphrase::new(PASSPHRASE.to_owned())?;
         let custody = SealedCustody::make(

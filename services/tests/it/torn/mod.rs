@@ -270,7 +270,10 @@ async fn prove(schedules: &[Schedule]) -> Reached {
 }
 
 /// Plays schedules a day's worth at a time, on every core: each day has a country of its own.
-#[expect(clippy::print_stdout, reason = "all of it takes long and shows how far it is")]
+#[expect(
+    clippy::print_stdout,
+    reason = "all of it takes long and shows how far it is"
+)]
 fn every_day<S: Sync, R: Send>(schedules: &[S], prove: impl AsyncFn(&[S]) -> R + Sync) -> Vec<R> {
     let days: Vec<&[S]> = schedules.chunks(IN_A_DAY).collect();
     let next = AtomicUsize::new(0);
