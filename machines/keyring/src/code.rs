@@ -57,10 +57,10 @@ closed! {
         TerminalRecord = 0x33, "terminal record", "终端记录签名";
         /// Daily anchors of an audit chain.
         AuditAnchor = 0x34, "audit anchor", "审计锚签名";
-        /// The institution register.
-        Register = 0x36, "institution register", "机构登记签名";
         /// What an officer puts under a step: a person's key, in no city's slot.
         Approval = 0x35, "officer's approval", "人员审批签名";
+        /// The institution register.
+        Register = 0x36, "institution register", "机构登记签名";
         /// Keys and data on their way to personalisation.
         PersoTransport = 0x40, "personalisation transport", "个人化传输";
         /// Keys of security domains.
@@ -390,7 +390,7 @@ mod tests {
             ];
             assert!(back.iter().all(|b| b.is_none_or(|b| b == byte)), "{byte}");
         }
-        assert_eq!(Purpose::ALL.len(), 31);
+        assert_eq!(Purpose::ALL.len(), 32);
     }
 
     #[test]
