@@ -63,6 +63,8 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("machines/sam", "machines/card"),
     ("machines/terminal", "machines/blacklist"),
     ("stores/keyroom", "stores/hsm"),
+    ("stores/keyroom", "stores/power"),
+    ("stores/journal", "stores/power"),
     ("edges/config", "edges/link"),
     ("edges/http", "edges/api"),
     ("edges/http", "edges/link"),

@@ -18,9 +18,9 @@ fn a_key_cut_off_while_it_is_made_is_there_with_its_event_or_not_at_all() {
     let source = Source::Fresh;
     let approval = scene.approval(Act::Generate { key, source }, &["N-03", "N-04"]);
     let before = scene.safe.bytes();
-    let disk = scene.room.medium().after_cut(Survival::Everything);
+    let disk = scene.room.medium().after_cut(&Survival::Everything);
     let cost = {
-        let copy = disk.after_cut(Survival::Everything);
+        let copy = disk.after_cut(&Survival::Everything);
         let mut room = KeyRoom::open(copy.clone()).unwrap();
         let spent = copy.spent();
         let hands = Hands {
@@ -36,7 +36,7 @@ fn a_key_cut_off_while_it_is_made_is_there_with_its_event_or_not_at_all() {
     for units in (0..cost).step_by(5) {
         safe.put(&before);
         let mut custody = safe.open();
-        let copy = disk.after_cut(Survival::Everything);
+        let copy = disk.after_cut(&Survival::Everything);
         let mut room = KeyRoom::open(copy.clone()).unwrap();
         copy.set_power(units);
         let hands = Hands {
@@ -50,7 +50,7 @@ fn a_key_cut_off_while_it_is_made_is_there_with_its_event_or_not_at_all() {
             Survival::Everything,
             Survival::Prefix(40),
         ];
-        let survival = survival[usize::try_from(units % 3).unwrap()];
+        let survival = &survival[usize::try_from(units % 3).unwrap()];
         let after = copy.after_cut(survival);
         let mut room = KeyRoom::open(after).unwrap();
         let mut custody = safe.open();

@@ -309,7 +309,7 @@ fn an_event_that_nobody_approved_does_not_open() {
     let medium = scene
         .room
         .medium()
-        .after_cut(tongtu_keyroom::sim::Survival::Everything);
+        .after_cut(&tongtu_keyroom::sim::Survival::Everything);
     let opened = tongtu_keyroom::RoomStore::open(medium.clone(), |_, _| Ok::<(), ()>(()));
     let mut store = opened.unwrap().store;
     let mut log = scene.room.log().clone();

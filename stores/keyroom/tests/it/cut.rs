@@ -16,7 +16,7 @@ const SURVIVALS: [Survival; 5] = [
 ];
 
 /// Opens what is left, and checks that it is so many steps and that every file says the same.
-fn check(after: &SimMedium, safe: u64, at: u64, survival: Survival) {
+fn check(after: &SimMedium, safe: u64, at: u64, survival: &Survival) {
     let context = format!("{at} units, {survival:?}, {safe} steps safe");
     let steps = match open(after.clone()) {
         Ok((_, steps)) => steps,
@@ -55,7 +55,7 @@ fn after_a_cut_at_any_byte_the_room_is_before_a_step_or_after_it() {
         let (safe, result) = run(&medium, STEPS);
         assert!(result.is_err(), "{units}");
         for survival in SURVIVALS {
-            check(&medium.after_cut(survival), safe, units, survival);
+            check(&medium.after_cut(&survival), safe, units, &survival);
         }
     }
 }
@@ -70,10 +70,10 @@ fn a_cut_while_the_room_is_completed_is_completed_the_next_time() {
         let (safe, _) = run(&first, 3);
         for survival in SURVIVALS {
             for more in 0..40 {
-                let second = first.after_cut(survival);
+                let second = first.after_cut(&survival);
                 second.set_power(more);
                 let _ = open(second.clone());
-                check(&second.after_cut(survival), safe, units, survival);
+                check(&second.after_cut(&survival), safe, units, &survival);
             }
         }
     }
@@ -89,7 +89,7 @@ fn an_intent_without_its_step_is_told_after_a_cut() {
     let third = SimMedium::new();
     third.set_power(before + 90);
     run(&third, 3).1.unwrap_err();
-    let (opened, steps) = open(third.after_cut(Survival::Everything)).unwrap();
+    let (opened, steps) = open(third.after_cut(&Survival::Everything)).unwrap();
     let labels = opened
         .store
         .open_intent()
@@ -99,7 +99,7 @@ fn an_intent_without_its_step_is_told_after_a_cut() {
     let fourth = SimMedium::new();
     fourth.set_power(before + 170);
     run(&fourth, 3).1.unwrap_err();
-    let (opened, _) = open(fourth.after_cut(Survival::Nothing)).unwrap();
+    let (opened, _) = open(fourth.after_cut(&Survival::Nothing)).unwrap();
     let intent = opened.store.open_intent().unwrap();
     assert_eq!(intent.labels, ["KEY-3"]);
 }
@@ -112,7 +112,7 @@ fn a_room_half_made_is_made_anew() {
         let medium = SimMedium::new();
         medium.set_power(units);
         run(&medium, 1).1.unwrap_err();
-        let after = medium.after_cut(Survival::Prefix(40));
+        let after = medium.after_cut(&Survival::Prefix(40));
         assert_eq!(run(&after, 1).0, 1, "{units}");
     }
 }

@@ -51,7 +51,7 @@ fn every_flipped_bit_of_every_file_is_named() {
 }
 
 fn whole_with(medium: &SimMedium, file: File, bytes: Vec<u8>) -> SimMedium {
-    let copy = medium.after_cut(tongtu_keyroom::sim::Survival::Everything);
+    let copy = medium.after_cut(&tongtu_keyroom::sim::Survival::Everything);
     copy.forge(file, bytes);
     copy
 }

@@ -21,7 +21,7 @@ proptest! {
         let mut forged = medium.bytes(file);
         forged.truncate(keep);
         forged.extend(&bytes);
-        let copy = medium.after_cut(Survival::Everything);
+        let copy = medium.after_cut(&Survival::Everything);
         copy.forge(file, forged);
         let _ = open(copy);
     }
