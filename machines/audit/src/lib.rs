@@ -8,7 +8,7 @@
 //!
 //! What is here: the bytes of a line and of an anchor ([`AuditLine`], [`Anchor`]), writing them
 //! ([`AuditLog`]), and verifying them, which needs the bytes and the public keys of anchors and
-//! nothing else ([`verify`]).
+//! nothing else ([`verify`], and line by line, in memory that does not grow, [`Verifier`]).
 //! What it shows: a line that was changed, taken out, put in, repeated or moved, by its number; lines
 //! cut off the end of a day that was anchored; a day whose lines were all written anew. What it
 //! cannot show: lines of the last, unanchored day that were cut off its end, and anchors cut off
@@ -24,12 +24,14 @@ extern crate alloc;
 mod anchor;
 mod line;
 mod log;
+mod verifier;
 mod verify;
 mod word;
 
 pub use anchor::Anchor;
 pub use line::{AuditLine, CHAIN_START, Entry, Outcome};
 pub use log::{AuditLog, LogRefusal};
+pub use verifier::Verifier;
 pub use verify::{AnchorFault, AnchorKeys, Fault, LineFault, Verified, verify};
 pub use word::{Log, Word};
 

@@ -9,7 +9,7 @@ use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::anchor::{self, Anchor};
 use crate::line::{AuditLine, CHAIN_START, Entry};
-use crate::verify::{AnchorFault, AnchorKeys, Fault, Walk, follow, read_anchor, walk};
+use crate::verify::{AnchorFault, AnchorKeys, Fault, LineFault, follow, read_anchor, verify};
 
 /// Why a line is not written, or an anchor not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,23 +109,25 @@ impl AuditLog {
     /// # Errors
     /// [`Fault`] naming the first line or anchor that does not hold.
     pub fn resume(lines: &[u8], anchors: &[u8], keys: &AnchorKeys) -> Result<Self, Fault> {
-        let Walk {
-            lines,
-            anchors,
-            last_anchor,
-        } = walk(lines, anchors, keys)?;
-        let anchored = anchors.last().map(|anchor| Anchored {
-            day: anchor.day,
-            count: anchor.count,
-            head: anchor.head,
-        });
+        verify(lines, anchors, keys)?;
+        // What is read from here on holds, and so does what it says.
+        let last = anchors.chunks_exact(Anchor::LEN).last();
+        let read = last.and_then(|bytes| Anchor::decode(bytes).ok());
         let mut log = Self {
-            last_anchor,
-            anchors: anchors.last().map_or(0, |anchor| anchor.number),
-            anchored,
+            last_anchor: last.map_or([0; 32], sm3::digest),
+            anchors: read.as_ref().map_or(0, |anchor| anchor.number),
+            anchored: read.map(|anchor| Anchored {
+                day: anchor.day,
+                count: anchor.count,
+                head: anchor.head,
+            }),
             ..Self::default()
         };
-        for line in &lines {
+        for line in lines.chunks_exact(AuditLine::LEN) {
+            let line = AuditLine::decode(line).map_err(|kind| LineFault::Malformed {
+                number: log.count + 1,
+                kind,
+            })?;
             log.take(line.at, line.value);
         }
         Ok(log)

@@ -9,6 +9,7 @@ use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::anchor::{self, Anchor, KEY, SIGNED};
 use crate::line::{AuditLine, CHAIN_START, COVERED, value_of};
+use crate::verifier::Verifier;
 
 /// The keys that sign anchors, by their numbers: an anchor key is renewed like any other, and what
 /// an older one signed stays signed.
@@ -193,22 +194,20 @@ pub enum Fault {
     Anchor(#[from] AnchorFault),
 }
 
-/// Verifies a whole chain: `lines` one behind the other, `anchors` one behind the other, and the
-/// keys that sign anchors.
+/// Verifies a whole chain in memory: `lines` one behind the other, `anchors` one behind the other,
+/// and the keys that sign anchors. Of a long chain, [`Verifier`] needs one line at a time.
 ///
 /// # Errors
 /// [`Fault`] naming the first line that does not hold, or the first day or anchor.
 pub fn verify(lines: &[u8], anchors: &[u8], keys: &AnchorKeys) -> Result<Verified, Fault> {
-    let walked = walk(lines, anchors, keys)?;
-    let count = u64::try_from(walked.lines.len()).unwrap_or(u64::MAX);
-    let last = walked.anchors.last();
-    Ok(Verified {
-        lines: count,
-        value: walked.lines.last().map_or(CHAIN_START, |line| line.value),
-        anchors: last.map_or(0, |anchor| anchor.number),
-        anchored: last.map(|anchor| anchor.day),
-        unanchored: count - last.map_or(0, |anchor| anchor.count),
-    })
+    let mut verifier = Verifier::new(anchors, keys);
+    while let Some(place) = verifier.wants() {
+        let before = usize::try_from(place - 1).unwrap_or(usize::MAX);
+        let from = before.saturating_mul(AuditLine::LEN);
+        let rest = lines.get(from..).unwrap_or_default();
+        verifier.take(&rest[..rest.len().min(AuditLine::LEN)]);
+    }
+    verifier.finish()
 }
 
 /// What a line is to those after it.
@@ -218,58 +217,15 @@ pub(crate) struct Link {
     pub(crate) value: sm3::Digest,
 }
 
-/// Lines and anchors that hold.
-#[derive(Debug)]
-pub(crate) struct Walk {
-    pub(crate) lines: Vec<Link>,
-    pub(crate) anchors: Vec<Anchor>,
-    /// SM3 of the last anchor.
-    pub(crate) last_anchor: sm3::Digest,
-}
-
-pub(crate) fn walk(lines: &[u8], anchors: &[u8], keys: &AnchorKeys) -> Result<Walk, Fault> {
-    let lines = walk_lines(lines)?;
-    let (anchors, last_anchor) = walk_anchors(anchors, keys)?;
-    for anchor in &anchors {
-        check_anchor(anchor, &lines)?;
-    }
-    Ok(Walk {
-        lines,
-        anchors,
-        last_anchor,
-    })
-}
-
 /// A line's own number, as it says it, whether the line holds or not.
-fn number_of(line: &[u8]) -> u64 {
+pub(crate) fn number_of(line: &[u8]) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&line[5..13]);
     u64::from_be_bytes(bytes)
 }
 
-fn walk_lines(bytes: &[u8]) -> Result<Vec<Link>, LineFault> {
-    let mut links: Vec<Link> = Vec::with_capacity(bytes.len() / AuditLine::LEN);
-    let mut before = CHAIN_START;
-    let mut last = Timestamp::new(0);
-    let mut number = 0;
-    for (at, line) in bytes.chunks(AuditLine::LEN).enumerate() {
-        number += 1;
-        check_whole(number, line)?;
-        let found = number_of(line);
-        if found != number {
-            let rest = &bytes[at * AuditLine::LEN..];
-            let value = &line[COVERED..];
-            return Err(out_of_place(number, found, value, &links, rest));
-        }
-        let link = check_next(number, line, before, last)?;
-        (before, last) = (link.value, link.at);
-        links.push(link);
-    }
-    Ok(links)
-}
-
 /// That a line is whole and its value is that of its bytes.
-fn check_whole(number: u64, line: &[u8]) -> Result<(), LineFault> {
+pub(crate) fn check_whole(number: u64, line: &[u8]) -> Result<(), LineFault> {
     if line.len() != AuditLine::LEN {
         let found = line.len();
         return Err(LineFault::Torn { number, found });
@@ -283,7 +239,7 @@ fn check_whole(number: u64, line: &[u8]) -> Result<(), LineFault> {
 }
 
 /// That a whole line with the right number follows on one of value `before` at `last`.
-fn check_next(
+pub(crate) fn check_next(
     number: u64,
     line: &[u8],
     before: sm3::Digest,
@@ -324,36 +280,8 @@ pub(crate) fn follow(
     check_next(number, line, before, last)
 }
 
-/// What it means that a whole line `found` stands where line `number` should.
-fn out_of_place(number: u64, found: u64, value: &[u8], before: &[Link], rest: &[u8]) -> LineFault {
-    if found > number {
-        let is_it = |line: &[u8]| line.len() == AuditLine::LEN && number_of(line) == number;
-        return if rest.chunks(AuditLine::LEN).any(is_it) {
-            LineFault::Swapped { number, found }
-        } else {
-            LineFault::Missing {
-                first: number,
-                last: found - 1,
-            }
-        };
-    }
-    let earlier = found
-        .checked_sub(1)
-        .and_then(|at| usize::try_from(at).ok())
-        .and_then(|at| before.get(at));
-    match earlier {
-        Some(link) if link.value == value => LineFault::Repeated {
-            number: found,
-            after: number - 1,
-        },
-        _ => LineFault::Inserted { number: found },
-    }
-}
-
-fn walk_anchors(
-    bytes: &[u8],
-    keys: &AnchorKeys,
-) -> Result<(Vec<Anchor>, sm3::Digest), AnchorFault> {
+/// Reads anchors that follow on each other.
+pub(crate) fn walk_anchors(bytes: &[u8], keys: &AnchorKeys) -> Result<Vec<Anchor>, AnchorFault> {
     let mut anchors: Vec<Anchor> = Vec::with_capacity(bytes.len() / Anchor::LEN);
     let mut before = [0; 32];
     let mut number = 0;
@@ -370,7 +298,7 @@ fn walk_anchors(
         before = sm3::digest(bytes);
         anchors.push(read);
     }
-    Ok((anchors, before))
+    Ok(anchors)
 }
 
 /// Reads anchor `number` and verifies its signature.
@@ -416,29 +344,32 @@ pub(crate) fn read_anchor(
     Ok(read)
 }
 
-/// What an anchor says of lines that hold together.
-fn check_anchor(anchor: &Anchor, lines: &[Link]) -> Result<(), AnchorFault> {
+/// What an anchor says of `there` lines that hold together, of which `inside` is the last that it
+/// covers and `outside` the one behind that.
+pub(crate) fn check_anchor(
+    anchor: &Anchor,
+    there: u64,
+    inside: Option<&Link>,
+    outside: Option<&Link>,
+) -> Result<(), AnchorFault> {
     let (day, count) = (anchor.day, anchor.count);
-    let there = u64::try_from(lines.len()).unwrap_or(u64::MAX);
     if count > there {
         let found = there;
         return Err(AnchorFault::Truncated { day, count, found });
     }
-    let split = usize::try_from(count).expect("at most as many as there are");
-    let (inside, outside) = lines.split_at(split);
-    let head = inside.last().map_or(CHAIN_START, |line| line.value);
+    let head = inside.map_or(CHAIN_START, |line| line.value);
     if head != anchor.head {
         return Err(AnchorFault::Mismatch { day, count });
     }
     // Times never go back, so the lines next to the anchor speak for all.
     let day_of = |link: &Link| link.at.china().day;
     let wrong = |number, found| Err(AnchorFault::Day { number, found, day });
-    if let Some(line) = inside.last()
+    if let Some(line) = inside
         && day_of(line) > day
     {
         return wrong(count, day_of(line));
     }
-    if let Some(line) = outside.first()
+    if let Some(line) = outside
         && day_of(line) <= day
     {
         return wrong(count + 1, day_of(line));

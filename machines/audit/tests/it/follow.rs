@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tongtu_audit::{Anchor, AuditLine, AuditLog, Fault};
+use tongtu_audit::{
+    Anchor, AnchorFault, AuditLine, AuditLog, Fault, LineFault, Verified, Verifier,
+};
 
 use crate::chain::*;
 
@@ -101,4 +103,70 @@ proptest! {
         prop_assert!(log.follow_anchor(&bytes, &keys()).is_err());
         prop_assert_eq!(log, before);
     }
+}
+
+/// Hands a verifier what it wants, and notes what that was.
+fn asked(chain: &Chain) -> (Vec<u64>, Result<Verified, Fault>) {
+    let mut verifier = Verifier::new(&chain.anchors, &keys());
+    let mut places = Vec::new();
+    while let Some(place) = verifier.wants() {
+        places.push(place);
+        let from = usize::try_from(place - 1).unwrap() * AuditLine::LEN;
+        let rest = chain.lines.get(from..).unwrap_or_default();
+        verifier.take(&rest[..rest.len().min(AuditLine::LEN)]);
+    }
+    (places, verifier.finish())
+}
+
+#[test]
+fn a_verifier_asks_for_each_line_once_and_in_order() {
+    let (places, verified) = asked(&Chain::of(&[4, 3, 2]));
+    assert_eq!(places, (1..=10).collect::<Vec<_>>());
+    assert_eq!(verified.unwrap().lines, 9);
+}
+
+#[test]
+fn a_verifier_asks_again_for_what_a_repeated_line_may_repeat() {
+    let mut chain = Chain::of(&[4, 3, 2]);
+    let line = chain.line(2);
+    chain.put_line(6, &line);
+    let (places, verified) = asked(&chain);
+    assert_eq!(places, [1, 2, 3, 4, 5, 6, 2]);
+    let (number, after) = (2, 5);
+    let repeated = LineFault::Repeated { number, after };
+    assert_eq!(verified, Err(Fault::Line(repeated)));
+}
+
+#[test]
+fn a_verifier_looks_behind_a_gap_as_far_as_the_line_that_is_gone() {
+    let mut chain = Chain::of(&[4, 3, 2]);
+    let line = chain.line(2);
+    chain.cut_line(2);
+    let (places, verified) = asked(&chain);
+    assert_eq!(places, (1..=9).collect::<Vec<_>>());
+    let (first, last) = (2, 2);
+    let missing = LineFault::Missing { first, last };
+    assert_eq!(verified, Err(Fault::Line(missing)));
+    chain.put_line(5, &line);
+    let (places, verified) = asked(&chain);
+    assert_eq!(places, [1, 2, 3, 4, 5]);
+    let (number, found) = (2, 3);
+    let swapped = LineFault::Swapped { number, found };
+    assert_eq!(verified, Err(Fault::Line(swapped)));
+}
+
+#[test]
+fn a_verifier_that_is_stopped_goes_by_what_it_saw() {
+    let chain = Chain::of(&[2, 0]);
+    let mut verifier = Verifier::new(&chain.anchors, &keys());
+    verifier.take(&chain.line(1));
+    let truncated = verifier.finish();
+    assert!(matches!(
+        truncated,
+        Err(Fault::Anchor(AnchorFault::Truncated {
+            count: 2,
+            found: 1,
+            ..
+        }))
+    ));
 }
