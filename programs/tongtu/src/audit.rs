@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
-use tongtu_audit::{Anchor, AnchorKeys, AuditLine, Fault, verify};
+use tongtu_audit::{Anchor, AnchorKeys, AuditLine, Fault, Verifier};
 use tongtu_services::keyroom::parse_anchor_key;
 use tongtu_types::Timestamp;
 
@@ -14,6 +14,13 @@ use crate::input;
 use crate::lang::{Lang, Row, both};
 use crate::report::{Report, Tone};
 use crate::room;
+
+mod lines;
+
+use self::lines::Lines;
+
+/// So many lines are shown when nothing is said of how many; all of them are in memory.
+const SHOWN_MAX: u64 = 300_000;
 
 pub(crate) const HELP: &[Row] = &[
     ("audit", "审计链：核验、查看、锚定"),
@@ -90,7 +97,7 @@ pub(crate) struct ShowArgs {
     room: PathBuf,
     /// The last lines alone
     #[arg(long, value_name = "N")]
-    last: Option<usize>,
+    last: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,7 +123,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
 /// The files of a chain, by what they are.
 #[derive(Default)]
 struct Chain {
-    lines: Vec<u8>,
+    lines: Lines,
     anchors: Vec<u8>,
     keys: AnchorKeys,
 }
@@ -145,7 +152,17 @@ impl Chain {
     }
 
     fn add(&mut self, path: &Path) -> Result<(), Failure> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        // The name decides where there is one that we know: a changed first byte is then found by
+        // its line and not by a guess.
+        if name == Some(LINES) || (name != Some(ANCHORS) && lines::begin(path)?) {
+            return self.lines.add(path);
+        }
         let bytes = input::read_file(path)?;
+        if name == Some(ANCHORS) || bytes.starts_with(b"TTAA") {
+            self.anchors.extend(bytes);
+            return Ok(());
+        }
         let unknown = || {
             let name = path.display();
             Failure::usage(both(
@@ -155,19 +172,10 @@ impl Chain {
                 format!("`{name}` 既不是审计行，也不是审计锚或锚公钥"),
             ))
         };
-        let name = path.file_name().and_then(|name| name.to_str());
-        // The name decides where there is one that we know: a changed first byte is then found by
-        // its line and not by a guess.
-        if name == Some(LINES) || (name != Some(ANCHORS) && bytes.starts_with(b"TTAU")) {
-            self.lines.extend(bytes);
-        } else if name == Some(ANCHORS) || bytes.starts_with(b"TTAA") {
-            self.anchors.extend(bytes);
-        } else {
-            let text = std::str::from_utf8(&bytes).map_err(|_| unknown())?;
-            for line in text.lines() {
-                let (number, key) = parse_anchor_key(line).ok_or_else(unknown)?;
-                self.keys.insert(number, key);
-            }
+        let text = std::str::from_utf8(&bytes).map_err(|_| unknown())?;
+        for line in text.lines() {
+            let (number, key) = parse_anchor_key(line).ok_or_else(unknown)?;
+            self.keys.insert(number, key);
         }
         Ok(())
     }
@@ -189,9 +197,12 @@ struct Checked {
 }
 
 fn check(args: &VerifyArgs, report: &mut Report) -> Result<Exit, Failure> {
-    let chain = Chain::read(&args.files)?;
-    let count = |len: usize, of: usize| u64::try_from(len / of).unwrap_or(u64::MAX);
-    let verified = verify(&chain.lines, &chain.anchors, &chain.keys);
+    let mut chain = Chain::read(&args.files)?;
+    let mut verifier = Verifier::new(&chain.anchors, &chain.keys);
+    while let Some(place) = verifier.wants() {
+        verifier.take(chain.lines.at(place)?);
+    }
+    let verified = verifier.finish();
     let checked = match &verified {
         Ok(found) => Checked {
             holds: true,
@@ -204,7 +215,7 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<Exit, Failure> {
         },
         Err(fault) => Checked {
             holds: false,
-            lines: count(chain.lines.len(), AuditLine::LEN),
+            lines: chain.lines.count(),
             anchors: u32::try_from(chain.anchors.len() / Anchor::LEN).unwrap_or(u32::MAX),
             anchored_to: None,
             unanchored: None,
@@ -263,17 +274,25 @@ struct LineForm {
 fn show(args: &ShowArgs, report: &mut Report) -> Result<Exit, Failure> {
     // Opened for what it checks: what is shown is what the room has.
     let room = room::open(&args.room)?;
-    let bytes = input::read_file(&args.room.join(LINES))?;
+    let mut file = Lines::default();
+    file.add(&args.room.join(LINES))?;
     drop(room);
-    let count = bytes.len() / AuditLine::LEN;
-    let from = count.saturating_sub(args.last.unwrap_or(count));
-    let lines = bytes.chunks_exact(AuditLine::LEN).skip(from);
-    let lines: Vec<AuditLine> = lines
-        .map(AuditLine::decode)
-        .collect::<Result<_, _>>()
-        .map_err(|error| {
+    let count = file.count();
+    let last = args.last.unwrap_or(SHOWN_MAX);
+    if args.last.is_none() && count > SHOWN_MAX {
+        return Err(Failure::usage(both(
+            format!("{count} lines are more than {SHOWN_MAX}, which are shown at once"),
+            format!("共 {count} 行，一次最多显示 {SHOWN_MAX} 行"),
+        ))
+        .hint(both("give --last", "请给出 --last")));
+    }
+    let mut lines = Vec::new();
+    for place in count.saturating_sub(last)..count {
+        let line = AuditLine::decode(file.at(place + 1)?);
+        lines.push(line.map_err(|error| {
             Failure::refused(both("the chain does not hold", "审计链不成立")).because(error)
-        })?;
+        })?);
+    }
     if report.json() {
         let forms: Vec<LineForm> = lines
             .iter()

@@ -353,7 +353,7 @@ fn read_all(source: &mut dyn Read, name: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Failure {
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Failure {
     Failure::usage(both(
         format!("cannot read `{name}`"),
         format!("无法读取 `{name}`"),

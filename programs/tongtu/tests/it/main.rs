@@ -1,6 +1,7 @@
 //! `tongtu` as a user meets it: one file per verb, each run is a process of its own.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod call;
 mod card_foreign;
 mod card_management;
