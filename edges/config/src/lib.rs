@@ -137,10 +137,37 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
 }
 
 fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    toml::from_str(&read_text(path)?).map_err(|error| ConfigError::Toml {
+    let text = read_text(path)?;
+    toml::from_str(&text).map_err(|error| ConfigError::Toml {
         path: path.to_path_buf(),
-        message: error.to_string(),
+        message: toml_fault(&text, &error),
     })
+}
+
+/// What is wrong with a text of settings, and where, in one line. No value of it is repeated, as
+/// `toml`'s own words do: it may be a PIN, or the password in a store's address.
+#[must_use]
+pub fn toml_fault(text: &str, error: &toml::de::Error) -> String {
+    let said = error.message().replace('\n', ", ");
+    let what = [
+        "invalid type",
+        "invalid value",
+        "invalid length",
+        "unknown variant",
+    ]
+    .into_iter()
+    .find(|what| said.starts_with(what));
+    let said = match (what, said.rsplit_once(", expected ")) {
+        (Some(what), Some((_, expected))) => format!("{what}, expected {expected}"),
+        (Some(what), None) => what.to_owned(),
+        (None, _) => said,
+    };
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return said;
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line}, column {column}: {said}")
 }
 
 /// Turns a parse failure of one setting into a sentence that names it.
@@ -159,4 +186,29 @@ fn setting<T, E: std::fmt::Display>(
 /// A path of a settings file, counted from the folder that the file lies in.
 fn beside(file: &Path, other: &str) -> PathBuf {
     file.parent().unwrap_or(Path::new(".")).join(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_settings_says_where_and_what_and_no_value() {
+        for (text, expected) in [
+            (
+                "a = 1\nkey_number = \"739146280517\"\n",
+                "line 2, column 14: invalid type, expected u32",
+            ),
+            (
+                "name = \"postgres://u:739146280517@h\nurl = \"x\"\n",
+                "line 1, column",
+            ),
+            ("name = 739146280517\n", "invalid type, expected a string"),
+        ] {
+            let error = toml::from_str::<CredentialFile>(&text.replace("a = 1", "# a"));
+            let said = toml_fault(text, &error.unwrap_err());
+            assert!(said.contains(expected), "{said}");
+            assert!(!said.contains("739146280517"), "{said}");
+        }
+    }
 }

@@ -130,7 +130,7 @@ pub(crate) struct Args {
     expires: Option<String>,
     /// The PIN, 4 to 12 digits
     #[arg(long, value_name = "DIGITS")]
-    pin: Option<String>,
+    pin: Option<wish::PinText>,
     /// Overdraft limit in yuan
     #[arg(long, value_name = "YUAN")]
     overdraft: Option<String>,

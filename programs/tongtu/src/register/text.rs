@@ -50,7 +50,8 @@ pub(crate) fn moment_text(at: Timestamp) -> String {
 impl RegisterText {
     /// Reads the text; what does not hold is named with its institution.
     pub(super) fn parse(text: &str) -> Result<Register, String> {
-        let text: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let read = toml::from_str(text);
+        let text: Self = read.map_err(|error| tongtu_config::toml_fault(text, &error))?;
         let mut institutions = Vec::new();
         let mut links = Vec::new();
         for row in &text.institution {

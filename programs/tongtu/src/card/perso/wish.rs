@@ -1,6 +1,9 @@
 //! What a purse is to be: options of the command line, and a file that says the same.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use serde::Deserialize;
 use tongtu_apdu::select::Aid;
@@ -17,6 +20,25 @@ use crate::input;
 use crate::lang::both;
 use crate::usage;
 
+/// A PIN as somebody wrote it.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(super) struct PinText(String);
+
+impl fmt::Debug for PinText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PinText(…)")
+    }
+}
+
+impl FromStr for PinText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// What a file may say; the names are those of the options.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -29,7 +51,7 @@ struct Wishes {
     kind: Option<String>,
     starts: Option<String>,
     expires: Option<String>,
-    pin: Option<String>,
+    pin: Option<PinText>,
     overdraft: Option<String>,
     balance_max: Option<String>,
 }
@@ -85,9 +107,9 @@ pub(super) fn wished(args: &Args) -> Result<(factory::Profile, Profile), Failure
     if let Some(text) = choose(&args.expires, file.expires) {
         purse.public.expires = date("expires", &text)?;
     }
-    if let Some(text) = choose(&args.pin, file.pin) {
+    if let Some(text) = args.pin.clone().or(file.pin) {
         // The PIN itself is not repeated.
-        let pin = Pin::from_digits(&text).map_err(|_| wrong("pin", "…", "4 to 12 digits"))?;
+        let pin = Pin::from_digits(&text.0).map_err(|_| wrong("pin", "…", "4 to 12 digits"))?;
         purse.pin = Some(pin);
     }
     let yuan = |name, text: &String| input::amount(text).map_err(|why| wrong(name, text, &why));
@@ -113,7 +135,7 @@ fn read(path: &Path) -> Result<Wishes, Failure> {
             format!("`{name}` does not say what to personalise"),
             format!("`{name}` 不是个人化设置"),
         ))
-        .because(error.message())
+        .because(tongtu_config::toml_fault(&text, &error))
         .hint(both(
             "its fields are named like the options, such as number = \"3104899999900000025\"",
             "字段与选项同名，例如 number = \"3104899999900000025\"",
