@@ -2,13 +2,14 @@
 //! what to do about it.
 //!
 //! Here: which files are looked at, and the report. The rules: [`floors`] (who may depend on whom),
-//! [`manifests`] (names and folders), [`sources`] (text of single files), [`licences`] (what the
+//! [`manifests`] (names and folders), [`sources`] (text of single files), [`secrets`] (what prints), [`licences`] (what the
 //! tree of dependencies may hold).
 
 mod expression;
 mod floors;
 mod licences;
 mod manifests;
+mod secrets;
 mod sources;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ finding as file:line with what to do. It checks that
   - folders and packages have the same name, and edges go through the root manifest
   - every crate has the workspace's lints; edges/ffi all of them but that it may allow unsafe code
   - no unfinished or skipped code is left, and no source file is over-long
+  - a type with a secret in it does not derive Debug, by the types and names of its fields
   - text files end with a newline, have no CR LF and no tabs in Rust, and name no folder of
     somebody's machine
   - a standard cited in Rust is registered in docs/sources.md, with its edition

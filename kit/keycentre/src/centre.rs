@@ -1,5 +1,6 @@
 //! The officers' steps: from a city's registration to a key in use, and to its end.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use tongtu_audit::Word;
@@ -123,7 +124,6 @@ const OWN_DAYS: i64 = 3650;
 const DEVICE: &str = "NATION";
 
 /// The nation's key room, with everybody who acts in it.
-#[derive(Debug)]
 pub struct KeyCentre {
     seed: Vec<u8>,
     folder: PathBuf,
@@ -133,6 +133,14 @@ pub struct KeyCentre {
     custody: SealedCustody,
     cast: Cast,
     batch: u32,
+}
+
+impl fmt::Debug for KeyCentre {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What every key is made from is not said.
+        let mut said = f.debug_struct("KeyCentre");
+        said.field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl KeyCentre {

@@ -47,7 +47,7 @@ pub struct Local {
     /// Whether it takes cards too, and so wants their blacklist.
     takes_cards: bool,
     list_key: tongtu_crypto::PublicKey,
-    sam_key: [u8; 32],
+    sam_key: tongtu_crypto::SecretKey,
     acquirer: Client,
     medium: SimMedium,
     door: Option<Door>,
@@ -327,7 +327,7 @@ impl Local {
             },
             takes_cards: !country.card_posts.is_empty(),
             list_key: country.list_key(city).clone(),
-            sam_key: *country.terminal_key(number).danger_to_bytes(),
+            sam_key: country.terminal_key(number),
             acquirer: crate::callers::as_terminal(&clients[city], country, city, number, "door"),
             medium: SimMedium::new(),
             door: None,
@@ -349,7 +349,8 @@ impl Local {
             policy: Policy::default(),
             list_key: self.list_key.clone(),
             sam: Box::new(
-                tongtu_crypto::SecretKey::from_bytes(&self.sam_key).expect("made from a key"),
+                tongtu_crypto::SecretKey::from_bytes(&self.sam_key.danger_to_bytes())
+                    .expect("made from a key"),
             ),
         };
         let journal = Journal::recover(self.medium.clone(), Limits::default()).map_err(|e| {

@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-use super::Finding;
+use super::{Finding, secrets};
 use crate::repo::Repo;
 
 /// Longer than this, a source file has more than one subject.
@@ -68,6 +68,7 @@ pub(super) fn check(repo: &Repo, files: &[String]) -> Result<Vec<Finding>> {
                 findings.extend(check_text(file, &text));
                 if file.ends_with(".rs") {
                     findings.extend(check_citations(file, &text, &register));
+                    findings.extend(secrets::check(file, &text));
                 }
                 if file.ends_with(".md") {
                     findings.extend(check_links(file, &text, |path| repo.path(path).exists()));
