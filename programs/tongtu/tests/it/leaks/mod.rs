@@ -6,22 +6,26 @@
 //! PINs and digits of so few places that they are found everywhere. Exchange files, codes and
 //! terminals' records are made to carry numbers and are not looked through.
 
+mod errors;
+mod forced;
+mod links;
+mod panics;
+mod planted;
 mod scanner;
 mod secrets;
 mod village;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tongtu_config::{ClockKind, NodeFile, TerminalFile};
-use tongtu_foreign::{Leashed, leash, openssl, run_within, tool};
+use tongtu_foreign::{leash, openssl, run_within, tool};
 use tongtu_types::{CardNumber, Fen};
 use tongtu_world::country::{CITIES, NODES, Scale};
 use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, hosting};
 
+use self::forced::Place;
 use self::scanner::{Kind, Scanner, Secret};
 use self::village::{Dweller, Village, day};
 use crate::run::{folder, tongtu_in};
@@ -50,18 +54,23 @@ struct Postgres {
 }
 
 impl Postgres {
-    fn make() -> Option<Self> {
+    fn make(name: &str) -> Option<Self> {
         let (psql, _) = (tool("psql")?, tool("pg_dump")?);
         let Ok(server) = std::env::var("TONGTU_TEST_POSTGRES") else {
             let strict = std::env::var_os("TONGTU_STRICT").is_some_and(|value| value == "1");
             assert!(!strict, "TONGTU_STRICT=1 demands TONGTU_TEST_POSTGRES");
             return None;
         };
-        let schema = format!("tongtu_leaks_{}", std::process::id());
+        let schema = format!("tongtu_{name}_{}", std::process::id());
         let text = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
         let mut command = leash(psql);
         let _ = run_within(LIMIT, command.args([&server, "-qc", &text]), b"").good();
         Some(Self { server, schema })
+    }
+
+    fn say(&self, text: &str) {
+        let mut command = leash(tool("psql").unwrap());
+        let _ = run_within(LIMIT, command.args([&self.server, "-qc", text]), b"").good();
     }
 
     fn store(&self) -> String {
@@ -80,11 +89,14 @@ impl Postgres {
         let mut command = leash(tool("pg_dump").unwrap());
         let schema = format!("--schema={}", self.schema);
         let dump = run_within(LIMIT, command.args([&self.server, &schema]), b"").good();
-        let text = format!("DROP SCHEMA {} CASCADE", self.schema);
-        let mut command = leash(tool("psql").unwrap());
-        let _ = run_within(LIMIT, command.args([&self.server, "-qc", &text]), b"").good();
+        self.say(&format!("DROP SCHEMA {} CASCADE", self.schema));
         dump
     }
+}
+
+/// Where that client writes down what its sessions agreed on.
+fn sessions(node: &Dweller) -> PathBuf {
+    node.home.join("client-sessions.txt")
 }
 
 /// One request as text and its answer, by a client of ours that speaks TLS and nothing else.
@@ -92,10 +104,9 @@ fn ask(node: &Dweller, request: &str) -> Option<String> {
     let address = node.url.trim_start_matches("https://");
     let trusted = node.home.join("link.pem").display().to_string();
     let args = ["s_client", "-quiet", "-connect", address, "-tls1_3"];
-    let answer = openssl(
-        &[&args[..], &["-CAfile", &trusted]].concat(),
-        request.as_bytes(),
-    );
+    let secrets = sessions(node).display().to_string();
+    let files = ["-CAfile", &trusted, "-keylogfile", &secrets];
+    let answer = openssl(&[&args[..], &files].concat(), request.as_bytes());
     answer.map(|answer| String::from_utf8_lossy(&answer).into_owned())
 }
 
@@ -179,6 +190,29 @@ async fn refusals(village: &Village) -> String {
     said
 }
 
+/// Lets a node panic while it signs a certificate for a rider, with its keys in use; it goes on.
+async fn panic_while_signing(village: &Village, city: usize) {
+    let Some(place) = Place::at("9SecretKey4sign") else {
+        return;
+    };
+    let at = day().next().start_in_china().plus_s(10 * 3600);
+    let client = village.nodes()[city].at(at);
+    let node = &village.dwellers[city];
+    let rider = village.country.riders.iter().find(|r| r.home == city);
+    let rider = rider.unwrap();
+    let gdb = place.wait(node.process.id(), &village.folder, "forced.rs");
+    // The answer never comes; the next one does.
+    client
+        .user_certificate_issue(rider.account)
+        .await
+        .unwrap_err();
+    gdb.kill();
+    client.user_certificate_issue(rider.account).await.unwrap();
+    let log = std::fs::read_to_string(node.home.join("stderr.txt")).unwrap();
+    assert!(log.contains("panicked at forced.rs:7:7"), "{log}");
+    assert!(log.contains("user_certificate_issue"), "no backtrace");
+}
+
 /// A core file of a running process, made by a debugger.
 fn gcore(process: u32, folder: &Path) -> Option<PathBuf> {
     let file = folder.join("core-live");
@@ -236,7 +270,7 @@ fn cores_stay_here() -> bool {
 #[tokio::test]
 async fn nothing_secret_leaves_nodes_and_terminals_after_a_day() {
     let folder = folder("leaks-village");
-    let postgres = Postgres::make();
+    let postgres = Postgres::make("leaks");
     let store = postgres.as_ref().map(Postgres::store);
     let mut village = Village::start(
         &folder,
@@ -246,10 +280,16 @@ async fn nothing_secret_leaves_nodes_and_terminals_after_a_day() {
     std::fs::write(folder.join("refusals.txt"), refusals(&village).await).unwrap();
 
     let mut all = secrets::of_country(&village.country);
-    for node in NODES {
-        let key = std::fs::read(folder.join(node.id).join("store.key")).unwrap();
+    for (node, dweller) in NODES.iter().zip(&village.dwellers) {
+        let home = folder.join(node.id);
+        let key = std::fs::read(home.join("store.key")).unwrap();
         all.extend(secrets::of_store(node.id, &key));
+        all.extend(links::of_link(node.id, &home.join("link.pem")));
+        // Where browsers write down what TLS agreed on, nodes do not.
+        assert!(!dweller.ssl_key_log().exists(), "{}", node.id);
     }
+    all.extend(links::of_sessions(&sessions(&village.dwellers[CITIES[0]])));
+    panic_while_signing(&village, CITIES[1]).await;
     if let Some(password) = postgres.as_ref().and_then(Postgres::password) {
         all.push(Secret::new("database's password", Kind::Text(password)));
     }
@@ -383,68 +423,6 @@ fn what_holds_keys_and_numbers_prints_neither() {
     assert!(said.len() > 100_000, "{} characters", said.len());
     let found = Scanner::new(&all).bytes(said.as_bytes());
     assert_eq!(found, scanner::Findings::new());
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
-/// The looking finds a secret in each medium that it looks at: the same steps over processes and
-/// stores that hide nothing.
-#[test]
-fn a_planted_secret_is_found_in_a_database_and_in_core_files() {
-    const WORD: &str = "a planted passphrase";
-    let folder = folder("leaks-planted");
-    let scanner = Scanner::new(&[Secret::new("plant", Kind::Text(WORD.into()))]);
-    let is_found = |path: &Path| !scanner.tree(path).0.is_empty();
-
-    let log = folder.join("log.txt");
-    std::fs::write(&log, format!("DEBUG x: {WORD:?}")).unwrap();
-    assert!(is_found(&log));
-
-    // A process without the filter of ours, killed by the same signal.
-    let mut start = leash("sh");
-    start
-        .args(["-c", "ulimit -c unlimited; echo up; exec sleep 1000"])
-        .env("PLANT", WORD)
-        .current_dir(&folder)
-        .stdout(Stdio::piped());
-    let mut sleeper = Leashed::start(&mut start);
-    let mut up = [0; 3];
-    sleeper.stdout().unwrap().read_exact(&mut up).unwrap();
-    if let Some(core) = gcore(sleeper.id(), &folder) {
-        without_registers(&core);
-        assert!(is_found(&core));
-    }
-    let pid = sleeper.id().to_string();
-    let done = Command::new("kill").args(["-s", "ABRT", &pid]).status();
-    assert!(done.unwrap().success());
-    sleeper.wait();
-    if cfg!(target_os = "linux") && cores_stay_here() {
-        let core = core_left(&folder).unwrap();
-        without_registers(&core);
-        assert!(is_found(&core));
-    }
-
-    let plain = folder.join("plain.db");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        // A subject that is sealed, and a code that is not: the one is found, the other not.
-        let url = format!("sqlite:{}", plain.display());
-        let sealing = tongtu_sql::Sealing::new(&[5; 32]);
-        let store = tongtu_sql::Store::open(&url, &sealing).await.unwrap();
-        for (code, subject) in [("code", WORD), (WORD, "subject")] {
-            let row = tongtu_sql::AlarmRow {
-                code: code.into(),
-                subject: subject.into(),
-                message: subject.into(),
-                raised_at: 1,
-            };
-            let mut tx = store.write().await.unwrap();
-            tx.alarm_insert(&row).await.unwrap();
-            tx.commit().await.unwrap();
-            let found = ["plain.db", "plain.db-wal"].map(|file| is_found(&folder.join(file)));
-            assert_eq!(found.contains(&true), code == WORD, "{code}");
-        }
-        store.close().await;
-    });
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -186,7 +186,7 @@ fn card_keys(country: &Country) -> Vec<Secret> {
     all
 }
 
-fn put_set(all: &mut Vec<Secret>, name: &str, keys: &KeySet) {
+pub(super) fn put_set(all: &mut Vec<Secret>, name: &str, keys: &KeySet) {
     for (at, entry) in keys.encode().chunks(KEY_ENTRY_LEN).enumerate() {
         let key = &entry[..16];
         // A key that is not there is zeros; a place of few values says nothing where it is found.

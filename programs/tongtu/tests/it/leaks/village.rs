@@ -18,6 +18,9 @@ use tongtu_world::plan::plan;
 use tongtu_world::terminals::Terminals;
 use tongtu_world::{Country, Seed, callers, hosting};
 
+/// What programs that help with debugging name after SSLKEYLOGFILE.
+const SSL_KEY_LOG: &str = "tls-secrets.txt";
+
 /// One process.
 pub(super) struct Dweller {
     pub(super) name: String,
@@ -125,6 +128,7 @@ impl Dweller {
             .args(["-c", script, env!("CARGO_BIN_EXE_tongtu"), command, file])
             .env("RUST_LOG", "debug")
             .env("RUST_BACKTRACE", "full")
+            .env("SSLKEYLOGFILE", home.join(SSL_KEY_LOG))
             .current_dir(&home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -138,6 +142,11 @@ impl Dweller {
             url,
             out,
         }
+    }
+
+    /// Where it is told to write down what TLS agreed on.
+    pub(super) fn ssl_key_log(&self) -> PathBuf {
+        self.home.join(SSL_KEY_LOG)
     }
 
     /// Waits until it says where it answers.
