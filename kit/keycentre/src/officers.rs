@@ -66,7 +66,6 @@ impl Seats {
 }
 
 /// The officers with their keys, as each would have a card with one.
-#[derive(Debug)]
 pub(crate) struct Cast {
     seed: Vec<u8>,
     known: Vec<(Officer, SecretKey)>,
