@@ -1,11 +1,11 @@
 //! A signed file for terminals on its way: from where it broke off, piece by piece.
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use tongtu_api::VERSION_HEADER;
 
 use super::error::{ClientError, Malformed};
-use super::wire::Answer;
+use super::wire::{Answer, LONG_TIMEOUT, Request};
 
 /// The longest file that is taken.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -90,8 +90,31 @@ impl Transfer {
     }
 }
 
+/// Asks for a file, or for what is missing of it.
+pub(super) async fn offered(
+    mut request: Request,
+    begun: Option<&Begun>,
+) -> Result<Offer, ClientError> {
+    if let Some(begun) = begun {
+        let range = format!("bytes={}-", begun.len);
+        request = request
+            .header(RANGE.as_str(), &range)
+            .header(IF_RANGE.as_str(), &begun.tag);
+    }
+    let answer = request.timeout(LONG_TIMEOUT).send().await?;
+    offer(answer, begun)
+}
+
+/// All of an offered file; nothing where there is nothing newer.
+pub(super) async fn whole(offer: Offer) -> Result<Option<Vec<u8>>, ClientError> {
+    match offer {
+        Offer::Nothing { .. } => Ok(None),
+        Offer::File(transfer) => transfer.whole().await.map(Some),
+    }
+}
+
 /// Reads the head of an answer about a list.
-pub(super) fn offer(answer: Answer, begun: Option<&Begun>) -> Result<Offer, ClientError> {
+fn offer(answer: Answer, begun: Option<&Begun>) -> Result<Offer, ClientError> {
     let malformed = Malformed {
         request: answer.request().to_owned(),
     };
