@@ -101,7 +101,7 @@ impl Node {
     ) -> Result<DayView, ServiceError> {
         let _days = self.days().lock().await;
         self.seal(day, now).await?;
-        let judged = self.judge(day).await;
+        let judged = self.judge(day, now).await;
         let judged = self.noting(judged).await;
         self.alarmed(judged, day, now).await?;
         self.day_view(day).await

@@ -15,7 +15,7 @@ use tongtu_types::{
     BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp,
 };
 
-use crate::{FaceError, KeyFault};
+use crate::{FaceError, KeyFault, PaperFault};
 
 /// The kind of an error, from which a transport makes its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,6 +160,17 @@ pub enum ServiceError {
     /// A key may not be used, or is not here.
     #[error(transparent)]
     Key(#[from] KeyFault),
+    /// A paper was not taken, or is not here.
+    #[error(transparent)]
+    Paper(#[from] PaperFault),
+    /// A note of keys from a node that is neither the sender's nor below it.
+    #[error("a note of keys of {institution}, expected one of {sender} or of a node below it")]
+    KeyReportOther {
+        /// Whose node brought it.
+        sender: InstitutionCode,
+        /// Whose it is said to be.
+        institution: InstitutionCode,
+    },
     /// An institution that is neither this node's parent nor its child.
     #[error("{code} is neither parent nor child of {node}")]
     NeighbourUnknown {
@@ -374,6 +385,8 @@ impl ServiceError {
             Self::Coverage(_) => "acquiring.coverage",
             Self::Face(error) => error.code(),
             Self::Key(fault) => fault.code(),
+            Self::Paper(fault) => fault.code(),
+            Self::KeyReportOther { .. } => "node.key_report_other",
             Self::ChainSeal { .. } => "acquiring.chain_seal",
             Self::ChainNumber { .. } => "acquiring.chain_number",
             Self::CallerUnknown { .. } => "callers.unknown",
@@ -446,6 +459,7 @@ impl ServiceError {
             | Self::FileKind { .. }
             | Self::UpperLine { .. }
             | Self::Run { .. }
+            | Self::KeyReportOther { .. }
             | Self::Fees { .. } => StatusKind::Refused,
             Self::AccountKeyDiffers { .. }
             | Self::AccountTypeDiffers { .. }
@@ -459,6 +473,7 @@ impl ServiceError {
             | Self::DayOutOfOrder { .. } => StatusKind::Conflict,
             Self::Face(error) => error.status_kind(),
             Self::Key(fault) => fault.status_kind(),
+            Self::Paper(fault) => fault.status_kind(),
             Self::RechargeAmount { .. }
             | Self::RechargeId { .. }
             | Self::ChainNumber { .. }

@@ -14,9 +14,11 @@
 //! What is not here: the life of keys (`tongtu-keyring`), where they are (`tongtu-hsm`), who is let
 //! in to use the node.
 
+mod age;
 mod cards;
 mod error;
 mod noting;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,11 +32,13 @@ use tongtu_types::{CityCode, Timestamp};
 
 use crate::FaceKeys;
 
+pub use age::{BookAge, BookStanding};
 pub use cards::CardKeys;
 pub(crate) use cards::{Claim, KeyObjection, Moments, card_slot};
 pub use error::KeyFault;
 use noting::Notes;
 pub use noting::{KeyNote, KeyNoteKind};
+pub use reports::{KeyReport, ReportsTaken};
 
 /// Where a node's keys are. One thing is done after the other.
 type Desk = Mutex<Box<dyn Custody + Send>>;
@@ -45,6 +49,8 @@ pub struct NodeKeys {
     extract: Option<RwLock<Arc<Extract>>>,
     desk: Option<Desk>,
     held: BTreeMap<(Slot, u8), KeyInfo>,
+    /// How old the books may be; any age where nothing is said.
+    age: Option<BookAge>,
     notes: Mutex<Notes>,
 }
 
@@ -76,6 +82,7 @@ impl NodeKeys {
             extract: Some(RwLock::new(Arc::new(extract))),
             desk: custody.map(Mutex::new),
             held,
+            age: None,
             notes: Mutex::default(),
         };
         let books = keys.books().ok_or(KeyFault::NoBook)?;
@@ -91,6 +98,7 @@ impl NodeKeys {
             extract: None,
             desk: None,
             held: BTreeMap::new(),
+            age: None,
             notes: Mutex::default(),
         }
     }
@@ -103,8 +111,30 @@ impl NodeKeys {
         let lock = self.extract.as_ref().ok_or(KeyFault::NoBook)?;
         self.compare(extract.book())?;
         let mut held = lock.write().unwrap_or_else(PoisonError::into_inner);
-        extract.follows(&held)?;
+        Self::follows(&extract, &held)?;
         *held = Arc::new(extract);
+        Ok(())
+    }
+
+    /// Whether [`NodeKeys::renew`] would take this extract.
+    ///
+    /// # Errors
+    /// As [`NodeKeys::renew`]; nothing is changed either way.
+    pub fn check_renewal(&self, extract: &Extract) -> Result<(), KeyFault> {
+        let held = self.books().ok_or(KeyFault::NoBook)?;
+        self.compare(extract.book())?;
+        Self::follows(extract, &held)
+    }
+
+    fn follows(extract: &Extract, held: &Extract) -> Result<(), KeyFault> {
+        extract.follows(held)?;
+        // The same events again, signed on another day: only a later day says more.
+        if extract.made_at() < held.made_at() {
+            return Err(KeyFault::BookEarlier {
+                offered: extract.made_at(),
+                held: held.made_at(),
+            });
+        }
         Ok(())
     }
 
@@ -249,6 +279,7 @@ impl NodeKeys {
 
     /// That the key of a slot may make something now.
     pub(crate) fn permit(&self, slot: Slot, now: Timestamp) -> Result<Permit, KeyFault> {
+        self.fresh(now)?;
         let books = self.books().ok_or(KeyFault::NoBook)?;
         let book = books.book();
         // Where none makes, the newest says why.
@@ -272,6 +303,7 @@ impl NodeKeys {
         usage: Usage,
         now: Timestamp,
     ) -> Result<Permit, KeyFault> {
+        self.fresh(now)?;
         let asked = Use {
             city: self.city,
             purpose,

@@ -13,6 +13,7 @@ use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::keys::NodeKeys;
 use crate::listing::ListFile;
+use crate::papers::Keepers;
 use crate::{
     AcquirerConfig, FaceConfig, FaceError, FaceKeys, IssuerConfig, NodeConfig, ServiceError,
 };
@@ -44,6 +45,8 @@ struct Inner {
     card_file: Mutex<Option<ListFile>>,
     /// The keys of faces, made when they are asked for first.
     face_keys: std::sync::Mutex<Option<(KeyNumber, Arc<FaceKeys>)>>,
+    /// Whoever keeps the papers that it goes by.
+    keepers: Keepers,
 }
 
 impl Node {
@@ -108,6 +111,7 @@ impl Node {
             faces: Mutex::new(()),
             card_file: Mutex::new(None),
             face_keys: std::sync::Mutex::new(None),
+            keepers: Keepers::default(),
         };
         let node = Self {
             inner: Arc::new(inner),
@@ -131,6 +135,10 @@ impl Node {
     #[must_use]
     pub fn config(&self) -> &NodeConfig {
         &self.inner.config
+    }
+
+    pub(crate) fn keepers(&self) -> &Keepers {
+        &self.inner.keepers
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -51,7 +51,7 @@ struct Judged {
 impl Node {
     /// Judges a sealed day and makes the files for the parent. A day that is judged stays as it
     /// is; its files are made again and compared.
-    pub(super) async fn judge(&self, day: BusinessDay) -> Result<(), ServiceError> {
+    pub(super) async fn judge(&self, day: BusinessDay, now: Timestamp) -> Result<(), ServiceError> {
         let sealed = self.sealed(day).await?;
         let mut tx = self.store().read().await?;
         let row = tx.day(day.days()).await?;
@@ -63,6 +63,8 @@ impl Node {
             drop(tx);
             sealed
         } else {
+            // By books that are over a revoked key would count; the day waits for newer ones.
+            self.keys().fresh(now)?;
             let claims = tx.claims_on_day(day.days()).await?;
             let since = Since {
                 listed: tx.blacklist().await?.into_iter().collect(),

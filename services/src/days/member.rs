@@ -392,7 +392,7 @@ impl Node {
         let Some(upper) = upper else {
             return Ok(());
         };
-        for record in self.unsound_charges(upper)? {
+        for record in self.unsound_charges(upper, now)? {
             let message = format!("what paid for {record} does not verify, or is another's");
             alarm(tx, "issuing.charge_unsound", record, message, now).await?;
         }
@@ -400,7 +400,12 @@ impl Node {
     }
 
     /// The charged rides whose code is not the rider's, or does not verify.
-    fn unsound_charges(&self, upper: &Upper) -> Result<Vec<RecordId>, ServiceError> {
+    fn unsound_charges(
+        &self,
+        upper: &Upper,
+        now: Timestamp,
+    ) -> Result<Vec<RecordId>, ServiceError> {
+        self.keys().fresh(now)?;
         let issuer = self.code();
         let keys = self.keys().lend()?;
         let state = || (self.verifier(), self.keys().moments());

@@ -3,6 +3,8 @@
 use tongtu_hsm::{CustodyError, Label};
 use tongtu_keyring::{Check, ExtractError, KeyNumber, RefusedUse, Slot};
 
+use tongtu_types::Timestamp;
+
 use crate::StatusKind;
 
 /// Why a key was not used. No message shows anything of a key but its check value.
@@ -37,6 +39,22 @@ pub enum KeyFault {
     /// The node was given no book.
     #[error("this node has no key book")]
     NoBook,
+    /// The books in force are too old to use a key by.
+    #[error("the extract of the key book is of {made_at}, expected one of the last {good_s} s")]
+    BookOver {
+        /// When it was made.
+        made_at: Timestamp,
+        /// How old it may be, seconds.
+        good_s: i64,
+    },
+    /// An extract of an earlier day than the one in force.
+    #[error("the extract of the key book is of {offered}, expected {held} or later")]
+    BookEarlier {
+        /// When it was made.
+        offered: Timestamp,
+        /// When the one in force was.
+        held: Timestamp,
+    },
     /// The node has no custody.
     #[error("this node has no custody of keys")]
     NoCustody,
@@ -58,6 +76,8 @@ impl KeyFault {
             Self::NotHeld { .. } => "keys.not_held",
             Self::Differs { .. } => "keys.differs",
             Self::NoBook => "keys.no_book",
+            Self::BookOver { .. } => "keys.book_over",
+            Self::BookEarlier { .. } => "keys.book_earlier",
             Self::NoCustody => "keys.no_custody",
             Self::Custody(_) => "keys.custody",
             Self::Extract(_) => "keys.extract",
@@ -69,6 +89,8 @@ impl KeyFault {
     pub const fn status_kind(&self) -> StatusKind {
         match self {
             Self::Refused(_) | Self::Missing { .. } => StatusKind::Refused,
+            // The same works once a newer extract is here.
+            Self::BookOver { .. } => StatusKind::Unavailable,
             _ => StatusKind::Fault,
         }
     }

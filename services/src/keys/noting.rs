@@ -7,7 +7,7 @@ use tongtu_keyring::{KeyNumber, RefusedUse, Slot, Use, What};
 use tongtu_sql::{AlarmRow, KeyNoteRow};
 use tongtu_types::{BusinessDay, CityCode, Timestamp};
 
-use super::ground_text;
+use super::{KeyReport, ground_text};
 use crate::{Node, ServiceError};
 
 /// What was done with a key, or was asked for and refused.
@@ -47,7 +47,7 @@ impl KeyNote {
         }
     }
 
-    fn row(&self) -> KeyNoteRow {
+    pub(super) fn row(&self) -> KeyNoteRow {
         KeyNoteRow {
             key: self.key.map_or(0, |key| i64::from(key.get())),
             city: self.asked.city.to_string(),
@@ -62,7 +62,7 @@ impl KeyNote {
         }
     }
 
-    fn of_row(row: &KeyNoteRow) -> Option<Self> {
+    pub(super) fn of_row(row: &KeyNoteRow) -> Option<Self> {
         let byte = |number: i64| u8::try_from(number).ok();
         let kind = match byte(row.ground)? {
             0 => KeyNoteKind::Used,
@@ -81,7 +81,7 @@ impl KeyNote {
     }
 
     /// China time, as the book has it.
-    fn day(&self) -> BusinessDay {
+    pub(super) fn day(&self) -> BusinessDay {
         self.at.china().day
     }
 
@@ -219,6 +219,9 @@ impl Node {
         let mut tx = self.store().write().await?;
         for note in notes {
             tx.key_note_insert(&note.row()).await?;
+            // Its way to the key centre begins here.
+            tx.key_report_insert(&KeyReport::of(self.code(), *note).row(note.at))
+                .await?;
             if let Some(alarm) = note.alarm() {
                 tx.alarm_insert(&alarm).await?;
             }

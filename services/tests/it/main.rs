@@ -23,6 +23,7 @@ mod settled;
 mod street;
 mod tamper;
 mod torn;
+mod travelling;
 mod untold;
 mod upload;
 mod year;

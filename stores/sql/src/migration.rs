@@ -25,6 +25,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0016_sealing.sql"),
     include_str!("../migrations/0017_callers.sql"),
     include_str!("../migrations/0018_caller_acts.sql"),
+    include_str!("../migrations/0019_key_reports.sql"),
 ];
 
 const VERSION_TABLE: &str =
