@@ -501,6 +501,7 @@ fn node() {
             institution: "01341000".into(),
             name_zh: "北京".into(),
             name_en: "Beijing".into(),
+            papers: Vec::new(),
         },
         r#"{"institution":"01341000","name_zh":"北京","name_en":"Beijing"}"#,
     );
@@ -647,4 +648,52 @@ fn envelopes_of_files() {
     check_answer(&one, json);
     let all = FileEnvelopesView { envelopes: vec![] };
     check_answer(&all, r#"{"envelopes":[]}"#);
+}
+
+#[test]
+fn papers() {
+    let paper = |age_s| PaperView {
+        paper: "key-book".into(),
+        version: 7,
+        made_at_s: 5,
+        age_s,
+        digest: hex(&[1, 2]),
+        length: 9,
+    };
+    check_answer(
+        &PapersView {
+            papers: vec![paper(Some(3))],
+        },
+        r#"{"papers":[{"paper":"key-book","version":7,"made_at_s":5,"age_s":3,"digest":"0102","length":9}]}"#,
+    );
+    check_answer(
+        &paper(None),
+        r#"{"paper":"key-book","version":7,"made_at_s":5,"digest":"0102","length":9}"#,
+    );
+    let note = KeyNote {
+        institution: "01341000".into(),
+        key: 3,
+        city: "1000".into(),
+        purpose: 1,
+        usage: 2,
+        ground: 0,
+        at_s: 6,
+    };
+    let text = r#"{"institution":"01341000","key":3,"city":"1000","purpose":1,"usage":2,"ground":0,"at_s":6}"#;
+    check_request(&note, text);
+    check_request(
+        &KeyNotesPut {
+            institution: "01341000".into(),
+            notes: vec![note.clone()],
+        },
+        &format!(r#"{{"institution":"01341000","notes":[{text}]}}"#),
+    );
+    check_answer(
+        &KeyNotesView { notes: vec![note] },
+        &format!(r#"{{"notes":[{text}]}}"#),
+    );
+    check_answer(
+        &KeyNotesTaken { new: 1, already: 2 },
+        r#"{"new":1,"already":2}"#,
+    );
 }

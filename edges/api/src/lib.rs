@@ -40,6 +40,10 @@
 //! | `GET /exchange/files?receiver=CODE` | [`ReceiverQuery`] | [`FilesView`] |
 //! | `GET /exchange/files/{name}?receiver=CODE` | [`ReceiverQuery`] | the file's bytes |
 //! | `POST /exchange/files/{name}/confirmation` | [`FileConfirm`] | 204 |
+//! | `GET /papers` | | [`PapersView`] |
+//! | `GET /papers/{paper}` | | the paper's bytes |
+//! | `GET /key-notes` | | [`KeyNotesView`] |
+//! | `POST /key-notes` | [`KeyNotesPut`] | [`KeyNotesTaken`] |
 //! | `POST /days/{day}/close`, `POST /days/{day}/settle`, `GET /days/{day}` | | [`DayView`] |
 //! | `GET /audit/ledger` | | [`LedgerView`] |
 //! | `GET /audit/rides?role=ROLE` | [`RidesQuery`] | [`RidesView`] |
@@ -59,7 +63,7 @@
 //! once more. An exchange file bears its sender's envelope in [`FILE_ENVELOPE_HEADER`], in the
 //! request that delivers it and in the answer that reads it.
 //!
-//! The two signed files for terminals have an `ETag` and may be asked for from any byte on
+//! The two signed files for terminals, and papers, have an `ETag` and may be asked for from any byte on
 //! (`Range` with `If-Range`: 206 with the rest, or 200 with all of a file that is another now);
 //! [`VERSION_HEADER`] says the version that a file leads to, or with 204 the newest there is.
 //!
@@ -83,6 +87,7 @@ mod face;
 mod file;
 mod hex;
 mod node;
+mod paper;
 
 pub use account::{
     AccountOpen, AccountRecharge, AccountSuspend, AccountView, CardIssue, CardLoad, CardView,
@@ -121,6 +126,7 @@ pub use file::{
 };
 pub use hex::Hex;
 pub use node::{HealthView, PumpProblem, PumpReport, PumpStep};
+pub use paper::{KeyNote, KeyNotesPut, KeyNotesTaken, KeyNotesView, PaperView, PapersView};
 
 /// Header of `PUT /exchange/files/{name}`: the sending institution's code, 8 digits.
 pub const SENDER_HEADER: &str = "tongtu-sender";

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::PaperView;
+
 /// A node that is up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthView {
@@ -11,6 +13,9 @@ pub struct HealthView {
     pub name_zh: String,
     /// Its name in English.
     pub name_en: String,
+    /// The register and the key book that it goes by, where it does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub papers: Vec<PaperView>,
 }
 
 /// What one exchange with the parent did; it may be repeated at any time.

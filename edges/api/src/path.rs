@@ -72,6 +72,12 @@ pub const FILES: &str = "/exchange/files";
 pub const FILE: &str = "/exchange/files/{name}";
 /// `POST`: the receiver has the file.
 pub const FILE_CONFIRMATION: &str = "/exchange/files/{name}/confirmation";
+/// `GET`: the papers that the node goes by: register, key book, revocation lists.
+pub const PAPERS: &str = "/papers";
+/// `GET`: one of them, as bytes.
+pub const PAPER: &str = "/papers/{paper}";
+/// `GET`: notes of keys that the node has; `POST`: brings notes of keys.
+pub const KEY_NOTES: &str = "/key-notes";
 /// `GET`: views a settlement day.
 pub const DAY: &str = "/days/{day}";
 /// `POST`: closes a settlement day.
@@ -138,6 +144,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PUT", FILE),
     ("GET", FILE),
     ("POST", FILE_CONFIRMATION),
+    ("GET", PAPERS),
+    ("GET", PAPER),
+    ("GET", KEY_NOTES),
+    ("POST", KEY_NOTES),
     ("GET", DAY),
     ("POST", DAY_CLOSE),
     ("POST", DAY_SETTLE),
@@ -262,6 +272,12 @@ pub fn file_confirmation(name: &str) -> String {
     fill(FILE_CONFIRMATION, name)
 }
 
+/// The path of a paper.
+#[must_use]
+pub fn paper(paper: &str) -> String {
+    fill(PAPER, paper)
+}
+
 /// The path of a settlement day, `yyyy-mm-dd`.
 #[must_use]
 pub fn day(day: &str) -> String {
@@ -320,6 +336,7 @@ mod tests {
             account_certificates("31"),
             "/issuer/accounts/31/certificates"
         );
+        assert_eq!(paper("key-book"), "/papers/key-book");
         assert_eq!(card("31"), "/issuer/cards/31");
         assert_eq!(card_loads("31"), "/issuer/cards/31/loads");
         assert_eq!(cash("62"), "/issuer/e-cashes/62");

@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod faces;
 mod issuer;
+mod papers;
 mod transfer;
 mod wire;
 
@@ -26,6 +27,7 @@ use crate::credential::Credential;
 
 pub use error::ClientError;
 pub use exchange::WaitingFile;
+pub use papers::PaperThere;
 pub use transfer::{Begun, Offer, Transfer};
 pub use wire::bare;
 use wire::{Line, Reach, Request};

@@ -20,6 +20,7 @@ mod clock;
 mod credential;
 
 pub mod client;
+pub mod courier;
 pub mod pump;
 pub mod server;
 

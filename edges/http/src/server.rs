@@ -18,6 +18,7 @@ mod failure;
 mod guard;
 mod issuer;
 mod node;
+mod papers;
 mod ranged;
 mod request;
 mod tls;
@@ -160,6 +161,12 @@ pub fn router_with(
         .route(path::FILES, get(exchange::files_waiting))
         .route(path::FILE, file)
         .route(path::FILE_CONFIRMATION, post(exchange::file_confirm))
+        .route(path::PAPERS, get(papers::papers_view))
+        .route(path::PAPER, get(papers::paper_read))
+        .route(
+            path::KEY_NOTES,
+            get(papers::key_notes_view).post(papers::key_notes_take),
+        )
         .route(path::DAY, get(days::day_view))
         .route(path::DAY_CLOSE, post(days::day_close))
         .route(path::DAY_SETTLE, post(days::day_settle))

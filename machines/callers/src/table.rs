@@ -150,6 +150,7 @@ const OFFICER: (Role, Scope) = (Role::Officer, Scope::All);
 const ANY_TERMINAL: (Role, Scope) = (Role::Terminal, Scope::All);
 const TERMINAL: (Role, Scope) = (Role::Terminal, Scope::OwnTerminal);
 const NODE: (Role, Scope) = (Role::Node, Scope::OwnFiles);
+const ANY_NODE: (Role, Scope) = (Role::Node, Scope::All);
 const PARTNER: (Role, Scope) = (Role::Partner, Scope::OwnAccounts);
 const ANY_PARTNER: (Role, Scope) = (Role::Partner, Scope::All);
 
@@ -163,6 +164,8 @@ const RUN: &[(Role, Scope)] = &[OPERATOR];
 const SUPERVISE: &[(Role, Scope)] = &[OPERATOR, AUDITOR, AUTHORITY];
 /// See whom it serves.
 const INSPECT: &[(Role, Scope)] = &[OPERATOR, AUDITOR];
+/// See how it runs; and nodes, which hand on what everybody may have.
+const PAPERS: &[(Role, Scope)] = &[ANY_NODE, OPERATOR, AUDITOR, AUTHORITY];
 /// A terminal's lists.
 const LISTS: &[(Role, Scope)] = &[OPERATOR, ANY_TERMINAL];
 /// A terminal's own.
@@ -226,6 +229,10 @@ pub const TABLE: &[Rule] = &[
     entry(("PUT", "/exchange/files/{name}"), Sender, NEIGHBOUR, ("deliver a file", "送交文件")),
     entry(("GET", "/exchange/files/{name}"), Query("receiver"), &[NODE, OPERATOR, AUDITOR], ("read a file", "读取文件")),
     entry(("POST", "/exchange/files/{name}/confirmation"), Body("receiver"), NEIGHBOUR, ("confirm a file", "确认文件")),
+    entry(("GET", "/papers"), Nothing, PAPERS, ("list registers, books and revocation lists in force", "查阅生效的机构登记、密钥簿与吊销列表")),
+    entry(("GET", "/papers/{paper}"), Segment, PAPERS, ("read one of them", "读取其一")),
+    entry(("GET", "/key-notes"), Nothing, &[OPERATOR, AUDITOR, AUTHORITY, OFFICER], ("read notes of keys", "查阅密钥使用记录")),
+    entry(("POST", "/key-notes"), Body("institution"), NEIGHBOUR, ("bring notes of keys", "上报密钥使用记录")),
     entry(("GET", "/days/{day}"), Nothing, SUPERVISE, ("view a day", "查阅清算日")),
     entry(("POST", "/days/{day}/close"), Nothing, RUN, ("close a day", "日切")),
     entry(("POST", "/days/{day}/settle"), Nothing, RUN, ("settle a day", "清算")),

@@ -1,20 +1,27 @@
 //! `/health` and `/pump`.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use tongtu_api as api;
 
 use super::Service;
 use super::failure::Failure;
-use super::request::Now;
+use super::papers::paper_body;
+use super::request::{Now, RequestTime};
 use crate::pump;
 
-pub(super) async fn health(State(service): State<Service>) -> Json<api::HealthView> {
+pub(super) async fn health(
+    State(service): State<Service>,
+    Extension(RequestTime(now)): Extension<RequestTime>,
+) -> Json<api::HealthView> {
     let config = service.node.config();
+    let papers = service.node.papers_kept().into_iter();
+    let papers = papers.map(|(paper, edition)| paper_body(paper, &edition, now));
     Json(api::HealthView {
         institution: config.code.to_string(),
         name_zh: config.name_zh.clone(),
         name_en: config.name_en.clone(),
+        papers: papers.collect(),
     })
 }
 

@@ -15,6 +15,7 @@ mod faces;
 mod issuing;
 mod links;
 mod logging;
+mod papers;
 mod pumping;
 mod raw;
 mod routes;

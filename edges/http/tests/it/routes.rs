@@ -112,6 +112,12 @@ fn rows() -> Vec<Row> {
         ("GET", path::FILE, s("/exchange/files/..%2F?receiver=00000000"), Nothing, 400, "http.bad_path", "path: file name"),
         ("POST", path::FILE_CONFIRMATION, file("/confirmation"), Json(r#"{"receiver":"00000000","digest":"00"}"#), 400, "http.bad_body", "body: digest: 1 bytes, expected 32"),
 
+        ("GET", path::PAPERS, s(path::PAPERS), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
+        ("GET", path::PAPER, s("/papers/fares"), Nothing, 400, "http.bad_path", "path: paper: unexpected character at position 0, expected register, key-book or revocations-"),
+        ("GET", path::PAPER, s("/papers/register"), Nothing, 404, "papers.unknown", "this node goes by no register"),
+        ("GET", path::KEY_NOTES, s(path::KEY_NOTES), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
+        ("POST", path::KEY_NOTES, s(path::KEY_NOTES), Json(r#"{"institution":"00000000","notes":[{"institution":"00000000","key":1,"city":"1000","purpose":255,"usage":1,"ground":0,"at_s":1}]}"#), 400, "http.bad_body", "notes: purpose, usage or ground that the book does not have"),
+
         ("GET", path::DAY, s("/days/2026-02-30"), Nothing, 400, "http.bad_path", "path: date: 20260230 is outside a day that exists"),
         ("POST", path::DAY_CLOSE, s("/days/today/close"), Nothing, 400, "http.bad_path", "path: date: length 5, expected yyyymmdd"),
         ("POST", path::DAY_SETTLE, s("/days/2026-01-01/settle"), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
