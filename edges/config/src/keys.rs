@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tongtu_crypto::{Algorithm, PublicKey, Signature, Signer, SignerFault, sm3};
+use tongtu_crypto::{Algorithm, PublicKey, Signature, Signer, SignerFault};
 use tongtu_ecash::test_card::master_keys;
 use tongtu_hsm::{
     Custody, CustodyError, CustodySigner, Label, Mark, Passphrase, Protection, SealedCustody,
@@ -13,7 +13,7 @@ use tongtu_hsm::{
 use tongtu_keyring::{Check, Extract};
 use tongtu_purse::keys::KeySet;
 use tongtu_purse::profile::{TEST_KEYS, test_keys};
-use tongtu_services::NodeKeys;
+use tongtu_services::{BookAge, NodeKeys};
 use tongtu_types::CityCode;
 use zeroize::Zeroizing;
 
@@ -53,6 +53,10 @@ pub struct KeysFile {
     /// Store of keys; a node without one uses no key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custody: Option<String>,
+    /// How many days old the extract may be; as long as is usual where nothing is said, and never
+    /// longer but in tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub book_days: Option<u16>,
     /// Key file that opens the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<String>,
@@ -135,12 +139,30 @@ impl KeysFile {
                 Some(opener.open(path, custody, mode)?)
             }
         };
+        let age = self.age(path, mode)?;
         let extract = self.extract(path)?;
-        let keys = NodeKeys::new(city, extract, custody);
+        let keys = NodeKeys::new(city, extract, custody).map(|keys| keys.aging(age));
         keys.map_err(|source| ConfigError::NodeKeys {
             path: path.to_path_buf(),
             source: Box::new(source),
         })
+    }
+
+    /// How old the extract may be.
+    fn age(&self, path: &Path, mode: Mode) -> Result<BookAge, ConfigError> {
+        let Some(days) = self.book_days else {
+            return Ok(BookAge::USUAL);
+        };
+        let age = BookAge::of_days(days);
+        if mode == Mode::Production && (days == 0 || age.good_s > BookAge::USUAL.good_s) {
+            let most = BookAge::USUAL.good_s / 86_400;
+            return Err(ConfigError::Setting {
+                path: path.to_path_buf(),
+                setting: "keys.book_days",
+                message: format!("{days}, expected 1 to {most}"),
+            });
+        }
+        Ok(age)
     }
 
     /// Reads the extract of the book: once more whenever the key centre has sent a newer one.
@@ -148,52 +170,17 @@ impl KeysFile {
     /// # Errors
     /// [`ConfigError`] naming the file.
     pub fn extract(&self, path: &Path) -> Result<Extract, ConfigError> {
+        self.extract_of(path, &read(&beside(path, &self.book))?)
+    }
+
+    /// The extract that these bytes are.
+    pub(crate) fn extract_of(&self, path: &Path, bytes: &[u8]) -> Result<Extract, ConfigError> {
         let centre = setting(path, "keys.centre", parse_public(&self.centre))?;
-        let book = beside(path, &self.book);
-        let extract = Extract::open(&read(&book)?, &centre);
+        let extract = Extract::open(bytes, &centre);
         extract.map_err(|source| ConfigError::Extract {
-            path: book,
+            path: beside(path, &self.book),
             source: Box::new(source),
         })
-    }
-}
-
-/// A node's extract of the key book, looked at again while the node runs: the key centre sends a
-/// newer one, and what it took away must not wait for a restart.
-#[derive(Debug)]
-pub struct BookWatch {
-    keys: KeysFile,
-    settings: PathBuf,
-    seen: sm3::Digest,
-}
-
-impl BookWatch {
-    pub(crate) fn new(keys: KeysFile, settings: &Path) -> Result<Self, ConfigError> {
-        let mut watch = Self {
-            keys,
-            settings: settings.to_path_buf(),
-            seen: [0; 32],
-        };
-        watch.seen = sm3::digest(&read(&watch.file())?);
-        Ok(watch)
-    }
-
-    fn file(&self) -> PathBuf {
-        beside(&self.settings, &self.keys.book)
-    }
-
-    /// The extract, if another one lies there than when it was looked at last.
-    ///
-    /// # Errors
-    /// [`ConfigError`] when what lies there does not hold; it is not looked at again until it
-    /// changes.
-    pub fn changed(&mut self) -> Result<Option<Extract>, ConfigError> {
-        let found = sm3::digest(&read(&self.file())?);
-        if found == self.seen {
-            return Ok(None);
-        }
-        self.seen = found;
-        self.keys.extract(&self.settings).map(Some)
     }
 }
 

@@ -8,6 +8,7 @@
 mod callers;
 mod cards;
 mod faces;
+mod keepers;
 mod key_file;
 mod keys;
 mod link;
@@ -18,10 +19,11 @@ mod terminal;
 pub use callers::{CallerFile, CallersFile, CredentialFile, ReadyCallers, ReadyCredential};
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
 pub use faces::FacesFile;
+pub use keepers::{BookKeeper, RegisterKeeper};
 pub use key_file::{
     KEY_HEADER, KeyFault, KeyRole, parse_key, parse_public, read_key, write_key, write_key_of,
 };
-pub use keys::{BookWatch, KeysFile, Mode, SamFile, TokenFile, VendorFile};
+pub use keys::{KeysFile, Mode, SamFile, TokenFile, VendorFile};
 pub use link::{LinkFile, PeersKind, ReadyLink};
 pub use node::{AcquirerFile, ClockKind, IssuerFile, NodeFile, ReadyNode};
 pub use store_key::{StoreKeyFault, store_key};

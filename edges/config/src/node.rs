@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tongtu_clearing::{CutOff, FeeRules, Topology};
@@ -14,7 +15,7 @@ use tongtu_types::{Fen, InstitutionCode};
 
 use crate::link::resolve_link;
 use crate::{
-    BookWatch, CallersFile, CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode,
+    BookKeeper, CallersFile, CardsFile, ConfigError, FacesFile, KeysFile, LinkFile, Mode,
     ReadyCallers, ReadyLink, beside, parse_toml, read, read_text, setting, store_key, write,
 };
 
@@ -51,6 +52,10 @@ pub struct NodeFile {
     /// Base URL of the node above, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Seconds between two looks at the node above for newer registers, books and lists; a minute
+    /// where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_every_s: Option<u32>,
     /// Whose clock.
     #[serde(default)]
     pub clock: ClockKind,
@@ -130,12 +135,14 @@ pub struct ReadyNode {
     pub sealing: Sealing,
     /// Base URL of the node above.
     pub parent: Option<String>,
+    /// Between two looks at the node above for what is newer there.
+    pub fetch_every: Duration,
     /// Whose clock.
     pub clock: ClockKind,
     /// How it links with others; nothing when it speaks plain HTTP.
     pub link: Option<ReadyLink>,
-    /// The extract of the key book, to be looked at again.
-    pub book: BookWatch,
+    /// Whoever keeps the extract of the key book.
+    pub book: BookKeeper,
     /// Who may call, and the link key.
     pub callers: Option<ReadyCallers>,
 }
@@ -187,10 +194,11 @@ impl NodeFile {
             None => self.store,
         };
         let (keys, book) = match self.keys {
-            Some(keys) => (
-                keys.resolve(path, self.mode, code.city())?,
-                BookWatch::new(keys, path)?,
-            ),
+            Some(keys) => {
+                let opened = Arc::new(keys.resolve(path, self.mode, code.city())?);
+                let book = BookKeeper::new(keys, path, Arc::clone(&opened))?;
+                (opened, book)
+            }
             // What it does with a ride that a key outside its permit made, nobody could say.
             None => {
                 return Err(ConfigError::Setting {
@@ -200,11 +208,12 @@ impl NodeFile {
                 });
             }
         };
+        let fetch_every = fetch_every(path, self.fetch_every_s)?;
         let callers = self.callers.as_ref();
         let callers = callers.map(|file| CallersFile::load(&beside(path, file), self.mode));
         let config = NodeConfig {
             code,
-            keys: Arc::new(keys),
+            keys,
             name_zh: self.name_zh,
             name_en: self.name_en,
             topology,
@@ -223,12 +232,30 @@ impl NodeFile {
             store_url,
             sealing: store_key(&beside(path, &self.store_key))?,
             parent: self.parent,
+            fetch_every,
             clock: self.clock,
             link,
             book,
             callers: callers.transpose()?,
         })
     }
+}
+
+/// Seconds between two looks at the node above, where the settings say nothing.
+const FETCH_EVERY_S: u32 = 60;
+/// A day: an extract of the key book must not grow old because nobody asked for a newer one.
+const FETCH_EVERY_MOST_S: u32 = 86_400;
+
+fn fetch_every(path: &Path, said: Option<u32>) -> Result<Duration, ConfigError> {
+    let seconds = said.unwrap_or(FETCH_EVERY_S);
+    if seconds == 0 || seconds > FETCH_EVERY_MOST_S {
+        return Err(ConfigError::Setting {
+            path: path.to_path_buf(),
+            setting: "fetch_every_s",
+            message: format!("{seconds}, expected 1 to {FETCH_EVERY_MOST_S}"),
+        });
+    }
+    Ok(Duration::from_secs(seconds.into()))
 }
 
 impl AcquirerFile {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use tongtu_paper::PaperError;
 use tongtu_register::{Fingerprint, RegisterError};
 use tongtu_types::InstitutionCode;
 
@@ -34,6 +35,9 @@ pub enum LinkError {
         /// What is wrong.
         source: RegisterError,
     },
+    /// A register that holds could not be kept.
+    #[error(transparent)]
+    Kept(#[from] PaperError),
     /// A certificate cannot be made.
     #[error("a link certificate cannot be made: {0}")]
     Issue(String),

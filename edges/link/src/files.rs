@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tongtu_crypto::{PublicKey, sha2};
+use tongtu_paper::PaperFile;
 use tongtu_register::{Register, RegisterError};
 use tongtu_types::InstitutionCode;
 
@@ -72,6 +73,32 @@ impl LinkFiles {
         Ok((link, watch))
     }
 
+    /// Takes a newer register that came from wherever: judged, kept durably in the place of the
+    /// one before, and followed from the next connection on.
+    ///
+    /// # Errors
+    /// [`LinkError`]; the register before stays in force, and in its place unless the new one was
+    /// kept already: then it is in force at the next look.
+    pub fn take_register(&self, link: &Link, bytes: &[u8]) -> Result<Register, LinkError> {
+        let register = Register::open(bytes, &self.register_keys);
+        let register = register.map_err(|source| self.register_fault(source))?;
+        let newer = link.check_newer(&register);
+        newer.map_err(|source| self.register_fault(source))?;
+        PaperFile::new(&self.register).replace(bytes)?;
+        self.keep_mark(&register)?;
+        let followed = link.follow(register.clone());
+        followed.map_err(|source| self.register_fault(source))?;
+        Ok(register)
+    }
+
+    /// The register that lies in its place, if it is the one that `link` goes by, and its bytes.
+    #[must_use]
+    pub fn register_in_force(&self, link: &Link) -> Option<(Register, Vec<u8>)> {
+        let bytes = fs::read(&self.register).ok()?;
+        let register = Register::open(&bytes, &self.register_keys).ok()?;
+        (register.version() == link.register_version()).then_some((register, bytes))
+    }
+
     fn stamps(&self) -> Vec<Stamp> {
         let files = self.certificates.iter().chain([&self.register]);
         let stamp = |file| Some(sha2::sha256(&fs::read(file).ok()?));
@@ -134,8 +161,8 @@ impl LinkFiles {
         if version == self.mark()? {
             return Ok(());
         }
-        let path = self.mark_path();
-        replace(&path, format!("{version}\n").as_bytes())
+        let mark = format!("{version}\n");
+        Ok(PaperFile::new(&self.mark_path()).replace(mark.as_bytes())?)
     }
 
     fn mark_path(&self) -> PathBuf {
@@ -166,16 +193,6 @@ impl LinkWatch {
         self.stamps = stamps;
         Ok(Seen::Changed { register: version })
     }
-}
-
-/// Puts a file in the place of another in one step.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), LinkError> {
-    let mut beside = path.to_path_buf().into_os_string();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    fs::write(&beside, bytes)
-        .and_then(|()| fs::rename(&beside, path))
-        .map_err(|source| file(path, source))
 }
 
 fn file(path: &Path, source: io::Error) -> LinkError {

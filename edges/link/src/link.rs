@@ -118,6 +118,29 @@ impl Link {
         Ok(())
     }
 
+    /// Goes by another register from the next connection on; the certificates stay.
+    ///
+    /// # Errors
+    /// As [`Link::change`].
+    pub fn follow(&self, register: Register) -> Result<(), RegisterError> {
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        register.check_newer(&now.register)?;
+        let identities = now.identities.clone();
+        *now = Arc::new(Current {
+            register,
+            identities,
+        });
+        Ok(())
+    }
+
+    /// That this register would be followed.
+    ///
+    /// # Errors
+    /// As [`Link::change`]; nothing is changed either way.
+    pub fn check_newer(&self, register: &Register) -> Result<(), RegisterError> {
+        register.check_newer(&self.current().register)
+    }
+
     /// Whose certificate this is, if it may link now.
     ///
     /// # Errors

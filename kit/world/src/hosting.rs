@@ -310,6 +310,8 @@ pub fn write_settings(
             mode: Mode::Test,
             callers: Some("callers.toml".to_owned()),
             keys: Some(KeysFile {
+                // Its books are made once, at its founding.
+                book_days: Some(3650),
                 book: "keys.book".to_owned(),
                 centre: hex_encode(&country.keys.centre.to_compressed()),
                 custody: custody.then(|| "keys.store".to_owned()),
@@ -324,6 +326,7 @@ pub fn write_settings(
             store: "sqlite:node.db".to_owned(),
             store_key: "store.key".to_owned(),
             parent: parent_of(index).map(|parent| urls[parent].clone()),
+            fetch_every_s: None,
             clock,
             plain: false,
             topology: "topology.txt".to_owned(),

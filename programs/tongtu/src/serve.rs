@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tongtu_callers::CallerName;
-use tongtu_config::{BookWatch, ClockKind, NodeFile, ReadyCallers};
+use tongtu_config::{BookKeeper, ClockKind, NodeFile, ReadyCallers, RegisterKeeper};
 use tongtu_envelope::CallerNumber;
 use tongtu_http::client::Client;
 use tongtu_http::server::{self, BindError, Entrance, Exposure};
-use tongtu_http::{Credential, pump};
+use tongtu_http::{Credential, courier, pump};
 use tongtu_link::Link;
-use tongtu_services::{Node, ServiceError, TerminalRegistration};
+use tongtu_services::{BookStanding, Node, Paper, ServiceError, TerminalRegistration};
 use tongtu_sql::Store;
 use tongtu_types::{BusinessDay, InstitutionCode};
 use tongtu_world::country::{NODES, Scale};
@@ -143,22 +144,48 @@ async fn register_terminals(node: &Node, country: &Country) -> Result<(), Servic
     Ok(())
 }
 
-/// Seconds between two looks at a node's extract of the key book.
-const BOOK_S: u64 = 60;
+/// Between two looks at a node's extract of the key book.
+const BOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Gives the node every newer extract that the key centre puts into its folder.
-async fn follow_book(node: Node, mut book: BookWatch) {
+/// Goes by every newer extract that somebody puts into a node's folder, and tells of its age.
+async fn follow_book(node: Node, book: Arc<BookKeeper>, kind: ClockKind) {
+    let code = node.config().code;
     loop {
-        tokio::time::sleep(std::time::Duration::from_secs(BOOK_S)).await;
-        let code = node.config().code;
-        match book.changed() {
+        tokio::time::sleep(BOOK_EVERY).await;
+        match book.look() {
             Ok(None) => {}
-            Ok(Some(extract)) => match node.keys().renew(extract) {
-                Ok(()) => tracing::info!(%code, "newer key book taken"),
-                Err(error) => tracing::warn!(%code, %error, "key book not taken"),
-            },
+            Ok(Some(version)) => tracing::info!(%code, version, "newer key book taken"),
             Err(error) => tracing::warn!(%code, %error, "key book not taken"),
         }
+        // A node whose clock is simulated is told the time by each request, and by nothing else.
+        if kind == ClockKind::System {
+            match node.book_age_tell(clock::now_or(None)).await {
+                Ok(BookStanding::Fresh) => {}
+                Ok(standing) => tracing::warn!(%code, ?standing, "the key book is old"),
+                Err(error) => tracing::error!(%code, %error, "an alarm was not raised"),
+            }
+        }
+    }
+}
+
+/// Brings down what is newer at the node above, and notes of keys up to it, from time to time.
+async fn carry(node: Node, above: Client, every: Duration) {
+    let code = node.config().code;
+    if let Err(error) = node.key_reports_gather().await {
+        tracing::error!(%code, %error, "older notes of keys do not travel");
+    }
+    loop {
+        let report = courier::carry(&node, &above, clock::now_or(None)).await;
+        for (paper, version) in &report.papers {
+            tracing::info!(%code, %paper, version, "a newer one is in force");
+        }
+        if report.notes > 0 {
+            tracing::info!(%code, notes = report.notes, "notes of keys brought up");
+        }
+        for error in &report.problems {
+            tracing::warn!(%code, kind = error.code(), %error, "not brought");
+        }
+        tokio::time::sleep(every).await;
     }
 }
 
@@ -260,7 +287,9 @@ async fn serve(
         let node = Node::open(ready.config, store)
             .await
             .map_err(|e| fault(&e))?;
-        tokio::spawn(follow_book(node.clone(), ready.book));
+        let book = Arc::new(ready.book);
+        node.paper_kept_by(Paper::KeyBook, Arc::clone(&book) as _);
+        tokio::spawn(follow_book(node.clone(), book, ready.clock));
         if let Some(country) = country {
             register_terminals(&node, country)
                 .await
@@ -268,11 +297,23 @@ async fn serve(
         }
         let linked = match ready.link {
             None => None,
-            Some(files) => Some((link::open(files.files, Some(code))?, files.peers)),
+            Some(ready) => {
+                let opened = link::open(ready.files.clone(), Some(code))?;
+                let keeper = RegisterKeeper::new(ready.files, &opened.0);
+                node.paper_kept_by(Paper::Register, Arc::new(keeper));
+                Some((opened, ready.peers))
+            }
         };
         let own_link = linked.as_ref().map(|((link, _), _)| link);
         let (entrance, parent) =
             way_in(&node, ready.callers, ready.parent.as_deref(), own_link).await?;
+        // Whoever has no name there is told nothing.
+        let above = parent
+            .clone()
+            .filter(|client| client.credential().is_some());
+        if let (Some(above), ClockKind::System) = (above, ready.clock) {
+            tokio::spawn(carry(node.clone(), above, ready.fetch_every));
+        }
         let router = server::router(node, runtime::clock(ready.clock), parent, &entrance);
         let mut stopped = stop.subscribe();
         let shutdown = async move {

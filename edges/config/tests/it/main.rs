@@ -1,6 +1,7 @@
 //! Settings written and read back; and every way in which a file can be wrong, by name.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod papers;
 mod production;
 
 use std::path::{Path, PathBuf};

@@ -133,3 +133,43 @@ fn a_terminal_needs_no_certificate() {
     assert_eq!(link.shown(), None);
     assert_eq!(link.register_version(), 3);
 }
+
+#[test]
+fn a_register_from_a_link_is_kept_in_its_place_and_followed_at_once() {
+    let (place, one, two) = place("link-taken-in");
+    let (link, mut watch) = place.open().unwrap();
+    let newer = register(4, &[&one, &two]);
+    place.files().take_register(&link, &newer).unwrap();
+    assert_eq!(link.register_version(), 4);
+    assert_eq!(link.shown(), Some(identity(&two).fingerprint()));
+    let (_, bytes) = place.files().register_in_force(&link).unwrap();
+    assert_eq!(bytes, newer);
+    // A look finds what is in force already, and the next start does too.
+    assert_eq!(watch.look().unwrap(), Seen::Changed { register: 4 });
+    drop((link, watch));
+    assert_eq!(place.open().unwrap().0.register_version(), 4);
+}
+
+#[test]
+fn a_register_from_a_link_that_is_older_or_does_not_hold_changes_nothing() {
+    let (place, one, two) = place("link-not-taken-in");
+    let (link, _watch) = place.open().unwrap();
+    let files = place.files();
+    let before = fs::read(&files.register).unwrap();
+    let mut damaged = register(5, &[&one, &two]);
+    let at = damaged.len() / 2;
+    damaged[at] ^= 1;
+    let cut = register(5, &[&one])[..90].to_vec();
+    for bytes in [register(2, &[&one]), register(3, &[&two]), damaged, cut] {
+        let error = files.take_register(&link, &bytes).unwrap_err();
+        assert!(matches!(error, LinkError::Register { .. }), "{error}");
+        assert_eq!(link.register_version(), 3);
+        assert_eq!(fs::read(&files.register).unwrap(), before);
+    }
+    // What was cut off while it was written is not looked at.
+    let mut beside = files.register.clone().into_os_string();
+    beside.push(".new");
+    fs::write(beside, b"half of a regis").unwrap();
+    drop(link);
+    assert_eq!(place.open().unwrap().0.register_version(), 3);
+}
