@@ -7,6 +7,7 @@ pub(crate) mod component;
 pub(crate) mod file;
 pub(crate) mod issuer;
 pub(crate) mod look;
+pub(crate) mod notes;
 pub(crate) mod officer;
 pub(crate) mod room;
 pub(crate) mod root;
@@ -124,6 +125,11 @@ An approval is text that can be read; it ends with whatever happens next in its 
   tongtu key due --room keyroom
   tongtu key due --room keyroom --settle")]
     Due(look::DueArgs),
+    /// File what nodes noted of keys in the book, each note once
+    #[command(after_help = "Examples:
+  tongtu call --as OP-1.caller GET /key-notes > notes.json
+  tongtu key notes notes.json --room keyroom")]
+    Notes(notes::Args),
     /// Ask whether a key may be used for a city and purpose
     #[command(after_help = "Examples:
   tongtu key permit 7 --city 3010 --purpose purse-purchase --usage make
@@ -168,6 +174,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::List(args) => look::list(&args, report),
         Command::Show(args) => look::show(&args, report),
         Command::Due(args) => look::due(&args, report),
+        Command::Notes(args) => notes::run(&args, report),
         Command::Permit(args) => look::permit(&args, report),
         Command::Root(command) => root::run(command, report),
         Command::Issuer(command) => issuer::run(command, report),

@@ -124,6 +124,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::key::step::HELP,
     crate::key::component::HELP,
     crate::key::look::HELP,
+    crate::key::notes::HELP,
     crate::room::SIGNING_HELP,
     crate::cert::HELP,
     crate::cert::files::HELP,

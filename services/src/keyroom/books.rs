@@ -1,8 +1,8 @@
 //! What a room's steps come to: both books, the register, the end of the audit chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tongtu_audit::{AnchorKeys, AuditLine, AuditLog};
+use tongtu_audit::{AnchorKeys, AuditLine, AuditLog, Word};
 use tongtu_codec::hex_decode;
 use tongtu_crypto::{PublicKey, sm3};
 use tongtu_keyring::code::Purpose;
@@ -15,6 +15,15 @@ use super::act::{Act, Book, lower_hex};
 use super::approval::{APPROVAL_MAX_S, Approval};
 use super::error::{ApprovalRefusal, StepFault};
 
+/// The deed of a line about a note that was filed.
+pub(crate) const NOTE_FILED: &str = "note.filed";
+
+/// The note that a line is about, if it says that one was filed.
+pub(crate) fn filed_by(line: &tongtu_audit::Entry) -> Option<sm3::Digest> {
+    let deed = Word::parse(NOTE_FILED).ok()?;
+    line.about.filter(|_| line.deed == deed)
+}
+
 /// Everything that a room knows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Books {
@@ -25,6 +34,8 @@ pub(crate) struct Books {
     pub(crate) anchor_keys: AnchorKeys,
     /// Approvals that were carried out and are not over, by what they say.
     used: BTreeMap<sm3::Digest, Timestamp>,
+    /// Notes of nodes that were filed, by their ids.
+    pub(crate) filed: BTreeSet<sm3::Digest>,
 }
 
 impl Books {
@@ -124,7 +135,12 @@ impl Books {
                     self.check_anchor_key(number, &key)?;
                     self.anchor_keys.insert(number, key);
                 }
-                Part::Line => self.log.follow(&entry.bytes)?,
+                Part::Line => {
+                    self.log.follow(&entry.bytes)?;
+                    let line = AuditLine::decode(&entry.bytes).ok();
+                    let line = line.and_then(|line| line.entry().ok());
+                    self.filed.extend(line.and_then(|line| filed_by(&line)));
+                }
                 Part::Anchor => self.log.follow_anchor(&entry.bytes, &self.anchor_keys)?,
             }
         }

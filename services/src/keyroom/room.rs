@@ -15,7 +15,7 @@ use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::act::Book;
 use super::approval::Approval;
-use super::books::{Books, anchor_key_line};
+use super::books::{Books, anchor_key_line, filed_by};
 use super::error::RoomError;
 
 /// The name of the custody's file in a room's folder.
@@ -471,6 +471,8 @@ impl<M: Medium> KeyRoom<M> {
         for event in &parts.officers {
             self.books.officers.apply(event);
         }
+        let filed = parts.lines.iter().filter_map(filed_by);
+        self.books.filed.extend(filed);
         (self.books.log, self.books.anchor_keys) = (log, anchor_keys);
         Ok(())
     }

@@ -2,12 +2,14 @@
 
 use tongtu_audit::{AuditLine, Outcome};
 use tongtu_hsm::{Component, Custody as _, KeyPath, MacScheme};
-use tongtu_keyring::code::{Cause, Purpose, Stage, Usage};
+use tongtu_keyring::code::{Cause, Ground, Purpose, Stage, Usage};
 use tongtu_keyring::{Check, Use};
 use tongtu_keyroom::{File, Part};
 use tongtu_ride_code::certificate::apply_for_certificate;
 use tongtu_ride_code::{Root, layout::IssuerCertificate};
-use tongtu_services::keyroom::{Act, Hands, OnBehalf, Source, key_label, parse_anchor_key};
+use tongtu_services::keyroom::{Act, Filed, Hands, OnBehalf, Source, key_label, parse_anchor_key};
+use tongtu_services::keys::KeyNoteKind;
+use tongtu_services::{KeyNote, KeyReport};
 use tongtu_types::MonthYear;
 
 use super::scene::{DAY, Scene, institution, secret, slot};
@@ -360,4 +362,57 @@ fn a_service_uses_keys_by_the_room_and_each_use_has_its_line() {
     assert!(failed.is_err());
     assert!(scene.custody.check(other).is_err());
     assert!(scene.reopened().is_ok());
+}
+
+#[test]
+fn a_note_of_a_node_is_filed_once_also_after_the_room_was_opened_again() {
+    let mut scene = Scene::staffed("notes");
+    let key = scene.active(Purpose::Purchase);
+    let asked = Use {
+        city: slot("3010", Purpose::Purchase).city,
+        purpose: Purpose::Purchase,
+        usage: Usage::Make,
+    };
+    let holder = institution("01343010");
+    let note = |key, kind| {
+        let at = scene.now.plus_s(-3600);
+        let note = KeyNote {
+            key,
+            asked,
+            at,
+            kind,
+        };
+        KeyReport::of(holder, note)
+    };
+    let used = note(Some(key), KeyNoteKind::Used);
+    let misused = note(Some(key), KeyNoteKind::Refused(Ground::OutsideCity));
+    let unknown = note(None, KeyNoteKind::Refused(Ground::Unknown));
+    let now = scene.now;
+    let cause = Cause::Misuse;
+    let before = scene.room.keys().last_number();
+    assert_eq!(scene.room.file_note(&used, now).unwrap(), Filed::Event);
+    // The book would grant it now: the line alone says that it was refused once.
+    assert_eq!(scene.room.file_note(&misused, now).unwrap(), Filed::Line);
+    assert_eq!(scene.room.file_note(&unknown, now).unwrap(), Filed::Line);
+    scene.by(Act::Suspend { key, cause }, &["S-01"]).unwrap();
+    let now = scene.now;
+    let suspended = KeyNoteKind::Refused(Ground::Suspended);
+    let suspended = KeyReport::of(
+        holder,
+        KeyNote {
+            key: Some(key),
+            asked,
+            at: now,
+            kind: suspended,
+        },
+    );
+    assert_eq!(scene.room.file_note(&suspended, now).unwrap(), Filed::Event);
+    let filed = [used, misused, unknown, suspended];
+    let (events, lines) = (scene.room.keys().last_number(), scene.room.log().clone());
+    assert_eq!(events, before + 3);
+    let mut room = scene.reopened().unwrap();
+    for report in &filed {
+        assert_eq!(room.file_note(report, now).unwrap(), Filed::Before);
+    }
+    assert_eq!((room.keys().last_number(), room.log()), (events, &lines));
 }
