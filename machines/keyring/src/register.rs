@@ -16,6 +16,6 @@ mod book;
 mod event;
 mod refusal;
 
-pub use book::{FAILURES_MAX, FOUNDERS, Member, Register};
+pub use book::{FAILURES_MAX, FOUNDERS, Member, Register, WAIT_FIRST_S, WAIT_MAX_S};
 pub use event::{Credential, CredentialBody, Event, RotationBody, Step, What};
 pub use refusal::{RegisterRefusal, ReplayError};

@@ -256,11 +256,14 @@ pub(crate) fn sign(
     for (at, path) in signing.officers.iter().enumerate() {
         let of_file = signing.passphrase.get(at).map(PathBuf::as_path);
         let officer = credential::officer_of(room, path)?;
+        // Before anything is tried: in a wait, nothing of what is typed is looked at.
+        let waits = room.officers().admit_passphrase(&officer, now);
+        waits.map_err(|refusal| failure(&signing.room, refusal.into()))?;
         let act = shorten(&approval.act.to_string());
         let mut credential = match Credential::open(path, of_file, Some(&act)) {
             Ok(credential) => credential,
             Err(credential::Closed::Passphrase(failure)) => {
-                // Counted against the officer; too many lock.
+                // Counted against the officer; after too many there is a wait.
                 let counted = room.report_passphrase(&officer, now);
                 counted.map_err(|error| self::failure(&signing.room, error))?;
                 return Err(failure);

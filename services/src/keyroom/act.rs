@@ -136,7 +136,7 @@ pub enum Act {
     Rotate { entry: u32, public_key: [u8; 33] },
     /// An officer is none any more.
     End { entry: u32, cause: Cause },
-    /// An officer may sign again.
+    /// The wait after too many wrong passphrases of an officer ends.
     Unlock { entry: u32 },
 }
 

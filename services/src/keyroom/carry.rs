@@ -11,7 +11,7 @@ use tongtu_types::Timestamp;
 use super::act::Act;
 use super::approval::Approval;
 use super::audited::OnBehalf;
-use super::error::{ApprovalRefusal, RoomError};
+use super::error::RoomError;
 use super::room::{KeyRoom, Parts, actor_of};
 
 /// What officers bring beside their approval.
@@ -82,8 +82,9 @@ impl<'a> Way<'a> {
 impl<M: Medium> KeyRoom<M> {
     /// Carries out an act that officers approved.
     ///
-    /// A refusal changes no book and leaves a line; a signature that does not verify counts against
-    /// its officer.
+    /// A refusal changes no book and leaves a line. A signature that does not verify counts against
+    /// nobody: whoever writes a file can put one in an officer's name, and no number of them comes
+    /// nearer to one that holds.
     ///
     /// # Errors
     /// [`RoomError`] with the first thing that does not hold.
@@ -200,16 +201,6 @@ impl<M: Medium> KeyRoom<M> {
         if parts.lines.is_empty() {
             return error;
         }
-        if let RoomError::Approval(ApprovalRefusal::Signature { officer }) = &error
-            && let Ok(member) = self.books.officers.credential(officer, now)
-        {
-            let (entry, what) = (member.entry(), register::What::Failed);
-            let failed = self
-                .books
-                .officers
-                .decide(entry, now, Signers::System, what);
-            parts.officers.extend(failed);
-        }
         match self.commit(parts, now) {
             Ok(()) => error,
             Err(fault) => fault,
@@ -234,7 +225,7 @@ impl<M: Medium> KeyRoom<M> {
             let Some(member) = officers.find(officer).copied() else {
                 continue;
             };
-            if member.failures() > 0 && !member.is_ended() && !member.is_locked() {
+            if member.failures() > 0 && !member.is_ended() {
                 let what = register::What::Cleared;
                 let event = officers.decide(member.entry(), now, Signers::System, what)?;
                 officers.apply(&event);

@@ -271,11 +271,12 @@ impl<M: Medium> KeyRoom<M> {
         Ok(count)
     }
 
-    /// Keeps that somebody gave a wrong passphrase for an officer's key; too many in a row lock
-    /// the officer.
+    /// Keeps that somebody gave a wrong passphrase for an officer's key; after too many in a row
+    /// none is looked at for a while ([`Register::admit_passphrase`]).
     ///
     /// # Errors
-    /// [`RoomError`] when no such officer is in the register, or it cannot be kept.
+    /// [`RoomError`] when no such officer is in the register, a wait is not over, or it cannot be
+    /// kept.
     pub fn report_passphrase(
         &mut self,
         officer: &Officer,

@@ -11,8 +11,13 @@ use crate::name::Officer;
 use crate::policy::{TERM_DAYS_MAX, days_s};
 use crate::record::Signers;
 
-/// How often in a row a passphrase or an approval may be wrong before the officer is locked.
+/// How many wrong passphrases in a row make the room wait before it looks at another.
 pub const FAILURES_MAX: u8 = 5;
+/// The first wait, in seconds; each further wrong one doubles it.
+pub const WAIT_FIRST_S: i64 = 60;
+/// No wait is longer: whoever types wrong ones keeps an officer away from a console for so long,
+/// and never for good.
+pub const WAIT_MAX_S: i64 = 3_600;
 
 /// The roles of the first four, in their order: whoever founds a register is enough to approve and
 /// to make keys, and to register everybody else.
@@ -29,6 +34,7 @@ pub struct Member {
     entry: u32,
     credential: Credential,
     failures: u8,
+    failed_at: Timestamp,
     ended: bool,
 }
 
@@ -45,16 +51,30 @@ impl Member {
         &self.credential
     }
 
-    /// Wrong passphrases and approvals in a row.
+    /// Wrong passphrases in a row.
     #[must_use]
     pub const fn failures(&self) -> u8 {
         self.failures
     }
 
-    /// Whether too many of them came.
+    /// Until when no passphrase is looked at for this officer, if so many were wrong that there is
+    /// a wait; that moment may be over.
+    ///
+    /// A signature that holds is not held up by it: it cannot be guessed, and proves who it is.
     #[must_use]
-    pub const fn is_locked(&self) -> bool {
-        self.failures >= FAILURES_MAX
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        let beyond = self.failures.checked_sub(FAILURES_MAX)?;
+        let mut wait_s = WAIT_FIRST_S;
+        for _ in 0..beyond {
+            wait_s = wait_s.saturating_mul(2).min(WAIT_MAX_S);
+        }
+        Some(self.failed_at.plus_s(wait_s))
+    }
+
+    /// Whether no passphrase is looked at for this officer at `at`.
+    #[must_use]
+    pub fn is_waiting(&self, at: Timestamp) -> bool {
+        self.waits_until().is_some_and(|until| at < until)
     }
 
     /// Whether this is no officer any more.
@@ -289,12 +309,15 @@ impl Register {
         follows(!member.ended, "an officer")?;
         match &event.what {
             What::Rotated { public_key } => self.check_key(public_key),
-            What::Unlocked => follows(member.is_locked(), "an officer who is locked"),
-            What::Failed => follows(!member.is_locked(), "an officer who is not locked"),
-            What::Cleared => follows(
-                member.failures > 0 && !member.is_locked(),
-                "some failures, and no lock",
+            What::Unlocked => follows(
+                member.failures >= FAILURES_MAX,
+                "an officer with a wait after failures",
             ),
+            What::Failed => follows(
+                !member.is_waiting(event.at),
+                "an officer for whom a passphrase was looked at",
+            ),
+            What::Cleared => follows(member.failures > 0, "some failures"),
             What::Founded(_) | What::Registered(_) | What::Ended(_) => Ok(()),
         }
     }
@@ -319,6 +342,7 @@ impl Register {
                 entry,
                 credential,
                 failures: 0,
+                failed_at: event.at,
                 ended: false,
             };
             self.members.insert(entry, member);
@@ -334,7 +358,10 @@ impl Register {
             }
             What::Ended(_) => member.ended = true,
             What::Unlocked | What::Cleared => member.failures = 0,
-            What::Failed => member.failures = member.failures.saturating_add(1),
+            What::Failed => {
+                member.failures = member.failures.saturating_add(1);
+                member.failed_at = event.at;
+            }
         }
     }
 
@@ -355,9 +382,6 @@ impl Register {
         if member.ended {
             return Err(RegisterRefusal::Ended { officer });
         }
-        if member.is_locked() {
-            return Err(RegisterRefusal::Locked { officer });
-        }
         if at < own.from || at >= own.until {
             return Err(RegisterRefusal::OutsideTerm {
                 officer,
@@ -367,6 +391,24 @@ impl Register {
             });
         }
         Ok(member)
+    }
+
+    /// Whether a passphrase for this officer's key is looked at now; asked before it is.
+    ///
+    /// # Errors
+    /// [`RegisterRefusal::Waits`] while there is a wait; whoever is no officer is told elsewhere.
+    pub fn admit_passphrase(
+        &self,
+        officer: &Officer,
+        at: Timestamp,
+    ) -> Result<(), RegisterRefusal> {
+        match self.find(officer).and_then(Member::waits_until) {
+            Some(until) if at < until => Err(RegisterRefusal::Waits {
+                officer: *officer,
+                until,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The last entry of this person, whatever the role.

@@ -20,9 +20,9 @@ closed! {
         Rotated = 0x11, "key rotated", "更换密钥";
         /// An officer is none any more.
         Ended = 0x12, "ended", "注销";
-        /// An officer who is locked may sign again.
+        /// The wait after too many wrong passphrases is over.
         Unlocked = 0x13, "unlocked", "解锁";
-        /// A passphrase or an approval was wrong.
+        /// A passphrase was wrong.
         Failed = 0x20, "attempt failed", "失败";
         /// An approval held after some that did not.
         Cleared = 0x21, "failures cleared", "失败清零";
@@ -77,7 +77,7 @@ pub enum What {
     Ended(Cause),
     /// May sign again.
     Unlocked,
-    /// A passphrase or an approval was wrong.
+    /// A passphrase was wrong.
     Failed,
     /// An approval held.
     Cleared,

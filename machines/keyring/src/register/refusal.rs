@@ -121,11 +121,16 @@ pub enum RegisterRefusal {
         /// Who.
         officer: Officer,
     },
-    /// Locked after too many failures.
-    #[error("officer {officer} is locked after {FAILURES_MAX} failures")]
-    Locked {
+    /// Too many wrong passphrases: none is looked at for a while.
+    #[error(
+        "no passphrase of officer {officer} is looked at before {until}, after {FAILURES_MAX} \
+         wrong ones or more; two others of the nation can end the wait"
+    )]
+    Waits {
         /// Who.
         officer: Officer,
+        /// Until when.
+        until: Timestamp,
     },
     /// Outside the term.
     #[error("officer {officer} is one from {from} until before {until}, and it is {at}")]
@@ -160,7 +165,7 @@ impl RegisterRefusal {
             Self::Unknown { .. } => "register.unknown",
             Self::Role { .. } => "register.role",
             Self::Ended { .. } => "register.ended",
-            Self::Locked { .. } => "register.locked",
+            Self::Waits { .. } => "register.waits",
             Self::OutsideTerm { .. } => "register.outside_term",
         }
     }

@@ -153,31 +153,66 @@ fn a_credential_is_good_in_its_role_and_term_alone() {
     }
 }
 
-#[test]
-fn failures_in_a_row_lock_and_others_are_forgotten() {
-    let (mut register, _) = founded();
-    let own = |register: &mut Register, what| {
-        let event = register.decide(3, START, Signers::System, what).unwrap();
-        register.apply(&event);
-    };
-    for _ in 1..FAILURES_MAX {
-        own(&mut register, What::Failed);
-    }
-    own(&mut register, What::Cleared);
-    for _ in 0..FAILURES_MAX {
-        assert!(register.credential(&founder(3), START).is_ok());
-        own(&mut register, What::Failed);
-    }
-    let locked = register.credential(&founder(3), START);
-    assert!(matches!(locked, Err(RegisterRefusal::Locked { .. })));
-    for what in [What::Failed, What::Cleared] {
-        assert!(register.decide(3, START, Signers::System, what).is_err());
-    }
+fn fail(register: &mut Register, at: Timestamp) {
     let event = register
-        .decide(3, START, two(1, 2), What::Unlocked)
+        .decide(3, at, Signers::System, What::Failed)
         .unwrap();
     register.apply(&event);
+}
+
+#[test]
+fn five_failures_in_a_row_make_a_wait_that_doubles_to_an_hour_and_ends_by_itself() {
+    let (mut register, _) = founded();
+    let mut at = START;
+    for _ in 1..FAILURES_MAX {
+        fail(&mut register, at);
+    }
+    for wait_s in [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600] {
+        assert!(register.admit_passphrase(&founder(3), at).is_ok());
+        fail(&mut register, at);
+        let until = at.plus_s(wait_s);
+        for within in [at, until.plus_s(-1)] {
+            let waits = register.admit_passphrase(&founder(3), within);
+            let officer = founder(3);
+            assert_eq!(waits, Err(RegisterRefusal::Waits { officer, until }));
+            // What was not looked at makes no wait longer.
+            let again = register.decide(3, within, Signers::System, What::Failed);
+            assert!(matches!(again, Err(RegisterRefusal::Follows { .. })));
+        }
+        at = until;
+    }
+}
+
+#[test]
+fn a_wait_holds_up_no_signature_and_is_over_with_one_that_holds() {
+    let (mut register, _) = founded();
+    for _ in 0..FAILURES_MAX {
+        fail(&mut register, START);
+    }
     assert!(register.credential(&founder(3), START).is_ok());
+    let cleared = register.decide(3, START, Signers::System, What::Cleared);
+    register.apply(&cleared.unwrap());
+    assert!(register.admit_passphrase(&founder(3), START).is_ok());
+    for _ in 1..FAILURES_MAX {
+        fail(&mut register, START);
+        assert!(register.admit_passphrase(&founder(3), START).is_ok());
+    }
+}
+
+#[test]
+fn two_others_end_a_wait_and_there_must_be_one() {
+    let (mut register, _) = founded();
+    let end = |register: &Register| register.decide(3, START, two(1, 2), What::Unlocked);
+    assert!(matches!(
+        end(&register),
+        Err(RegisterRefusal::Follows { .. })
+    ));
+    for _ in 0..FAILURES_MAX {
+        fail(&mut register, START);
+    }
+    let event = end(&register).unwrap();
+    register.apply(&event);
+    assert!(register.admit_passphrase(&founder(3), START).is_ok());
 }
 
 /// Derived by hand from the tables in docs/formats.md.
@@ -277,13 +312,14 @@ fn event() -> impl Strategy<Value = Event> {
         })
 }
 
-/// The register as its rules are written in docs/keys.md: failures by entry, and who is there.
+/// The register as its rules are written in docs/keys.md: failures by entry, until when there is a
+/// wait, and who is there.
 #[derive(Default)]
-struct Naive(BTreeMap<u32, (Officer, u8, bool)>);
+struct Naive(BTreeMap<u32, (Officer, u32, bool, Timestamp)>);
 
 impl Naive {
     fn may(&self, event: &Event) -> bool {
-        let own = self.0.get(&event.entry).filter(|(_, _, ended)| !ended);
+        let own = self.0.get(&event.entry).filter(|own| !own.2);
         let nations = |o: &Officer| {
             matches!(
                 o.role,
@@ -291,13 +327,11 @@ impl Naive {
             )
         };
         match (event.what.step(), event.signers) {
-            (Step::Failed, Signers::System) => own.is_some_and(|own| own.1 < FAILURES_MAX),
-            (Step::Cleared, Signers::System) => {
-                own.is_some_and(|own| own.1 > 0 && own.1 < FAILURES_MAX)
-            }
+            (Step::Failed, Signers::System) => own.is_some_and(|own| event.at >= own.3),
+            (Step::Cleared, Signers::System) => own.is_some_and(|own| own.1 > 0),
             (Step::Ended | Step::Unlocked, Signers::Two(a, b)) => {
-                let right = event.what.step() != Step::Unlocked
-                    || own.is_some_and(|own| own.1 >= FAILURES_MAX);
+                let right =
+                    event.what.step() != Step::Unlocked || own.is_some_and(|own| own.1 >= 5);
                 nations(&a)
                     && nations(&b)
                     && a.role != b.role
@@ -311,8 +345,14 @@ impl Naive {
     fn take(&mut self, event: &Event) {
         let own = self.0.get_mut(&event.entry).unwrap();
         match event.what {
-            What::Failed => own.1 += 1,
-            What::Cleared | What::Unlocked => own.1 = 0,
+            What::Failed => {
+                own.1 += 1;
+                if own.1 >= 5 {
+                    let wait_s = 60 * 2_i64.pow(own.1 - 5);
+                    own.3 = event.at.plus_s(wait_s.min(3_600));
+                }
+            }
+            What::Cleared | What::Unlocked => (own.1, own.3) = (0, START),
             What::Ended(_) => own.2 = true,
             _ => {}
         }
@@ -358,7 +398,7 @@ proptest! {
     #[test]
     fn the_register_does_what_the_naive_one_does(
         tries in prop::collection::vec(
-            (1..6_u32, signers(), 0..4_usize, prop::bool::weighted(0.6)),
+            (1..6_u32, signers(), 0..4_usize, prop::bool::weighted(0.6), 0..120_i64),
             0..60,
         ),
     ) {
@@ -366,11 +406,13 @@ proptest! {
         let mut naive = Naive::default();
         for event in &events {
             if let What::Founded(founder) = event.what {
-                naive.0.insert(event.entry, (founder.officer, 0, false));
+                naive.0.insert(event.entry, (founder.officer, 0, false, START));
             }
         }
         let mut all = events;
-        for (entry, signers, which, is_own) in tries {
+        let mut at = START;
+        for (entry, signers, which, is_own, later_s) in tries {
+            at = at.plus_s(later_s);
             let what = [
                 What::Failed,
                 What::Cleared,
@@ -379,7 +421,7 @@ proptest! {
             ][which];
             let signers = if is_own && which < 2 { Signers::System } else { signers };
             let number = register.last_number() + 1;
-            let event = Event { number, at: START, entry, signers, what };
+            let event = Event { number, at, entry, signers, what };
             let admitted = register.admit(&event);
             prop_assert_eq!(admitted.is_ok(), naive.may(&event), "{:?}: {:?}", event, admitted);
             if admitted.is_ok() {

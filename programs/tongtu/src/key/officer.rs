@@ -19,7 +19,7 @@ use crate::report::Report;
 use crate::room::{self, Brought, Signing, credential, passphrase, words};
 
 pub(crate) const HELP: &[Row] = &[
-    ("key officer", "人员：生成密钥，登记、更换、注销、解锁"),
+    ("key officer", "人员：生成密钥，登记、更换、注销、结束等待"),
     (
         "key officer new",
         "生成一名人员的签名密钥（口令密封）与登记申请",
@@ -79,7 +79,7 @@ province-approver、holder-custodian、authority-supervisor。",
     ),
     (
         "key officer unlock",
-        "解锁多次失败的人员（国家两名不同角色的人员）",
+        "结束人员多次口令错误后的等待（国家两名不同角色的人员）",
     ),
     (
         "key officer unlock/entry",
@@ -122,7 +122,7 @@ province-approver, holder-custodian, authority-supervisor.")]
     #[command(after_help = "Examples:
   tongtu key officer end 7 --cause business-ended --as N-01.key --as N-02.key")]
     End(EndArgs),
-    /// Unlock an officer after too many failures: two of the nation in two roles
+    /// End the wait after too many wrong passphrases of an officer: two of the nation in two roles
     #[command(after_help = "Examples:
   tongtu key officer unlock 7 --as N-01.key --as N-02.key")]
     Unlock(UnlockArgs),
@@ -316,9 +316,11 @@ struct Listed {
     institution: String,
     from: i64,
     until: i64,
-    /// `active`, `not_yet`, `over`, `locked`, `ended`.
+    /// `active`, `not_yet`, `over`, `waits`, `ended`.
     state: &'static str,
     failures: u8,
+    /// Until when no passphrase is looked at, after too many wrong ones.
+    waits_until: Option<i64>,
     public_key: String,
 }
 
@@ -329,8 +331,8 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
         let own = member.credential();
         if member.is_ended() {
             ("ended", "已注销")
-        } else if member.is_locked() {
-            ("locked", "已锁定")
+        } else if member.is_waiting(now) {
+            ("waits", "等待中")
         } else if now < own.from {
             ("not_yet", "未生效")
         } else if now >= own.until {
@@ -354,6 +356,7 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
                     until: own.until.get(),
                     state: state(member).0,
                     failures: member.failures(),
+                    waits_until: member.waits_until().map(Timestamp::get),
                     public_key: tongtu_codec::hex_encode(&own.public_key),
                 }
             })

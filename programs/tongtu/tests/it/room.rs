@@ -303,34 +303,43 @@ fn two_officers_who_never_meet_take_a_step_by_way_of_a_file() {
 }
 
 #[test]
-fn a_wrong_passphrase_counts_and_locks() {
-    let office = Office::staffed("room-lock");
-    let wrong = || {
-        let args = [
-            "key",
-            "officer",
-            "unlock",
-            "1",
-            "--as",
-            "N-02.key",
-            "--passphrase",
-            "wrong",
-        ];
-        office.run(&args, true)
+fn wrong_passphrases_make_a_console_wait_and_nobody_is_locked_out_for_good() {
+    let mut office = Office::staffed("room-wait");
+    let tried = |office: &Office, words: &str| {
+        let unlock = ["key", "officer", "unlock", "1"];
+        let signing = ["--as", "N-02.key", "--passphrase", words];
+        let ran = office.run(&[&unlock[..], &signing].concat(), true);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        ran.err
     };
     for _ in 0..5 {
-        assert_eq!(wrong().code, 1);
+        let error = tried(&office, "wrong");
+        assert!(error.contains("does not open"), "{error}");
     }
-    let listed = office.json(&["key", "officer", "list", "--now", "2026-01-02T00:00:00Z"]);
+    // The right one is not looked at either: nothing is learnt in a wait.
+    for words in ["wrong", "words"] {
+        let error = tried(&office, words);
+        assert!(error.contains("no passphrase of officer"), "{error}");
+    }
+    let now = office.now.to_string();
+    let listed = office.json(&["key", "officer", "list", "--now", &now]);
     assert_eq!(
         (&listed[1]["number"], &listed[1]["state"]),
-        (&"N-02".into(), &"locked".into())
+        (&"N-02".into(), &"waits".into())
     );
+    assert_eq!(listed[1]["waits_until"], office.now + 60);
     let key = office.apply("1", "load");
     let error = office.refused(&["key", "approve", &key], &["N-01", "N-02"]);
-    assert!(error.contains("is locked after 5 failures"), "{error}");
+    assert!(error.contains("no passphrase of officer"), "{error}");
+    // Two others end the wait at once; or it ends.
     office.done(&["key", "officer", "unlock", "2"], &["N-01", "N-03"]);
+    for _ in 0..5 {
+        tried(&office, "wrong");
+    }
+    office.now += 60;
     office.done(&["key", "approve", &key], &["N-01", "N-02"]);
+    let listed = office.json(&["key", "officer", "list", "--now", &now]);
+    assert_eq!(listed[1]["failures"], 0);
 }
 
 #[test]
