@@ -1,4 +1,4 @@
-//! Who may call a node from its first start on, its own link key, and a caller's credential at rest.
+//! Who may call a node from its first start on, and its own link key.
 //!
 //! `callers.toml` beside `node.toml` enters callers that are not there yet and changes none that is:
 //! later ones are admitted over the node's own interface.
@@ -7,14 +7,13 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tongtu_callers::{AccountPrefix, Caller, CallerKey, CallerName};
+use tongtu_callers::{AccountPrefix, Caller, CallerKey};
 use tongtu_codec::hex_encode;
-use tongtu_crypto::{SecretKey, Signer};
+use tongtu_crypto::Signer;
 use tongtu_types::Timestamp;
 
 use crate::{
-    ConfigError, LinkFile, Mode, ReadyLink, SamFile, beside, parse_public, parse_toml, read_key,
-    setting, write,
+    ConfigError, Mode, SamFile, beside, parse_public, parse_toml, read_key, setting, write,
 };
 
 /// `callers.toml`.
@@ -149,67 +148,5 @@ impl CallerFile {
                 until: None,
             }],
         })
-    }
-}
-
-/// `NAME.caller`: who somebody is towards nodes, and where his key is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialFile {
-    /// Institution code, dot, caller number.
-    pub name: String,
-    /// The number of the key at the node.
-    pub key_number: u32,
-    /// The key: a key file beside this one.
-    pub key: String,
-    /// Base URL of the node that it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// How that node is reached over TLS; without it, over plain HTTP on this machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<LinkFile>,
-}
-
-/// A credential read.
-#[derive(Debug)]
-pub struct ReadyCredential {
-    /// Who.
-    pub name: CallerName,
-    /// The number of the key at the node.
-    pub key_number: u32,
-    /// The key.
-    pub key: SecretKey,
-    /// Base URL of the node that it is for.
-    pub url: Option<String>,
-    /// How that node is reached over TLS.
-    pub link: Option<ReadyLink>,
-    /// The same as the file has it.
-    pub link_file: Option<LinkFile>,
-}
-
-impl CredentialFile {
-    /// Reads the file and the key it names.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming file and setting.
-    pub fn load(path: &Path) -> Result<ReadyCredential, ConfigError> {
-        let file: Self = parse_toml(path)?;
-        Ok(ReadyCredential {
-            name: setting(path, "name", file.name.parse())?,
-            key_number: file.key_number,
-            key: read_key(&beside(path, &file.key))?,
-            url: file.url,
-            link: file.link.as_ref().map(|l| l.resolve(path)).transpose()?,
-            link_file: file.link,
-        })
-    }
-
-    /// Writes the file.
-    ///
-    /// # Errors
-    /// [`ConfigError::File`] when it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<(), ConfigError> {
-        let text = toml::to_string(self).expect("settings are plain values");
-        write(path, text.as_bytes())
     }
 }

@@ -39,6 +39,12 @@ impl Mode {
             Self::Test => Mark::Test,
         }
     }
+
+    /// Whether it is for real.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        *self == Self::Production
+    }
 }
 
 /// `[keys]`. Paths count from the file's own folder. A store is opened by a key file, by a
@@ -100,8 +106,8 @@ pub struct VendorFile {
     pub cbc: u64,
 }
 
-/// A signing key in a store: `[sam]` of a terminal, which signs records and requests, and `[link]` of a
-/// node's `callers.toml`.
+/// A signing key in a store: `[sam]` of a terminal, which signs records and requests, `[link]` of a
+/// node's `callers.toml`, and `[store]` of a caller's credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamFile {
@@ -135,6 +141,7 @@ impl KeysFile {
                     key_file: self.key_file.as_deref(),
                     passphrase_file: self.passphrase_file.as_deref(),
                     token: self.token.as_ref(),
+                    typed: None,
                 };
                 Some(opener.open(path, custody, mode)?)
             }
@@ -189,6 +196,8 @@ struct Opener<'a> {
     key_file: Option<&'a str>,
     passphrase_file: Option<&'a str>,
     token: Option<&'a TokenFile>,
+    /// A passphrase that somebody gave, in place of these.
+    typed: Option<&'a Protection>,
 }
 
 impl Opener<'_> {
@@ -205,18 +214,21 @@ impl Opener<'_> {
             source: Box::new(source),
         };
         let opened: Box<dyn Custody + Send> =
-            match (self.key_file, self.passphrase_file, self.token) {
-                (Some(file), None, None) => {
+            match (self.key_file, self.passphrase_file, self.token, self.typed) {
+                (None, None, None, Some(typed)) => {
+                    Box::new(sealed(&store, mode, typed).map_err(fault)?)
+                }
+                (Some(file), None, None, _) => {
                     let protection = Protection::KeyFile(beside(path, file));
                     Box::new(sealed(&store, mode, &protection).map_err(fault)?)
                 }
-                (None, Some(file), None) => {
+                (None, Some(file), None, _) => {
                     let words = secret_line(&beside(path, file))?;
                     let words = Passphrase::new(words.to_string()).map_err(fault)?;
                     let protection = Protection::Passphrase(words, Work::USUAL);
                     Box::new(sealed(&store, mode, &protection).map_err(fault)?)
                 }
-                (None, None, Some(token)) => {
+                (None, None, Some(token), _) => {
                     let pin = secret_line(&beside(path, &token.pin_file))?;
                     let token = Token::open(token.config(), &pin).map_err(fault)?;
                     let opened = TokenCustody::open(&store, mode.mark(), token, system_entropy);
@@ -255,11 +267,28 @@ impl TokenFile {
 
 impl SamFile {
     pub(crate) fn resolve(&self, path: &Path, mode: Mode) -> Result<CustodySam, ConfigError> {
-        let label = setting(path, "sam.label", Label::parse(&self.label))?;
+        self.resolve_typed(path, mode, None)
+    }
+
+    /// Whether nothing that is named here opens the store.
+    #[must_use]
+    pub const fn asks_passphrase(&self) -> bool {
+        self.key_file.is_none() && self.passphrase_file.is_none() && self.token.is_none()
+    }
+
+    /// The same, with what somebody typed where nothing else opens the store.
+    pub(crate) fn resolve_typed(
+        &self,
+        path: &Path,
+        mode: Mode,
+        typed: Option<&Protection>,
+    ) -> Result<CustodySam, ConfigError> {
+        let label = setting(path, "label", Label::parse(&self.label))?;
         let opener = Opener {
             key_file: self.key_file.as_deref(),
             passphrase_file: self.passphrase_file.as_deref(),
             token: self.token.as_ref(),
+            typed,
         };
         let custody = opener.open(path, &self.custody, mode)?;
         CustodySam::new(custody, label).map_err(|source| ConfigError::Custody {

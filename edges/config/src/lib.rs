@@ -7,6 +7,7 @@
 
 mod callers;
 mod cards;
+mod credential;
 mod faces;
 mod keepers;
 mod key_file;
@@ -16,8 +17,9 @@ mod node;
 mod store_key;
 mod terminal;
 
-pub use callers::{CallerFile, CallersFile, CredentialFile, ReadyCallers, ReadyCredential};
+pub use callers::{CallerFile, CallersFile, ReadyCallers};
 pub use cards::{AcceptFile, CardsFile, CitiesFile, DenyFile, GroupFile, ParametersFile};
+pub use credential::{CredentialFile, ReadyCredential};
 pub use faces::FacesFile;
 pub use keepers::{BookKeeper, RegisterKeeper};
 pub use key_file::{

@@ -224,8 +224,10 @@ fn write_callers(
         let credential = CredentialFile {
             name: name.to_string(),
             key_number: 1,
-            key,
+            mode: Mode::Test,
+            key: Some(key),
             url: Some(url.to_owned()),
+            store: None,
             // They are people of the node's institution, and call over its link.
             link: Some(node_link.clone()),
         };

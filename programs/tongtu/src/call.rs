@@ -3,20 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use tongtu_callers::CallerName;
-use tongtu_config::{CredentialFile, LinkFile, ReadyCredential};
+use tongtu_config::{ConfigError, CredentialFile, LinkFile, Mode, ReadyCredential, SamFile};
+use tongtu_hsm::CustodyError;
 use tongtu_http::Credential;
 use tongtu_http::client::{Client, ClientError};
 use tongtu_types::InstitutionCode;
+use zeroize::Zeroizing;
 
 use crate::exit::{Exit, Failure};
 use crate::lang::{Row, both};
 use crate::link;
 use crate::report::Report;
+use crate::room::passphrase;
 use crate::runtime;
 
 pub(crate) const HELP: &[Row] = &[
     ("call", "以某调用方的名义向节点发出一个签名请求，输出应答"),
     ("call/who", "调用方的凭据文件 NAME.caller"),
+    ("call/passphrase", PASSPHRASE_ZH),
     ("call/to", "节点地址；默认取凭据文件所载"),
     ("call/node", "节点所属机构代码；默认为调用方所属机构"),
     ("call/method", "HTTP 方法"),
@@ -32,6 +36,21 @@ pub(crate) const HELP: &[Row] = &[
     ),
 ];
 
+/// The Chinese help of `--passphrase` at each command that has [`As`].
+pub(crate) const PASSPHRASE_ZH: &str = "首行为该凭据密钥口令的文件；需要口令而未给出时提示输入";
+
+/// In whose name a command asks.
+#[derive(Debug, clap::Args)]
+pub(crate) struct As {
+    /// Who asks: a credential file, NAME.caller
+    #[arg(id = "who", long = "as", value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// A file with the passphrase of the credential's key in its first line; otherwise asked for when
+    /// needed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase: Option<PathBuf>,
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tongtu call --as tongtu-country/beijing/OP-1.caller GET /audit/ledger
@@ -39,9 +58,8 @@ pub(crate) const HELP: &[Row] = &[
 
 Exit code 0 for an answer of 2xx, else 1.")]
 pub(crate) struct Args {
-    /// Who asks: a credential file, NAME.caller
-    #[arg(long = "as", value_name = "FILE")]
-    who: PathBuf,
+    #[command(flatten)]
+    who: As,
     /// The node's address; by default the credential file's
     #[arg(long, value_name = "URL")]
     to: Option<String>,
@@ -83,38 +101,90 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     })
 }
 
-/// What a credential file holds beside the key.
+/// What a credential file holds beside the key, and the passphrase that opened it.
 pub(crate) struct Who {
     pub(crate) name: CallerName,
     pub(crate) key_number: u32,
+    pub(crate) mode: Mode,
     pub(crate) url: Option<String>,
+    pub(crate) store: Option<SamFile>,
     pub(crate) link: Option<LinkFile>,
+    pub(crate) words: Option<Zeroizing<String>>,
+}
+
+/// What there is to say of a credential file that does not hold.
+pub(crate) fn not_held(error: &ConfigError) -> Failure {
+    Failure::usage(both("the credential does not hold", "凭据文件有误")).because(error)
+}
+
+/// The passphrase does not open the key.
+pub(crate) fn wrong_passphrase(file: &Path) -> Failure {
+    let name = file.display();
+    Failure::refused(both(
+        format!("the key of `{name}` does not open with this passphrase"),
+        format!("口令不正确，`{name}` 的密钥无法打开"),
+    ))
+}
+
+/// The passphrase of a credential's key, where it has one.
+pub(crate) fn words(who: &As, file: &CredentialFile) -> Result<Option<Zeroizing<String>>, Failure> {
+    let name = &file.name;
+    if file.asks_passphrase() {
+        let asked = both(format!("passphrase of {name}"), format!("{name} 的口令"));
+        passphrase::read(who.passphrase.as_deref(), &asked).map(Some)
+    } else if who.passphrase.is_some() {
+        Err(Failure::usage(both(
+            format!("the key of {name} is not under a passphrase that is given here"),
+            format!("{name} 的密钥不以此处给出的口令打开"),
+        )))
+    } else {
+        Ok(None)
+    }
+}
+
+/// Opens a credential; whoever is there is asked for the passphrase.
+fn open(who: &As) -> Result<(ReadyCredential, Option<Zeroizing<String>>), Failure> {
+    let file = CredentialFile::read(&who.file).map_err(|error| not_held(&error))?;
+    let words = words(who, &file)?;
+    let typed = words.clone().map(|words| {
+        // One that is too short is a wrong one too.
+        let protection = passphrase::protection(words, file.mode.mark());
+        protection.map_err(|_| wrong_passphrase(&who.file))
+    });
+    let typed = typed.transpose()?;
+    let ready = file.open(&who.file, typed.as_ref());
+    let ready = ready.map_err(|error| match &error {
+        ConfigError::Custody { source, .. }
+            if typed.is_some() && matches!(**source, CustodyError::Protection { .. }) =>
+        {
+            wrong_passphrase(&who.file)
+        }
+        error => not_held(error),
+    })?;
+    Ok((ready, words))
 }
 
 /// A client in the name of a credential file, and what else the file holds.
 pub(crate) fn client(
-    file: &Path,
+    who: &As,
     to: Option<&str>,
     node: Option<InstitutionCode>,
 ) -> Result<(Client, Who), Failure> {
-    let ready = CredentialFile::load(file).map_err(|error| {
-        Failure::usage(both("the credential does not hold", "凭据文件有误")).because(error)
-    })?;
+    let (ready, words) = open(who)?;
     let ReadyCredential {
         name,
-        key_number,
         key,
-        url: own_url,
         link,
-        link_file,
+        file,
     } = ready;
-    let url = to.or(own_url.as_deref()).ok_or_else(|| {
+    let key_number = file.key_number;
+    let url = to.or(file.url.as_deref()).ok_or_else(|| {
         Failure::usage(both(
             "the credential names no node: give its address with --to",
             "凭据文件未载节点地址：请用 --to 指定",
         ))
     })?;
-    let credential = Credential::new(name, key_number, Box::new(key), runtime::random()?);
+    let credential = Credential::new(name, key_number, key, runtime::random()?);
     let node = node.unwrap_or(name.institution);
     let client = match link {
         Some(ready) => {
@@ -129,8 +199,11 @@ pub(crate) fn client(
     let who = Who {
         name,
         key_number,
-        url: own_url,
-        link: link_file,
+        mode: file.mode,
+        url: file.url,
+        store: file.store,
+        link: file.link,
+        words,
     };
     Ok((client, who))
 }

@@ -1,18 +1,20 @@
 //! `tongtu caller`: admit, list, renew and disable callers of a node, and what was done with them.
 
-use std::path::{Path, PathBuf};
+pub(crate) mod key;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use tongtu_api::CallerActView;
 use tongtu_callers::{CallerName, Role, rotation_message};
 use tongtu_codec::hex_encode;
-use tongtu_config::{CredentialFile, parse_public, write_key};
+use tongtu_config::{CredentialFile, Mode, parse_public, write_key};
 use tongtu_crypto::PublicKey;
 use tongtu_envelope::{Envelope, Kind};
 use tongtu_services::{ActVerifier, CallerAct, ProvedRequest};
 use tongtu_types::Timestamp;
 
-use crate::call::{client, unanswered};
+use crate::call::{As, PASSPHRASE_ZH, client, unanswered};
 use crate::exit::{Exit, Failure};
 use crate::key::fresh;
 use crate::lang::{Row, both};
@@ -23,7 +25,7 @@ pub(crate) const HELP: &[Row] = &[
     ("caller", "调用方：登记、列出、换钥、停用"),
     (
         "caller add",
-        "登记一个调用方：生成测试密钥与凭据文件，或登记已有公钥",
+        "登记一个调用方：登记已有公钥；仅测试时可代为生成密钥与凭据文件",
     ),
     ("caller add/who", "密钥管理员的凭据文件"),
     (
@@ -37,15 +39,19 @@ pub(crate) const HELP: &[Row] = &[
         "已有公钥（压缩点，十六进制）；不再生成密钥",
     ),
     ("caller add/dir", "密钥与凭据文件所在文件夹"),
+    ("caller add/passphrase", PASSPHRASE_ZH),
     ("caller add/to", "节点地址；默认取凭据文件所载"),
     (
         "caller add#examples",
         "示例：
-  tongtu caller add --as KM-1.caller C-2 clerk
-  tongtu caller add --as KM-1.caller 09990000.APP partner --accounts 3101",
+  tongtu caller add --as KM-1.caller C-2 clerk --public-key 02AB…
+  tongtu caller add --as KM-1.caller 09990000.APP partner --accounts 3101
+
+公钥由本人以 `tongtu caller key new` 生成。",
     ),
     ("caller list", "列出调用方及其密钥"),
     ("caller list/who", "凭据文件：密钥管理员、审计员或主管部门"),
+    ("caller list/passphrase", PASSPHRASE_ZH),
     ("caller list/to", "节点地址；默认取凭据文件所载"),
     (
         "caller list#examples",
@@ -54,6 +60,7 @@ pub(crate) const HELP: &[Row] = &[
     ),
     ("caller acts", "列出调用方变更，逐行核验链与签名"),
     ("caller acts/who", "凭据文件：密钥管理员、审计员或主管部门"),
+    ("caller acts/passphrase", PASSPHRASE_ZH),
     ("caller acts/to", "节点地址；默认取凭据文件所载"),
     (
         "caller acts#examples",
@@ -65,6 +72,7 @@ pub(crate) const HELP: &[Row] = &[
     ("caller rotate", "更换自己的密钥；旧密钥在并行期内仍有效"),
     ("caller rotate/who", "自己的凭据文件；换钥后改写"),
     ("caller rotate/overlap_s", "旧密钥还有效多少秒"),
+    ("caller rotate/passphrase", PASSPHRASE_ZH),
     ("caller rotate/to", "节点地址；默认取凭据文件所载"),
     (
         "caller rotate#examples",
@@ -79,6 +87,7 @@ pub(crate) const HELP: &[Row] = &[
         "调用方编号；其他机构的写作 机构代码.编号",
     ),
     ("caller disable/allow", "恢复，而不是停用"),
+    ("caller disable/passphrase", PASSPHRASE_ZH),
     ("caller disable/to", "节点地址；默认取凭据文件所载"),
     (
         "caller disable#examples",
@@ -91,11 +100,16 @@ pub(crate) const HELP: &[Row] = &[
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Admit a caller: make a test key and a credential file, or admit a key that is there
+    /// Admit a caller with a key that is there; for tests only, make key and credential file too
     #[command(after_help = "Examples:
-  tongtu caller add --as KM-1.caller C-2 clerk
-  tongtu caller add --as KM-1.caller 09990000.APP partner --accounts 3101")]
+  tongtu caller add --as KM-1.caller C-2 clerk --public-key 02AB…
+  tongtu caller add --as KM-1.caller 09990000.APP partner --accounts 3101
+
+Whoever it is makes the key: `tongtu caller key new`.")]
     Add(AddArgs),
+    /// A caller's own sealed key: make it, change its passphrase
+    #[command(subcommand)]
+    Key(key::Command),
     /// List callers and their keys
     #[command(after_help = "Examples:
   tongtu caller list --as KM-1.caller")]
@@ -121,9 +135,8 @@ whoever kept the head of before.")]
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AddArgs {
-    /// The officer's credential file
-    #[arg(long = "as", value_name = "FILE")]
-    who: PathBuf,
+    #[command(flatten)]
+    who: As,
     /// The caller's number; of another institution CODE.NUMBER
     #[arg(value_name = "NAME")]
     name: String,
@@ -146,9 +159,8 @@ pub(crate) struct AddArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
-    /// A credential file of an officer, an auditor or the authority
-    #[arg(long = "as", value_name = "FILE")]
-    who: PathBuf,
+    #[command(flatten)]
+    who: As,
     /// The node's address; by default the credential file's
     #[arg(long, value_name = "URL")]
     to: Option<String>,
@@ -156,9 +168,8 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RotateArgs {
-    /// One's own credential file; it is written anew
-    #[arg(long = "as", value_name = "FILE")]
-    who: PathBuf,
+    #[command(flatten)]
+    who: As,
     /// For how many seconds the old key still holds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     overlap_s: i64,
@@ -169,9 +180,8 @@ pub(crate) struct RotateArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DisableArgs {
-    /// The officer's credential file
-    #[arg(long = "as", value_name = "FILE")]
-    who: PathBuf,
+    #[command(flatten)]
+    who: As,
     /// The caller's number; of another institution CODE.NUMBER
     #[arg(value_name = "NAME")]
     name: String,
@@ -186,6 +196,7 @@ pub(crate) struct DisableArgs {
 pub(crate) fn run(command: &Command, report: &mut Report) -> Result<Exit, Failure> {
     match command {
         Command::Add(args) => add(args, report),
+        Command::Key(command) => key::run(command, report),
         Command::List(args) => list(args, report),
         Command::Acts(args) => acts(args, report),
         Command::Rotate(args) => rotate(args, report),
@@ -241,6 +252,16 @@ fn add(args: &AddArgs, report: &mut Report) -> Result<Exit, Failure> {
     let name = full(&args.name, ready.name)?;
     let public = match &args.public_key {
         Some(hex) => given(hex)?,
+        None if ready.mode == Mode::Production => {
+            return Err(Failure::usage(both(
+                "in production nobody makes another's key: give --public-key",
+                "生产环境中不得代他人生成密钥：请用 --public-key 给出公钥",
+            ))
+            .hint(both(
+                "whoever it is makes one with `tongtu caller key new`",
+                "由本人用 `tongtu caller key new` 生成",
+            )));
+        }
         None => {
             // Both files before the admission: nobody is admitted with a key that is nowhere.
             let key = fresh()?;
@@ -250,12 +271,14 @@ fn add(args: &AddArgs, report: &mut Report) -> Result<Exit, Failure> {
             let file = CredentialFile {
                 name: name.to_string(),
                 key_number: 1,
-                key: key_file,
+                mode: Mode::Test,
+                key: Some(key_file),
                 url: args.to.clone().or(ready.url),
+                store: None,
                 link: match &ready.link {
                     Some(link) => {
                         let is_own = name.institution == ready.name.institution;
-                        let link = link.moved(&args.who, is_own);
+                        let link = link.moved(&args.who.file, is_own);
                         Some(link.map_err(|e| not_written(&e))?)
                     }
                     None => None,
@@ -418,25 +441,19 @@ fn acts(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
 fn rotate(args: &RotateArgs, report: &mut Report) -> Result<Exit, Failure> {
     let (client, ready) = client(&args.who, args.to.as_deref(), None)?;
     let number = ready.key_number.saturating_add(1);
-    let key = fresh()?;
-    let key_file = format!("{}-{number}.key", ready.name.number);
-    let place = args.who.parent().unwrap_or(Path::new("."));
-    write_key(&place.join(&key_file), &key).map_err(|e| not_written(&e))?;
-    let proof = key.sign(&rotation_message(ready.name, number, key.public()));
+    let mut new = key::Next::make(&args.who.file, &ready, number)?;
+    let public = new.public();
+    let proof = new.sign(&rotation_message(ready.name, number, &public))?;
+    // Key and credential before the request: whatever happens, the key that the node took is here.
+    new.keep()?;
     let taken = runtime::run(async {
-        let taken = client.caller_rotate(ready.name, key.public(), &proof, args.overlap_s);
-        taken.await.map_err(|error| unanswered(&error))
+        let taken = client.caller_rotate(ready.name, &public, &proof, args.overlap_s);
+        Ok::<_, Failure>(taken.await)
     })?;
+    let taken = taken.map_err(|error| new.given_up(&error))?;
     // One's own key waits for nobody.
     let taken = taken.unwrap_or(number);
-    let file = CredentialFile {
-        name: ready.name.to_string(),
-        key_number: taken,
-        key: key_file,
-        url: ready.url,
-        link: ready.link,
-    };
-    file.save(&args.who).map_err(|e| not_written(&e))?;
+    new.take_over(taken)?;
     if report.json() {
         report.value(&serde_json::json!({ "caller": ready.name.to_string(), "key": taken }))?;
     } else {

@@ -145,6 +145,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::terminal::tap::HELP,
     crate::call::HELP,
     crate::caller::HELP,
+    crate::caller::key::HELP,
     crate::crash::HELP,
     crate::bench::HELP,
     crate::docs::HELP,

@@ -75,6 +75,25 @@ written anew does not lead on from it. A request that was refused leaves no line
 A caller renews its key itself: the request is signed by the old key, and the new key signs for itself. Both hold for
 the overlap, 30 days at most, then the new one alone; with an overlap of zero the old one ends at once.
 
+### Where a key lies
+
+Whoever is to call makes the key (`tongtu caller key new`), and an officer admits the public half. `NAME.caller` says
+who it is, which node, and where the key is: in a store of its own, sealed as an officer's is
+([custody.md](custody.md)), never in the clear on a disk.
+
+| whose | what opens the store | |
+|---|---|---|
+| a person's | a passphrase, asked for without echo or read from the first line of a file (`--passphrase`) | `caller key new NAME` |
+| a machine's | a key file that lies elsewhere | `caller key new NAME --key-file FILE` |
+| a machine's | a passphrase in a file, or a token: `passphrase_file` or `[store.token]` in `NAME.caller`, as a node's settings have them | no command seals one for a token yet |
+| for tests | nothing: `key` names a test key file | only where `NAME.caller` says `mode = \"test\"` |
+
+`caller key passphrase` changes the passphrase and leaves the key; whoever has a copy of the older file and the older
+passphrase still opens that, so where one is known, renew the key with `caller rotate --overlap-s 0`. A renewal puts the
+new key and `NAME.caller.next` on the disk before the node hears of it, and takes the old credential's place when the
+node said yes; where no answer came, `tongtu call --as NAME.caller.next` tells whether it did. Old key files may be
+deleted when the overlap is over. One process at a time has a store.
+
 ## Locks and rates
 
 Five proofs that do not hold, from one source in one name, lock that pair: for a second, then two, four, and so on up

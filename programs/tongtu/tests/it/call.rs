@@ -202,3 +202,183 @@ fn callers_are_admitted_renewed_and_disabled() {
         refused.err
     );
 }
+
+/// `words` and `wrong` beside the credentials, and a sealed key `C-2` in the making.
+fn sealed(node: &Node) -> Ran {
+    std::fs::write(node.folder.join("words"), "a passphrase for tests\n").unwrap();
+    std::fs::write(node.folder.join("wrong"), "another passphrase\n").unwrap();
+    let make = ["caller", "key", "new", "C-2", "--like", "C-1.caller"];
+    let ran = node.run(&[&make[..], &["--passphrase", "words", "--json"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    ran
+}
+
+fn admit(node: &Node, made: &Ran, role: &[&str]) {
+    let made = made.json();
+    let name = made["caller"].as_str().unwrap();
+    let key = made["public_key"].as_str().unwrap();
+    let add = ["caller", "add", "--as", "KM-1.caller", name];
+    let added = node.run(&[&add[..], role, &["--public-key", key]].concat());
+    assert_eq!(added.code, 0, "{}", added.err);
+}
+
+/// Whether the node serves a clerk in this name.
+fn is_served(node: &Node, who: &str, words: &str) -> bool {
+    let call = ["call", "--as", who, "--passphrase", words];
+    let ran = node.run(&[&call[..], &["GET", "/issuer/accounts/31"]].concat());
+    ran.out.contains("issuing.account_unknown")
+}
+
+#[test]
+fn a_sealed_key_calls_with_its_passphrase_alone_and_lies_nowhere_in_the_clear() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let node = Node::start(&country("call-sealed"), "beijing");
+    let made = sealed(&node);
+    for name in ["C-2.key", "C-2.caller"] {
+        let found = std::fs::metadata(node.folder.join(name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    let key = std::fs::read(node.folder.join("C-2.key")).unwrap();
+    assert!(key.starts_with(b"TTKS"));
+    // What is there already is not written over.
+    let make = ["caller", "key", "new", "C-2", "--like", "C-1.caller"];
+    let again = node.run(&[&make[..], &["--passphrase", "words"]].concat());
+    assert_eq!(again.code, 2, "{}", again.err);
+    assert_eq!(std::fs::read(node.folder.join("C-2.key")).unwrap(), key);
+    admit(&node, &made, &["clerk"]);
+    assert!(is_served(&node, "C-2.caller", "words"));
+    let call = ["call", "--as", "C-2.caller", "GET", "/issuer/accounts/31"];
+    let wrong = node.run(&[&call[..], &["--passphrase", "wrong"]].concat());
+    assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
+    assert!(wrong.err.contains("does not open"), "{}", wrong.err);
+    // Without a terminal nobody is asked, and nothing is sent.
+    assert_ne!(node.run(&call).code, 0);
+}
+
+#[test]
+fn a_sealed_key_with_a_byte_changed_does_not_open() {
+    let node = Node::start(&country("call-flipped"), "beijing");
+    admit(&node, &sealed(&node), &["clerk"]);
+    let file = node.folder.join("C-2.key");
+    let whole = std::fs::read(&file).unwrap();
+    // Of head, seal and record, and the very ends.
+    for at in (0..whole.len()).step_by(37).chain([whole.len() - 1]) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        std::fs::write(&file, &changed).unwrap();
+        assert!(!is_served(&node, "C-2.caller", "words"), "byte {at}");
+    }
+    std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    assert!(!is_served(&node, "C-2.caller", "words"), "cut");
+    std::fs::write(&file, &whole).unwrap();
+    assert!(is_served(&node, "C-2.caller", "words"));
+}
+
+#[test]
+fn a_passphrase_is_changed_and_a_renewed_key_is_under_it() {
+    let node = Node::start(&country("call-renewed"), "beijing");
+    admit(&node, &sealed(&node), &["clerk"]);
+    std::fs::write(node.folder.join("new"), "a newer passphrase\n").unwrap();
+    let change = ["caller", "key", "passphrase", "--as", "C-2.caller"];
+    let change = |old, new| {
+        let args = ["--passphrase", old, "--new-passphrase", new, "--lang", "en"];
+        let args = [&change[..], &args].concat();
+        tongtu_in(&node.folder, &args, b"", &[])
+    };
+    assert_eq!(change("wrong", "new").code, 1);
+    assert!(is_served(&node, "C-2.caller", "words"));
+    std::fs::write(node.folder.join("short"), "too short\n").unwrap();
+    assert_eq!(change("words", "short").code, 2);
+    let changed = change("words", "new");
+    assert_eq!(changed.code, 0, "{}", changed.err);
+    assert!(!is_served(&node, "C-2.caller", "words"));
+    assert!(is_served(&node, "C-2.caller", "new"));
+
+    // Both keys hold for the overlap; the new one is sealed by the same passphrase.
+    let old = std::fs::read(node.folder.join("C-2.caller")).unwrap();
+    let rotate = ["caller", "rotate", "--as", "C-2.caller"];
+    let rotated = node.run(&[&rotate[..], &["--passphrase", "new"]].concat());
+    assert_eq!(rotated.code, 0, "{}", rotated.err);
+    let key = std::fs::read(node.folder.join("C-2-2.key")).unwrap();
+    assert!(key.starts_with(b"TTKS"));
+    assert!(!node.folder.join("C-2.caller.next").exists());
+    assert!(is_served(&node, "C-2.caller", "new"));
+    assert!(!is_served(&node, "C-2.caller", "words"));
+    std::fs::write(node.folder.join("old.caller"), old).unwrap();
+    assert!(is_served(&node, "old.caller", "new"));
+}
+
+#[test]
+fn a_renewal_that_is_refused_leaves_nothing_and_one_without_an_answer_leaves_the_key() {
+    let node = Node::start(&country("call-unrenewed"), "beijing");
+    sealed(&node);
+    // Nobody admitted it: the node refuses.
+    let rotate = ["caller", "rotate", "--as", "C-2.caller"];
+    let rotate = [&rotate[..], &["--passphrase", "words"]].concat();
+    assert_eq!(node.run(&rotate).code, 1);
+    for name in ["C-2-2.key", "C-2.caller.next"] {
+        assert!(!node.folder.join(name).exists(), "{name}");
+    }
+    let away = ["--to", "https://127.0.0.1:1", "--lang", "en"];
+    let unheard = tongtu_in(&node.folder, &[&rotate[..], &away].concat(), b"", &[]);
+    assert_eq!(unheard.code, 3, "{}", unheard.err);
+    for name in ["C-2-2.key", "C-2.caller.next"] {
+        assert!(node.folder.join(name).exists(), "{name}");
+        assert!(unheard.err.contains("C-2.caller.next"), "{}", unheard.err);
+    }
+}
+
+#[test]
+fn a_machines_key_opens_with_its_key_file_and_with_no_other() {
+    let node = Node::start(&country("call-machine"), "beijing");
+    let make = ["caller", "key", "new", "APP", "--like", "C-1.caller"];
+    let made = node.run(&[&make[..], &["--key-file", "app.open", "--json"]].concat());
+    assert_eq!(made.code, 0, "{}", made.err);
+    admit(&node, &made, &["partner", "--accounts", "3101"]);
+    let path = "/issuer/accounts/3101000009999900001";
+    let call = ["call", "--as", "APP.caller", "GET", path];
+    let served = || node.run(&call).out.contains("issuing.account_unknown");
+    assert!(served());
+    let rotated = node.run(&["caller", "rotate", "--as", "APP.caller"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.err);
+    assert!(served());
+    std::fs::write(node.folder.join("app.open"), [7; 32]).unwrap();
+    assert!(!served());
+    assert_ne!(node.run(&call).code, 0);
+}
+
+#[test]
+fn a_test_key_in_the_clear_is_refused_where_nothing_says_that_it_is_for_tests() {
+    let node = Node::start(&country("call-clear"), "beijing");
+    let file = node.folder.join("AU-1.caller");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let real = text.replace("mode = \"test\"\n", "");
+    assert_ne!(real, text);
+    std::fs::write(&file, real).unwrap();
+    let call = node.run(&["call", "--as", "AU-1.caller", "GET", "/audit/ledger"]);
+    assert_eq!((call.code, call.out.as_str()), (2, ""));
+    assert!(call.err.contains("a test key"), "{}", call.err);
+    // Nor does anybody with a real credential make another's key.
+    std::fs::write(node.folder.join("words"), "a passphrase for tests\n").unwrap();
+    let make = ["caller", "key", "new", "KM-9", "--like", "KM-1.caller"];
+    let made = node.run(&[&make[..], &["--passphrase", "words", "--production"]].concat());
+    assert_eq!(made.code, 0, "{}", made.err);
+    let add = ["caller", "add", "--as", "KM-9.caller", "C-9", "clerk"];
+    let refused = node.run(&[&add[..], &["--passphrase", "words"]].concat());
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("--public-key"), "{}", refused.err);
+    assert!(!node.folder.join("C-9.key").exists());
+    // A production store is not opened as a test one.
+    let file = node.folder.join("KM-9.caller");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("mode = \"test\"\n{text}")).unwrap();
+    let list = [
+        "caller",
+        "list",
+        "--as",
+        "KM-9.caller",
+        "--passphrase",
+        "words",
+    ];
+    assert_eq!(node.run(&list).code, 2);
+}
