@@ -209,6 +209,13 @@ impl CardBook {
         Ok((book, counted))
     }
 
+    /// Where a number stands on this very card; nothing when it was not begun there.
+    #[must_use]
+    pub fn step(&self, name: CardName, chip: Chip, application: Application) -> Option<Step> {
+        let used = self.places.get(&(chip, application));
+        used.filter(|used| used.name == name).map(|used| used.step)
+    }
+
     /// A number is to go onto a card.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use tongtu_codec::hex_encode;
 use tongtu_ecash::test_card;
 use tongtu_hsm::{CardSession, Custody as _, KeyPath, MacScheme, SealedCustody};
 use tongtu_perso::{
-    Application, CardBook, CardCount, CardLine, CardName, Chip, Mark, Start, encoded,
+    Application, CardBook, CardCount, CardLine, CardName, Chip, Mark, Start, Step, encoded,
 };
 use tongtu_purse::profile::Profile;
 use tongtu_services::personalising::{
@@ -169,32 +169,42 @@ impl Store {
         Ok(carried(sealed.map_err(|error| refused(&error))?))
     }
 
-    /// Writes down that the numbers go onto this card; true when all of them were begun there before.
+    /// Writes down that the numbers go onto this card; true when one of them was begun there before.
     pub(super) fn begin(&mut self, chip: Chip) -> Result<bool, Failure> {
+        let steps: Vec<_> = self
+            .numbers
+            .iter()
+            .map(|n| self.book.step(n, chip))
+            .collect();
+        // A run can be cut off between the last lines of two applications.
+        let goes_on = steps.contains(&Some(Step::Begun));
         // All or none: what contradicts the book is found before the first line.
-        let mut lines = 0;
         for is_dry in [true, false] {
-            for number in &self.numbers {
+            for (number, step) in self.numbers.iter().zip(&steps) {
+                if goes_on && *step == Some(Step::Made) {
+                    continue;
+                }
                 let (name, four) = (number.name, number.last_four());
-                let begun =
-                    self.book
-                        .book
-                        .begin(name, chip, number.application, four, clock::now_or(None));
+                let now = clock::now_or(None);
+                let begun = self
+                    .book
+                    .book
+                    .begin(name, chip, number.application, four, now);
                 match begun.map_err(|error| contradicts(&error))? {
-                    Start::New(line) if !is_dry => {
-                        self.book.write(&line)?;
-                        lines += 1;
-                    }
+                    Start::New(line) if !is_dry => self.book.write(&line)?,
                     Start::New(_) | Start::Resumed => {}
                 }
             }
         }
-        Ok(lines < self.numbers.len())
+        Ok(goes_on)
     }
 
     /// Writes down that the card is whole.
     pub(super) fn made(&mut self, chip: Chip) -> Result<(), Failure> {
         for number in &self.numbers {
+            if self.book.step(number, chip) == Some(Step::Made) {
+                continue;
+            }
             let four = number.last_four();
             let now = clock::now_or(None);
             let line = self.book.book.made(chip, number.application, four, now);
@@ -229,6 +239,10 @@ impl Book {
             file.cut(whole).map_err(|error| unusable(&error))?;
         }
         Ok(Self { file, book })
+    }
+
+    fn step(&self, number: &Number, chip: Chip) -> Option<Step> {
+        self.book.step(number.name, chip, number.application)
     }
 
     fn write(&mut self, line: &CardLine) -> Result<(), Failure> {
