@@ -336,7 +336,7 @@ impl CardBook {
     }
 
     fn of_chip(&self, chip: Chip) -> impl IntoIterator<Item = &Used> {
-        let all = Application::ALL.into_iter();
+        let all = Application::ALL.iter();
         all.filter_map(move |application| self.places.get(&(chip, *application)))
     }
 

@@ -83,12 +83,15 @@ pub fn certify_card(
     )
 }
 
+/// Whoever signs a message as long as the modulus; nothing when it is not done.
+pub type SignElsewhere<'a> = dyn FnMut(&[u8]) -> Option<Vec<u8>> + 'a;
+
 /// The same, signed wherever the issuer's key is kept; `len` are the bytes of its modulus.
 ///
 /// # Errors
 /// As [`certify_issuer`], and [`OdaError::Unsigned`].
 pub fn certify_card_by(
-    (len, sign): (usize, &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>),
+    (len, sign): (usize, &mut SignElsewhere<'_>),
     number: [u8; 10],
     expiry: [u8; 2],
     serial: [u8; 3],

@@ -214,7 +214,7 @@ fn certify_by(
     match (issuer.public(), key, profile.algorithm) {
         (VerifyingKey::Rsa(by), VerifyingKey::Rsa(key), Algorithm::Tdes) => {
             let mut sign = |message: &[u8]| issuer.rsa(message);
-            let by = (by.len(), &mut sign as &mut dyn FnMut(&[u8]) -> _);
+            let by = (by.len(), &mut sign as &mut oda::rsa::SignElsewhere<'_>);
             let made = oda::rsa::certify_card_by(by, number, expiry, serial, key, static_data)?;
             Ok(rsa_elements(made))
         }
