@@ -167,9 +167,9 @@ impl CountryKeys {
         let mut given = Gifts::default();
         let mut cities = Vec::new();
         for node in CITIES {
-            cities.push(given.to_city(&mut centre, node, &word)?);
+            cities.push(given.city(&mut centre, node, &word)?);
         }
-        let stranger = given.to_neighbour(&mut centre, &mut neighbour, &word)?;
+        let stranger = given.neighbour(&mut centre, &mut neighbour, &word)?;
         let nation = InstitutionCode::national().city();
         let desk = centre.store("modules-desk")?;
         let desk = Desk::set_up(nation, &mut modules, desk, &word)?;
@@ -424,7 +424,7 @@ struct Gifts {
 }
 
 impl Gifts {
-    fn to_city(
+    fn city(
         &mut self,
         centre: &mut KeyCentre,
         node: usize,
@@ -469,7 +469,7 @@ impl Gifts {
     }
 
     /// A neighbour under the same root, whose riders and cards come here.
-    fn to_neighbour(
+    fn neighbour(
         &mut self,
         centre: &mut KeyCentre,
         store: &mut Store,
