@@ -114,7 +114,7 @@ fn of_settings(file: &Path, secret: &str) -> String {
         for error in [
             NodeFile::load(file).map(|_| ()).unwrap_err(),
             TerminalFile::load(file).map(|_| ()).unwrap_err(),
-            CredentialFile::load(file).map(|_| ()).unwrap_err(),
+            CredentialFile::read(file).map(|_| ()).unwrap_err(),
         ] {
             text.push_str(&told(&error));
         }
