@@ -14,8 +14,11 @@
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
+#[cfg(all(feature = "std", not(test)))]
+extern crate std;
 
 mod chain;
+mod curve;
 pub mod diversify;
 pub mod mac;
 pub mod padding;

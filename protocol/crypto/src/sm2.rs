@@ -6,14 +6,14 @@
 
 use core::fmt;
 
-use ::sm2::elliptic_curve::ops::Reduce as _;
-use ::sm2::elliptic_curve::point::AffineCoordinates as _;
-use ::sm2::elliptic_curve::sec1::ToSec1Point as _;
-use ::sm2::elliptic_curve::{Curve as _, Group as _, PrimeField as _};
-use ::sm2::{FieldBytes, NonZeroScalar, ProjectivePoint, Scalar, Sm2};
-use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::curve::claim::Claim;
+use crate::curve::field::Fe;
+use crate::curve::multiple;
+use crate::curve::nonce::Nonces;
+use crate::curve::order::{Factor, Scalar};
+use crate::curve::point::Affine;
 use crate::{Entropy, sm3};
 
 /// The identifier that the ride code and the exchange use (16 ASCII bytes).
@@ -59,7 +59,7 @@ impl fmt::Debug for Signature {
 /// A verifying key: a point on the curve, with its Z ready.
 #[derive(Clone)]
 pub struct PublicKey {
-    point: ::sm2::PublicKey,
+    point: Affine,
     z: sm3::Digest,
 }
 
@@ -72,7 +72,11 @@ impl PublicKey {
         if bytes[0] != 2 && bytes[0] != 3 {
             return Err(KeyError::Prefix { found: bytes[0] });
         }
-        Self::from_sec1(bytes)
+        let (_, x) = bytes.split_last_chunk::<32>().expect("33 bytes");
+        Fe::from_bytes(x)
+            .and_then(|x| Affine::decompress(x, bytes[0] == 3))
+            .map(Self::from_point)
+            .ok_or(KeyError::NotOnCurve)
     }
 
     /// Reads X || Y, 64 bytes.
@@ -80,17 +84,14 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::NotOnCurve`] when there is no such point.
     pub fn from_xy(bytes: &[u8; 64]) -> Result<Self, KeyError> {
-        let mut sec1 = [4; 65];
-        sec1[1..].copy_from_slice(bytes);
-        Self::from_sec1(&sec1)
+        let (halves, _) = bytes.as_chunks::<32>();
+        let point = Fe::from_bytes(&halves[0])
+            .zip(Fe::from_bytes(&halves[1]))
+            .and_then(|(x, y)| Affine::new(x, y));
+        point.map(Self::from_point).ok_or(KeyError::NotOnCurve)
     }
 
-    fn from_sec1(bytes: &[u8]) -> Result<Self, KeyError> {
-        let point = ::sm2::PublicKey::from_sec1_bytes(bytes).map_err(|_| KeyError::NotOnCurve)?;
-        Ok(Self::from_point(point))
-    }
-
-    fn from_point(point: ::sm2::PublicKey) -> Self {
+    fn from_point(point: Affine) -> Self {
         let z = z_of(DEFAULT_ID, &xy_of(&point));
         Self { point, z }
     }
@@ -134,35 +135,16 @@ impl PublicKey {
         e: &sm3::Digest,
         signature: &Signature,
     ) -> Result<(), SignatureError> {
-        let (r, s) = signature.0.split_at(32);
-        let r = NonZeroScalar::try_from(r).map_err(|_| SignatureError)?;
-        let s = NonZeroScalar::try_from(s).map_err(|_| SignatureError)?;
-        let t = *r + *s;
-        if bool::from(t.is_zero()) {
-            return Err(SignatureError);
-        }
-        use ::sm2::elliptic_curve::ops::LinearCombination as _;
-        let sum = ProjectivePoint::lincomb(&[
-            (ProjectivePoint::GENERATOR, *s),
-            (ProjectivePoint::from(&self.point), t),
-        ]);
-        // The point at infinity has X = 0 in affine form here; R would then equal e, which
-        // the range check of r alone does not exclude.
-        if bool::from(sum.is_identity()) {
-            return Err(SignatureError);
-        }
-        let expected = scalar_of(e) + Scalar::reduce(&sum.to_affine().x());
-        if *r == expected {
-            Ok(())
-        } else {
-            Err(SignatureError)
+        match Claim::read(e, &signature.0) {
+            Some(claim) if claim.holds(&self.point) => Ok(()),
+            _ => Err(SignatureError),
         }
     }
 }
 
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
-        self.to_xy() == other.to_xy()
+        self.point == other.point
     }
 }
 
@@ -180,7 +162,9 @@ impl fmt::Debug for PublicKey {
 
 /// A signing key. Zeroized on drop; not `Clone`; `Debug` shows the public key only.
 pub struct SecretKey {
-    d: NonZeroScalar,
+    d: Scalar,
+    /// 1 / (1 + d), which every signature is multiplied with.
+    inverse: Factor,
     public: PublicKey,
 }
 
@@ -190,12 +174,16 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::SecretRange`] otherwise.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let d = NonZeroScalar::try_from(&bytes[..]).map_err(|_| KeyError::SecretRange)?;
-        if bool::from((*d + Scalar::ONE).is_zero()) {
+        let d = Scalar::from_bytes(bytes).ok_or(KeyError::SecretRange)?;
+        let next = d.add(&Scalar::ONE);
+        if d.is_zero() || next.is_zero() {
             return Err(KeyError::SecretRange);
         }
-        let public = PublicKey::from_point(::sm2::PublicKey::from_secret_scalar(&d));
-        Ok(Self { d, public })
+        Ok(Self {
+            d,
+            inverse: next.invert(),
+            public: PublicKey::from_point(multiple::of_generator(&d)),
+        })
     }
 
     /// Makes a key from fresh randomness.
@@ -213,7 +201,7 @@ impl SecretKey {
     /// The private key's bytes, for wrapping and storing. Handle as the key itself.
     #[must_use]
     pub fn danger_to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.d.to_repr().into())
+        Zeroizing::new(self.d.to_bytes())
     }
 
     /// The verifying key.
@@ -229,24 +217,11 @@ impl SecretKey {
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Signature {
         let e = sm3::digest_parts(&[&self.public.z, message]);
-        let e_reduced = scalar_of(&e);
-        let d_bytes = self.danger_to_bytes();
-        let mut nonces = rfc6979::KGenerator::<'_, ::sm3::Sm3, ::sm2::U256>::new(
-            &d_bytes[..],
-            &e_reduced.to_repr(),
-            &[],
-            &Sm2::ORDER,
-        );
-        loop {
-            let mut k = FieldBytes::default();
-            nonces.fill_next_k(&mut k);
-            let signature = self.sign_with(&e_reduced, &k);
-            k.zeroize();
-            // A refused nonce is as rare as a guessed key; the next one is drawn.
-            if let Some(signature) = signature {
-                return signature;
-            }
-        }
+        let e = Scalar::reduced(&e);
+        // A refused nonce is as rare as a guessed key; the next one is drawn.
+        Nonces::new(&self.danger_to_bytes(), &e)
+            .find_map(|k| self.sign_with(&e, &k))
+            .expect("nonces do not end")
     }
 
     /// Signs with a given nonce, for published test vectors only: a nonce used twice gives
@@ -254,25 +229,26 @@ impl SecretKey {
     #[must_use]
     pub fn danger_sign_with_nonce(&self, message: &[u8], nonce: &[u8; 32]) -> Option<Signature> {
         let e = sm3::digest_parts(&[&self.public.z, message]);
-        self.sign_with(&scalar_of(&e), &FieldBytes::from(*nonce))
+        let k = Scalar::from_bytes(nonce).filter(|k| !k.is_zero())?;
+        self.sign_with(&Scalar::reduced(&e), &Zeroizing::new(k))
     }
 
-    fn sign_with(&self, e: &Scalar, nonce: &FieldBytes) -> Option<Signature> {
-        let mut k: Scalar = Option::from(Scalar::from_repr(*nonce))?;
-        let x = ProjectivePoint::mul_by_generator(&k).to_affine().x();
-        let r = *e + Scalar::reduce(&x);
-        let inverse: Option<Scalar> = Option::from((*self.d + Scalar::ONE).invert());
-        let mut inverse = inverse.expect("the range check at construction excludes d = n-1");
-        let s = inverse * (k - r * *self.d);
-        let refused = r.is_zero() | (r + k).ct_eq(&Scalar::ZERO) | s.is_zero();
-        k.zeroize();
-        inverse.zeroize();
-        if bool::from(refused) {
+    fn sign_with(&self, e: &Scalar, k: &Scalar) -> Option<Signature> {
+        self.finish(e, k, &multiple::of_generator(k).x)
+    }
+
+    /// The signature by nonce k, of whose multiple of the generator this is the x.
+    fn finish(&self, e: &Scalar, k: &Scalar, x: &Fe) -> Option<Signature> {
+        let r = e.add(&Scalar::reduce(&x.to_limbs()));
+        // (k - r·d) / (1 + d) is (k + r) / (1 + d) - r: one multiplication, and d is not used.
+        let sum = Zeroizing::new(k.add(&r));
+        let s = self.inverse.times(&sum).sub(&r);
+        if r.is_zero() || sum.is_zero() || s.is_zero() {
             return None;
         }
         let mut bytes = [0; 64];
-        bytes[..32].copy_from_slice(&r.to_repr());
-        bytes[32..].copy_from_slice(&s.to_repr());
+        bytes[..32].copy_from_slice(&r.to_bytes());
+        bytes[32..].copy_from_slice(&s.to_bytes());
         Some(Signature(bytes))
     }
 }
@@ -280,6 +256,7 @@ impl SecretKey {
 impl Drop for SecretKey {
     fn drop(&mut self) {
         self.d.zeroize();
+        self.inverse.zeroize();
     }
 }
 
@@ -314,13 +291,9 @@ const fn curve_bytes() -> [u8; 128] {
     out
 }
 
-fn xy_of(point: &::sm2::PublicKey) -> [u8; 64] {
-    let sec1 = point.as_affine().to_sec1_point(false);
+fn xy_of(point: &Affine) -> [u8; 64] {
     let mut out = [0; 64];
-    out.copy_from_slice(&sec1.as_bytes()[1..]);
+    out[..32].copy_from_slice(&point.x.to_bytes());
+    out[32..].copy_from_slice(&point.y.to_bytes());
     out
-}
-
-fn scalar_of(e: &sm3::Digest) -> Scalar {
-    Scalar::reduce(&FieldBytes::from(*e))
 }
