@@ -34,7 +34,8 @@ finding as file:line with what to do. It checks that
     (the table is xtask/src/tidy/floors.rs)
   - crates of protocol/ and machines/ are no_std
   - folders and packages have the same name, and edges go through the root manifest
-  - every crate has the workspace's lints; edges/ffi all of them but that it may allow unsafe code
+  - every crate has the workspace's lints; edges/ffi and protocol/crypto all of them but that they may
+    allow unsafe code
   - no unfinished or skipped code is left, and no source file is over-long
   - a type with a secret in it does not derive Debug, by the types and names of its fields
   - text files end with a newline, have no CR LF and no tabs in Rust, and name no folder of

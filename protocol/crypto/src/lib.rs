@@ -17,6 +17,7 @@ extern crate alloc;
 #[cfg(all(feature = "std", not(test)))]
 extern crate std;
 
+pub mod batch;
 mod chain;
 mod curve;
 pub mod diversify;

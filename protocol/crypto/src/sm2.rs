@@ -96,6 +96,10 @@ impl PublicKey {
         Self { point, z }
     }
 
+    pub(crate) const fn point(&self) -> &Affine {
+        &self.point
+    }
+
     /// The compressed point.
     #[must_use]
     pub fn to_compressed(&self) -> [u8; 33] {

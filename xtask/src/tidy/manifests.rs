@@ -195,10 +195,10 @@ pub(super) fn check(repo: &Repo, members: &[Member]) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The one crate that may allow unsafe code, and so cannot take the workspace's lints as they are.
-const UNSAFE: &str = "edges/ffi";
+/// The crates that may allow unsafe code, and so cannot take the workspace's lints as they are.
+const UNSAFE: &[&str] = &["edges/ffi", "protocol/crypto"];
 
-/// Checks that a crate has the workspace's lints; the one with unsafe code, all but that.
+/// Checks that a crate has the workspace's lints; those with unsafe code, all but that.
 fn check_lints(member: &Member, table: &Table, root: &Table) -> Option<Finding> {
     let own = table.get("lints");
     if own.is_some_and(|own| flag(own, "workspace")) {
@@ -208,7 +208,7 @@ fn check_lints(member: &Member, table: &Table, root: &Table) -> Option<Finding> 
         let what = "lints other than the workspace's";
         Some(Finding::new(&member.manifest, 0, what, remedy))
     };
-    if member.folder != UNSAFE {
+    if !UNSAFE.contains(&member.folder.as_str()) {
         return said("write `workspace = true` under [lints]");
     }
     let workspace = root.get("workspace").and_then(|table| table.get("lints"))?;
@@ -309,7 +309,7 @@ kinds = { path = "protocol/types", package = "tongtu-types" }
     }
 
     #[test]
-    fn lints_are_the_workspaces_and_one_crate_may_have_unsafe_code() {
+    fn lints_are_the_workspaces_and_two_crates_may_have_unsafe_code() {
         let root = parse(
             "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n\
              [workspace.lints.clippy]\nuse_self = \"warn\"\n",
@@ -325,6 +325,7 @@ kinds = { path = "protocol/types", package = "tongtu-types" }
             ("protocol/codec", "", false),
             ("protocol/codec", own, false),
             ("edges/ffi", own, true),
+            ("protocol/crypto", own, true),
             ("edges/ffi", looser.as_str(), false),
             ("edges/ffi", "", false),
         ] {

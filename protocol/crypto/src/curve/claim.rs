@@ -3,11 +3,15 @@
 //! No inversion is needed to check it: x is compared as x · z^2 with the sum's numerator. x is below
 //! p and known modulo n only, so that x + n is tried too where it is below p.
 
+#[cfg(feature = "std")]
+use super::comb::Comb;
 use super::field::Fe;
 use super::limbs;
 use super::multiple;
 use super::order::{N, Scalar};
 use super::point::{Affine, Jacobian};
+#[cfg(feature = "std")]
+use super::recode::OddDigits;
 
 /// A signature whose numbers are in their ranges, over a digest.
 pub(crate) struct Claim {
@@ -33,6 +37,13 @@ impl Claim {
     /// Whether it holds under a key.
     pub(crate) fn holds(&self, key: &Affine) -> bool {
         self.is_met_by(&multiple::sum_vartime(&self.s, &self.t, key))
+    }
+
+    /// Whether it holds under a key of which there is a table.
+    #[cfg(feature = "std")]
+    pub(crate) fn holds_by_table(&self, key: &Comb<8>) -> bool {
+        let sum = key.add_vartime(Jacobian::INFINITY, &OddDigits::of(&self.t));
+        self.is_met_by(&multiple::generator().add_vartime(sum, &OddDigits::of(&self.s)))
     }
 
     fn is_met_by(&self, sum: &Jacobian) -> bool {

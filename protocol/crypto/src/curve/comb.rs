@@ -42,6 +42,12 @@ impl<const W: usize> Comb<W> {
         &self.entries[at * Self::ROW..][..Self::ROW]
     }
 
+    /// All of it, row by row.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn entries(&self) -> &[Affine] {
+        &self.entries
+    }
+
     fn entry_vartime(&self, at: usize, digit: Digit) -> Affine {
         let entry = self.row(at)[digit.entry];
         match digit.negative {

@@ -76,6 +76,12 @@ impl Fe {
         limbs::to_bytes(&self.to_limbs())
     }
 
+    /// x · 2^260 mod p: the form in which numbers of 52-bit limbs are kept.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    pub(crate) fn to_lane_form(self) -> Limbs {
+        self.double().double().double().double().0
+    }
+
     #[inline]
     pub(crate) fn add(&self, other: &Self) -> Self {
         let (sum, carry) = limbs::add(&self.0, &other.0);

@@ -15,6 +15,8 @@ pub(crate) mod claim;
 #[cfg(feature = "std")]
 pub(crate) mod comb;
 pub(crate) mod field;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub(crate) mod ifma;
 pub(crate) mod limbs;
 pub(crate) mod multiple;
 pub(crate) mod nonce;

@@ -1,6 +1,7 @@
 //! Published vectors of the standards, and OpenSSL's opinion.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod batch;
 mod channel;
 mod curve;
 mod openssl;

@@ -1,0 +1,119 @@
+//! Many signatures at once: one verdict for each, in their order.
+//!
+//! Here: [`verify_batch`] for keys that are met once, and [`KeyShelf`], which keeps tables of keys
+//! that come again and again, such as issuers'. Where the processor has a kernel for it, signatures
+//! are verified eight at a time; else, and without `std`, one after the other with the same verdicts.
+//! Each signature is verified by itself: sums of many by random factors would save nothing for SM2,
+//! whose signatures do not hold the point that such a sum needs, and would not name the bad one.
+
+use alloc::vec::Vec;
+
+use crate::curve::claim::Claim;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use crate::curve::ifma;
+use crate::sm2::{PublicKey, Signature, SignatureError};
+use crate::sm3;
+
+#[cfg(feature = "std")]
+mod shelf;
+
+#[cfg(feature = "std")]
+pub use shelf::KeyShelf;
+
+/// A signature that is to be verified: whose, over what.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    key: &'a PublicKey,
+    e: sm3::Digest,
+    signature: Signature,
+}
+
+impl<'a> Signed<'a> {
+    /// A signature over `message` under the default identifier.
+    #[must_use]
+    pub fn new(key: &'a PublicKey, message: &[u8], signature: Signature) -> Self {
+        Self::over_digest(key, sm3::digest_parts(&[key.z(), message]), signature)
+    }
+
+    /// A signature over e, the digest of Z and the message.
+    #[must_use]
+    pub const fn over_digest(key: &'a PublicKey, e: sm3::Digest, signature: Signature) -> Self {
+        Self { key, e, signature }
+    }
+
+    fn claim(&self) -> Option<Claim> {
+        Claim::read(&self.e, &self.signature.0)
+    }
+}
+
+/// One signature's verdict.
+pub type Verdict = Result<(), SignatureError>;
+
+/// Verifies each signature; the verdicts are in the same order. Keys may be all different.
+#[must_use]
+pub fn verify_batch(batch: &[Signed<'_>]) -> Vec<Verdict> {
+    let claims: Vec<Option<Claim>> = batch.iter().map(Signed::claim).collect();
+    let asked: Vec<Asked<'_>> = batch
+        .iter()
+        .zip(&claims)
+        .enumerate()
+        .filter_map(|(place, (signed, claim))| {
+            let claim = claim.as_ref()?;
+            let key = signed.key;
+            Some(Asked { place, claim, key })
+        })
+        .collect();
+    let mut out = Verdicts::none_of(batch.len());
+    out.settle(&asked, &of_new_keys(&asked));
+    out.0
+}
+
+/// A claim whose numbers are in range, and where its verdict goes.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    place: usize,
+    claim: &'a Claim,
+    key: &'a PublicKey,
+}
+
+/// Verdicts in the order of the batch, until told otherwise that none holds.
+struct Verdicts(Vec<Verdict>);
+
+impl Verdicts {
+    fn none_of(len: usize) -> Self {
+        Self(core::iter::repeat_n(Err(SignatureError), len).collect())
+    }
+
+    fn settle(&mut self, asked: &[Asked<'_>], held: &[bool]) {
+        for (asked, held) in asked.iter().zip(held) {
+            if *held {
+                self.0[asked.place] = Ok(());
+            }
+        }
+    }
+}
+
+/// Below this many, one after the other is faster than lanes most of which are empty.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+const WORTH_LANES: usize = 4;
+
+/// Whether each holds, under keys of which there is no table.
+fn of_new_keys(asked: &[Asked<'_>]) -> Vec<bool> {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if let Some(kernel) = ifma::Kernel::here().filter(|_| asked.len() >= WORTH_LANES) {
+        let cases: Vec<ifma::Case<'_>> = asked.iter().map(case).collect();
+        return kernel.verify(&cases);
+    }
+    asked
+        .iter()
+        .map(|asked| asked.claim.holds(asked.key.point()))
+        .collect()
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+fn case<'a>(asked: &Asked<'a>) -> ifma::Case<'a> {
+    ifma::Case {
+        claim: asked.claim,
+        key: asked.key.point(),
+    }
+}

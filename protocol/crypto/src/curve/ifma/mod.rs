@@ -1,0 +1,133 @@
+//! SM2 verified eight signatures at a time, by AVX-512's multipliers of 52 bits (IFMA).
+//!
+//! Each lane of a vector is a signature of its own; two vectors of them are computed side by side.
+//! Public data only: which entries of tables are read tells what the signatures are.
+//!
+//! `unsafe` is here and nowhere else in the curve, for two things: vectors go through pointers in
+//! [`vector`], and code for a processor that has the instructions is called once [`Kernel::here`]
+//! has found them.
+
+mod field;
+mod point;
+mod vector;
+mod verify;
+
+use std::vec::Vec;
+
+pub(crate) use vector::Packed;
+
+use super::claim::Claim;
+use super::comb::Comb;
+use super::multiple;
+use super::point::Affine;
+
+/// How many vectors are computed side by side.
+const GROUPS: usize = 2;
+/// How many signatures that is.
+const LANES: usize = 8 * GROUPS;
+
+/// A processor that has the instructions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kernel(());
+
+/// A signature to be verified, under a key that may have a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) claim: &'a Claim,
+    pub(crate) key: &'a Affine,
+}
+
+/// What a lane found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Holds,
+    Fails,
+    /// The lane met a case that only the other way looks for.
+    Unsure,
+}
+
+/// A key's table in the form that lanes read; 256 KiB.
+pub(crate) struct Table(Vec<Packed>);
+
+impl Table {
+    pub(crate) fn of(comb: &Comb<8>) -> Self {
+        let pack = |point: &Affine| {
+            let mut out = [0; 8];
+            out[..4].copy_from_slice(&point.x.to_lane_form());
+            out[4..].copy_from_slice(&point.y.to_lane_form());
+            Packed(out)
+        };
+        Self(comb.entries().iter().map(pack).collect())
+    }
+
+    fn generator() -> &'static Self {
+        static TABLE: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
+        TABLE.get_or_init(|| Self::of(multiple::generator()))
+    }
+}
+
+impl Kernel {
+    /// The kernel, where the processor has what it needs.
+    pub(crate) fn here() -> Option<Self> {
+        let found = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512ifma");
+        found.then_some(Self(()))
+    }
+
+    /// Whether each holds, in order; keys are met the first time.
+    pub(crate) fn verify(self, cases: &[Case<'_>]) -> Vec<bool> {
+        let mut out = Vec::with_capacity(cases.len());
+        for cases in cases.chunks(verify::CHUNK) {
+            let padded = padded(
+                cases,
+                verify::CHUNK.min(cases.len().next_multiple_of(LANES)),
+            );
+            let verdicts = self.verify_chunk(&padded);
+            out.extend(cases.iter().zip(verdicts).map(settled));
+        }
+        out
+    }
+
+    /// Whether each holds under its key's table, in order.
+    pub(crate) fn verify_by_tables(self, cases: &[(Case<'_>, &Table)]) -> Vec<bool> {
+        let mut out = Vec::with_capacity(cases.len());
+        for cases in cases.chunks(LANES) {
+            let verdicts = self.verify_lanes(&padded(cases, LANES));
+            out.extend(
+                cases
+                    .iter()
+                    .map(|(case, _)| case)
+                    .zip(verdicts)
+                    .map(settled),
+            );
+        }
+        out
+    }
+
+    #[expect(unsafe_code, reason = "it is code for this processor only")]
+    fn verify_chunk(self, cases: &[Case<'_>]) -> Vec<Verdict> {
+        // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
+        unsafe { verify::chunk(cases) }
+    }
+
+    #[expect(unsafe_code, reason = "it is code for this processor only")]
+    fn verify_lanes(self, cases: &[(Case<'_>, &Table)]) -> Vec<Verdict> {
+        // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
+        unsafe { verify::by_tables(cases) }
+    }
+}
+
+/// The verdict, where a lane is not sure by the way that looks for every exception.
+fn settled((case, verdict): (&Case<'_>, Verdict)) -> bool {
+    match verdict {
+        Verdict::Holds => true,
+        Verdict::Fails => false,
+        Verdict::Unsure => case.claim.holds(case.key),
+    }
+}
+
+/// As many as are wanted, the first one again and again behind the others.
+fn padded<T: Copy>(cases: &[T], len: usize) -> Vec<T> {
+    let filler = cases.first().into_iter().cycle();
+    cases.iter().chain(filler).take(len).copied().collect()
+}
