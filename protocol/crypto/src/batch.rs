@@ -16,6 +16,8 @@ use crate::sm3;
 
 #[cfg(feature = "std")]
 mod shelf;
+#[cfg(all(test, feature = "std"))]
+mod sweep;
 
 #[cfg(feature = "std")]
 pub use shelf::KeyShelf;
