@@ -10,7 +10,7 @@ mod peers;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tongtu_crypto::batch::{KeyShelf, Signed, verify_batch};
+use tongtu_crypto::batch::{KeyShelf, Signed, read_keys, verify_batch};
 use tongtu_crypto::{PublicKey, SecretKey, Signature, sm3};
 
 /// How often each is measured; the middle one counts.
@@ -202,6 +202,16 @@ fn rows(scene: &Scene) -> Vec<Row<'_>> {
                 assert!(shelf.verify(&batch).iter().all(Result::is_ok));
             }),
             theirs: Some(Box::new(|| verify_all(scene))),
+        },
+        Row {
+            name: "SM2 decompress, with Z, batch",
+            count: COUNT,
+            ours: Box::new(move || assert!(read_keys(compressed).iter().all(Result::is_ok))),
+            theirs: Some(Box::new(move || {
+                for key in compressed {
+                    black_box(peers::decompress(key));
+                }
+            })),
         },
         Row {
             name: "SM2 decompress, with Z, one call",

@@ -10,8 +10,12 @@ use alloc::vec::Vec;
 
 use crate::curve::claim::Claim;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-use crate::curve::ifma;
-use crate::sm2::{PublicKey, Signature, SignatureError};
+use crate::curve::{
+    field::Fe,
+    ifma,
+    limbs::{self, Limbs},
+};
+use crate::sm2::{KeyError, PublicKey, Signature, SignatureError};
 use crate::sm3;
 
 #[cfg(feature = "std")]
@@ -68,6 +72,30 @@ pub fn verify_batch(batch: &[Signed<'_>]) -> Vec<Verdict> {
     let mut out = Verdicts::none_of(batch.len());
     out.settle(&asked, &of_new_keys(&asked));
     out.0
+}
+
+/// Reads compressed keys; what [`PublicKey::from_compressed`] says of each, in the same order.
+#[must_use]
+pub fn read_keys(keys: &[[u8; 33]]) -> Vec<Result<PublicKey, KeyError>> {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if let Some(kernel) = ifma::Kernel::here().filter(|_| keys.len() >= WORTH_LANES) {
+        let xs: Vec<_> = keys.iter().map(x_of).collect();
+        let roots = kernel.roots(&xs);
+        return keys
+            .iter()
+            .zip(xs.iter().zip(roots))
+            .map(|(key, (x, y))| PublicKey::from_root(key, x, y))
+            .collect();
+    }
+    keys.iter().map(PublicKey::from_compressed).collect()
+}
+
+/// The x of a compressed key; zero where it is not below p, so that lanes are given none such.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+fn x_of(key: &[u8; 33]) -> Limbs {
+    let (_, x) = key.split_last_chunk::<32>().expect("33 bytes");
+    let x = limbs::from_bytes(x);
+    Fe::from_limbs(&x).map_or([0; 4], |_| x)
 }
 
 /// A claim whose numbers are in range, and where its verdict goes.

@@ -10,6 +10,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::curve::claim::Claim;
 use crate::curve::field::Fe;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use crate::curve::limbs::{self, Limbs};
 use crate::curve::multiple;
 use crate::curve::nonce::Nonces;
 use crate::curve::order::{Factor, Scalar};
@@ -92,8 +94,34 @@ impl PublicKey {
     }
 
     fn from_point(point: Affine) -> Self {
-        let z = z_of(DEFAULT_ID, &xy_of(&point));
+        let z = z_of(&xy_of(&point));
         Self { point, z }
+    }
+
+    /// The same as [`from_compressed`](Self::from_compressed), with a root found elsewhere for the x
+    /// of these bytes; x is another number where they hold none below p.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    pub(crate) fn from_root(
+        bytes: &[u8; 33],
+        x: &Limbs,
+        y: Option<Limbs>,
+    ) -> Result<Self, KeyError> {
+        if bytes[0] != 2 && bytes[0] != 3 {
+            return Err(KeyError::Prefix { found: bytes[0] });
+        }
+        if limbs::to_bytes(x) != bytes[1..] {
+            return Err(KeyError::NotOnCurve);
+        }
+        let y = y.ok_or(KeyError::NotOnCurve)?;
+        let x = Fe::from_limbs(x).ok_or(KeyError::NotOnCurve)?;
+        let positive = Fe::from_limbs(&y).ok_or(KeyError::NotOnCurve)?;
+        let odd = bytes[0] == 3;
+        let y = if (y[0] & 1 == 1) == odd {
+            positive
+        } else {
+            positive.neg()
+        };
+        Ok(Self::from_point(Affine { x, y }))
     }
 
     pub(crate) const fn point(&self) -> &Affine {
@@ -270,11 +298,33 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Z = SM3(ENTL || id || a || b || Gx || Gy || Px || Py).
-fn z_of(id: &str, xy: &[u8; 64]) -> sm3::Digest {
+/// Z = SM3(ENTL || id || a || b || Gx || Gy || Px || Py), for the default identifier.
+fn z_of(xy: &[u8; 64]) -> sm3::Digest {
+    let mut hasher = before_key();
+    hasher.update(xy);
+    hasher.finish()
+}
+
+/// What of Z comes before the key: more than half of its blocks, the same for all keys.
+#[cfg(feature = "std")]
+fn before_key() -> sm3::Hasher {
+    static BEFORE: std::sync::OnceLock<sm3::Hasher> = std::sync::OnceLock::new();
+    BEFORE.get_or_init(hash_before_key).clone()
+}
+
+#[cfg(not(feature = "std"))]
+fn before_key() -> sm3::Hasher {
+    hash_before_key()
+}
+
+fn hash_before_key() -> sm3::Hasher {
     const CURVE: [u8; 128] = curve_bytes();
-    let bits = u16::try_from(id.len() * 8).expect("an identifier is short");
-    sm3::digest_parts(&[&bits.to_be_bytes(), id.as_bytes(), &CURVE, xy])
+    let bits = u16::try_from(DEFAULT_ID.len() * 8).expect("an identifier is short");
+    let mut hasher = sm3::Hasher::new();
+    hasher.update(&bits.to_be_bytes());
+    hasher.update(DEFAULT_ID.as_bytes());
+    hasher.update(&CURVE);
+    hasher
 }
 
 /// a || b || Gx || Gy of the recommended curve (GB/T 32918.5).

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tongtu_crypto::batch::{KeyShelf, Signed, verify_batch};
+use tongtu_crypto::batch::{KeyShelf, Signed, read_keys, verify_batch};
 use tongtu_crypto::{PublicKey, SecretKey, Signature, SignatureError, sm3};
 
 use crate::curve::{any_key, any_number, fitting_digest, theirs};
@@ -151,4 +151,28 @@ fn a_full_shelf_gives_up_the_key_not_used_for_the_longest_time() {
         assert!(shelf.verify(&signed(&questions)).iter().all(Result::is_ok));
         assert_eq!(shelf.tables(), 1);
     }
+}
+
+#[test]
+fn keys_read_together_are_those_read_one_by_one() {
+    let mut runner = TestRunner::new(Config::with_cases(60));
+    let key = (any_number(), prop_oneof![8 => 2u8..4, 1 => any::<u8>()]).prop_map(|(x, prefix)| {
+        let mut bytes = [prefix; 33];
+        bytes[1..].copy_from_slice(&x);
+        bytes
+    });
+    runner
+        .run(&proptest::collection::vec(key, 0..60), |keys| {
+            let together = read_keys(&keys);
+            let single: Vec<_> = keys.iter().map(PublicKey::from_compressed).collect();
+            prop_assert_eq!(&together, &single);
+            for key in together.iter().flatten() {
+                prop_assert_eq!(
+                    PublicKey::from_xy(&key.to_xy()).map(|same| *same.z()),
+                    Ok(*key.z())
+                );
+            }
+            Ok(())
+        })
+        .unwrap();
 }

@@ -83,6 +83,24 @@ impl<const G: usize> Lanes<G> {
         Self(out).mul(&Self::everywhere(&INTO_FORM))
     }
 
+    /// The curve's b.
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn b() -> Self {
+        Self::everywhere(&crate::curve::field::Fe::B.to_lane_form())
+    }
+
+    /// The numbers out of the form. A product with 1 is at most p, and p only for zero, so all but
+    /// zero come out below p.
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(super) fn leave(&self) -> [[Limbs; 8]; G] {
+        let out = self.mul(&Self::everywhere(&[1, 0, 0, 0]));
+        core::array::from_fn(|g| {
+            let [a, b, c, d] = join(out.0.map(|limb| limb[g]));
+            let rows = [store(a), store(b), store(c), store(d)];
+            core::array::from_fn(|lane| rows.map(|row| row[lane]))
+        })
+    }
+
     /// Makes the limbs 52 bits each, of a number that is not negative and below 2^260.
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -326,7 +344,7 @@ impl<const G: usize> Lanes<G> {
         out
     }
 
-    /// 1 / a; zero for zero. The chain is the one of [`Fe::invert`](crate::curve::field::Fe).
+    /// 1 / a; zero for zero. The chain is the one of [`Fe::invert`](crate::curve::field::Fe::invert).
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn invert(&self) -> Self {
         let x2 = self.square().mul(self);
@@ -344,6 +362,28 @@ impl<const G: usize> Lanes<G> {
         out = out.square_times(64).mul(&x32);
         out = out.square_times(30).mul(&x30);
         out.square_times(2).mul(self)
+    }
+
+    /// a^((p+1)/4): a root of each square. The chain is the one of
+    /// [`Fe::sqrt`](crate::curve::field::Fe::sqrt).
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(super) fn sqrt(&self) -> Self {
+        let u = self.ones();
+        let u32 = u.ones();
+        let u64 = u32.square_times(32).mul(&u32);
+        let u128 = u64.square_times(64).mul(&u64);
+        let u160 = u128.square_times(32).mul(&u32);
+        u160.square_times(62)
+    }
+
+    /// a^(2^32 - 1).
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn ones(&self) -> Self {
+        let x2 = self.square().mul(self);
+        let x4 = x2.square_times(2).mul(&x2);
+        let x8 = x4.square_times(4).mul(&x4);
+        let x16 = x8.square_times(8).mul(&x8);
+        x16.square_times(16).mul(&x16)
     }
 
     /// Coordinates of points out of tables: one packed point for each lane.

@@ -1,4 +1,4 @@
-//! SM2 verified eight signatures at a time, by AVX-512's multipliers of 52 bits (IFMA).
+//! SM2 verified, and keys decompressed, eight at a time by AVX-512's multipliers of 52 bits (IFMA).
 //!
 //! Each lane of a vector is a signature of its own; two vectors of them are computed side by side.
 //! Public data only: which entries of tables are read tells what the signatures are.
@@ -7,6 +7,7 @@
 //! [`vector`], and code for a processor that has the instructions is called once [`Kernel::here`]
 //! has found them.
 
+mod decompress;
 mod field;
 mod point;
 mod vector;
@@ -18,6 +19,7 @@ pub(crate) use vector::Packed;
 
 use super::claim::Claim;
 use super::comb::Comb;
+use super::limbs::Limbs;
 use super::multiple;
 use super::point::Affine;
 
@@ -102,6 +104,24 @@ impl Kernel {
             );
         }
         out
+    }
+
+    /// A y, out of the form, for each x that is below p; none where x is of no point.
+    pub(crate) fn roots(self, xs: &[Limbs]) -> Vec<Option<Limbs>> {
+        let mut out = Vec::with_capacity(xs.len());
+        for xs in xs.chunks(LANES) {
+            let padded: [[&Limbs; 8]; GROUPS] = core::array::from_fn(|g| {
+                core::array::from_fn(|lane| xs.get(8 * g + lane).unwrap_or(&xs[0]))
+            });
+            out.extend(self.roots_of_lanes(&padded).into_iter().take(xs.len()));
+        }
+        out
+    }
+
+    #[expect(unsafe_code, reason = "it is code for this processor only")]
+    fn roots_of_lanes(self, xs: &[[&Limbs; 8]; GROUPS]) -> [Option<Limbs>; LANES] {
+        // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
+        unsafe { decompress::roots(xs) }
     }
 
     #[expect(unsafe_code, reason = "it is code for this processor only")]
