@@ -228,6 +228,19 @@ fn rows(scene: &Scene) -> Vec<Row<'_>> {
             })),
         },
         Row {
+            name: "SM2 sign, one key, batch",
+            count: COUNT,
+            ours: Box::new(move || {
+                let messages: Vec<&[u8]> = messages.iter().map(|message| &message[..]).collect();
+                black_box(keys[0].sign_batch(&messages));
+            }),
+            theirs: Some(Box::new(move || {
+                for (key, e) in peers.iter().zip(digests) {
+                    black_box(key.sign(e));
+                }
+            })),
+        },
+        Row {
             name: "SM2 sign, one call",
             count: COUNT,
             ours: Box::new(move || {

@@ -4,18 +4,20 @@
 //! travel compressed (02/03 || X, 33 bytes) in ride codes and as X || Y (64 bytes) in root
 //! certificates; signatures are r || s, 64 bytes, leading zeros kept.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::curve::claim::Claim;
 use crate::curve::field::Fe;
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-use crate::curve::limbs::{self, Limbs};
+use crate::curve::limbs::Limbs;
 use crate::curve::multiple;
 use crate::curve::nonce::Nonces;
 use crate::curve::order::{Factor, Scalar};
 use crate::curve::point::Affine;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use crate::curve::{ifma, limbs};
 use crate::{Entropy, sm3};
 
 /// The identifier that the ride code and the exchange use (16 ASCII bytes).
@@ -256,6 +258,35 @@ impl SecretKey {
             .expect("nonces do not end")
     }
 
+    /// Signs each message; the signatures are those of [`sign`](Self::sign), in the same order, and
+    /// cost a part of its time where the processor has a kernel for many at once.
+    #[must_use]
+    pub fn sign_batch(&self, messages: &[&[u8]]) -> Vec<Signature> {
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        if let Some(kernel) = ifma::Kernel::here().filter(|_| messages.len() > 2) {
+            let d = self.danger_to_bytes();
+            let es: Vec<Scalar> = messages
+                .iter()
+                .map(|message| Scalar::reduced(&sm3::digest_parts(&[&self.public.z, message])))
+                .collect();
+            let nonces: Vec<Zeroizing<Scalar>> = es
+                .iter()
+                .map(|e| Nonces::new(&d, e).next().expect("nonces do not end"))
+                .collect();
+            let xs = kernel.of_generator(&nonces);
+            return messages
+                .iter()
+                .zip(es.iter().zip(nonces.iter().zip(xs)))
+                .map(|(message, (e, (k, x)))| {
+                    let signature = self.finish(e, k, &x);
+                    // As rare as a guessed key: the first nonce is refused.
+                    signature.unwrap_or_else(|| self.sign(message))
+                })
+                .collect();
+        }
+        messages.iter().map(|message| self.sign(message)).collect()
+    }
+
     /// Signs with a given nonce, for published test vectors only: a nonce used twice gives
     /// the private key away.
     #[must_use]
@@ -266,12 +297,12 @@ impl SecretKey {
     }
 
     fn sign_with(&self, e: &Scalar, k: &Scalar) -> Option<Signature> {
-        self.finish(e, k, &multiple::of_generator(k).x)
+        self.finish(e, k, &multiple::of_generator(k).x.to_limbs())
     }
 
     /// The signature by nonce k, of whose multiple of the generator this is the x.
-    fn finish(&self, e: &Scalar, k: &Scalar, x: &Fe) -> Option<Signature> {
-        let r = e.add(&Scalar::reduce(&x.to_limbs()));
+    fn finish(&self, e: &Scalar, k: &Scalar, x: &Limbs) -> Option<Signature> {
+        let r = e.add(&Scalar::reduce(x));
         // (k - r·d) / (1 + d) is (k + r) / (1 + d) - r: one multiplication, and d is not used.
         let sum = Zeroizing::new(k.add(&r));
         let s = self.inverse.times(&sum).sub(&r);

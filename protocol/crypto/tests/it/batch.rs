@@ -176,3 +176,17 @@ fn keys_read_together_are_those_read_one_by_one() {
         })
         .unwrap();
 }
+
+#[test]
+fn messages_signed_together_are_those_signed_one_by_one() {
+    let mut runner = TestRunner::new(Config::with_cases(60));
+    let messages = proptest::collection::vec(any::<[u8; 8]>(), 0..50);
+    runner
+        .run(&(any_key(), messages), |(key, messages)| {
+            let messages: Vec<&[u8]> = messages.iter().map(|message| &message[..]).collect();
+            let single: Vec<Signature> = messages.iter().map(|message| key.sign(message)).collect();
+            prop_assert_eq!(key.sign_batch(&messages), single);
+            Ok(())
+        })
+        .unwrap();
+}

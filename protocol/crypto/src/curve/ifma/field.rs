@@ -390,11 +390,10 @@ impl<const G: usize> Lanes<G> {
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(super) fn unpack(points: &[[&Packed; 8]; G]) -> (Self, Self) {
-        let mut x = [[_mm512_setzero_si512(); G]; 5];
-        let mut y = x;
+        let mut columns = [[_mm512_setzero_si512(); 8]; G];
         for g in 0..G {
             let rows = points[g];
-            let [x0, x1, x2, x3, y0, y1, y2, y3] = transpose([
+            columns[g] = transpose([
                 load(&rows[0].0),
                 load(&rows[1].0),
                 load(&rows[2].0),
@@ -404,6 +403,18 @@ impl<const G: usize> Lanes<G> {
                 load(&rows[6].0),
                 load(&rows[7].0),
             ]);
+        }
+        Self::of_columns(&columns)
+    }
+
+    /// Coordinates from x's four limbs of 64 bits and y's.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn of_columns(columns: &[[Vector; 8]; G]) -> (Self, Self) {
+        let mut x = [[_mm512_setzero_si512(); G]; 5];
+        let mut y = x;
+        for g in 0..G {
+            let [x0, x1, x2, x3, y0, y1, y2, y3] = columns[g];
             let (five_x, five_y) = (split([x0, x1, x2, x3]), split([y0, y1, y2, y3]));
             for i in 0..5 {
                 x[i][g] = five_x[i];

@@ -1,7 +1,8 @@
-//! SM2 verified, and keys decompressed, eight at a time by AVX-512's multipliers of 52 bits (IFMA).
+//! SM2 verified and signed, and keys decompressed, eight at a time by AVX-512's multipliers of 52 bits (IFMA).
 //!
 //! Each lane of a vector is a signature of its own; two vectors of them are computed side by side.
-//! Public data only: which entries of tables are read tells what the signatures are.
+//! Verifying sees public data only: which entries of tables are read tells what the signatures are.
+//! What [`sign`] computes is secret, and reads whole rows.
 //!
 //! `unsafe` is here and nowhere else in the curve, for two things: vectors go through pointers in
 //! [`vector`], and code for a processor that has the instructions is called once [`Kernel::here`]
@@ -10,23 +11,31 @@
 mod decompress;
 mod field;
 mod point;
+mod sign;
 mod vector;
 mod verify;
 
 use std::vec::Vec;
 
-pub(crate) use vector::Packed;
+use vector::Packed;
+use zeroize::Zeroizing;
 
 use super::claim::Claim;
 use super::comb::Comb;
+use super::field::P;
 use super::limbs::Limbs;
 use super::multiple;
+use super::order::Scalar;
 use super::point::Affine;
+use super::recode::OddDigits;
 
 /// How many vectors are computed side by side.
 const GROUPS: usize = 2;
 /// How many signatures that is.
 const LANES: usize = 8 * GROUPS;
+
+/// The window of secret scalars' digits.
+const SIGN_WIDTH: usize = 5;
 
 /// A processor that has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +61,7 @@ enum Verdict {
 pub(crate) struct Table(Vec<Packed>);
 
 impl Table {
-    pub(crate) fn of(comb: &Comb<8>) -> Self {
+    pub(crate) fn of<const W: usize>(comb: &Comb<W>) -> Self {
         let pack = |point: &Affine| {
             let mut out = [0; 8];
             out[..4].copy_from_slice(&point.x.to_lane_form());
@@ -60,6 +69,11 @@ impl Table {
             Packed(out)
         };
         Self(comb.entries().iter().map(pack).collect())
+    }
+
+    fn generator_for_secrets() -> &'static Self {
+        static TABLE: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
+        TABLE.get_or_init(|| Self::of(multiple::generator_for_secrets()))
     }
 
     fn generator() -> &'static Self {
@@ -116,6 +130,37 @@ impl Kernel {
             out.extend(self.roots_of_lanes(&padded).into_iter().take(xs.len()));
         }
         out
+    }
+
+    /// The x, out of the form, of each secret scalar's multiple of the generator, in a time that tells
+    /// nothing. No scalar is zero.
+    pub(crate) fn of_generator(self, scalars: &[Zeroizing<Scalar>]) -> Vec<Limbs> {
+        let table = Table::generator_for_secrets();
+        let mut out = Vec::with_capacity(scalars.len());
+        for scalars in scalars.chunks(LANES) {
+            let digits: Zeroizing<[OddDigits<SIGN_WIDTH>; LANES]> =
+                Zeroizing::new(core::array::from_fn(|lane| {
+                    OddDigits::of(scalars.get(lane).unwrap_or(&scalars[0]))
+                }));
+            let xs = self.multiples_of_lanes(&table.0, &digits);
+            out.extend(scalars.iter().zip(xs).map(|(scalar, x)| match x {
+                // A product with 1 gives p for zero.
+                Some(P) => [0; 4],
+                Some(x) => x,
+                None => multiple::of_generator(scalar).x.to_limbs(),
+            }));
+        }
+        out
+    }
+
+    #[expect(unsafe_code, reason = "it is code for this processor only")]
+    fn multiples_of_lanes(
+        self,
+        table: &[Packed],
+        digits: &[OddDigits<SIGN_WIDTH>; LANES],
+    ) -> [Option<Limbs>; LANES] {
+        // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
+        unsafe { sign::multiples(table, digits) }
     }
 
     #[expect(unsafe_code, reason = "it is code for this processor only")]
