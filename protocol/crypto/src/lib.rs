@@ -21,6 +21,7 @@ pub mod batch;
 mod chain;
 mod curve;
 pub mod diversify;
+mod lanes;
 pub mod mac;
 pub mod padding;
 pub mod rsa;
@@ -30,6 +31,7 @@ mod signer;
 pub mod sm2;
 pub mod sm3;
 mod symmetric;
+pub mod tac;
 mod tdes;
 mod wide;
 
@@ -37,6 +39,7 @@ pub use rsa::{RsaError, RsaPublicKey, RsaSecretKey};
 pub use signer::{Signer, SignerFault};
 pub use sm2::{KeyError, PublicKey, SecretKey, Signature, SignatureError};
 pub use symmetric::{Algorithm, BlockKey, BlockKeyError};
+pub use tac::{TacClaim, TacScheme, TacVerdict, check_tacs};
 pub use tdes::TdesKey;
 pub use wide::{KeyLengthError, WideCipher, WideKey};
 

@@ -1,5 +1,8 @@
 //! SM3 (GB/T 32905) and HMAC-SM3.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use ::sm3::Digest as _;
 
 /// A digest: 32 bytes.
@@ -19,6 +22,14 @@ pub fn digest_parts(parts: &[&[u8]]) -> Digest {
         state.update(part);
     }
     state.finalize().into()
+}
+
+/// SM3 of each message, in order; the messages go side by side, however their lengths differ.
+#[must_use]
+pub fn digest_each(messages: &[&[u8]]) -> Vec<Digest> {
+    let mut out = vec![[0; 32]; messages.len()];
+    crate::lanes::sm3_each(messages, &mut out);
+    out
 }
 
 /// SM3 of what comes piece by piece.

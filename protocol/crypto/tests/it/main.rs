@@ -6,4 +6,5 @@ mod channel;
 mod curve;
 mod openssl;
 mod rsa;
+mod tac;
 mod vectors;

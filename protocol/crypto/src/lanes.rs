@@ -1,0 +1,162 @@
+//! Many of the same at once: kernels that give every lane of a register its own message and key.
+//!
+//! | | portable | AVX2 | AVX-512 with GFNI |
+//! |---|---|---|---|
+//! | SM3 | one message | 8 messages | 16 messages |
+//! | SM4 | 64 lanes of planes | 256 | 64 lanes of words |
+//! | DES | 64 lanes of planes | 256 | 512 |
+//!
+//! Each algorithm is written once over two traits, `Bits` (a plane of bits) and `Words` (a word of
+//! each lane). An instruction set is a module that implements them; those modules alone have unsafe
+//! code. What a processor has is asked when it runs, and only with `std`; without, the portable
+//! kernels serve, which compile everywhere.
+//!
+//! Keys are secret here: nothing branches on them or looks up by them. Keys and their copies across
+//! lanes are overwritten after use. What is not here: which key and which message belong together
+//! ([`crate::tac`]), and single calls.
+
+mod bits;
+mod des;
+mod des_boxes;
+mod sm3;
+mod sm4_planes;
+mod words;
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx512;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod sm4_words;
+#[cfg(test)]
+mod tests;
+
+use crate::sm3::Digest;
+
+/// Sixteen bytes: a key, a block of SM4, two blocks of DES.
+pub(crate) type Block16 = [u8; 16];
+
+/// Which MAC of DES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DesMac {
+    /// Single DES under the halves of the key XORed: a TAC.
+    Folded,
+    /// ISO/IEC 9797-1 MAC algorithm 3: an application cryptogram.
+    Retail,
+}
+
+/// A message that goes through a chain of blocks, completed with `80 00…`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chain<'a>(pub(crate) &'a [u8]);
+
+impl Chain<'_> {
+    /// How many blocks of `N` bytes; at least one.
+    const fn blocks<const N: usize>(&self) -> usize {
+        self.0.len() / N + 1
+    }
+
+    /// A block by its number; zeros after the last.
+    #[inline(always)]
+    fn block<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut out = [0; N];
+        if let Some(rest) = self.0.get(at * N..) {
+            if let Some(whole) = rest.first_chunk::<N>() {
+                return *whole;
+            }
+            out[..rest.len()].copy_from_slice(rest);
+            out[rest.len()] = 0x80;
+        }
+        out
+    }
+}
+
+/// What there is for one kind of processor. Keys, blocks, messages and places for results stand
+/// beside each other in slices of one length.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernels {
+    /// What the processor must have.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests say which kernel failed"))]
+    name: &'static str,
+    /// How many messages go side by side.
+    sm3_lanes: usize,
+    /// The digest of each message.
+    sm3_each: fn(&[&[u8]], &mut [Digest]),
+    /// Two-key triple DES of two blocks under each key.
+    tdes_each: fn(&[Block16], &mut [Block16]),
+    /// The MAC of each message, in the first eight bytes of its place.
+    des_macs: fn(DesMac, &[Block16], &[Chain<'_>], &mut [Block16]),
+    /// SM4 of a block under each key.
+    sm4_each: fn(&[Block16], &mut [Block16]),
+    /// The CBC-MAC of each message under its key.
+    sm4_macs: fn(&[Block16], &[Chain<'_>], &mut [Block16]),
+}
+
+/// The kernels that need nothing of a processor.
+const PORTABLE: Kernels = Kernels {
+    name: "portable",
+    sm3_lanes: 1,
+    sm3_each: sm3::digest_each::<u32>,
+    tdes_each: des::encipher_each::<u64>,
+    des_macs: des::mac_each::<u64>,
+    sm4_each: sm4_planes::encipher_each::<u64>,
+    sm4_macs: sm4_planes::mac_each::<u64>,
+};
+
+/// The best that this processor has.
+fn best() -> Kernels {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if let Some(kernels) = avx512::kernels().or_else(avx2::kernels) {
+        return kernels;
+    }
+    PORTABLE
+}
+
+/// The digest of each message, in order. One message in sixteen lanes takes longer than alone, so
+/// a few go one after the other.
+pub(crate) fn sm3_each(messages: &[&[u8]], out: &mut [Digest]) {
+    let best = best();
+    if messages.len() * 4 < best.sm3_lanes {
+        (PORTABLE.sm3_each)(messages, out);
+    } else {
+        (best.sm3_each)(messages, out);
+    }
+}
+
+/// One level of diversification, or a session key: the blocks under the keys beside them.
+pub(crate) fn encipher_each(algorithm: crate::Algorithm, keys: &[Block16], data: &mut [Block16]) {
+    debug_assert_eq!(keys.len(), data.len());
+    match algorithm {
+        crate::Algorithm::Tdes => (best().tdes_each)(keys, data),
+        crate::Algorithm::Sm4 => (best().sm4_each)(keys, data),
+    }
+}
+
+/// The MAC of each message under the key beside it, leftmost bytes first.
+pub(crate) fn mac_each(
+    algorithm: crate::Algorithm,
+    kind: DesMac,
+    keys: &[Block16],
+    messages: &[Chain<'_>],
+    out: &mut [Block16],
+) {
+    debug_assert_eq!(keys.len(), messages.len());
+    match algorithm {
+        crate::Algorithm::Tdes => (best().des_macs)(kind, keys, messages, out),
+        crate::Algorithm::Sm4 => (best().sm4_macs)(keys, messages, out),
+    }
+}
+
+/// The constants of SM4's key schedule.
+const SM4_FK: [u32; 4] = [0xA3B1_BAC6, 0x56AA_3350, 0x677D_9197, 0xB270_22DC];
+
+/// Its other constants: byte `j` of word `i` is `7 (4i + j)`.
+const SM4_CK: [u32; 32] = {
+    let mut out = [0; 32];
+    let (mut at, mut byte) = (0, 0u8);
+    while at < 128 {
+        out[at / 4] = (out[at / 4] << 8) | byte as u32;
+        byte = byte.wrapping_add(7);
+        at += 1;
+    }
+    out
+};

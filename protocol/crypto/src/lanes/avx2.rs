@@ -1,0 +1,181 @@
+//! AVX2: 256 bits a plane, eight words.
+//!
+//! Every vector lives in a function that [`kernels`] gives out, and it does so only where the
+//! processor said that it has the instructions. That is what each block here relies on.
+#![expect(
+    unsafe_code,
+    reason = "instructions of a processor that was asked for them"
+)]
+
+use core::arch::x86_64 as x86;
+
+use super::bits::{Bits, gate_of_plain};
+use super::words::{MOST_LANES, Words, blocks_by_word};
+use super::{Block16, Chain, DesMac, Kernels, des, sm3, sm4_planes};
+use crate::sm3::Digest;
+
+/// 256 bits. Made and used only below the functions of [`kernels`].
+#[derive(Clone, Copy)]
+struct Wide(x86::__m256i);
+
+impl Default for Wide {
+    #[inline(always)]
+    fn default() -> Self {
+        // SAFETY: as the module says.
+        Self(unsafe { x86::_mm256_setzero_si256() })
+    }
+}
+
+impl zeroize::DefaultIsZeroes for Wide {}
+
+/// An instruction on vectors alone.
+macro_rules! wide {
+    ($name:ident $([$imm:expr])? ($($arg:expr),*)) => {
+        // SAFETY: as the module says; the instruction touches no memory.
+        Wide(unsafe { x86::$name $(::<{ $imm }>)? ($($arg),*) })
+    };
+}
+
+impl Wide {
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        wide!(_mm256_or_si256(self.0, other.0))
+    }
+}
+
+impl Bits for Wide {
+    const GROUPS: usize = 4;
+
+    #[inline(always)]
+    fn gather(groups: &[u64]) -> Self {
+        let numbers: &[u64; 4] = groups.first_chunk().expect("four groups");
+        // SAFETY: as the module says; both have 32 bytes.
+        Self(unsafe { x86::_mm256_loadu_si256(numbers.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn scatter(self, groups: &mut [u64]) {
+        let numbers: &mut [u64; 4] = groups.first_chunk_mut().expect("four groups");
+        // SAFETY: as the module says; both have 32 bytes.
+        unsafe { x86::_mm256_storeu_si256(numbers.as_mut_ptr().cast(), self.0) };
+    }
+
+    #[inline(always)]
+    fn splat(bit: bool) -> Self {
+        wide!(_mm256_set1_epi64x(if bit { -1 } else { 0 }))
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        wide!(_mm256_xor_si256(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        wide!(_mm256_and_si256(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn gate<const GATE: i32>(a: Self, b: Self, c: Self) -> Self {
+        gate_of_plain!(GATE, a, b, c)
+    }
+}
+
+impl Words for Wide {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn gather(lanes: &[u32]) -> Self {
+        let words: &[u32; 8] = lanes.try_into().expect("a word of each lane");
+        // SAFETY: as the module says; both have 32 bytes.
+        Self(unsafe { x86::_mm256_loadu_si256(words.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn scatter(self, lanes: &mut [u32]) {
+        let words: &mut [u32; 8] = lanes.try_into().expect("a word of each lane");
+        // SAFETY: as the module says; both have 32 bytes.
+        unsafe { x86::_mm256_storeu_si256(words.as_mut_ptr().cast(), self.0) };
+    }
+
+    #[inline(always)]
+    fn splat(word: u32) -> Self {
+        wide!(_mm256_set1_epi32(word.cast_signed()))
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        wide!(_mm256_add_epi32(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn xor3(self, b: Self, c: Self) -> Self {
+        Words::xor(Words::xor(self, b), c)
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        wide!(_mm256_xor_si256(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn most(self, b: Self, c: Self) -> Self {
+        self.and(b).or(self.or(b).and(c))
+    }
+
+    #[inline(always)]
+    fn choose(self, then: Self, other: Self) -> Self {
+        Words::xor(Words::xor(then, other).and(self), other)
+    }
+
+    #[inline(always)]
+    fn turn<const BY: i32>(self) -> Self {
+        // No instruction turns words here; two shifts by constants become two instructions.
+        let up = wide!(_mm256_sll_epi32(self.0, x86::_mm_cvtsi32_si128(BY)));
+        let down = wide!(_mm256_srl_epi32(self.0, x86::_mm_cvtsi32_si128(32 - BY)));
+        up.or(down)
+    }
+
+    #[inline(always)]
+    fn blocks(blocks: &[&[u8; 64]; MOST_LANES]) -> [Self; 16] {
+        blocks_by_word(blocks)
+    }
+}
+
+/// What this processor has, if it has all that is needed here.
+pub(super) fn kernels() -> Option<Kernels> {
+    std::is_x86_feature_detected!("avx2").then_some(KERNELS)
+}
+
+/// A function of this module for callers who asked [`kernels`].
+macro_rules! asked {
+    ($name:ident($($arg:ident: $type:ty),*) $body:expr) => {
+        fn $name($($arg: $type),*) {
+            #[target_feature(enable = "avx2")]
+            fn inside($($arg: $type),*) {
+                $body
+            }
+            // SAFETY: only `kernels` gives this function out, after it found the instructions.
+            unsafe { inside($($arg),*) }
+        }
+    };
+}
+
+const KERNELS: Kernels = Kernels {
+    name: "AVX2",
+    sm3_lanes: 8,
+    sm3_each,
+    tdes_each,
+    des_macs,
+    sm4_each,
+    sm4_macs,
+};
+
+asked!(sm3_each(messages: &[&[u8]], out: &mut [Digest]) sm3::digest_each::<Wide>(messages, out));
+asked!(tdes_each(keys: &[Block16], blocks: &mut [Block16]) des::encipher_each::<Wide>(keys, blocks));
+asked!(des_macs(kind: DesMac, keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
+    des::mac_each::<Wide>(kind, keys, messages, out));
+asked!(sm4_each(keys: &[Block16], blocks: &mut [Block16])
+    sm4_planes::encipher_each::<Wide>(keys, blocks));
+asked!(sm4_macs(keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
+    sm4_planes::mac_each::<Wide>(keys, messages, out));

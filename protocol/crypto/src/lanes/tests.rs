@@ -1,0 +1,178 @@
+//! Every kernel that this machine has against single calls, which are others' code.
+//!
+//! `TONGTU_DIFFERENTIAL` is how many random lanes each kernel goes through, 100,000 unless it says
+//! otherwise.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use std::println;
+
+use super::*;
+use crate::mac::{SessionKey, eight_bytes};
+use crate::{Algorithm, BlockKey, sm3 as single_sm3};
+
+/// Numbers of lanes at and about every width.
+const COUNTS: [usize; 23] = [
+    0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 256, 257, 511, 512, 513,
+];
+
+fn kernels() -> Vec<Kernels> {
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_mut, reason = "nothing to add")
+    )]
+    let mut all = vec![PORTABLE];
+    #[cfg(target_arch = "x86_64")]
+    for (name, found) in [
+        ("AVX2", avx2::kernels()),
+        ("AVX-512, GFNI", avx512::kernels()),
+    ] {
+        match found {
+            Some(kernels) => all.push(kernels),
+            None => println!("no {name} on this machine: its kernels were not tried"),
+        }
+    }
+    all
+}
+
+fn random_lanes() -> usize {
+    let asked = std::env::var("TONGTU_DIFFERENTIAL").ok();
+    asked.map_or(100_000, |asked| asked.parse().expect("a number of lanes"))
+}
+
+/// Numbers that look random and are the same every time (splitmix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound).expect("small")).expect("small")
+    }
+
+    /// A block: mostly random, and now and then one with a pattern.
+    fn block(&mut self) -> Block16 {
+        let value = u128::from(self.next()) << 64 | u128::from(self.next());
+        let bit = 1u128 << self.below(128);
+        let value = match self.below(16) {
+            0 => 0,
+            1 => u128::MAX,
+            2 => bit,
+            3 => !bit,
+            // A weak key of DES in both halves.
+            4 => 0x0101_0101_0101_0101_FEFE_FEFE_FEFE_FEFE,
+            5 => value << 64 | value & u128::from(u64::MAX),
+            _ => value,
+        };
+        value.to_be_bytes()
+    }
+
+    fn blocks(&mut self, count: usize) -> Vec<Block16> {
+        (0..count).map(|_| self.block()).collect()
+    }
+
+    fn messages(&mut self, count: usize, most: usize) -> Vec<Vec<u8>> {
+        let one = |_| {
+            let len = self.below(most + 1);
+            let bytes: Vec<u8> = (0..len / 16 + 1).flat_map(|_| self.block()).collect();
+            bytes[..len].to_vec()
+        };
+        (0..count).map(one).collect()
+    }
+}
+
+/// Runs a trial of this many lanes at each width about every count, then of random ones.
+fn trials(seed: u64, mut trial: impl FnMut(&Kernels, &mut Numbers, usize)) {
+    for kernels in kernels() {
+        let mut numbers = Numbers(seed);
+        for count in COUNTS {
+            trial(&kernels, &mut numbers, count);
+        }
+        let mut tried = 0;
+        while tried < random_lanes() {
+            let count = 1 + numbers.below(1200);
+            trial(&kernels, &mut numbers, count);
+            tried += count;
+        }
+    }
+}
+
+#[test]
+fn sm3_of_unequal_messages_is_that_of_each_alone() {
+    trials(1, |kernels, numbers, count| {
+        let messages = numbers.messages(count, 400);
+        let given: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+        let mut out = vec![[0; 32]; count];
+        (kernels.sm3_each)(&given, &mut out);
+        for (message, digest) in given.iter().zip(&out) {
+            assert_eq!(*digest, single_sm3::digest(message), "{}", kernels.name);
+        }
+    });
+}
+
+#[test]
+fn sm3_takes_every_length_up_to_five_blocks() {
+    let all: Vec<u8> = (0..320u32).map(|at| at.to_le_bytes()[0] ^ 0x5A).collect();
+    // Short and long ones side by side, so that lanes are filled again at all moments.
+    let given: Vec<&[u8]> = (0..=320).map(|at| &all[..(at * 97) % 321]).collect();
+    for kernels in kernels() {
+        let mut out = vec![[0; 32]; given.len()];
+        (kernels.sm3_each)(&given, &mut out);
+        for (message, digest) in given.iter().zip(&out) {
+            assert_eq!(*digest, single_sm3::digest(message), "{}", kernels.name);
+        }
+    }
+}
+
+#[test]
+fn ciphers_under_a_key_each_are_those_of_each_key_alone() {
+    trials(2, |kernels, numbers, count| {
+        let (keys, data) = (numbers.blocks(count), numbers.blocks(count));
+        for algorithm in [Algorithm::Tdes, Algorithm::Sm4] {
+            let mut out = data.clone();
+            match algorithm {
+                Algorithm::Tdes => (kernels.tdes_each)(&keys, &mut out),
+                Algorithm::Sm4 => (kernels.sm4_each)(&keys, &mut out),
+            }
+            for ((key, block), found) in keys.iter().zip(&data).zip(&out) {
+                let mut expected = *block;
+                let key = BlockKey::new(algorithm, *key);
+                key.encrypt_blocks(&mut expected).expect("whole blocks");
+                assert_eq!(*found, expected, "{} {algorithm:?}", kernels.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn macs_of_unequal_messages_are_those_of_each_alone() {
+    trials(3, |kernels, numbers, count| {
+        let (keys, messages) = (numbers.blocks(count), numbers.messages(count, 70));
+        let chains: Vec<Chain<'_>> = messages.iter().map(|message| Chain(message)).collect();
+        let mut out = vec![[0; 16]; count];
+        let lanes = || keys.iter().zip(&messages);
+        (kernels.sm4_macs)(&keys, &chains, &mut out);
+        for ((key, message), found) in lanes().zip(&out) {
+            let key = BlockKey::new(Algorithm::Sm4, *key);
+            let expected = eight_bytes(&key, &[0; 8], message);
+            assert_eq!(found[..8], expected, "{} SM4", kernels.name);
+        }
+        (kernels.des_macs)(DesMac::Retail, &keys, &chains, &mut out);
+        for ((key, message), found) in lanes().zip(&out) {
+            let key = BlockKey::new(Algorithm::Tdes, *key);
+            let expected = eight_bytes(&key, &[0; 8], message);
+            assert_eq!(found[..8], expected, "{} 3DES", kernels.name);
+        }
+        (kernels.des_macs)(DesMac::Folded, &keys, &chains, &mut out);
+        for ((key, message), found) in lanes().zip(&out) {
+            let key = SessionKey::for_tac(&BlockKey::new(Algorithm::Tdes, *key));
+            assert_eq!(found[..4], key.mac(message), "{} DES", kernels.name);
+        }
+    });
+}
