@@ -44,7 +44,7 @@ pub use custody::{
 };
 pub use error::{CustodyError, Place};
 pub use file::StoreHead;
-pub use lent::LentKey;
+pub use lent::{LentKey, MacClaim};
 pub use name::{Export, Kept, KeyInfo, KeyName, Label, Mark};
 pub use protection::{Passphrase, Protection, Work};
 pub use rule::Operation;

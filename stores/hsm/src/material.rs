@@ -249,7 +249,7 @@ impl Material {
         })
     }
 
-    fn block(&self, operation: Operation) -> Result<BlockKey, CustodyError> {
+    pub(crate) fn block(&self, operation: Operation) -> Result<BlockKey, CustodyError> {
         let algorithm = match self.algorithm {
             KeyAlgorithm::Tdes => Algorithm::Tdes,
             KeyAlgorithm::Sm4 => Algorithm::Sm4,

@@ -3,8 +3,8 @@
 use tongtu_crypto::mac::{self, SessionKey};
 use tongtu_crypto::{Algorithm, BlockKey, Signer as _, WideCipher, WideKey, diversify};
 use tongtu_hsm::{
-    Component, Custody, CustodyError, CustodySigner, Export, KeyName, KeyPath, MacScheme, Mark,
-    Operation, PublicPart, SignScheme, Signed, TestKey, Wrapped,
+    Component, Custody, CustodyError, CustodySigner, Export, KeyName, KeyPath, MacClaim, MacScheme,
+    Mark, Operation, PublicPart, SignScheme, Signed, TestKey, Wrapped,
 };
 use tongtu_keyring::Check;
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
@@ -263,6 +263,29 @@ pub(crate) fn a_lent_key_makes_the_macs_of_its_custody_and_no_others(bench: &mut
                 assert!(matches!(wrong, Err(CustodyError::Mac { .. })));
             }
         }
+        let made: Vec<_> = [MacScheme::Tac, MacScheme::Cryptogram { block: [4; 16] }]
+            .into_iter()
+            .map(|scheme| (scheme, lent.mac(&[CARD], scheme, b"ride").unwrap()))
+            .collect();
+        let whole = MacScheme::Whole { iv: [0; 8] };
+        let other = lent.mac(&[], whole, b"ride").unwrap();
+        let claim = |scheme, mac| MacClaim {
+            factors: &[CARD],
+            scheme,
+            message: b"ride",
+            mac,
+        };
+        let claims = [
+            claim(made[0].0, &made[0].1),
+            claim(made[0].0, &made[1].1[..4]),
+            MacClaim {
+                factors: &[],
+                ..claim(whole, &other)
+            },
+            claim(made[1].0, &made[1].1),
+            claim(whole, &other),
+        ];
+        assert_eq!(lent.verify_macs(&claims), [true, false, true, true, false]);
         assert_eq!(format!("{lent:?}"), format!("LentKey({text})"));
     }
     // Its purpose says what it does, lent or not.
