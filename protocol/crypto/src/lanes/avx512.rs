@@ -10,7 +10,7 @@
 use core::arch::x86_64 as x86;
 
 use super::bits::Bits;
-use super::sm4_words::Boxed;
+use super::sm4_words::{Boxed, Place};
 use super::words::{MOST_LANES, Words};
 use super::{Block16, Chain, DesMac, Kernels, des, sm3, sm4_words};
 use crate::sm3::Digest;
@@ -22,8 +22,9 @@ struct Wide(x86::__m512i);
 impl Default for Wide {
     #[inline(always)]
     fn default() -> Self {
-        // SAFETY: as the module says.
-        Self(unsafe { x86::_mm512_setzero_si512() })
+        // No instruction of the set: memory is also overwritten where its functions do not reach.
+        // SAFETY: any bytes are a vector, zeros too.
+        Self(unsafe { core::mem::zeroed() })
     }
 }
 
@@ -56,7 +57,7 @@ impl Wide {
 
     /// Four blocks side by side.
     #[inline(always)]
-    fn of_blocks(blocks: &[Block16; 4]) -> Self {
+    fn of_blocks(blocks: &[Place; 4]) -> Self {
         // SAFETY: as the module says; both have 64 bytes.
         Self(unsafe { x86::_mm512_loadu_si512(blocks.as_ptr().cast()) })
     }
@@ -224,7 +225,7 @@ impl Boxed for Wide {
     }
 
     #[inline(always)]
-    fn load(blocks: &[Block16; 16]) -> [Self; 4] {
+    fn load(blocks: &[Place; 16]) -> [Self; 4] {
         let (fours, _) = blocks.as_chunks::<4>();
         let mut rows = [Self::default(); 4];
         for (row, four) in rows.iter_mut().zip(fours) {
@@ -234,7 +235,7 @@ impl Boxed for Wide {
     }
 
     #[inline(always)]
-    fn store(words: [Self; 4], blocks: &mut [Block16; 16]) {
+    fn store(words: [Self; 4], blocks: &mut [Place; 16]) {
         let (fours, _) = blocks.as_chunks_mut::<4>();
         // Turning a square twice gives it back, quarter by quarter.
         for (four, words) in fours.iter_mut().zip(Self::crossed(words)) {

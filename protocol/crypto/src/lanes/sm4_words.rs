@@ -13,9 +13,9 @@ pub(crate) trait Boxed: Words {
     /// SM4's box over every byte.
     fn substitute(self) -> Self;
     /// The four words of a block of each lane.
-    fn load(blocks: &[Block16; 16]) -> [Self; 4];
+    fn load(blocks: &[Place; 16]) -> [Self; 4];
     /// The blocks again.
-    fn store(words: [Self; 4], blocks: &mut [Block16; 16]);
+    fn store(words: [Self; 4], blocks: &mut [Place; 16]);
 }
 
 /// Groups that go side by side.
@@ -24,7 +24,10 @@ const SIDE: usize = 4;
 /// Lanes of all groups.
 pub(super) const LANES: usize = 16 * SIDE;
 
-type Blocks = [[Block16; 16]; SIDE];
+/// A block of a lane as it is in memory; overwriting it takes two stores and not sixteen.
+pub(crate) type Place = [u64; 2];
+
+type Blocks = [[Place; 16]; SIDE];
 type State<V> = [[V; 4]; SIDE];
 type Schedule<V> = [[V; SIDE]; 32];
 
@@ -86,10 +89,22 @@ fn encipher<V: Boxed>(schedule: &Schedule<V>, state: &mut State<V>) {
 /// Up to 64 blocks in places for all lanes; those that are not given are zero.
 #[inline(always)]
 fn placed(given: impl Fn(usize) -> Block16, count: usize) -> Zeroizing<Blocks> {
-    let mut out = Zeroizing::new([[[0; 16]; 16]; SIDE]);
+    let mut out = Zeroizing::new([[[0; 2]; 16]; SIDE]);
     for (at, place) in out.as_flattened_mut().iter_mut().enumerate().take(count) {
-        *place = given(at);
+        let given = given(at);
+        for (place, half) in place.iter_mut().zip(given.as_chunks::<8>().0) {
+            *place = u64::from_ne_bytes(*half);
+        }
     }
+    out
+}
+
+/// The bytes of a place.
+#[inline(always)]
+fn block_in([low, high]: &Place) -> Block16 {
+    let mut out = [0; 16];
+    out[..8].copy_from_slice(&low.to_ne_bytes());
+    out[8..].copy_from_slice(&high.to_ne_bytes());
     out
 }
 
@@ -105,7 +120,9 @@ pub(super) fn encipher_each<V: Boxed>(keys: &[Block16], data: &mut [Block16]) {
         for (state, places) in state.into_iter().zip(places.iter_mut()) {
             V::store(state, places);
         }
-        data.copy_from_slice(&places.as_flattened()[..count]);
+        for (data, place) in data.iter_mut().zip(places.as_flattened()) {
+            *data = block_in(place);
+        }
     }
 }
 
@@ -135,7 +152,7 @@ pub(super) fn mac_each<V: Boxed>(keys: &[Block16], messages: &[Chain<'_>], out: 
             let lanes = out.iter_mut().zip(places.as_flattened());
             for (lane, (out, place)) in lanes.enumerate() {
                 if is_last(lane) {
-                    *out = *place;
+                    *out = block_in(place);
                 }
             }
         }
