@@ -151,7 +151,7 @@ impl Store {
             .iter()
             .find(|n| n.application == Application::Cash);
         if let Some(cash) = cash {
-            wanted.number = cash.number.clone();
+            wanted.number = cash.number;
         }
         if let Some(transport) = &mut wanted.transport {
             transport.issuer = purse.public.issuer.0;
