@@ -6,12 +6,11 @@ use tongtu_ecash::Iad;
 use tongtu_ecash::cryptogram::{card_factor, session_block};
 use tongtu_exchange_file::{CashItems, CdCash, Currency};
 use tongtu_hsm::MacScheme;
-use tongtu_keyring::KeyNumber;
 use tongtu_keyring::code::Purpose;
 use tongtu_tap_record::{CashCheck, CashDeal, CashProof, TapRecord, Told};
 use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, Timestamp};
 
-use crate::keys::{CardKeys, Claim, KeyObjection, Moments, card_slot};
+use crate::keys::{Claim, card_slot};
 
 /// What a cryptogram covers, and itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -157,35 +156,25 @@ impl CashClaim {
         self.proof.is_payment() == Ok(true)
     }
 
-    /// The key of its issuer under which the cryptogram is the card's, if there is one. `Err` says
-    /// why none of them counted then.
-    pub(crate) fn holds(
+    /// What is to be asked of its issuer's keys; nothing where the cryptogram can be nobody's
+    /// payment.
+    pub(crate) fn claim(
         &self,
-        keys: &CardKeys,
-        moments: &mut Moments,
         card: &CardNumber,
         (issuer, at): (InstitutionCode, Timestamp),
-    ) -> Result<Option<KeyNumber>, KeyObjection> {
-        let (Some(algorithm), true) = (self.algorithm(), self.is_payment()) else {
-            return Ok(None);
-        };
-        let Ok(message) = self.proof.cryptogram_message(&self.deal) else {
-            return Ok(None);
-        };
-        keys.holds(
-            moments,
-            &Claim {
-                slot: card_slot(issuer.city(), Purpose::CashCryptogram, algorithm),
-                factors: &[card_factor(card, self.proof.pan_sequence)],
-                scheme: MacScheme::Cryptogram {
-                    block: session_block(self.deal.atc),
-                },
-                message: &message,
-                proof: &self.proof.cryptogram,
-                version: None,
-                at,
+    ) -> Option<Claim> {
+        let algorithm = self.algorithm().filter(|_| self.is_payment())?;
+        Some(Claim {
+            slot: card_slot(issuer.city(), Purpose::CashCryptogram, algorithm),
+            factors: [card_factor(card, self.proof.pan_sequence)],
+            scheme: MacScheme::Cryptogram {
+                block: session_block(self.deal.atc),
             },
-        )
+            message: self.proof.cryptogram_message(&self.deal).ok()?,
+            proof: self.proof.cryptogram.to_vec(),
+            version: None,
+            at,
+        })
     }
 }
 

@@ -12,13 +12,27 @@ pub(crate) fn map<T: Sync, S, R: Send>(
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, &T) -> R + Sync,
 ) -> Vec<R> {
+    let each = |state: &mut S, items: &[T]| items.iter().map(|item| work(state, item)).collect();
+    map_together(items, state, each)
+}
+
+/// The most items that are looked at together.
+const TOGETHER: usize = 2048;
+
+/// The same where items are looked at together: `work` gives a result for each that it is given, and
+/// is never given more than [`TOGETHER`], so that what it holds meanwhile has a bound.
+pub(crate) fn map_together<T: Sync, S, R: Send>(
+    items: &[T],
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &[T]) -> Vec<R> + Sync,
+) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = items.len().div_ceil(cores).max(ITEMS_MIN);
     let run = |items: &[T]| {
         let mut state = state();
-        items
-            .iter()
-            .map(|item| work(&mut state, item))
+        let parts = items.chunks(TOGETHER);
+        parts
+            .flat_map(|part| work(&mut state, part))
             .collect::<Vec<R>>()
     };
     if items.len() <= share {

@@ -11,7 +11,7 @@ use tongtu_tap_record::{Mac2State, RecordKind, Recovery, Stage, TapRecord};
 use tongtu_types::{CardNumber, Fen, InstitutionCode, RecordId, TerminalNumber, Timestamp};
 
 use crate::cash::{self, CashClaim};
-use crate::keys::{CardKeys, Claim, KeyObjection, Moments, card_slot};
+use crate::keys::{Claim, KeyObjection, Moments, card_slot};
 use crate::proof::ProofNumber;
 use crate::stored;
 
@@ -208,37 +208,29 @@ impl Tap {
         cash::algorithm(self.record.algorithm)
     }
 
-    /// Whether TAC or cryptogram is that of the card's keys. `Err` says why no key of the issuer's
-    /// counted then.
-    pub(crate) fn proof_holds(
-        &self,
-        keys: &CardKeys,
-        moments: &mut Moments,
-    ) -> Result<Proof, KeyObjection> {
+    /// What is to be asked of the issuer's keys about TAC or cryptogram. `Err` is the answer where
+    /// there is nothing to ask.
+    pub(crate) fn claim(&self) -> Result<Claim, Proof> {
         if let Some(cash) = &self.cash {
-            let issuer = (self.issuer, self.at);
-            let found = cash.holds(keys, moments, &self.card, issuer)?;
-            return Ok(found.map_or(Proof::Wrong, Proof::Holds));
+            return cash
+                .claim(&self.card, (self.issuer, self.at))
+                .ok_or(Proof::Wrong);
         }
         if !self.has_tac() {
-            return Ok(Proof::None);
+            return Err(Proof::None);
         }
         let record = &self.record;
-        let found = keys.holds(
-            moments,
-            &Claim {
-                slot: card_slot(self.issuer.city(), Purpose::Tac, self.algorithm()),
-                // One city, one key: the issuer's own stands in custody, the card's is below it.
-                factors: &[record.serial.factor()],
-                scheme: MacScheme::Tac,
-                message: &record.tac_message(),
-                proof: &record.tac,
-                // The card says the version of its key for purchases; keys are renewed together.
-                version: Some(record.key_version),
-                at: self.at,
-            },
-        );
-        Ok(found?.map_or(Proof::Wrong, Proof::Holds))
+        Ok(Claim {
+            slot: card_slot(self.issuer.city(), Purpose::Tac, self.algorithm()),
+            // One city, one key: the issuer's own stands in custody, the card's is below it.
+            factors: [record.serial.factor()],
+            scheme: MacScheme::Tac,
+            message: record.tac_message(),
+            proof: record.tac.to_vec(),
+            // The card says the version of its key for purchases; keys are renewed together.
+            version: Some(record.key_version),
+            at: self.at,
+        })
     }
 
     /// What is to be said against the key that the ride was made with, by the version and index

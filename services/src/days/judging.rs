@@ -16,7 +16,7 @@ use tongtu_types::{BusinessDay, CardNumber, Fen, InstitutionCode, RecordId, Time
 use super::files_keep;
 use super::sealed::{Line, Sealed, Source};
 use crate::cash::CashClaim;
-use crate::keys::{CardKeys, KeyObjection, Moments};
+use crate::keys::{Claim, KeyObjection, Moments};
 use crate::proof::ProofNumber;
 use crate::revoking::Revocations;
 use crate::taps::{Proof, Tap};
@@ -162,18 +162,38 @@ impl Node {
         let keys = self.keys().lend()?;
         let own = self.code();
         let state = || (self.verifier(), self.keys().moments());
-        let look = |(verifier, moments): &mut (Verifier, Moments), sealed: &Sealed| {
-            if sealed.row.direction == entry {
-                return Ok(None);
-            }
-            let listed = since.listed.get(&sealed.row.account);
-            let listed = listed.copied().map(Timestamp::new);
-            if TapRecord::is_one(sealed.record()) {
-                return look_at_tap(sealed, listed, own, (&keys, moments)).map(Some);
-            }
-            look(verifier, moments, sealed, listed, &since.revoked).map(Some)
+        let listed = |sealed: &Sealed| {
+            let since = since.listed.get(&sealed.row.account);
+            since.copied().map(Timestamp::new)
         };
-        let looks = parallel::map(sealed, state, look);
+        // Proofs of cards are collected first and asked about together.
+        let look = |(verifier, moments): &mut (Verifier, Moments), sealed: &[Sealed]| {
+            let mut claims = Vec::new();
+            let begun: Vec<Begun<'_>> = sealed
+                .iter()
+                .map(|sealed| {
+                    if sealed.row.direction != entry && TapRecord::is_one(sealed.record()) {
+                        return begin_tap(sealed, own, moments, &mut claims)
+                            .map(|tap| Begun::Tap(Box::new(tap)));
+                    }
+                    Ok(Begun::Other(sealed))
+                })
+                .collect::<Result<_, _>>()?;
+            let mut held = keys.hold_each(moments, &claims).into_iter();
+            let looked = begun.into_iter().map(|begun| match begun {
+                Begun::Tap(tap) => tap.look(&mut held, listed(tap.sealed)).map(Some),
+                Begun::Other(sealed) if sealed.row.direction == entry => Ok(None),
+                Begun::Other(sealed) => {
+                    look(verifier, moments, sealed, listed(sealed), &since.revoked).map(Some)
+                }
+            });
+            looked.collect::<Result<Vec<_>, ServiceError>>()
+        };
+        let look = |state: &mut (Verifier, Moments), sealed: &[Sealed]| match look(state, sealed) {
+            Ok(looks) => looks.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        let looks = parallel::map_together(sealed, state, look);
         let mut facts = Vec::with_capacity(looks.len());
         for look in looks {
             let look = look?;
@@ -308,65 +328,118 @@ fn look(
     })
 }
 
-/// Looks at a ride by card or face again: whether the record says what stands beside it, whether
-/// the card's balances follow, and, where the issuer is this node, whether TAC or cryptogram is
-/// the card's.
-fn look_at_tap(
-    sealed: &Sealed,
-    blacklisted_since: Option<Timestamp>,
+/// A ride that is about to be looked at.
+enum Begun<'a> {
+    /// By card or face.
+    Tap(Box<BegunTap<'a>>),
+    /// By code, or no ride yet.
+    Other(&'a Sealed),
+}
+
+/// A ride by card or face whose proof may have been put among the claims.
+struct BegunTap<'a> {
+    sealed: &'a Sealed,
+    id: RecordId,
+    issuer: InstitutionCode,
+    tap: Option<Tap>,
+    objection: Option<KeyObjection>,
+    /// What is known of the proof; nothing where its claim was put among the others.
+    proof: Option<Proof>,
+}
+
+/// Reads a ride by card or face again, and puts its proof among the claims where the issuer is this
+/// node.
+fn begin_tap<'a>(
+    sealed: &'a Sealed,
     own: InstitutionCode,
-    (keys, moments): (&CardKeys, &mut Moments),
-) -> Result<Look, ServiceError> {
+    moments: &mut Moments,
+    claims: &mut Vec<Claim>,
+) -> Result<BegunTap<'a>, ServiceError> {
     let row = &sealed.row;
     let id = stored::record(&row.record)?;
     let issuer = stored::institution(&row.issuer)?;
     let tap = Tap::read(sealed.record(), id.acquirer(), id.terminal()).ok();
-    let well_formed = tap.as_ref().is_some_and(|tap| tap_agrees(sealed, tap));
-    let mut objection = tap.as_ref().and_then(|tap| tap.key_objection(moments));
+    let objection = tap.as_ref().and_then(|tap| tap.key_objection(moments));
     // A proof by a key that did not count then is not asked for: what is wrong is the key.
-    let checked = tap
+    let asked = tap
         .as_ref()
-        .filter(|_| issuer.home() == own && objection.is_none())
-        .map(|tap| tap.proof_holds(keys, moments));
-    let (mut wrong, mut proved) = (false, None);
-    match checked {
-        Some(Ok(Proof::Holds(key))) => proved = Some((key, Timestamp::new(row.scanned_at))),
-        Some(Ok(Proof::Wrong)) => wrong = true,
-        // Without a key that counted, nothing was found wrong with the proof.
-        Some(Err(against)) => objection = objection.or(Some(against)),
-        Some(Ok(Proof::None)) | None => {}
-    }
-    let tac_wrong = wrong || tap.as_ref().is_some_and(Tap::is_unpaid);
-    let facts = RideFacts {
-        well_formed,
-        record: id,
-        card: stored::card(&row.account)?,
-        issuer,
-        acquirer: stored::institution(&row.acquirer)?,
-        mcc: stored::mcc(&row.category)?,
-        test: false,
-        rode_at: Timestamp::new(row.scanned_at),
-        arrived_at: sealed.arrived_at,
-        not_before: None,
-        amount: Fen::new(row.amount),
-        single_limit: CARD_LIMIT,
-        may_be_free: true,
-        balance_follows: tap.as_ref().is_some_and(Tap::balance_follows),
-        evidence: if tac_wrong {
-            Evidence::TacWrong
-        } else {
-            Evidence::Sound
-        },
-        revoked_since: None,
-        blacklisted_since,
-        key_in_scope: objection.is_none(),
-        repeat: Repeat::None,
+        .filter(|_| issuer.home() == own && objection.is_none());
+    let proof = match asked.map(Tap::claim) {
+        Some(Ok(claim)) => {
+            claims.push(claim);
+            None
+        }
+        Some(Err(proof)) => Some(proof),
+        None => Some(Proof::None),
     };
-    Ok(Look {
-        facts,
+    Ok(BegunTap {
+        sealed,
+        id,
+        issuer,
+        tap,
         objection,
-        proved,
+        proof,
     })
+}
+
+impl BegunTap<'_> {
+    /// Looks at the ride again: whether the record says what stands beside it, whether the card's
+    /// balances follow, and whether TAC or cryptogram is the card's, as `held` says of the claims in
+    /// their order.
+    fn look(
+        &self,
+        held: &mut impl Iterator<Item = Result<Option<KeyNumber>, KeyObjection>>,
+        blacklisted_since: Option<Timestamp>,
+    ) -> Result<Look, ServiceError> {
+        let row = &self.sealed.row;
+        let (tap, mut objection) = (self.tap.as_ref(), self.objection);
+        let proof = match self.proof {
+            Some(proof) => proof,
+            None => match held.next().expect("an answer to every claim") {
+                Ok(found) => found.map_or(Proof::Wrong, Proof::Holds),
+                // Without a key that counted, nothing was found wrong with the proof.
+                Err(against) => {
+                    objection = Some(against);
+                    Proof::None
+                }
+            },
+        };
+        let proved = match proof {
+            Proof::Holds(key) => Some((key, Timestamp::new(row.scanned_at))),
+            Proof::Wrong | Proof::None => None,
+        };
+        let tac_wrong = proof == Proof::Wrong || tap.is_some_and(Tap::is_unpaid);
+        let facts = RideFacts {
+            well_formed: tap.is_some_and(|tap| tap_agrees(self.sealed, tap)),
+            record: self.id,
+            card: stored::card(&row.account)?,
+            issuer: self.issuer,
+            acquirer: stored::institution(&row.acquirer)?,
+            mcc: stored::mcc(&row.category)?,
+            test: false,
+            rode_at: Timestamp::new(row.scanned_at),
+            arrived_at: self.sealed.arrived_at,
+            not_before: None,
+            amount: Fen::new(row.amount),
+            single_limit: CARD_LIMIT,
+            may_be_free: true,
+            balance_follows: tap.is_some_and(Tap::balance_follows),
+            evidence: if tac_wrong {
+                Evidence::TacWrong
+            } else {
+                Evidence::Sound
+            },
+            revoked_since: None,
+            blacklisted_since,
+            key_in_scope: objection.is_none(),
+            repeat: Repeat::None,
+        };
+        Ok(Look {
+            facts,
+            objection,
+            proved,
+        })
+    }
 }
 
 /// Whether what stands beside a tap record, and is routed and counted by, is what is in it.

@@ -27,7 +27,7 @@ use super::upper::{Upper, fees, is_settled};
 use crate::cards::table;
 use crate::cash::{CashClaim, card_sequence};
 use crate::issuing::whole_fen;
-use crate::keys::{CardKeys, Claim, Moments, card_slot};
+use crate::keys::{Claim, Moments, card_slot};
 use crate::node::alarm;
 use crate::proof::ProofNumber;
 use crate::{Node, ServiceError, parallel, stored};
@@ -409,16 +409,7 @@ impl Node {
         let issuer = self.code();
         let keys = self.keys().lend()?;
         let state = || (self.verifier(), self.keys().moments());
-        let sound = |(verifier, moments): &mut (Verifier, Moments), line: &ClRecord| {
-            if line.fixed.balance_kind == BalanceKind::PURSE {
-                let tail = line.card_ride().ok()?;
-                return (!card_is_sound(line, &tail, &keys, moments)).then_some(tail.record_id);
-            }
-            if line.fixed.balance_kind == BalanceKind::ECASH {
-                let tail = line.cash_ride().ok()?;
-                return (!cash_is_sound((line, issuer), &tail, &keys, moments))
-                    .then_some(tail.record_id);
-            }
+        let sound = |verifier: &mut Verifier, line: &ClRecord| {
             let tail = line.ride().ok()?;
             if TapRecord::is_one(&tail.ride_code) {
                 // Nothing but the terminal's word proves a face; the account must be the one.
@@ -434,22 +425,61 @@ impl Node {
             });
             (!sound).then_some(tail.record_id)
         };
-        let found = parallel::map(&upper.charges, state, sound);
+        // Proofs of cards are collected first and asked about together.
+        let unsound = |(verifier, moments): &mut (Verifier, Moments), lines: &[ClRecord]| {
+            let mut claims = Vec::new();
+            let begun: Vec<(Option<RecordId>, bool)> = lines
+                .iter()
+                .map(|line| {
+                    let (record, asked) = match line.fixed.balance_kind {
+                        BalanceKind::PURSE => match line.card_ride() {
+                            Ok(tail) => (tail.record_id, card_claim(line, &tail)),
+                            Err(_) => return (None, false),
+                        },
+                        BalanceKind::ECASH => match line.cash_ride() {
+                            Ok(tail) => (tail.record_id, cash_claim((line, issuer), &tail)),
+                            Err(_) => return (None, false),
+                        },
+                        _ => return (sound(verifier, line), false),
+                    };
+                    match asked {
+                        Asked::Sound => (None, false),
+                        Asked::Unsound => (Some(record), false),
+                        Asked::Claim(claim) => {
+                            claims.push(claim);
+                            (Some(record), true)
+                        }
+                    }
+                })
+                .collect();
+            let mut held = keys.hold_each(moments, &claims).into_iter();
+            let unsound = begun.into_iter().map(|(record, is_asked)| {
+                let holds = is_asked && matches!(held.next(), Some(Ok(Some(_))));
+                record.filter(|_| !holds)
+            });
+            unsound.collect()
+        };
+        let found = parallel::map_together(&upper.charges, state, unsound);
         Ok(found.into_iter().flatten().collect())
     }
 }
 
-/// Whether the TAC is the card's. A grey record has none; the card's later records prove it. What
-/// is owed to a rider who was never told has one, as any whole ride.
-fn card_is_sound(
-    line: &ClRecord,
-    tail: &ClCardTail,
-    keys: &CardKeys,
-    moments: &mut Moments,
-) -> bool {
+/// What there is to ask about what proves a charge.
+enum Asked {
+    /// Nothing: it needs no proof.
+    Sound,
+    /// Nothing: no key could prove it.
+    Unsound,
+    /// Whether this is the card's.
+    Claim(Claim),
+}
+
+/// What to ask about a TAC. A grey record has none; the card's later records prove it. What is owed
+/// to a rider who was never told has one, as any whole ride.
+fn card_claim(line: &ClRecord, tail: &ClCardTail) -> Asked {
     let fixed = &line.fixed;
     if tail.state == TradeState::GREY || tail.state == TradeState::REFUND && tail.tac == 0 {
-        return true;
+        return Asked::Sound;
     }
     let algorithm = match fixed.algorithm {
         AlgorithmFlag::SM4 => Algorithm::Sm4,
@@ -457,12 +487,12 @@ fn card_is_sound(
     };
     let issuer = Institution(tail.issuer_id.to_be_bytes());
     let (Some(code), Some(amount)) = (issuer.code(), Amount::from_fen(tail.debited)) else {
-        return false;
+        return Asked::Unsound;
     };
     let [_, _, terminal @ ..] = tail.psam_terminal.to_be_bytes();
     let (Ok(kind), Ok(sequence)) = (u8::try_from(tail.kind), u32::try_from(tail.terminal_serial))
     else {
-        return false;
+        return Asked::Unsound;
     };
     let deal = Deal {
         amount,
@@ -470,36 +500,25 @@ fn card_is_sound(
         terminal: Terminal(terminal),
     };
     let Ok(tac) = u32::try_from(tail.tac) else {
-        return false;
+        return Asked::Unsound;
     };
-    let claim = Claim {
+    Asked::Claim(Claim {
         slot: card_slot(code.city(), Purpose::Tac, algorithm),
-        factors: &[Serial::of(&fixed.card).factor()],
+        factors: [Serial::of(&fixed.card).factor()],
         scheme: MacScheme::Tac,
-        message: &deal.purchase_tac_message(sequence, DateTime::of(line.ridden_at())),
-        proof: &tac.to_be_bytes(),
+        message: deal.purchase_tac_message(sequence, DateTime::of(line.ridden_at())),
+        proof: tac.to_be_bytes().to_vec(),
         version: None,
         at: line.ridden_at(),
-    };
-    matches!(keys.holds(moments, &claim), Ok(Some(_)))
+    })
 }
 
-/// Whether the cryptogram is the e-cash's. A grey record has one too: the card gives it before it
-/// pays.
-fn cash_is_sound(
-    (line, issuer): (&ClRecord, InstitutionCode),
-    tail: &ClCashTail,
-    keys: &CardKeys,
-    moments: &mut Moments,
-) -> bool {
-    let claim = CashClaim::of_block(&tail.cash, tail.told);
-    line.fixed.counter == tail.cash.atc
-        && claim.is_some_and(|claim| {
-            let issuer = (issuer, line.ridden_at());
-            claim
-                .holds(keys, moments, &line.fixed.card, issuer)
-                .is_ok_and(|key| key.is_some())
-        })
+/// What to ask about a cryptogram. A grey record has one too: the card gives it before it pays.
+fn cash_claim((line, issuer): (&ClRecord, InstitutionCode), tail: &ClCashTail) -> Asked {
+    let claim = CashClaim::of_block(&tail.cash, tail.told)
+        .filter(|_| line.fixed.counter == tail.cash.atc)
+        .and_then(|claim| claim.claim(&line.fixed.card, (issuer, line.ridden_at())));
+    claim.map_or(Asked::Unsound, Asked::Claim)
 }
 
 /// Where the money of a ride comes from.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tongtu_crypto::{Algorithm, sm3};
-use tongtu_hsm::{LentKey, MacScheme};
+use tongtu_hsm::{LentKey, MacClaim, MacScheme};
 use tongtu_keyring::code::{Ground, KeyAlgorithm, Purpose, Usage};
 use tongtu_keyring::{Check, Extract, KeyBook, KeyNumber, RefusedUse, Slot, Use};
 use tongtu_ride_code::layout::IssuerCertificate;
@@ -47,17 +47,18 @@ pub(crate) enum KeyObjection {
 }
 
 /// What a proof is made over, and how.
-pub(crate) struct Claim<'a> {
+#[derive(Debug)]
+pub(crate) struct Claim {
     /// Whose key, and with which algorithm.
     pub(crate) slot: Slot,
     /// From the master down to the card.
-    pub(crate) factors: &'a [[u8; 8]],
+    pub(crate) factors: [[u8; 8]; 1],
     /// How.
     pub(crate) scheme: MacScheme,
     /// Over what.
-    pub(crate) message: &'a [u8],
+    pub(crate) message: Vec<u8>,
     /// The proof.
-    pub(crate) proof: &'a [u8],
+    pub(crate) proof: Vec<u8>,
     /// The version that the ride says, if it does: it is tried first.
     pub(crate) version: Option<u8>,
     /// When.
@@ -102,15 +103,56 @@ impl NodeKeys {
 }
 
 impl CardKeys {
-    /// Whether a proof is that of a key that counted then: of the version that the ride says, or
+    /// Whether each proof is that of a key that counted then: of the version that the ride says, or
     /// of any that was accepted, newest first. `Err` says why none counted.
-    pub(crate) fn holds(
+    ///
+    /// Proofs are tried side by side: all of them under the first of their keys, those that are
+    /// left under the next.
+    pub(crate) fn hold_each(
         &self,
         moments: &mut Moments,
-        claim: &Claim<'_>,
-    ) -> Result<Option<KeyNumber>, KeyObjection> {
+        claims: &[Claim],
+    ) -> Vec<Result<Option<KeyNumber>, KeyObjection>> {
+        let mut found: Vec<_> = claims.iter().map(|_| Ok(None)).collect();
+        // What is left to try: which claim, and under which keys, the last one first.
+        let mut left: Vec<(usize, Vec<KeyNumber>)> = Vec::new();
+        for (at, claim) in claims.iter().enumerate() {
+            match self.accepted(moments, claim) {
+                Ok(keys) => left.push((at, keys)),
+                Err(objection) => found[at] = Err(objection),
+            }
+        }
+        while !left.is_empty() {
+            let mut under: BTreeMap<KeyNumber, Vec<(usize, Vec<KeyNumber>)>> = BTreeMap::new();
+            for (at, mut keys) in left.drain(..) {
+                if let Some(key) = keys.pop() {
+                    under.entry(key).or_default().push((at, keys));
+                }
+            }
+            for (key, tried) in under {
+                let asked: Vec<MacClaim<'_>> =
+                    tried.iter().map(|(at, _)| claims[*at].mac()).collect();
+                let holds = self.lent[&key].verify_macs(&asked);
+                for ((at, keys), holds) in tried.into_iter().zip(holds) {
+                    if holds {
+                        found[at] = Ok(Some(key));
+                    } else {
+                        left.push((at, keys));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The keys here under which a proof could count, the one to try first last.
+    fn accepted(
+        &self,
+        moments: &mut Moments,
+        claim: &Claim,
+    ) -> Result<Vec<KeyNumber>, KeyObjection> {
         let Some(book) = moments.at(claim.at) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let mut accepted: Vec<KeyNumber> = book.accepted(claim.slot, claim.at).collect();
         if accepted.is_empty() {
@@ -122,16 +164,20 @@ impl CardKeys {
             life.is_some_and(|life| Some(life.request().version) == said)
         };
         accepted.sort_by_key(|key| !is_said(key));
-        let lent = accepted
-            .into_iter()
-            .filter_map(|key| Some((key, self.lent.get(&key)?)));
-        for (key, lent) in lent {
-            let made = lent.verify_mac(claim.factors, claim.scheme, claim.message, claim.proof);
-            if made.is_ok() {
-                return Ok(Some(key));
-            }
+        accepted.retain(|key| self.lent.contains_key(key));
+        accepted.reverse();
+        Ok(accepted)
+    }
+}
+
+impl Claim {
+    fn mac(&self) -> MacClaim<'_> {
+        MacClaim {
+            factors: &self.factors,
+            scheme: self.scheme,
+            message: &self.message,
+            mac: &self.proof,
         }
-        Ok(None)
     }
 }
 
