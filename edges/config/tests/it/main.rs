@@ -137,7 +137,7 @@ fn a_wrong_setting_is_named_with_its_file() {
     check(
         "clock = \"simulated\"",
         "clock = \"sundial\"",
-        &["sundial", "system", "simulated"],
+        &["column 9", "system", "simulated"],
     );
     check("name_zh", "name_cn", &["name_cn"]);
     check("[link]\n", "[left]\n", &["left"]);
