@@ -128,7 +128,7 @@ async fn an_extract_of_an_earlier_day_replaces_none() {
     let node = country.node(BEIJING_CODE);
     node.keys().renew(later.clone()).unwrap();
     let fault = node.keys().renew(before).unwrap_err();
-    assert_eq!(fault.code(), "keys.book_earlier");
+    assert_eq!(fault.code(), "keys.extract");
     assert_eq!(node.keys().book_made_at(), Some(later.made_at()));
 }
 

@@ -40,7 +40,8 @@ fn request_of(rule: &Rule) -> Raw {
         .replace("{terminal}", "100000000001")
         .replace("{name}", "CQ260101160000113410000000000001A")
         .replace("{day}", "2026-01-01")
-        .replace("{caller}", "01341000.OP-1");
+        .replace("{caller}", "01341000.OP-1")
+        .replace("{paper}", "register");
     let at = match rule.subject {
         Subject::Query(member) => format!("{at}?{member}=00000000"),
         _ => at,
