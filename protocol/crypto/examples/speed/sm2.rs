@@ -1,95 +1,14 @@
-//! How fast the kernels are, beside RustCrypto's in the same run: `cargo xtask bench crypto`.
-//!
-//! Each line is the median of nine runs on one core, in nanoseconds for one operation: of processor
-//! time where the system tells it (Linux), else of the clock. Ours and theirs take turns, so that
-//! what else the machine does meanwhile falls on both.
-#![expect(clippy::print_stdout, reason = "figures are what it is for")]
-
-mod peers;
+//! Signatures, one by one and in batches.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use tongtu_crypto::batch::{KeyShelf, Signed, read_keys, verify_batch};
 use tongtu_crypto::{PublicKey, SecretKey, Signature, sm3};
 
-/// How often each is measured; the middle one counts.
-const RUNS: usize = 9;
-
-/// One thing that is measured: what it is called, and how to do it `count` times.
-struct Row<'a> {
-    name: &'static str,
-    count: u32,
-    ours: Box<dyn FnMut() + 'a>,
-    theirs: Option<Box<dyn FnMut() + 'a>>,
-}
-
-fn main() {
-    let only: Vec<String> = std::env::args().skip(1).collect();
-    println!(
-        "{:<44} {:>12} {:>12} {:>8}",
-        "ns for one", "ours", "RustCrypto", "ratio"
-    );
-    let scene = Scene::new();
-    for mut row in rows(&scene) {
-        if !only.is_empty() && !only.iter().any(|word| row.name.contains(word.as_str())) {
-            continue;
-        }
-        let mut ours = Vec::new();
-        let mut theirs = Vec::new();
-        for _ in 0..RUNS {
-            ours.push(time(row.count, &mut row.ours));
-            if let Some(peer) = &mut row.theirs {
-                theirs.push(time(row.count, peer));
-            }
-        }
-        let ours = median(&mut ours);
-        match row.theirs {
-            Some(_) => {
-                let theirs = median(&mut theirs);
-                let hundredths = theirs * 100 / ours.max(1);
-                println!(
-                    "{:<44} {ours:>12} {theirs:>12} {:>5}.{:02}",
-                    row.name,
-                    hundredths / 100,
-                    hundredths % 100
-                );
-            }
-            None => println!("{:<44} {ours:>12}", row.name),
-        }
-    }
-}
-
-/// Nanoseconds for one of the `count` operations that `work` does, repeated until it takes a while:
-/// the system tells processor time by its ticks only.
-fn time(count: u32, work: &mut dyn FnMut()) -> u128 {
-    const LONG: Duration = Duration::from_millis(200);
-    let (clock, processor) = (Instant::now(), processor_time());
-    let mut times = 0;
-    while clock.elapsed() < LONG || times == 0 {
-        work();
-        times += 1;
-    }
-    let spent = match (processor, processor_time()) {
-        (Some(before), Some(after)) => after - before,
-        _ => clock.elapsed().as_nanos(),
-    };
-    spent / (u128::from(count) * times)
-}
-
-/// How many nanoseconds this thread has run on a processor.
-fn processor_time() -> Option<u128> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split(' ').next()?.parse().ok()
-}
-
-fn median(times: &mut [u128]) -> u128 {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
+use crate::{Row, peers};
 
 /// Keys, messages and signatures that hold.
-struct Scene {
+pub(super) struct Scene {
     keys: Vec<SecretKey>,
     compressed: Vec<[u8; 33]>,
     messages: Vec<[u8; 64]>,
@@ -104,7 +23,7 @@ struct Scene {
 const COUNT: u32 = 512;
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let keys: Vec<SecretKey> = (0..COUNT)
             .map(|number| {
                 let bytes = sm3::digest(&number.to_be_bytes());
@@ -156,7 +75,7 @@ fn verify_all(scene: &Scene) {
     }
 }
 
-fn rows(scene: &Scene) -> Vec<Row<'_>> {
+pub(super) fn rows(scene: &Scene) -> Vec<Row<'_>> {
     let Scene {
         keys,
         compressed,
