@@ -18,7 +18,7 @@ use super::act::Source;
 use super::audited::{Audited, OnBehalf};
 use super::carry::Way;
 use super::error::RoomError;
-use super::room::{KeyRoom, anchor_label, is_custodian, key_label, root_label};
+use super::room::{KeyRoom, anchor_label, are_two_custodians, key_label, root_label};
 
 impl<M: Medium> KeyRoom<M> {
     /// Uses keys in the custody outside the steps of the books: a service that derives, signs or
@@ -306,12 +306,8 @@ impl<M: Medium> KeyRoom<M> {
         transport: KeyNumber,
         way: &mut Way<'_>,
     ) -> Result<(), RoomError> {
-        match way.signers {
-            Signers::Two(first, second)
-                if is_custodian(&first)
-                    && is_custodian(&second)
-                    && !first.is_same_person(&second) => {}
-            _ => return Err(RoomError::Custodians),
+        if !are_two_custodians(&way.signers) {
+            return Err(RoomError::Custodians);
         }
         let life = self.books.keys.key(key).ok_or(RoomError::NotMade { key })?;
         let made = life.custody().filter(|_| !life.stage().is_final());

@@ -541,3 +541,13 @@ pub(super) fn failed_line(deed: &str, error: &RoomError) -> LineEntry {
 pub(super) fn is_custodian(officer: &Officer) -> bool {
     officer.role == Role::NationCustodian && officer.institution == InstitutionCode::national()
 }
+
+/// Whether two different custodians of the nation's sign.
+pub(super) fn are_two_custodians(signers: &Signers) -> bool {
+    match signers {
+        Signers::Two(first, second) => {
+            is_custodian(first) && is_custodian(second) && !first.is_same_person(second)
+        }
+        Signers::System | Signers::One(_) => false,
+    }
+}

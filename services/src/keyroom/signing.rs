@@ -3,13 +3,13 @@
 use tongtu_crypto::{Signer as _, sm3};
 use tongtu_hsm::{Custody as _, CustodySigner};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose, Stage, Usage};
-use tongtu_keyring::{Check, KeyLife, KeyNumber, Signers, Use, ca};
+use tongtu_keyring::{Check, KeyLife, KeyNumber, Use, ca};
 use tongtu_keyroom::Medium;
 use tongtu_ride_code::certificate::{CertificateError, apply_with};
 
 use super::carry::Way;
 use super::error::RoomError;
-use super::room::{KeyRoom, is_custodian, key_label};
+use super::room::{KeyRoom, are_two_custodians, key_label};
 
 impl<M: Medium> KeyRoom<M> {
     /// A key of the book for this purpose, which was made and is not over.
@@ -38,12 +38,8 @@ impl<M: Medium> KeyRoom<M> {
         digest: &sm3::Digest,
         way: &mut Way<'_>,
     ) -> Result<(), RoomError> {
-        match way.signers {
-            Signers::Two(first, second)
-                if is_custodian(&first)
-                    && is_custodian(&second)
-                    && !first.is_same_person(&second) => {}
-            _ => return Err(RoomError::RegisterCustodians),
+        if !are_two_custodians(&way.signers) {
+            return Err(RoomError::RegisterCustodians);
         }
         let is_approved = |bytes: &Vec<u8>| sm3::digest(bytes) == *digest;
         if !way.hands.container.as_ref().is_some_and(is_approved) {
