@@ -145,6 +145,17 @@ impl Keys {
         self.extract()
     }
 
+    /// The books as they are, said to have been made at a moment.
+    pub(crate) fn said_to_be_of(&mut self, made_at: Timestamp) -> Extract {
+        let mut bytes = self.centre.extract().unwrap();
+        bytes.truncate(bytes.len() - 64);
+        let at = b"TTKX".len() + 1;
+        bytes[at..at + 8].copy_from_slice(&made_at.get().to_be_bytes());
+        let key = key("whoever");
+        bytes.extend(key.sign(&bytes).0);
+        Extract::open(&bytes, key.public()).unwrap()
+    }
+
     /// What a node is given.
     pub(crate) fn of(&self, text: &str) -> NodeKeys {
         let custody = CITIES.contains(&text).then(|| {

@@ -129,6 +129,11 @@ async fn an_extract_of_an_earlier_day_replaces_none() {
     node.keys().renew(later.clone()).unwrap();
     let fault = node.keys().renew(before).unwrap_err();
     assert_eq!(fault.code(), "keys.extract");
+    // Nor does one with more in it that says it is of an earlier second.
+    let earlier = country.keys.said_to_be_of(later.made_at().plus_s(-1));
+    let fault = country.node(BEIJING_CODE).keys().renew(earlier);
+    assert_eq!(fault.unwrap_err().code(), "keys.book_earlier");
+    let node = country.node(BEIJING_CODE);
     assert_eq!(node.keys().book_made_at(), Some(later.made_at()));
 }
 
