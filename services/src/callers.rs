@@ -117,7 +117,7 @@ impl Node {
             };
         }
         let act = admission(caller, now);
-        if !confirmed(&mut tx, &act, caller.role, request.by, now).await? {
+        if !confirmed(&mut tx, &act, caller.role, request.by(), now).await? {
             return self.asked(tx, request, now).await;
         }
         put(&mut tx, caller).await?;
@@ -197,8 +197,8 @@ impl Node {
         let number = number.map_err(ServiceError::CallerKey)?;
         let key = hex_encode(&public.to_compressed());
         let act = format!("announce {name} key {number} {key} overlap {overlap_s}");
-        let is_own = request.by == name;
-        if !is_own && !confirmed(&mut tx, &act, caller.role, request.by, now).await? {
+        let is_own = request.by() == name;
+        if !is_own && !confirmed(&mut tx, &act, caller.role, request.by(), now).await? {
             return self.asked(tx, request, now).await;
         }
         put(&mut tx, &caller).await?;
@@ -226,7 +226,7 @@ impl Node {
             return Ok(Acted::Done(()));
         }
         let act = format!("allow {name}");
-        if !is_disabled && !confirmed(&mut tx, &act, caller.role, request.by, now).await? {
+        if !is_disabled && !confirmed(&mut tx, &act, caller.role, request.by(), now).await? {
             return self.asked(tx, request, now).await;
         }
         // A terminal that only registered has no row yet.

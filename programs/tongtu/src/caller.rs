@@ -215,10 +215,6 @@ fn act_of(view: &CallerActView) -> Result<CallerAct, &'static str> {
         let key = request.public_key.0.as_slice().try_into();
         let key = key.map_err(|_| "a public key is not 33 bytes")?;
         Ok::<_, &'static str>(ProvedRequest {
-            by: CallerName {
-                institution: envelope.sender,
-                number: envelope.caller,
-            },
             key: PublicKey::from_compressed(key).map_err(|_| "a public key is no point")?,
             method: method.to_owned(),
             target: target.to_owned(),

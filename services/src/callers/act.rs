@@ -18,8 +18,6 @@ pub const ASKED_S: i64 = 7 * 86_400;
 /// A request whose envelope held: who asked for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvedRequest {
-    /// Who asked.
-    pub by: CallerName,
     /// The key under which the envelope verified.
     pub key: PublicKey,
     /// The method.
@@ -30,6 +28,17 @@ pub struct ProvedRequest {
     pub content: Vec<u8>,
     /// The envelope.
     pub envelope: Envelope,
+}
+
+impl ProvedRequest {
+    /// Who asked.
+    #[must_use]
+    pub const fn by(&self) -> CallerName {
+        CallerName {
+            institution: self.envelope.sender,
+            number: self.envelope.caller,
+        }
+    }
 }
 
 /// What came of an act.
@@ -113,7 +122,8 @@ impl ActVerifier {
         if line.about != sm3::digest(&bytes) {
             return Err(fault("it was written for another envelope"));
         }
-        let signer = (envelope.sender, envelope.caller.as_str());
+        let by = request.by();
+        let signer = (by.institution, by.number.as_str());
         if envelope.kind != Kind::Request || signer != (line.institution, line.actor.as_str()) {
             return Err(fault("its envelope is another's than it names"));
         }
@@ -184,7 +194,8 @@ pub(super) async fn write_line(
 ) -> Result<(), ServiceError> {
     let fault = |_| ServiceError::Stored { what: "envelope" };
     let envelope = request.envelope.encode().map_err(fault)?;
-    let who = (request.by.institution, request.by.number.as_str());
+    let by = request.by();
+    let who = (by.institution, by.number.as_str());
     let about = sm3::digest(&envelope);
     let row = CallerRequestRow {
         target: format!("{} {}", request.method, request.target),
@@ -291,10 +302,6 @@ fn act_of(row: CallerActRow) -> Result<CallerAct, ServiceError> {
         let (method, target) = row.target.split_once(' ').ok_or_else(fault)?;
         let envelope = Envelope::read(&row.envelope, Kind::Request).map_err(|_| fault())?;
         Ok::<_, ServiceError>(ProvedRequest {
-            by: CallerName {
-                institution: envelope.sender,
-                number: envelope.caller,
-            },
             key: stored::key(&row.public_key)?,
             method: method.to_owned(),
             target: target.to_owned(),

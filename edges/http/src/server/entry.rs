@@ -258,7 +258,6 @@ impl Keeper {
             .admit(&envelope, now)
             .map_err(EntryError::from)?;
         parts.extensions.insert(Admitted {
-            by: caller.name,
             key,
             content: bytes.clone(),
             envelope,
@@ -333,7 +332,6 @@ impl Keeper {
 /// Whoever a request was admitted for, and what he signed.
 #[derive(Clone)]
 struct Admitted {
-    by: CallerName,
     key: PublicKey,
     content: Bytes,
     envelope: Envelope,
@@ -350,7 +348,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Proved {
         // Only an open route has none, and no open route asks.
         let admitted = admitted.ok_or(EntryError::Refused)?;
         Ok(Self(ProvedRequest {
-            by: admitted.by,
             key: admitted.key.clone(),
             method: parts.method.to_string(),
             target: target_of(parts).to_owned(),

@@ -188,7 +188,6 @@ pub(crate) fn asked_by(by: CallerName) -> ProvedRequest {
         digest: request_digest("POST", "/callers", &content_digest(&content)),
     };
     ProvedRequest {
-        by,
         key: key.public().clone(),
         method: "POST".into(),
         target: "/callers".into(),
