@@ -1,15 +1,24 @@
-//! How fast the kernels are, beside RustCrypto's in the same run: `cargo xtask bench crypto`.
+//! How fast the kernels are, beside other libraries in the same run: `cargo xtask bench crypto`.
 //!
-//! Each line is the median of nine runs on one core, in nanoseconds for one operation: of processor
-//! time where the system tells it (Linux), else of the clock. Ours and theirs take turns, so that
-//! what else the machine does meanwhile falls on both.
+//! Each figure is the median of nine runs on one core, in nanoseconds for one operation: of processor
+//! time where the system tells it (Linux), else of the clock. Ours and the others take turns, so that
+//! what else the machine does meanwhile falls on all of them.
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
+mod beside;
+mod chart;
+mod figures;
 mod lanes;
+mod openssl;
 mod peers;
 mod sm2;
 
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+use beside::Beside;
+use figures::{Figure, Report};
 
 /// How often each is measured; the middle one counts.
 const RUNS: usize = 9;
@@ -22,41 +31,110 @@ struct Row<'a> {
     theirs: Option<Box<dyn FnMut() + 'a>>,
 }
 
-fn main() {
-    let only: Vec<String> = std::env::args().skip(1).collect();
-    println!(
-        "{:<44} {:>12} {:>12} {:>8}",
-        "ns for one", "ours", "RustCrypto", "ratio"
-    );
-    let (signatures, proofs) = (sm2::Scene::new(), lanes::Scene::new());
-    let rows = sm2::rows(&signatures).into_iter();
-    for mut row in rows.chain(lanes::rows(&proofs)) {
-        if !only.is_empty() && !only.iter().any(|word| row.name.contains(word.as_str())) {
-            continue;
-        }
-        let mut ours = Vec::new();
-        let mut theirs = Vec::new();
-        for _ in 0..RUNS {
-            ours.push(time(row.count, &mut row.ours));
-            if let Some(peer) = &mut row.theirs {
-                theirs.push(time(row.count, peer));
-            }
-        }
-        let ours = median(&mut ours);
-        match row.theirs {
-            Some(_) => {
-                let theirs = median(&mut theirs);
-                let hundredths = theirs * 100 / ours.max(1);
-                println!(
-                    "{:<44} {ours:>12} {theirs:>12} {:>5}.{:02}",
-                    row.name,
-                    hundredths / 100,
-                    hundredths % 100
-                );
-            }
-            None => println!("{:<44} {ours:>12}", row.name),
+/// What was asked for.
+#[derive(Default)]
+struct Asked {
+    words: Vec<String>,
+    beside: Vec<Beside>,
+    chart: Option<PathBuf>,
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    match Asked::read(std::env::args().skip(1)).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error}");
+            ExitCode::FAILURE
         }
     }
+}
+
+impl Asked {
+    fn read(args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut asked = Self::default();
+        let mut args = args;
+        while let Some(arg) = args.next() {
+            let mut value = |what: &str| args.next().ok_or(format!("{arg} needs {what}"));
+            match arg.as_str() {
+                "--json" => asked.json = true,
+                "--chart" => asked.chart = Some(value("a file")?.into()),
+                "--beside" => asked.beside.push(Beside::start(&value("NAME=PROGRAM")?)?),
+                option if option.starts_with("--") => {
+                    return Err(format!(
+                        "there is no {option}, but --beside, --chart and --json"
+                    ));
+                }
+                _ => asked.words.push(arg),
+            }
+        }
+        Ok(asked)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.words.is_empty() || self.words.iter().any(|word| name.contains(word.as_str()))
+    }
+}
+
+fn run(mut asked: Asked) -> Result<(), String> {
+    let (signatures, proofs) = (sm2::Scene::new(), lanes::Scene::new());
+    let rows = sm2::rows(&signatures).into_iter();
+    let openssl = openssl::measure();
+    let names = asked.beside.iter().map(|beside| beside.name().to_owned());
+    let mut report = Report::new(names.collect(), openssl.is_some());
+    if !asked.json {
+        print!("{}", report.head());
+    }
+    for mut row in rows.chain(lanes::rows(&proofs)) {
+        if !asked.wants(row.name) {
+            continue;
+        }
+        let figure = measure(&mut row, &mut asked.beside, openssl.as_ref())?;
+        if !asked.json {
+            println!("{}", report.line(&figure));
+        }
+        report.push(figure);
+    }
+    if asked.json {
+        println!("{}", report.json());
+    }
+    if let Some(path) = asked.chart {
+        std::fs::write(&path, chart::draw(&report))
+            .map_err(|error| format!("{} is not written: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Ours and everybody else's in turns.
+fn measure(
+    row: &mut Row<'_>,
+    beside: &mut [Beside],
+    openssl: Option<&openssl::Openssl>,
+) -> Result<Figure, String> {
+    let mut ours = Vec::new();
+    let mut theirs = Vec::new();
+    let mut others = vec![Vec::new(); beside.len()];
+    for _ in 0..RUNS {
+        ours.push(time(row.count, &mut row.ours));
+        if let Some(peer) = &mut row.theirs {
+            theirs.push(time(row.count, peer));
+        }
+        for (beside, times) in beside.iter_mut().zip(&mut others) {
+            times.extend(beside.ask(row.name)?);
+        }
+    }
+    let mut peers = vec![("RustCrypto".to_owned(), median(&mut theirs))];
+    if let Some(openssl) = openssl {
+        peers.push((openssl.name().to_owned(), openssl.of(row.name)));
+    }
+    for (beside, times) in beside.iter().zip(&mut others) {
+        peers.push((beside.name().to_owned(), median(times)));
+    }
+    Ok(Figure {
+        name: row.name,
+        ours: median(&mut ours).expect("nine runs"),
+        peers,
+    })
 }
 
 /// Nanoseconds for one of the `count` operations that `work` does, repeated until it takes a while:
@@ -82,7 +160,8 @@ fn processor_time() -> Option<u128> {
     text.split(' ').next()?.parse().ok()
 }
 
-fn median(times: &mut [u128]) -> u128 {
+/// The middle one, where there is any.
+fn median(times: &mut [u128]) -> Option<u128> {
     times.sort_unstable();
-    times[times.len() / 2]
+    times.get(times.len() / 2).copied()
 }
