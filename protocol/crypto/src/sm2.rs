@@ -9,6 +9,7 @@ use core::fmt;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::curve::by_best;
 use crate::curve::claim::Claim;
 use crate::curve::field::Fe;
 use crate::curve::limbs::Limbs;
@@ -78,7 +79,7 @@ impl PublicKey {
         }
         let (_, x) = bytes.split_last_chunk::<32>().expect("33 bytes");
         Fe::from_bytes(x)
-            .and_then(|x| Affine::decompress(x, bytes[0] == 3))
+            .and_then(|x| by_best!(k => Affine::decompress(k, x, bytes[0] == 3)))
             .map(Self::from_point)
             .ok_or(KeyError::NotOnCurve)
     }

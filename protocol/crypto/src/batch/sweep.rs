@@ -11,6 +11,7 @@ use sm2::elliptic_curve::{Group as _, PrimeField as _};
 use sm2::{NonZeroScalar, ProjectivePoint};
 
 use super::{KeyShelf, Signed, verify_batch};
+use crate::curve::field::Portable;
 use crate::curve::multiple;
 use crate::curve::order::Scalar;
 use crate::{PublicKey, SecretKey, Signature, sm3};
@@ -83,11 +84,11 @@ fn holding(numbers: &mut Numbers, key: &SecretKey, checked: bool) -> Option<([u8
     if t.is_zero() {
         return None;
     }
-    let sum = multiple::sum_vartime(&s, &t, key.public().point());
+    let sum = multiple::sum_vartime(Portable, &s, &t, key.public().point());
     if sum.is_infinity() {
         return None;
     }
-    let x = Scalar::reduce(&sum.to_affine().x.to_limbs());
+    let x = Scalar::reduce(&sum.to_affine(Portable).x.to_limbs());
     if checked {
         let theirs = their_x(&s, &t, &key.danger_to_bytes());
         assert_eq!(x.to_bytes(), theirs, "r = {r:?}, s = {s:?}");

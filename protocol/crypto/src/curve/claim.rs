@@ -5,7 +5,7 @@
 
 #[cfg(feature = "std")]
 use super::comb::Comb;
-use super::field::Fe;
+use super::field::{Arithmetic, Fe};
 use super::limbs;
 use super::multiple;
 use super::order::{N, Scalar};
@@ -36,22 +36,25 @@ impl Claim {
 
     /// Whether it holds under a key.
     pub(crate) fn holds(&self, key: &Affine) -> bool {
-        self.is_met_by(&multiple::sum_vartime(&self.s, &self.t, key))
+        by_best!(k => self.is_met_by(k, &multiple::sum_vartime(k, &self.s, &self.t, key)))
     }
 
     /// Whether it holds under a key of which there is a table.
     #[cfg(feature = "std")]
     pub(crate) fn holds_by_table(&self, key: &Comb<8>) -> bool {
-        let sum = key.add_vartime(Jacobian::INFINITY, &OddDigits::of(&self.t));
-        self.is_met_by(&multiple::generator().add_vartime(sum, &OddDigits::of(&self.s)))
+        by_best!(k => {
+            let sum = key.add_vartime(k, Jacobian::INFINITY, &OddDigits::of(&self.t));
+            let sum = multiple::generator().add_vartime(k, sum, &OddDigits::of(&self.s));
+            self.is_met_by(k, &sum)
+        })
     }
 
-    fn is_met_by(&self, sum: &Jacobian) -> bool {
+    fn is_met_by(&self, k: impl Arithmetic, sum: &Jacobian) -> bool {
         if sum.is_infinity() {
             return false;
         }
-        let zz = sum.z.square();
-        let is = |x: &limbs::Limbs| Fe::from_limbs(x).is_some_and(|x| x.mul(&zz) == sum.x);
+        let zz = k.square(&sum.z);
+        let is = |x: &limbs::Limbs| Fe::from_limbs(x).is_some_and(|x| k.mul(&x, &zz) == sum.x);
         is(self.x.limbs()) || self.x_beyond_n().is_some_and(|x| is(&x))
     }
 

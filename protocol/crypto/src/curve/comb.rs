@@ -6,6 +6,7 @@
 
 use alloc::vec::Vec;
 
+use super::field::Arithmetic;
 use super::point::{self, Affine, Jacobian};
 use super::recode::{Digit, OddDigits, pick};
 
@@ -19,21 +20,20 @@ impl<const W: usize> Comb<W> {
 
     /// Computes all of it: 2^(W-1) additions for each digit, and one inversion.
     pub(crate) fn of(point: &Affine) -> Self {
+        by_best!(k => Self::by(k, point))
+    }
+
+    fn by(k: impl Arithmetic, point: &Affine) -> Self {
         let mut multiples = Vec::with_capacity(Self::ROW * OddDigits::<W>::COUNT);
         let mut base = Jacobian::from(*point);
         for _ in 0..OddDigits::<W>::COUNT {
-            let twice = base.double();
-            let mut multiple = base;
-            for _ in 0..Self::ROW {
-                multiples.push(multiple);
-                multiple = multiple.add_vartime(&twice);
-            }
+            multiples.extend(point::odd_multiples(k, base).take(Self::ROW));
             for _ in 0..W {
-                base = base.double();
+                base = base.double(k);
             }
         }
         Self {
-            entries: point::to_affine(&multiples),
+            entries: point::to_affine(k, &multiples),
         }
     }
 
@@ -57,9 +57,14 @@ impl<const W: usize> Comb<W> {
     }
 
     /// Adds a public scalar's multiple of the table's point to `sum`.
-    pub(crate) fn add_vartime(&self, sum: Jacobian, digits: &OddDigits<W>) -> Jacobian {
+    pub(crate) fn add_vartime(
+        &self,
+        k: impl Arithmetic,
+        sum: Jacobian,
+        digits: &OddDigits<W>,
+    ) -> Jacobian {
         (0..OddDigits::<W>::COUNT).fold(sum, |sum, at| {
-            sum.add_affine_vartime(&self.entry_vartime(at, digits.at(at)))
+            sum.add_affine_vartime(k, &self.entry_vartime(at, digits.at(at)))
         })
     }
 
@@ -69,13 +74,13 @@ impl<const W: usize> Comb<W> {
     /// Before the highest digit is added, the sum so far is smaller than the digit's part and
     /// neither is near n, so that they cannot be equal or opposite. With the highest they can be
     /// equal, for one scalar.
-    pub(crate) fn multiply(&self, digits: &OddDigits<W>) -> Jacobian {
+    pub(crate) fn multiply(&self, k: impl Arithmetic, digits: &OddDigits<W>) -> Jacobian {
         let last = OddDigits::<W>::COUNT - 1;
         let mut sum = Jacobian::from(self.entry(0, digits.at(0)));
         for at in 1..last {
-            sum = sum.add_distinct(&self.entry(at, digits.at(at)));
+            sum = sum.add_distinct(k, &self.entry(at, digits.at(at)));
         }
-        sum.add_or_double(&self.entry(last, digits.at(last)))
+        sum.add_or_double(k, &self.entry(last, digits.at(last)))
     }
 
     fn entry(&self, at: usize, digit: Digit) -> Affine {

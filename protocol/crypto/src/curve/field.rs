@@ -26,7 +26,7 @@ const INTO_FORM: Fe = Fe([
 /// A number of the field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub(crate) struct Fe(Limbs);
+pub(crate) struct Fe(pub(super) Limbs);
 
 impl Fe {
     pub(crate) const ZERO: Self = Self([0; 4]);
@@ -129,15 +129,6 @@ impl Fe {
         Self(reduce(&limbs::square(&self.0)))
     }
 
-    /// x^(2^count).
-    fn square_times(&self, count: u32) -> Self {
-        let mut out = *self;
-        for _ in 0..count {
-            out = out.square();
-        }
-        out
-    }
-
     #[inline]
     pub(crate) fn is_zero(&self) -> bool {
         self.0 == [0; 4]
@@ -159,45 +150,6 @@ impl Fe {
     pub(crate) fn zero_mask(&self) -> u64 {
         !limbs::mask_nonzero(&self.0)
     }
-
-    /// 1 / x; zero for zero. x^(p-2), the powers p - 2 = FFFFFFFE FFFFFFFF FFFFFFFF FFFFFFFF
-    /// FFFFFFFF 00000000 FFFFFFFF FFFFFFFD is made of.
-    pub(crate) fn invert(&self) -> Self {
-        let x2 = self.square().mul(self);
-        let x3 = x2.square().mul(self);
-        let x6 = x3.square_times(3).mul(&x3);
-        let x12 = x6.square_times(6).mul(&x6);
-        let x15 = x12.square_times(3).mul(&x3);
-        let x30 = x15.square_times(15).mul(&x15);
-        let x31 = x30.square().mul(self);
-        let x32 = x31.square().mul(self);
-        let mut out = x31.square();
-        for _ in 0..4 {
-            out = out.square_times(32).mul(&x32);
-        }
-        out = out.square_times(64).mul(&x32);
-        out = out.square_times(30).mul(&x30);
-        out.square_times(2).mul(self)
-    }
-
-    /// A number whose square this is, if there is one. p = 3 mod 4, so it is x^((p+1)/4), and
-    /// (p+1)/4 = 2^62 (2^32 - 1) (2^160 - 1).
-    pub(crate) fn sqrt(&self) -> Option<Self> {
-        let ones = |x: &Self| {
-            let x2 = x.square().mul(x);
-            let x4 = x2.square_times(2).mul(&x2);
-            let x8 = x4.square_times(4).mul(&x4);
-            let x16 = x8.square_times(8).mul(&x8);
-            x16.square_times(16).mul(&x16)
-        };
-        let u = ones(self);
-        let u32 = ones(&u);
-        let u64 = u32.square_times(32).mul(&u32);
-        let u128 = u64.square_times(64).mul(&u64);
-        let u160 = u128.square_times(32).mul(&u32);
-        let root = u160.square_times(62);
-        (root.square() == *self).then_some(root)
-    }
 }
 
 impl zeroize::DefaultIsZeroes for Fe {}
@@ -205,6 +157,90 @@ impl zeroize::DefaultIsZeroes for Fe {}
 impl Default for Fe {
     fn default() -> Self {
         Self::ZERO
+    }
+}
+
+/// Who multiplies: the portable way, or a kernel for what this processor has. Chosen once for an
+/// operation, and handed down to whatever computes in it.
+pub(crate) trait Arithmetic: Copy {
+    fn mul(self, a: &Fe, b: &Fe) -> Fe;
+    fn square(self, a: &Fe) -> Fe;
+    fn add(self, a: &Fe, b: &Fe) -> Fe;
+    fn sub(self, a: &Fe, b: &Fe) -> Fe;
+
+    /// x^(2^count).
+    #[inline]
+    fn square_times(self, x: &Fe, count: u32) -> Fe {
+        let mut out = *x;
+        for _ in 0..count {
+            out = self.square(&out);
+        }
+        out
+    }
+
+    /// 1 / x; zero for zero. x^(p-2), the powers p - 2 = FFFFFFFE FFFFFFFF FFFFFFFF FFFFFFFF
+    /// FFFFFFFF 00000000 FFFFFFFF FFFFFFFD is made of.
+    fn invert(self, x: &Fe) -> Fe {
+        let x2 = self.mul(&self.square(x), x);
+        let x3 = self.mul(&self.square(&x2), x);
+        let x6 = self.mul(&self.square_times(&x3, 3), &x3);
+        let x12 = self.mul(&self.square_times(&x6, 6), &x6);
+        let x15 = self.mul(&self.square_times(&x12, 3), &x3);
+        let x30 = self.mul(&self.square_times(&x15, 15), &x15);
+        let x31 = self.mul(&self.square(&x30), x);
+        let x32 = self.mul(&self.square(&x31), x);
+        let mut out = self.square(&x31);
+        for _ in 0..4 {
+            out = self.mul(&self.square_times(&out, 32), &x32);
+        }
+        out = self.mul(&self.square_times(&out, 64), &x32);
+        out = self.mul(&self.square_times(&out, 30), &x30);
+        self.mul(&self.square_times(&out, 2), x)
+    }
+
+    /// A number whose square this is, if there is one. p = 3 mod 4, so it is x^((p+1)/4), and
+    /// (p+1)/4 = 2^62 (2^32 - 1) (2^160 - 1).
+    fn sqrt(self, x: &Fe) -> Option<Fe> {
+        let ones = |x: &Fe| {
+            let x2 = self.mul(&self.square(x), x);
+            let x4 = self.mul(&self.square_times(&x2, 2), &x2);
+            let x8 = self.mul(&self.square_times(&x4, 4), &x4);
+            let x16 = self.mul(&self.square_times(&x8, 8), &x8);
+            self.mul(&self.square_times(&x16, 16), &x16)
+        };
+        let u = ones(x);
+        let u32 = ones(&u);
+        let u64 = self.mul(&self.square_times(&u32, 32), &u32);
+        let u128 = self.mul(&self.square_times(&u64, 64), &u64);
+        let u160 = self.mul(&self.square_times(&u128, 32), &u32);
+        let root = self.square_times(&u160, 62);
+        (self.square(&root) == *x).then_some(root)
+    }
+}
+
+/// What every processor can.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+impl Arithmetic for Portable {
+    #[inline]
+    fn mul(self, a: &Fe, b: &Fe) -> Fe {
+        a.mul(b)
+    }
+
+    #[inline]
+    fn square(self, a: &Fe) -> Fe {
+        a.square()
+    }
+
+    #[inline]
+    fn add(self, a: &Fe, b: &Fe) -> Fe {
+        a.add(b)
+    }
+
+    #[inline]
+    fn sub(self, a: &Fe, b: &Fe) -> Fe {
+        a.sub(b)
     }
 }
 
@@ -288,11 +324,11 @@ mod tests {
         #[test]
         fn an_inverse_undoes_and_a_root_is_found(a in any_element()) {
             prop_assume!(!a.is_zero());
-            prop_assert!(a.invert().mul(&a) == Fe::ONE);
-            let root = a.square().sqrt().expect("a square has a root");
+            prop_assert!(Portable.invert(&a).mul(&a) == Fe::ONE);
+            let root = Portable.sqrt(&a.square()).expect("a square has a root");
             prop_assert!(root == a || root == a.neg());
             // -1 is no square, so of a number and its negative one has a root.
-            prop_assert!(a.sqrt().is_some() != a.neg().sqrt().is_some());
+            prop_assert!(Portable.sqrt(&a).is_some() != Portable.sqrt(&a.neg()).is_some());
         }
     }
 

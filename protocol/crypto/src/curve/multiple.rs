@@ -5,15 +5,24 @@
 //! them, and its few multiples are made each time.
 
 #[cfg(feature = "std")]
-use std::sync::OnceLock;
+use std::{sync::OnceLock, vec::Vec};
 
 #[cfg(feature = "std")]
 use super::comb::Comb;
+use super::field::Arithmetic;
 use super::order::Scalar;
-use super::point::{Affine, Jacobian};
-use super::recode::{Digit, OddDigits, SPARSE_ENTRIES, Sparse};
+use super::point::{self, Affine, Entry, Jacobian};
 #[cfg(not(feature = "std"))]
-use super::{point, recode::pick};
+use super::recode::pick;
+use super::recode::{Digit, OddDigits, Sparse};
+
+/// The window of a key's digits: wider ones save less than their table costs.
+const KEY_WIDTH: u32 = 5;
+/// The window of the generator's, for which there is a table: 64 KiB.
+#[cfg(feature = "std")]
+const GENERATOR_WIDTH: u32 = 12;
+#[cfg(not(feature = "std"))]
+const GENERATOR_WIDTH: u32 = KEY_WIDTH;
 
 /// The generator's table for public scalars.
 #[cfg(feature = "std")]
@@ -29,89 +38,109 @@ pub(crate) fn generator_for_secrets() -> &'static Comb<5> {
     TABLE.get_or_init(|| Comb::of(&Affine::GENERATOR))
 }
 
-/// s·G + t·P for public values; s is not zero.
-#[cfg(feature = "std")]
-pub(crate) fn sum_vartime(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian {
-    let multiples = odd_multiples(point);
-    let digits = Sparse::of_vartime(t);
+/// s·G + t·P for public values: one chain of doublings for both.
+pub(crate) fn sum_vartime<A: Arithmetic>(k: A, s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian {
+    let generator = Odd::of_generator(k);
+    let entries: [Entry; Sparse::<KEY_WIDTH>::ENTRIES] = point::odd_entries(k, point);
+    let s = Sparse::<GENERATOR_WIDTH>::of_vartime(s);
+    let t = Sparse::<KEY_WIDTH>::of_vartime(t);
     let mut sum = Jacobian::INFINITY;
-    for at in (0..digits.len()).rev() {
-        sum = sum.double();
-        if let Some(digit) = digits.at(at) {
-            sum = sum.add_vartime(&entry_vartime(&multiples, digit));
+    for at in (0..s.len().max(t.len())).rev() {
+        sum = sum.double(k);
+        if let Some(digit) = t.at(at) {
+            sum = sum.add_entry_vartime(k, &entry_vartime(&entries, digit));
         }
-    }
-    generator().add_vartime(sum, &OddDigits::of(s))
-}
-
-/// s·G + t·P for public values; s is not zero.
-#[cfg(not(feature = "std"))]
-pub(crate) fn sum_vartime(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian {
-    let parts = [(&Affine::GENERATOR, s), (point, t)]
-        .map(|(point, scalar)| (odd_multiples(point), Sparse::of_vartime(scalar)));
-    let len = parts[0].1.len().max(parts[1].1.len());
-    let mut sum = Jacobian::INFINITY;
-    for at in (0..len).rev() {
-        sum = sum.double();
-        for (multiples, digits) in &parts {
-            if let Some(digit) = digits.at(at) {
-                sum = sum.add_vartime(&entry_vartime(multiples, digit));
-            }
+        if let Some(digit) = s.at(at) {
+            sum = generator.add_vartime(k, &sum, digit);
         }
     }
     sum
 }
 
-fn entry_vartime(multiples: &[Jacobian], digit: Digit) -> Jacobian {
-    let entry = multiples[digit.entry];
+fn entry_vartime(entries: &[Entry], digit: Digit) -> Entry {
+    let entry = entries[digit.entry];
     match digit.negative {
         0 => entry,
         _ => entry.neg(),
     }
 }
 
-/// 1, 3, 5, … times the point.
-fn odd_multiples(point: &Affine) -> [Jacobian; SPARSE_ENTRIES] {
-    let mut out = [Jacobian::from(*point); SPARSE_ENTRIES];
-    let twice = out[0].double();
-    for at in 1..SPARSE_ENTRIES {
-        out[at] = out[at - 1].add_vartime(&twice);
-    }
-    out
-}
-
-/// k·G for a secret k that is not zero, in a time that tells nothing.
+/// The odd multiples of the generator that a public scalar's digits call for.
 #[cfg(feature = "std")]
-pub(crate) fn of_generator(k: &Scalar) -> Affine {
-    let digits = zeroize::Zeroizing::new(OddDigits::of(k));
-    generator_for_secrets().multiply(&digits).to_affine()
+struct Odd(&'static [Affine]);
+
+#[cfg(feature = "std")]
+impl Odd {
+    fn of_generator(k: impl Arithmetic) -> Self {
+        static TABLE: OnceLock<Vec<Affine>> = OnceLock::new();
+        Self(TABLE.get_or_init(|| {
+            let multiples: Vec<Jacobian> = point::odd_multiples(k, Affine::GENERATOR.into())
+                .take(Sparse::<GENERATOR_WIDTH>::ENTRIES)
+                .collect();
+            point::to_affine(k, &multiples)
+        }))
+    }
+
+    #[inline]
+    fn add_vartime(&self, k: impl Arithmetic, sum: &Jacobian, digit: Digit) -> Jacobian {
+        let entry = self.0[digit.entry];
+        match digit.negative {
+            0 => sum.add_affine_vartime(k, &entry),
+            _ => sum.add_affine_vartime(k, &entry.neg()),
+        }
+    }
+}
+
+/// The odd multiples of the generator that a public scalar's digits call for.
+#[cfg(not(feature = "std"))]
+struct Odd([Entry; Sparse::<GENERATOR_WIDTH>::ENTRIES]);
+
+#[cfg(not(feature = "std"))]
+impl Odd {
+    fn of_generator(k: impl Arithmetic) -> Self {
+        Self(point::odd_entries(k, &Affine::GENERATOR))
+    }
+
+    fn add_vartime(&self, k: impl Arithmetic, sum: &Jacobian, digit: Digit) -> Jacobian {
+        sum.add_entry_vartime(k, &entry_vartime(&self.0, digit))
+    }
 }
 
 /// k·G for a secret k that is not zero, in a time that tells nothing.
+pub(crate) fn of_generator(k: &Scalar) -> Affine {
+    by_best!(by => of_generator_by(by, k))
+}
+
+/// The same, by this arithmetic.
+#[cfg(feature = "std")]
+pub(crate) fn of_generator_by(by: impl Arithmetic, k: &Scalar) -> Affine {
+    let digits = zeroize::Zeroizing::new(OddDigits::of(k));
+    generator_for_secrets().multiply(by, &digits).to_affine(by)
+}
+
+/// The same, by this arithmetic.
 ///
 /// From the highest digit down: what is there times 2^W is larger than the digit to be added, so
 /// that the two are neither equal nor opposite; at the lowest digit that may not hold modulo n.
 #[cfg(not(feature = "std"))]
-pub(crate) fn of_generator(k: &Scalar) -> Affine {
+pub(crate) fn of_generator_by(by: impl Arithmetic, k: &Scalar) -> Affine {
     const W: usize = 5;
-    let mut multiples = [Jacobian::from(Affine::GENERATOR); OddDigits::<W>::ENTRIES];
-    let twice = multiples[0].double();
-    for at in 1..multiples.len() {
-        multiples[at] = multiples[at - 1].add_vartime(&twice);
-    }
-    let row = point::to_affine(&multiples);
+    let multiples: alloc::vec::Vec<Jacobian> = point::odd_multiples(by, Affine::GENERATOR.into())
+        .take(OddDigits::<W>::ENTRIES)
+        .collect();
+    let row = point::to_affine(by, &multiples);
     let digits = zeroize::Zeroizing::new(OddDigits::<W>::of(k));
     let last = OddDigits::<W>::COUNT - 1;
     let mut sum = Jacobian::from(pick(&row, digits.at(last)));
     for at in (0..last).rev() {
         for _ in 0..W {
-            sum = sum.double();
+            sum = sum.double(by);
         }
         let entry = pick(&row, digits.at(at));
         sum = match at {
-            0 => sum.add_or_double(&entry),
-            _ => sum.add_distinct(&entry),
+            0 => sum.add_or_double(by, &entry),
+            _ => sum.add_distinct(by, &entry),
         };
     }
-    sum.to_affine()
+    sum.to_affine(by)
 }

@@ -69,19 +69,18 @@ pub(crate) fn pick(row: &[Affine], digit: Digit) -> Affine {
     out.negated_where(digit.negative)
 }
 
-/// How many bits wide the windows of [`Sparse`] are.
-const SPARSE_WIDTH: u32 = 5;
-/// The odd multiples that its digits call for: 1, 3, … 15.
-pub(crate) const SPARSE_ENTRIES: usize = 1 << (SPARSE_WIDTH - 2);
-
-/// A public scalar as digits of which few are not zero (wNAF), the lowest first.
-pub(crate) struct Sparse {
-    digits: [i8; 257],
+/// A public scalar as digits of which few are not zero (wNAF), the lowest first: odd ones between
+/// -2^(W-1) and 2^(W-1), of W in a row at most one.
+pub(crate) struct Sparse<const W: u32> {
+    digits: [i16; 257],
     /// How many digits there are.
     len: usize,
 }
 
-impl Sparse {
+impl<const W: u32> Sparse<W> {
+    /// The odd multiples that the digits call for: 1, 3, … 2^(W-1) - 1.
+    pub(crate) const ENTRIES: usize = 1 << (W - 2);
+
     pub(crate) fn of_vartime(scalar: &Scalar) -> Self {
         let mut out = Self {
             digits: [0; 257],
@@ -90,17 +89,20 @@ impl Sparse {
         let limbs = scalar.limbs();
         let mut carry = 0;
         let mut at = 0;
-        while at < 257 {
-            if limbs::bits(limbs, at, 1) == carry {
-                at += 1;
+        while at < out.digits.len() {
+            // Bits that the carry makes zeros of: ones with it, zeros without.
+            let ahead = limbs::bits(limbs, at, 32) ^ (carry * 0xFFFF_FFFF);
+            if ahead & 1 == 0 {
+                at += ahead.trailing_zeros().min(32) as usize;
                 continue;
             }
-            let window = limbs::bits(limbs, at, SPARSE_WIDTH) + carry;
-            carry = window >> (SPARSE_WIDTH - 1) & 1;
-            let digit = i64::try_from(window).expect("a few bits") - i64::from(carry != 0) * 32;
-            out.digits[at] = i8::try_from(digit).expect("between -15 and 15");
+            let window = limbs::bits(limbs, at, W) + carry;
+            carry = window >> (W - 1) & 1;
+            let digit =
+                i64::try_from(window).expect("a few bits") - i64::from(carry != 0) * (1 << W);
+            out.digits[at] = i16::try_from(digit).expect("a few bits");
             out.len = at + 1;
-            at += usize::try_from(SPARSE_WIDTH).expect("a few bits");
+            at += W as usize;
         }
         out
     }
@@ -150,6 +152,17 @@ mod tests {
         })
     }
 
+    fn sum_of_sparse<const W: u32>(scalar: &Scalar) -> Scalar {
+        let digits = Sparse::<W>::of_vartime(scalar);
+        (0..digits.len()).fold(Scalar::default(), |sum, at| match digits.at(at) {
+            Some(digit) => {
+                assert!(digit.entry < Sparse::<W>::ENTRIES);
+                sum.add(&shifted(digit, at))
+            }
+            None => sum,
+        })
+    }
+
     proptest! {
         #[test]
         fn odd_digits_add_up_to_the_scalar(scalar in any_scalar()) {
@@ -160,15 +173,8 @@ mod tests {
 
         #[test]
         fn sparse_digits_add_up_to_the_scalar(scalar in any_scalar()) {
-            let digits = Sparse::of_vartime(&scalar);
-            let mut sum = Scalar::default();
-            for at in 0..digits.len() {
-                if let Some(digit) = digits.at(at) {
-                    prop_assert!(digit.entry < SPARSE_ENTRIES);
-                    sum = sum.add(&shifted(digit, at));
-                }
-            }
-            prop_assert!(sum == scalar);
+            prop_assert!(sum_of_sparse::<5>(&scalar) == scalar);
+            prop_assert!(sum_of_sparse::<12>(&scalar) == scalar);
         }
     }
 }
