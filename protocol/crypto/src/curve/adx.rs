@@ -2,9 +2,9 @@
 //! alone, and two additions with carries of their own, so that a row of products and its sum run
 //! beside each other.
 //!
-//! Here: the four operations of [`Arithmetic`], each some lines of assembly without a branch, which
+//! Here: the five operations of [`Arithmetic`], each some lines of assembly without a branch, which
 //! read what they are given and write registers only. Compilers make more than half as much again of
-//! the same steps. `unsafe` is in these four functions and nowhere else here.
+//! the same steps. `unsafe` is in these five functions and nowhere else here.
 //!
 //! A reduction takes two limbs at once. p = 2^256 - 2^224 - 2^96 + 2^64 - 1 is -1 - 2^96 + 2^64 modulo
 //! 2^128, so the digits that clear the two lowest limbs are m0 = t0 and m1 = t1 + m0 - 2^32 m0. With
@@ -238,6 +238,11 @@ impl Arithmetic for Kernel {
     fn sub(self, a: &Fe, b: &Fe) -> Fe {
         Fe(sub(&a.0, &b.0))
     }
+
+    #[inline(always)]
+    fn half(self, a: &Fe) -> Fe {
+        Fe(half(&a.0))
+    }
 }
 
 /// a · b / 2^256 mod p.
@@ -446,6 +451,41 @@ fn add(a: &Limbs, b: &Limbs) -> Limbs {
     [r0, r1, r2, r3]
 }
 
+/// a / 2 mod p: a, or a + p where a is odd, shifted.
+#[inline(always)]
+#[expect(unsafe_code, reason = "it is assembly")]
+fn half(a: &Limbs) -> Limbs {
+    let [mut r0, mut r1, mut r2, mut r3] = *a;
+    // SAFETY: nothing is read or written but the registers that are named.
+    unsafe {
+        asm!(
+            "mov {m}, {r0}",
+            "and {m}, 1",
+            "neg {m}",
+            "mov {l}, {m}",
+            "shl {l}, 32",
+            "lea {h}, [{m} + {l}]",
+            "add {r0}, {m}",
+            "adc {r1}, {l}",
+            "adc {r2}, {m}",
+            "adc {r3}, {h}",
+            "rcr {r3}, 1",
+            "rcr {r2}, 1",
+            "rcr {r1}, 1",
+            "rcr {r0}, 1",
+            r0 = inout(reg) r0,
+            r1 = inout(reg) r1,
+            r2 = inout(reg) r2,
+            r3 = inout(reg) r3,
+            m = out(reg) _,
+            l = out(reg) _,
+            h = out(reg) _,
+            options(pure, nomem, nostack),
+        );
+    }
+    [r0, r1, r2, r3]
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -477,6 +517,7 @@ mod tests {
             prop_assert_eq!(k.square(&a), Portable.square(&a));
             prop_assert_eq!(k.add(&a, &b), Portable.add(&a, &b));
             prop_assert_eq!(k.sub(&a, &b), Portable.sub(&a, &b));
+            prop_assert_eq!(k.half(&a), Portable.half(&a));
         }
     }
 

@@ -43,8 +43,9 @@ impl Claim {
     #[cfg(feature = "std")]
     pub(crate) fn holds_by_table(&self, key: &Comb<8>) -> bool {
         by_best!(k => {
-            let sum = key.add_vartime(k, Jacobian::INFINITY, &OddDigits::of(&self.t));
-            let sum = multiple::generator().add_vartime(k, sum, &OddDigits::of(&self.s));
+            let mut sum = Jacobian::INFINITY;
+            key.add_vartime(k, &mut sum, &OddDigits::of(&self.t));
+            multiple::generator().add_vartime(k, &mut sum, &OddDigits::of(&self.s));
             self.is_met_by(k, &sum)
         })
     }

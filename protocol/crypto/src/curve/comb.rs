@@ -29,7 +29,7 @@ impl<const W: usize> Comb<W> {
         for _ in 0..OddDigits::<W>::COUNT {
             multiples.extend(point::odd_multiples(k, base).take(Self::ROW));
             for _ in 0..W {
-                base = base.double(k);
+                base.double(k);
             }
         }
         Self {
@@ -48,24 +48,18 @@ impl<const W: usize> Comb<W> {
         &self.entries
     }
 
-    fn entry_vartime(&self, at: usize, digit: Digit) -> Affine {
-        let entry = self.row(at)[digit.entry];
-        match digit.negative {
-            0 => entry,
-            _ => entry.neg(),
-        }
-    }
-
     /// Adds a public scalar's multiple of the table's point to `sum`.
     pub(crate) fn add_vartime(
         &self,
         k: impl Arithmetic,
-        sum: Jacobian,
+        sum: &mut Jacobian,
         digits: &OddDigits<W>,
-    ) -> Jacobian {
-        (0..OddDigits::<W>::COUNT).fold(sum, |sum, at| {
-            sum.add_affine_vartime(k, &self.entry_vartime(at, digits.at(at)))
-        })
+    ) {
+        let mut zz = k.square(&sum.z);
+        for at in 0..OddDigits::<W>::COUNT {
+            let digit = digits.at(at);
+            sum.add_affine_vartime(k, &mut zz, &self.row(at)[digit.entry], digit.negative);
+        }
     }
 
     /// The multiple by a secret scalar that is not zero, in a time that tells nothing: every entry
@@ -78,9 +72,10 @@ impl<const W: usize> Comb<W> {
         let last = OddDigits::<W>::COUNT - 1;
         let mut sum = Jacobian::from(self.entry(0, digits.at(0)));
         for at in 1..last {
-            sum = sum.add_distinct(k, &self.entry(at, digits.at(at)));
+            sum.add_distinct(k, &self.entry(at, digits.at(at)));
         }
-        sum.add_or_double(k, &self.entry(last, digits.at(last)))
+        sum.add_or_double(k, &self.entry(last, digits.at(last)));
+        sum
     }
 
     fn entry(&self, at: usize, digit: Digit) -> Affine {

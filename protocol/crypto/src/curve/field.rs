@@ -168,6 +168,9 @@ pub(crate) trait Arithmetic: Copy {
     fn add(self, a: &Fe, b: &Fe) -> Fe;
     fn sub(self, a: &Fe, b: &Fe) -> Fe;
 
+    /// x / 2.
+    fn half(self, a: &Fe) -> Fe;
+
     /// x^(2^count).
     #[inline]
     fn square_times(self, x: &Fe, count: u32) -> Fe {
@@ -241,6 +244,11 @@ impl Arithmetic for Portable {
     #[inline]
     fn sub(self, a: &Fe, b: &Fe) -> Fe {
         a.sub(b)
+    }
+
+    #[inline]
+    fn half(self, a: &Fe) -> Fe {
+        a.half()
     }
 }
 

@@ -9,7 +9,7 @@ use std::{sync::OnceLock, vec::Vec};
 
 #[cfg(feature = "std")]
 use super::comb::Comb;
-use super::field::Arithmetic;
+use super::field::{Arithmetic, Fe};
 use super::order::Scalar;
 use super::point::{self, Affine, Entry, Jacobian};
 #[cfg(not(feature = "std"))]
@@ -45,24 +45,17 @@ pub(crate) fn sum_vartime<A: Arithmetic>(k: A, s: &Scalar, t: &Scalar, point: &A
     let s = Sparse::<GENERATOR_WIDTH>::of_vartime(s);
     let t = Sparse::<KEY_WIDTH>::of_vartime(t);
     let mut sum = Jacobian::INFINITY;
+    let mut zz = sum.z;
     for at in (0..s.len().max(t.len())).rev() {
-        sum = sum.double(k);
+        sum.double_ahead(k, &mut zz);
         if let Some(digit) = t.at(at) {
-            sum = sum.add_entry_vartime(k, &entry_vartime(&entries, digit));
+            sum.add_entry_vartime(k, &mut zz, &entries[digit.entry], digit.negative);
         }
         if let Some(digit) = s.at(at) {
-            sum = generator.add_vartime(k, &sum, digit);
+            generator.add_vartime(k, &mut sum, &mut zz, digit);
         }
     }
     sum
-}
-
-fn entry_vartime(entries: &[Entry], digit: Digit) -> Entry {
-    let entry = entries[digit.entry];
-    match digit.negative {
-        0 => entry,
-        _ => entry.neg(),
-    }
 }
 
 /// The odd multiples of the generator that a public scalar's digits call for.
@@ -82,12 +75,8 @@ impl Odd {
     }
 
     #[inline]
-    fn add_vartime(&self, k: impl Arithmetic, sum: &Jacobian, digit: Digit) -> Jacobian {
-        let entry = self.0[digit.entry];
-        match digit.negative {
-            0 => sum.add_affine_vartime(k, &entry),
-            _ => sum.add_affine_vartime(k, &entry.neg()),
-        }
+    fn add_vartime(&self, k: impl Arithmetic, sum: &mut Jacobian, zz: &mut Fe, digit: Digit) {
+        sum.add_affine_vartime(k, zz, &self.0[digit.entry], digit.negative);
     }
 }
 
@@ -101,8 +90,8 @@ impl Odd {
         Self(point::odd_entries(k, &Affine::GENERATOR))
     }
 
-    fn add_vartime(&self, k: impl Arithmetic, sum: &Jacobian, digit: Digit) -> Jacobian {
-        sum.add_entry_vartime(k, &entry_vartime(&self.0, digit))
+    fn add_vartime(&self, k: impl Arithmetic, sum: &mut Jacobian, zz: &mut Fe, digit: Digit) {
+        sum.add_entry_vartime(k, zz, &self.0[digit.entry], digit.negative);
     }
 }
 
@@ -114,8 +103,10 @@ pub(crate) fn of_generator(k: &Scalar) -> Affine {
 /// The same, by this arithmetic.
 #[cfg(feature = "std")]
 pub(crate) fn of_generator_by(by: impl Arithmetic, k: &Scalar) -> Affine {
+    static TABLE: OnceLock<Comb<6>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| Comb::of(&Affine::GENERATOR));
     let digits = zeroize::Zeroizing::new(OddDigits::of(k));
-    generator_for_secrets().multiply(by, &digits).to_affine(by)
+    table.multiply(by, &digits).to_affine(by)
 }
 
 /// The same, by this arithmetic.
@@ -134,13 +125,13 @@ pub(crate) fn of_generator_by(by: impl Arithmetic, k: &Scalar) -> Affine {
     let mut sum = Jacobian::from(pick(&row, digits.at(last)));
     for at in (0..last).rev() {
         for _ in 0..W {
-            sum = sum.double(by);
+            sum.double(by);
         }
         let entry = pick(&row, digits.at(at));
-        sum = match at {
+        match at {
             0 => sum.add_or_double(by, &entry),
             _ => sum.add_distinct(by, &entry),
-        };
+        }
     }
     sum.to_affine(by)
 }

@@ -8,7 +8,8 @@ use crate::sm3::HmacKey;
 
 /// The nonces for one signature, one after the other.
 pub(crate) struct Nonces {
-    key: Zeroizing<[u8; 32]>,
+    /// Under the key K: what of it enters every code is computed once.
+    mac: HmacKey,
     value: Zeroizing<[u8; 32]>,
     /// Whether one was given already: the state goes on before the next.
     given: bool,
@@ -18,7 +19,7 @@ impl Nonces {
     /// Of a private key and a digest reduced modulo n.
     pub(crate) fn new(d: &[u8; 32], e: &Scalar) -> Self {
         let mut out = Self {
-            key: Zeroizing::new([0; 32]),
+            mac: under_zeros(),
             value: Zeroizing::new([1; 32]),
             given: false,
         };
@@ -30,13 +31,27 @@ impl Nonces {
     }
 
     fn renew(&mut self, more: &[&[u8]]) {
-        let mac = HmacKey::new(&self.key[..]);
         let mut parts: [&[u8]; 4] = [&self.value[..], &[], &[], &[]];
         parts[1..=more.len()].copy_from_slice(more);
-        let key = mac.mac(&parts);
-        *self.key = key;
-        *self.value = HmacKey::new(&self.key[..]).mac(&[&self.value[..]]);
+        self.mac = HmacKey::new(&Zeroizing::new(self.mac.mac(&parts))[..]);
+        self.go_on();
     }
+
+    fn go_on(&mut self) {
+        *self.value = self.mac.mac(&[&self.value[..]]);
+    }
+}
+
+/// The K that all begin with is public.
+#[cfg(feature = "std")]
+fn under_zeros() -> HmacKey {
+    static ZEROS: std::sync::OnceLock<HmacKey> = std::sync::OnceLock::new();
+    ZEROS.get_or_init(|| HmacKey::new(&[0; 32])).clone()
+}
+
+#[cfg(not(feature = "std"))]
+fn under_zeros() -> HmacKey {
+    HmacKey::new(&[0; 32])
 }
 
 impl Iterator for Nonces {
@@ -49,7 +64,7 @@ impl Iterator for Nonces {
                 self.renew(&[&[0]]);
             }
             self.given = true;
-            *self.value = HmacKey::new(&self.key[..]).mac(&[&self.value[..]]);
+            self.go_on();
             if let Some(k) = Scalar::from_bytes(&self.value).filter(|k| !k.is_zero()) {
                 return Some(Zeroizing::new(k));
             }

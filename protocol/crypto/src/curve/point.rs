@@ -46,20 +46,13 @@ impl Affine {
         Some(Self { x, y })
     }
 
-    #[cfg(feature = "std")]
-    pub(crate) fn neg(&self) -> Self {
-        Self {
-            x: self.x,
-            y: self.y.neg(),
-        }
-    }
-
-    /// `a` where the mask is ones, `b` where it is zero.
+    /// Takes in another's bits where the mask is ones; it has none of its own then.
     #[inline]
-    pub(crate) fn select(mask: u64, a: &Self, b: &Self) -> Self {
-        Self {
-            x: Fe::select(mask, &a.x, &b.x),
-            y: Fe::select(mask, &a.y, &b.y),
+    pub(crate) fn or_where(&mut self, mask: u64, other: &Self) {
+        for (mine, others) in [(&mut self.x, &other.x), (&mut self.y, &other.y)] {
+            for (mine, others) in mine.0.iter_mut().zip(&others.0) {
+                *mine |= others & mask;
+            }
         }
     }
 
@@ -100,80 +93,133 @@ impl Jacobian {
         self.z.is_zero()
     }
 
-    /// Twice the point; infinity stays.
-    #[inline]
-    pub(crate) fn double(&self, k: impl Arithmetic) -> Self {
-        let zz = k.square(&self.z);
-        let s = k.square(&self.y);
-        let m = k.mul(&k.sub(&self.x, &zz), &k.add(&self.x, &zz));
-        // Half the slope's numerator: with it nothing has to be multiplied by four and eight.
-        let l = k.add(&m, &m.half());
-        let t = k.mul(&self.x, &s);
-        let x = k.sub(&k.sub(&k.square(&l), &t), &t);
-        Self {
-            x,
-            y: k.sub(&k.mul(&l, &k.sub(&t, &x)), &k.square(&s)),
-            z: k.mul(&self.y, &self.z),
-        }
+    /// Becomes twice the point; infinity stays.
+    pub(crate) fn double(&mut self, k: impl Arithmetic) {
+        let mut zz = k.square(&self.z);
+        self.double_ahead(k, &mut zz);
     }
 
-    /// The sum, where neither is infinity nor are the two equal or opposite (what comes out then
-    /// has z = 0).
+    /// The same, where z^2 is known, and is known again afterwards.
+    ///
+    /// What does not wait for each other stands side by side, because a processor looks ahead over
+    /// two multiplications or three; so the next z^2 is computed here.
     #[inline]
-    pub(crate) fn add_distinct(&self, k: impl Arithmetic, other: &Affine) -> Self {
-        let (h, r) = self.differences(k, other);
-        sum_of(k, (&self.x, &self.y), (&h, &r), &self.z)
+    pub(crate) fn double_ahead(&mut self, k: impl Arithmetic, zz: &mut Fe) {
+        let m = k.mul(&k.sub(&self.x, zz), &k.add(zz, &self.x));
+        let s = k.square(&self.y);
+        self.z = k.mul(&self.y, &self.z);
+        // Half the slope's numerator: with it nothing has to be multiplied by four and eight.
+        let l = k.add(&k.half(&m), &m);
+        let t = k.mul(&self.x, &s);
+        let ll = k.square(&l);
+        *zz = k.square(&self.z);
+        self.x = k.sub(&k.sub(&ll, &t), &t);
+        let ss = k.square(&s);
+        self.y = k.sub(&k.mul(&l, &k.sub(&t, &self.x)), &ss);
+    }
+
+    /// Adds a point, where neither is infinity nor are the two equal or opposite (what comes out
+    /// then has z = 0).
+    #[inline]
+    pub(crate) fn add_distinct(&mut self, k: impl Arithmetic, other: &Affine) {
+        let (h, r) = self.differences(k, &k.square(&self.z), &other.x, &other.y);
+        self.z = k.mul(&self.z, &h);
+        self.finish(k, &h, &r);
     }
 
     /// How far the other's coordinates are from this one's, over this one's denominators.
     #[inline]
-    fn differences(&self, k: impl Arithmetic, other: &Affine) -> (Fe, Fe) {
-        let zz = k.square(&self.z);
-        let zzz = k.mul(&self.z, &zz);
-        let h = k.sub(&k.mul(&other.x, &zz), &self.x);
-        let r = k.sub(&k.mul(&other.y, &zzz), &self.y);
+    fn differences(&self, k: impl Arithmetic, zz: &Fe, x: &Fe, y: &Fe) -> (Fe, Fe) {
+        let zzz = k.mul(&self.z, zz);
+        let h = k.sub(&k.mul(x, zz), &self.x);
+        let r = k.sub(&k.mul(y, &zzz), &self.y);
         (h, r)
     }
 
-    /// The sum, where neither is infinity and the two may be equal, in a time that tells nothing.
-    pub(crate) fn add_or_double(&self, k: impl Arithmetic, other: &Affine) -> Self {
-        let (h, r) = self.differences(k, other);
-        let equal = h.zero_mask() & r.zero_mask();
-        let sum = sum_of(k, (&self.x, &self.y), (&h, &r), &self.z);
-        Self::select(equal, &self.double(k), &sum)
+    /// What all additions end with, but for z: the point's x and y are over the denominators that it
+    /// has in common with the other, h and r how far the other's are from them.
+    #[inline]
+    fn finish(&mut self, k: impl Arithmetic, h: &Fe, r: &Fe) {
+        let hh = k.square(h);
+        let rr = k.square(r);
+        let hhh = k.mul(h, &hh);
+        let v = k.mul(&self.x, &hh);
+        let s = k.mul(&self.y, &hhh);
+        self.x = k.sub(&k.sub(&k.sub(&rr, &hhh), &v), &v);
+        self.y = k.sub(&k.mul(r, &k.sub(&v, &self.x)), &s);
     }
 
-    /// The sum of public points, whatever they are.
+    /// Adds a point, where neither is infinity and the two may be equal, in a time that tells
+    /// nothing.
+    pub(crate) fn add_or_double(&mut self, k: impl Arithmetic, other: &Affine) {
+        let (h, r) = self.differences(k, &k.square(&self.z), &other.x, &other.y);
+        let equal = h.zero_mask() & r.zero_mask();
+        let mut twice = *self;
+        twice.double(k);
+        self.z = k.mul(&self.z, &h);
+        self.finish(k, &h, &r);
+        *self = Self::select(equal, &twice, self);
+    }
+
+    /// Adds a public point, or its negative where the mask is ones, whatever they are; z^2 is known,
+    /// and is known again afterwards.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn add_affine_vartime(&self, k: impl Arithmetic, other: &Affine) -> Self {
+    pub(crate) fn add_affine_vartime(
+        &mut self,
+        k: impl Arithmetic,
+        zz: &mut Fe,
+        other: &Affine,
+        negative: u64,
+    ) {
+        let y = Fe::select(negative, &k.sub(&Fe::ZERO, &other.y), &other.y);
         if self.is_infinity() {
-            return (*other).into();
+            *self = Affine { x: other.x, y }.into();
+        } else {
+            let (h, r) = self.differences(k, zz, &other.x, &y);
+            match (h.is_zero(), r.is_zero()) {
+                (true, true) => self.double(k),
+                (true, false) => *self = Self::INFINITY,
+                (false, _) => {
+                    self.z = k.mul(&self.z, &h);
+                    self.finish(k, &h, &r);
+                }
+            }
         }
-        let (h, r) = self.differences(k, other);
-        match (h.is_zero(), r.is_zero()) {
-            (true, true) => self.double(k),
-            (true, false) => Self::INFINITY,
-            (false, _) => sum_of(k, (&self.x, &self.y), (&h, &r), &self.z),
-        }
+        *zz = k.square(&self.z);
     }
 
-    /// The sum of public points, whatever they are, but that the other is not infinity.
+    /// Adds a public point that is not infinity, or its negative where the mask is ones; z^2 is
+    /// known, and is known again afterwards.
     #[inline]
-    pub(crate) fn add_entry_vartime(&self, k: impl Arithmetic, other: &Entry) -> Self {
+    pub(crate) fn add_entry_vartime(
+        &mut self,
+        k: impl Arithmetic,
+        zz: &mut Fe,
+        other: &Entry,
+        negative: u64,
+    ) {
+        let point = &other.point;
+        let y = Fe::select(negative, &k.sub(&Fe::ZERO, &point.y), &point.y);
         if self.is_infinity() {
-            return other.point;
+            *self = Self { y, ..*point };
+        } else {
+            let u1 = k.mul(&self.x, &other.zz);
+            let s1 = k.mul(&self.y, &other.zzz);
+            let zzz = k.mul(&self.z, zz);
+            let h = k.sub(&k.mul(&point.x, zz), &u1);
+            let r = k.sub(&k.mul(&y, &zzz), &s1);
+            match (h.is_zero(), r.is_zero()) {
+                (true, true) => self.double(k),
+                (true, false) => *self = Self::INFINITY,
+                (false, _) => {
+                    self.z = k.mul(&k.mul(&self.z, &point.z), &h);
+                    (self.x, self.y) = (u1, s1);
+                    self.finish(k, &h, &r);
+                }
+            }
         }
-        let (point, zz1) = (&other.point, k.square(&self.z));
-        let u1 = k.mul(&self.x, &other.zz);
-        let s1 = k.mul(&self.y, &other.zzz);
-        let h = k.sub(&k.mul(&point.x, &zz1), &u1);
-        let r = k.sub(&k.mul(&point.y, &k.mul(&self.z, &zz1)), &s1);
-        match (h.is_zero(), r.is_zero()) {
-            (true, true) => self.double(k),
-            (true, false) => Self::INFINITY,
-            (false, _) => sum_of(k, (&u1, &s1), (&h, &r), &k.mul(&self.z, &point.z)),
-        }
+        *zz = k.square(&self.z);
     }
 
     /// `a` where the mask is ones, `b` where it is zero.
@@ -199,21 +245,6 @@ impl Jacobian {
     }
 }
 
-/// What all additions end with: u1 and s1 are the first point's coordinates over the common
-/// denominator, h and r the differences to the second's.
-#[inline]
-fn sum_of(k: impl Arithmetic, (u1, s1): (&Fe, &Fe), (h, r): (&Fe, &Fe), z: &Fe) -> Jacobian {
-    let hh = k.square(h);
-    let hhh = k.mul(h, &hh);
-    let v = k.mul(u1, &hh);
-    let x = k.sub(&k.sub(&k.sub(&k.square(r), &hhh), &v), &v);
-    Jacobian {
-        x,
-        y: k.sub(&k.mul(r, &k.sub(&v, &x)), &k.mul(s1, &hhh)),
-        z: k.mul(z, h),
-    }
-}
-
 /// A point that is added many times, with the powers of its z that an addition needs; not infinity.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
@@ -228,14 +259,6 @@ impl Entry {
         let zzz = k.mul(&point.z, &zz);
         Self { point, zz, zzz }
     }
-
-    pub(crate) fn neg(&self) -> Self {
-        let y = self.point.y.neg();
-        Self {
-            point: Jacobian { y, ..self.point },
-            ..*self
-        }
-    }
 }
 
 /// 1, 3, 5, … times a point that is not infinity; as many as are asked for.
@@ -244,7 +267,8 @@ impl Entry {
 /// they are on. So every multiple is one mixed addition, and its true z the product with that z. None
 /// of them is 2P or its opposite: the order is a prime, and large.
 pub(crate) fn odd_multiples(k: impl Arithmetic, point: Jacobian) -> impl Iterator<Item = Jacobian> {
-    let twice = point.double(k);
+    let mut twice = point;
+    twice.double(k);
     let stretched = Affine {
         x: twice.x,
         y: twice.y,
@@ -256,13 +280,18 @@ pub(crate) fn odd_multiples(k: impl Arithmetic, point: Jacobian) -> impl Iterato
         y: k.square(&yy),
         z: Fe::ONE,
     };
-    let mut last: Option<Jacobian> = None;
+    let mut multiple = None;
     core::iter::from_fn(move || {
-        let multiple = last.map_or(first, |last| last.add_distinct(k, &stretched));
-        last = Some(multiple);
+        let multiple = match &mut multiple {
+            Some(multiple) => {
+                Jacobian::add_distinct(multiple, k, &stretched);
+                multiple
+            }
+            none => none.insert(first),
+        };
         Some(Jacobian {
             z: k.mul(&multiple.z, &twice.z),
-            ..multiple
+            ..*multiple
         })
     })
 }

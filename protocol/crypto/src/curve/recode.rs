@@ -63,8 +63,7 @@ impl<const W: usize> OddDigits<W> {
 pub(crate) fn pick(row: &[Affine], digit: Digit) -> Affine {
     let mut out = Affine::default();
     for (number, entry) in row.iter().enumerate() {
-        let mask = limbs::mask_of(number == digit.entry);
-        out = Affine::select(mask, entry, &out);
+        out.or_where(limbs::mask_of(number == digit.entry), entry);
     }
     out.negated_where(digit.negative)
 }
