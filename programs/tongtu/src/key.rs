@@ -4,6 +4,7 @@
 //! first line. Everything else is a key room's, where officers sign for each step.
 
 pub(crate) mod component;
+pub(crate) mod extract;
 pub(crate) mod file;
 pub(crate) mod issuer;
 pub(crate) mod look;
@@ -20,7 +21,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use tongtu_codec::hex_encode;
 use tongtu_crypto::SecretKey;
-use tongtu_services::keyroom::{Act, Source};
+use tongtu_services::keyroom::Act;
 
 use crate::exit::{Exit, Failure};
 use crate::lang::{Lang, Row, both};
@@ -64,8 +65,9 @@ pub(crate) enum Command {
     Reject(step::RejectArgs),
     /// Make a key in the custody: two of the nation's custodians who did not approve it
     #[command(after_help = "Examples:
-  tongtu key generate 7 --as N-03.key --as N-04.key")]
-    Generate(step::KeyArgs),
+  tongtu key generate 7 --as N-03.key --as N-04.key
+  tongtu key generate 8 --derived 2 --as N-03.key --as N-04.key")]
+    Generate(step::GenerateArgs),
     /// Components of a key: make them, or bring a key in from them
     #[command(subcommand)]
     Component(component::Command),
@@ -130,6 +132,12 @@ An approval is text that can be read; it ends with whatever happens next in its 
   tongtu call --as OP-1.caller GET /key-notes > notes.json
   tongtu key notes notes.json --room keyroom")]
     Notes(notes::Args),
+    /// Write both books as nodes take them, signed with the nation's key for files that is in use
+    #[command(after_help = "Examples:
+  tongtu key extract --room keyroom --out keys.book
+
+Nodes use no key by an extract of more than 15 days: one a week is enough, also when nothing happened.")]
+    Extract(extract::Args),
     /// Ask whether a key may be used for a city and purpose
     #[command(after_help = "Examples:
   tongtu key permit 7 --city 3010 --purpose purse-purchase --usage make
@@ -156,10 +164,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Apply(args) => step::apply(&args, report),
         Command::Approve(args) => of_key(|key| Act::Approve { key }, &args, report),
         Command::Reject(args) => step::reject(&args, report),
-        Command::Generate(args) => {
-            let source = Source::Fresh;
-            of_key(|key| Act::Generate { key, source }, &args, report)
-        }
+        Command::Generate(args) => step::generate(&args, report),
         Command::Component(command) => component::run(command, report),
         Command::TakeIn(args) => step::take_in(&args, report),
         Command::Export(args) => step::export(&args, report),
@@ -175,6 +180,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Show(args) => look::show(&args, report),
         Command::Due(args) => look::due(&args, report),
         Command::Notes(args) => notes::run(&args, report),
+        Command::Extract(args) => extract::run(&args, report),
         Command::Permit(args) => look::permit(&args, report),
         Command::Root(command) => root::run(command, report),
         Command::Issuer(command) => issuer::run(command, report),

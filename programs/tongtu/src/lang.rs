@@ -123,6 +123,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::key::officer::HELP,
     crate::key::step::HELP,
     crate::key::component::HELP,
+    crate::key::extract::HELP,
     crate::key::look::HELP,
     crate::key::notes::HELP,
     crate::room::SIGNING_HELP,

@@ -74,9 +74,14 @@ pub(crate) const HELP: &[Row] = &[
     ),
     ("key generate/key", "密钥编号"),
     (
+        "key generate/derived",
+        "由此国家密钥（同用途、同算法）按持有机构标识分散得出，而不取随机数",
+    ),
+    (
         "key generate#examples",
         "示例：
-  tongtu key generate 7 --as N-03.key --as N-04.key",
+  tongtu key generate 7 --as N-03.key --as N-04.key
+  tongtu key generate 8 --derived 2 --as N-03.key --as N-04.key",
     ),
     ("key take-in", "从密钥容器接收密钥（国家两名保管员）"),
     ("key take-in/key", "密钥编号"),
@@ -233,6 +238,19 @@ pub(crate) struct KeyArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct GenerateArgs {
+    /// The key's number
+    #[arg(value_name = "KEY", value_parser = words::key)]
+    key: KeyNumber,
+    /// Derive it from this key of the nation's, of the same purpose and algorithm, by the holder's
+    /// identifier; without it, it is of fresh randomness
+    #[arg(long, value_name = "KEY", value_parser = words::key)]
+    derived: Option<KeyNumber>,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct CauseArgs {
     /// The key's number
     #[arg(value_name = "KEY", value_parser = words::key)]
@@ -335,6 +353,12 @@ pub(crate) fn of_cause(
     report: &mut Report,
 ) -> Result<Exit, Failure> {
     plain(act(args.key, args.cause), &args.signing, report)
+}
+
+pub(crate) fn generate(args: &GenerateArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let key = args.key;
+    let source = args.derived.map_or(Source::Fresh, Source::Derived);
+    plain(Act::Generate { key, source }, &args.signing, report)
 }
 
 pub(crate) fn reject(args: &RejectArgs, report: &mut Report) -> Result<Exit, Failure> {

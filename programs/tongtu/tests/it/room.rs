@@ -33,6 +33,13 @@ const OTHERS: [(&str, &str, &str); 6] = [
     ("S-02", "authority-supervisor", "00003010"),
 ];
 
+const OWN: [(&str, &str); 4] = [
+    ("NP-1", "province-key-officer"),
+    ("NP-2", "province-approver"),
+    ("NH-1", "holder-custodian"),
+    ("NH-2", "holder-custodian"),
+];
+
 impl Office {
     /// A room with its four founders.
     fn founded(name: &str) -> Self {
@@ -64,7 +71,7 @@ impl Office {
     }
 
     /// A room with all its officers, its city and one root.
-    fn staffed(name: &str) -> Self {
+    pub(crate) fn staffed(name: &str) -> Self {
         Self::founded(name).with_officers()
     }
 
@@ -181,24 +188,54 @@ impl Office {
     }
 
     pub(crate) fn activate(&self, key: &str) {
-        self.done(&["key", "approve", key], &["N-01", "N-02"]);
-        self.done(&["key", "generate", key], &["N-03", "N-04"]);
+        self.made(key);
         self.hand_over(key);
     }
 
+    /// Approves a key and lets the custody make it.
+    pub(crate) fn made(&self, key: &str) {
+        self.done(&["key", "approve", key], &["N-01", "N-02"]);
+        self.done(&["key", "generate", key], &["N-03", "N-04"]);
+    }
+
+    /// The holder gets it and begins to use it.
     pub(crate) fn hand_over(&self, key: &str) {
+        self.in_use(key, "HSM-C", (&["P-01", "H-01"], &["H-01", "H-02"]));
+    }
+
+    /// The same of a key of the nation's own.
+    pub(crate) fn take_over(&self, key: &str) {
+        self.in_use(key, "HSM-N", (&["NP-1", "NH-1"], &["NH-1", "NH-2"]));
+    }
+
+    fn in_use(&self, key: &str, device: &str, (gets, uses): (&[&str], &[&str])) {
         let check = self.check(key);
-        let distribute = [
-            "key",
-            "distribute",
-            key,
-            "--device",
-            "HSM-C",
-            "--check",
-            &check,
+        let distribute = ["key", "distribute", key, "--device", device, "--check"];
+        self.done(&[&distribute[..], &[&check]].concat(), gets);
+        self.done(&["key", "activate", key], uses);
+    }
+
+    /// The nation's officers for keys of its own, and its city.
+    pub(crate) fn with_nation(self) -> Self {
+        let office = self;
+        for (number, role) in OWN {
+            office.officer(number, role, "00000000");
+            let request = format!("{number}.request");
+            office.done(&["key", "officer", "register", &request], &["N-01", "N-02"]);
+        }
+        let city = ["key", "city", "0000", "--province", "00000000"];
+        office.done(&city, &["N-01", "N-02"]);
+        office
+    }
+
+    /// An application for a key of the nation's own; its number.
+    pub(crate) fn apply_own(&self, batch: &str, purpose: &str, algorithm: &str) -> String {
+        #[rustfmt::skip]
+        let args = [
+            "key", "apply", "--batch", batch, "--province", "00000000", "--holder", "00000000",
+            "--city", "0000", "--purpose", purpose, "--algorithm", algorithm,
         ];
-        self.done(&distribute, &["P-01", "H-01"]);
-        self.done(&["key", "activate", key], &["H-01", "H-02"]);
+        self.done(&args, &["NP-1"])["keys"][0].to_string()
     }
 }
 
@@ -752,57 +789,16 @@ since = "2026-01-01T00:00:00+08:00"
 
 #[test]
 fn the_register_is_signed_by_a_key_in_custody_with_a_permit_and_a_line() {
-    let office = Office::staffed("room-register");
-    let own = [
-        ("NP-1", "province-key-officer"),
-        ("NP-2", "province-approver"),
-        ("NH-1", "holder-custodian"),
-        ("NH-2", "holder-custodian"),
-    ];
-    for (number, role) in own {
-        office.officer(number, role, "00000000");
-        let request = format!("{number}.request");
-        office.done(&["key", "officer", "register", &request], &["N-01", "N-02"]);
-    }
-    let city = ["key", "city", "0000", "--province", "00000000"];
-    office.done(&city, &["N-01", "N-02"]);
-    let apply = [
-        "key",
-        "apply",
-        "--batch",
-        "1",
-        "--province",
-        "00000000",
-        "--holder",
-        "00000000",
-        "--city",
-        "0000",
-        "--purpose",
-        "institution-register",
-        "--algorithm",
-        "sm2",
-    ];
-    let key = office.done(&apply, &["NP-1"])["keys"][0].to_string();
-    office.done(&["key", "approve", &key], &["N-01", "N-02"]);
-    office.done(&["key", "generate", &key], &["N-03", "N-04"]);
+    let office = Office::staffed("room-register").with_nation();
+    let key = office.apply_own("1", "institution-register", "sm2");
+    office.made(&key);
     std::fs::write(office.path("one.toml"), REGISTER).unwrap();
     let sign = [
         "register", "sign", "one.toml", "--by-key", &key, "--out", "one.ttir",
     ];
     // Made is not in use: there is no permit yet.
     office.refused(&sign, &["N-03", "N-04"]);
-    let check = office.check(&key);
-    let distribute = [
-        "key",
-        "distribute",
-        &key,
-        "--device",
-        "HSM-N",
-        "--check",
-        &check,
-    ];
-    office.done(&distribute, &["NP-1", "NH-1"]);
-    office.done(&["key", "activate", &key], &["NH-1", "NH-2"]);
+    office.take_over(&key);
     for by in [&["N-03"][..], &["N-01", "N-03"], &["NH-1", "NH-2"]] {
         let error = office.refused(&sign, by);
         assert!(error.contains("two of the nation's custodians"), "{error}");
