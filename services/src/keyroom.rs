@@ -28,9 +28,11 @@ mod covers;
 mod error;
 mod extract;
 mod filing;
+mod holding;
 mod making;
 mod room;
 mod signing;
+mod vault;
 mod words;
 
 pub use act::{Act, ActError, Book, Source};
@@ -40,4 +42,8 @@ pub use books::parse_anchor_key;
 pub use carry::{Done, Hands};
 pub use error::{ApprovalRefusal, RoomError, StepFault};
 pub use filing::Filed;
+pub use holding::{
+    Custodian, Holding, HoldingAct, HoldingApproval, HoldingError, HoldingFault, HoldingRefusal,
+    Orders,
+};
 pub use room::{CUSTODY_FILE, KeyRoom, key_label, root_label};

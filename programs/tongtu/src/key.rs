@@ -4,6 +4,7 @@
 //! first line. Everything else is a key room's, where officers sign for each step.
 
 pub(crate) mod component;
+pub(crate) mod custody;
 pub(crate) mod extract;
 pub(crate) mod file;
 pub(crate) mod issuer;
@@ -144,6 +145,9 @@ Nodes use no key by an extract of more than 15 days: one a week is enough, also 
 
 Exit code 1 when it may not; the ground is named.")]
     Permit(look::PermitArgs),
+    /// A holder's own custody: found it, take keys in, look at it
+    #[command(subcommand)]
+    Custody(custody::Command),
     /// Test roots: make a self-signed one, or explain a root certificate
     #[command(subcommand)]
     Root(root::Command),
@@ -182,6 +186,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Notes(args) => notes::run(&args, report),
         Command::Extract(args) => extract::run(&args, report),
         Command::Permit(args) => look::permit(&args, report),
+        Command::Custody(command) => custody::run(command, report),
         Command::Root(command) => root::run(command, report),
         Command::Issuer(command) => issuer::run(command, report),
         Command::User(command) => user::run(command, report),

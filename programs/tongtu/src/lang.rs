@@ -123,6 +123,8 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::key::officer::HELP,
     crate::key::step::HELP,
     crate::key::component::HELP,
+    crate::key::custody::HELP,
+    crate::key::custody::SIGNING_HELP,
     crate::key::extract::HELP,
     crate::key::look::HELP,
     crate::key::notes::HELP,

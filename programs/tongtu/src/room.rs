@@ -387,7 +387,7 @@ fn tell(
 }
 
 /// An act on one line: what is long in it is for programs.
-fn shorten(act: &str) -> String {
+pub(crate) fn shorten(act: &str) -> String {
     match act.char_indices().nth(100) {
         None => act.to_owned(),
         Some((at, _)) => format!("{}…", &act[..at]),
@@ -430,7 +430,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
-fn is_there(path: &Path) -> Failure {
+pub(crate) fn is_there(path: &Path) -> Failure {
     let name = path.display();
     Failure::usage(both(
         format!("`{name}` is there already and is not overwritten"),

@@ -370,7 +370,7 @@ pub(crate) fn lower_hex(bytes: &[u8]) -> String {
     hex_encode(bytes).to_ascii_lowercase()
 }
 
-fn check_text(check: Check) -> String {
+pub(crate) fn check_text(check: Check) -> String {
     match check {
         Check::Kcv(bytes) => lower_hex(&bytes),
         Check::Fingerprint(bytes) => lower_hex(&bytes),

@@ -190,7 +190,7 @@ impl Approval {
     }
 }
 
-fn read_by(line: &str) -> Option<(Officer, Signature)> {
+pub(super) fn read_by(line: &str) -> Option<(Officer, Signature)> {
     let words = line.strip_suffix('\n')?.strip_prefix("by ")?;
     let mut words = Words::of_text(words);
     let officer = words.officer().ok()?;

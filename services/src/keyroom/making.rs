@@ -10,7 +10,7 @@ use tongtu_keyring::register::{self, Credential};
 use tongtu_keyring::{
     Check, Custody, Deed, DeviceName, KeyLife, KeyNumber, Signers, Slot, Use, What,
 };
-use tongtu_keyroom::{Intent, Medium};
+use tongtu_keyroom::Medium;
 use tongtu_purse::field::Institution;
 use tongtu_types::{InstitutionCode, Timestamp};
 
@@ -19,6 +19,7 @@ use super::audited::{Audited, OnBehalf};
 use super::carry::Way;
 use super::error::RoomError;
 use super::room::{KeyRoom, anchor_label, are_two_custodians, key_label, root_label};
+use super::vault;
 
 impl<M: Medium> KeyRoom<M> {
     /// Uses keys in the custody outside the steps of the books: a service that derives, signs or
@@ -97,35 +98,19 @@ impl<M: Medium> KeyRoom<M> {
         act: impl FnOnce(&mut Audited<'_, dyn Vault + '_>, &mut Material) -> Result<T, RoomError>,
     ) -> Result<T, RoomError> {
         let custody = way.hands.custody.take().ok_or(RoomError::NoCustody)?;
-        for label in labels {
-            // What is there already would be taken out again as if it were new.
-            if custody.check(*label).is_ok() {
-                return Err(CustodyError::Exists { label: *label }.into());
-            }
-        }
-        self.store.intend(Intent {
-            deed: String::from(deed),
-            labels: labels.iter().map(ToString::to_string).collect(),
-        })?;
-        let mut audited = Audited::new(custody, way.who);
         let mut material = Material {
             components: std::mem::take(&mut way.hands.components),
             container: way.hands.container.take(),
         };
-        let mut result = act(&mut audited, &mut material);
-        if result.is_err() {
-            // Nothing stays of what did not come about.
-            for label in labels {
-                if audited.check(*label).is_ok()
-                    && let Err(error) = audited.destroy(*label)
-                {
-                    result = Err(error.into());
-                }
-            }
-        }
-        way.parts.vault = Some(audited.state());
-        way.uses.extend(audited.entries());
-        result
+        let done = vault::within(
+            &mut self.store,
+            (custody, way.who),
+            (deed, labels),
+            |custody| act(custody, &mut material),
+        )?;
+        way.parts.vault = Some(done.vault);
+        way.uses.extend(done.uses);
+        done.result
     }
 
     fn key_name(&self, life: &KeyLife) -> KeyName {
@@ -410,7 +395,7 @@ const fn leaving(purpose: Purpose) -> Export {
 
 /// That a container names this label, before it is opened: what comes in under another label would
 /// be a key that no intent named. That it tells the truth is known once it is open.
-fn check_label(container: &[u8], label: Label) -> Result<(), RoomError> {
+pub(super) fn check_label(container: &[u8], label: Label) -> Result<(), RoomError> {
     let head = container.get(ContainerHead::LEN..ContainerHead::LEN + KeyHead::LEN);
     let head = head.and_then(|head| KeyHead::decode(head).ok());
     match head {

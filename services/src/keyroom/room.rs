@@ -17,6 +17,7 @@ use super::act::Book;
 use super::approval::Approval;
 use super::books::{Books, anchor_key_line, filed_by};
 use super::error::RoomError;
+use super::vault;
 
 /// The name of the custody's file in a room's folder.
 pub const CUSTODY_FILE: &str = "keys";
@@ -65,7 +66,7 @@ impl KeyRoom<FolderMedium> {
     }
 }
 
-fn take_folder(folder: &Path) -> Result<FolderMedium, RoomError> {
+pub(super) fn take_folder(folder: &Path) -> Result<FolderMedium, RoomError> {
     FolderMedium::open(folder).map_err(|source| {
         if source.kind() == std::io::ErrorKind::WouldBlock {
             return RoomFault::InUse.into();
@@ -109,25 +110,7 @@ impl<M: Medium> KeyRoom<M> {
     /// # Errors
     /// [`RoomError::RolledBack`] for an older file, and the like.
     pub fn check_vault(&self, state: &VaultState) -> Result<(), RoomError> {
-        let Some(known) = self.store.vault() else {
-            return Ok(());
-        };
-        let (found, expected) = (state.generation, known.generation);
-        if found < expected {
-            return Err(RoomError::RolledBack { found, expected });
-        }
-        if found > expected {
-            // What was cut off may have written; mending tells.
-            return match self.store.open_intent() {
-                Some(_) => Ok(()),
-                None => Err(RoomError::Ahead { found, expected }),
-            };
-        }
-        if state.digest == known.digest {
-            Ok(())
-        } else {
-            Err(RoomError::OtherFile { found })
-        }
+        vault::check(&self.store, state)
     }
 
     /// Which room this is.
@@ -394,23 +377,14 @@ impl<M: Medium> KeyRoom<M> {
             actor: own_actor(),
             permit: None,
         };
-        let mut audited = super::audited::Audited::new(custody, who);
-        for label in &intent.labels {
-            if let Ok(label) = Label::parse(label)
-                && tongtu_hsm::Custody::check(&audited, label).is_ok()
-            {
-                tongtu_hsm::Custody::destroy(&mut audited, label)?;
-            }
-        }
-        let vault = Some(audited.state());
-        let mut lines = audited.entries();
+        let (state, mut lines) = vault::mend((custody, who), &intent)?;
         let mut line = own_line("room.mend", None);
         line.deed = Word::parse(&intent.deed).unwrap_or(line.deed);
         line.outcome = Outcome::Failed(Word::parse("room.cut_off").expect("a short word"));
         lines.push(line);
         let parts = Parts {
             lines,
-            vault,
+            vault: Some(state),
             ..Parts::default()
         };
         self.commit(parts, now)
@@ -418,12 +392,7 @@ impl<M: Medium> KeyRoom<M> {
 
     /// That nothing was cut off.
     pub(super) fn ready(&self) -> Result<(), RoomError> {
-        match self.store.open_intent() {
-            None => Ok(()),
-            Some(intent) => Err(RoomError::Unfinished {
-                deed: intent.deed.clone(),
-            }),
-        }
+        vault::ready(&self.store)
     }
 
     /// Keeps a step, and only then knows it.

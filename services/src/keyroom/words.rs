@@ -39,7 +39,7 @@ impl<'a> Words<'a> {
         self.rest.next().ok_or(self.expected(expected))
     }
 
-    fn of<T>(
+    pub(super) fn of<T>(
         &mut self,
         expected: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
@@ -52,7 +52,7 @@ impl<'a> Words<'a> {
         self.of(expected, |word| word.parse().ok())
     }
 
-    fn key(&mut self) -> Result<KeyNumber, ActError> {
+    pub(super) fn key(&mut self) -> Result<KeyNumber, ActError> {
         self.of("the number of a key", |word| {
             word.parse().ok().and_then(KeyNumber::new)
         })
@@ -75,17 +75,20 @@ impl<'a> Words<'a> {
         self.byte("a cause in two hex digits", Cause::of)
     }
 
-    fn moment(&mut self) -> Result<Timestamp, ActError> {
+    pub(super) fn moment(&mut self) -> Result<Timestamp, ActError> {
         self.number("Unix seconds").map(Timestamp::new)
     }
 
-    fn institution(&mut self) -> Result<InstitutionCode, ActError> {
+    pub(super) fn institution(&mut self) -> Result<InstitutionCode, ActError> {
         self.of("an institution of 8 digits", |word| {
             InstitutionCode::parse(word).ok()
         })
     }
 
-    fn bytes<const N: usize>(&mut self, expected: &'static str) -> Result<[u8; N], ActError> {
+    pub(super) fn bytes<const N: usize>(
+        &mut self,
+        expected: &'static str,
+    ) -> Result<[u8; N], ActError> {
         self.of(expected, |word| {
             hex_decode(word)
                 .ok()
@@ -93,7 +96,7 @@ impl<'a> Words<'a> {
         })
     }
 
-    fn check(&mut self) -> Result<Check, ActError> {
+    pub(super) fn check(&mut self) -> Result<Check, ActError> {
         self.of("a check value of 6 or 64 hex digits", |word| {
             let bytes = hex_decode(word).ok()?;
             let kcv = <[u8; 3]>::try_from(&bytes[..]).ok().map(Check::Kcv);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use tongtu_codec::hex_encode;
-use tongtu_hsm::{Mark, Token, TokenConfig};
+use tongtu_hsm::{Mark, Token};
 use tongtu_keyring::DeviceName;
 use tongtu_keyring::register::{Credential, FOUNDERS};
 use tongtu_keyroom::Head;
@@ -254,7 +254,7 @@ fn new(args: &NewArgs, report: &mut Report) -> Result<Exit, Failure> {
     show(&args.room, report)
 }
 
-const fn mark_zh(mark: Mark) -> &'static str {
+pub(super) const fn mark_zh(mark: Mark) -> &'static str {
     match mark {
         Mark::Test => "测试",
         Mark::Production => "生产",
@@ -304,32 +304,18 @@ fn found(
 }
 
 /// The token that a room is founded on, with its wrapping key.
-///
-/// A founding that does not come about may leave that key on the token: by its name it is of no
-/// other room.
 fn founding_token(args: &NewArgs, room_id: &[u8; 16]) -> Result<Option<Token>, Failure> {
-    let (Some(module), Some(label)) = (&args.module, &args.token) else {
+    let (Some(module), Some(token)) = (&args.module, &args.token) else {
         return Ok(None);
     };
-    let own = || format!("tongtu-{}", hex_encode(&room_id[..8]).to_ascii_lowercase());
-    let config = TokenConfig {
-        module: module.clone(),
-        token: label.clone(),
-        serial: args.serial.clone(),
-        wrapping_key: args.wrapping_key.clone().unwrap_or_else(own),
-        vendor: None,
+    let founding = custody::Founding {
+        module,
+        token,
+        serial: args.serial.as_deref(),
+        wrapping_key: args.wrapping_key.as_deref(),
+        pin: args.custody_passphrase.as_deref(),
     };
-    let token = custody::token(config, args.custody_passphrase.as_deref())?;
-    if args.wrapping_key.is_none() {
-        token.make_wrapping_key().map_err(|error| {
-            Failure::fault(both(
-                "the token makes no wrapping key",
-                "令牌未能生成包装密钥",
-            ))
-            .because(error)
-        })?;
-    }
-    Ok(Some(token))
+    founding.open(room_id).map(Some)
 }
 
 #[derive(Serialize)]

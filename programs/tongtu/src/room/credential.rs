@@ -12,7 +12,7 @@ use tongtu_hsm::{
 };
 use tongtu_keyring::code::{KeyAlgorithm, Purpose, Role};
 use tongtu_keyring::{Officer, OfficerNumber, Slot};
-use tongtu_services::keyroom::Approval;
+use tongtu_services::keyroom::{Approval, HoldingApproval};
 use tongtu_types::InstitutionCode;
 
 use super::{Room, entropy, passphrase};
@@ -126,6 +126,18 @@ impl Credential {
     pub(crate) fn sign(
         &mut self,
         approval: &mut Approval,
+        officer: Officer,
+    ) -> Result<(), Failure> {
+        let signer = CustodySigner::new(&mut self.custody, label());
+        let mut signer = signer.map_err(|error| unsigned(&error))?;
+        let signed = approval.sign(officer, &mut signer);
+        signed.map_err(|error| unsigned(&error))
+    }
+
+    /// Adds the custodian's signature to an approval of a holder's custody.
+    pub(crate) fn sign_for_custody(
+        &mut self,
+        approval: &mut HoldingApproval,
         officer: Officer,
     ) -> Result<(), Failure> {
         let signer = CustodySigner::new(&mut self.custody, label());

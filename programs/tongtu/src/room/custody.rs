@@ -5,8 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use tongtu_codec::hex_encode;
 use tongtu_hsm::{CustodyError, Mark, SealedCustody, Token, TokenConfig, TokenCustody, Vault};
-use tongtu_keyroom::TokenPlace;
+use tongtu_keyroom::{Head, TokenPlace};
 use tongtu_services::keyroom::CUSTODY_FILE;
 use zeroize::Zeroizing;
 
@@ -34,10 +35,15 @@ pub(crate) type Open = Box<dyn Vault>;
 
 /// Opens the custody of a room.
 pub(crate) fn open(room: &Room, folder: &Path, args: &CustodyArgs) -> Result<Open, Failure> {
+    open_of(room.head(), folder, args)
+}
+
+/// Opens the custody of whatever has this head: a key room, or a holder's custody.
+pub(crate) fn open_of(head: &Head, folder: &Path, args: &CustodyArgs) -> Result<Open, Failure> {
     let path = folder.join(CUSTODY_FILE);
-    let mark = room.mark();
+    let mark = head.mark;
     let secret = args.custody_passphrase.as_deref();
-    let Some(place) = &room.head().token else {
+    let Some(place) = &head.token else {
         if args.module.is_some() {
             return Err(Failure::usage(both(
                 "this key room is not on a token",
@@ -88,6 +94,44 @@ pub(crate) fn make_on(folder: &Path, mark: Mark, token: Token) -> Result<Open, F
     match TokenCustody::make(&path, mark, token, entropy()) {
         Ok(custody) => Ok(Box::new(custody)),
         Err(error) => Err(not_made(&error)),
+    }
+}
+
+/// The token that something is founded on.
+pub(crate) struct Founding<'a> {
+    pub(crate) module: &'a Path,
+    pub(crate) token: &'a str,
+    pub(crate) serial: Option<&'a str>,
+    /// One that is there already; otherwise a new one is made.
+    pub(crate) wrapping_key: Option<&'a str>,
+    pub(crate) pin: Option<&'a Path>,
+}
+
+impl Founding<'_> {
+    /// Logs in, and makes the wrapping key where it is not there.
+    ///
+    /// A founding that does not come about may leave that key on the token: by its name it is of
+    /// nothing else.
+    pub(crate) fn open(&self, id: &[u8; 16]) -> Result<Token, Failure> {
+        let own = || format!("tongtu-{}", hex_encode(&id[..8]));
+        let config = TokenConfig {
+            module: self.module.to_path_buf(),
+            token: self.token.to_owned(),
+            serial: self.serial.map(str::to_owned),
+            wrapping_key: self.wrapping_key.map_or_else(own, str::to_owned),
+            vendor: None,
+        };
+        let token = token(config, self.pin)?;
+        if self.wrapping_key.is_none() {
+            token.make_wrapping_key().map_err(|error| {
+                Failure::fault(both(
+                    "the token makes no wrapping key",
+                    "令牌未能生成包装密钥",
+                ))
+                .because(error)
+            })?;
+        }
+        Ok(token)
     }
 }
 

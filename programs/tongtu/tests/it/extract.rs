@@ -20,7 +20,14 @@ fn bytes(hex: &str) -> [u8; 16] {
 /// A master of the nation's, from components.
 fn master(office: &Office, batch: &str, purpose: &str) -> (String, BlockKey) {
     let key = office.apply_own(batch, purpose, "sm4");
-    office.done(&["key", "approve", &key], &["N-01", "N-02"]);
+    let value = of_letters(office, &key);
+    office.take_over(&key);
+    (key, value)
+}
+
+/// Makes a key from components, whose files `0.component` and `1.component` are there afterwards.
+pub(crate) fn of_letters(office: &Office, key: &str) -> BlockKey {
+    office.done(&["key", "approve", key], &["N-01", "N-02"]);
     let mut whole = [0; 16];
     for (number, letter) in LETTERS.iter().enumerate() {
         let part = bytes(letter);
@@ -33,11 +40,10 @@ fn master(office: &Office, batch: &str, purpose: &str) -> (String, BlockKey) {
     }
     let value = BlockKey::new(Algorithm::Sm4, whole);
     let check = tongtu_codec::hex_encode(&value.kcv());
-    let import = ["key", "component", "import", &key, "--check", &check];
+    let import = ["key", "component", "import", key, "--check", &check];
     let letters = ["--component", "0.component", "--component", "1.component"];
     office.done(&[&import[..], &letters].concat(), &["N-03", "N-04"]);
-    office.take_over(&key);
-    (key, value)
+    value
 }
 
 #[test]

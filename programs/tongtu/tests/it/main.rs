@@ -18,6 +18,7 @@ mod code_issue;
 mod code_read;
 mod code_show;
 mod code_verify;
+mod custody;
 mod extract;
 mod fare;
 mod help;

@@ -1,6 +1,7 @@
 //! The key room: officers, acts, files.
 
 mod cut;
+mod holding;
 mod life;
 mod random;
 mod refusals;
