@@ -39,13 +39,16 @@ pub(crate) const HELP: &[Row] = &[
     ),
     (
         "code issue/issuer_key",
-        "发行机构私钥文件（tongtu key 生成）",
+        "发行机构的测试密钥文件（tongtu key 生成）；节点由其密钥库签发",
     ),
     (
         "code issue/user_cert",
         "节点签发的用户证书：文件，或其十六进制；不再自行签发",
     ),
-    ("code issue/user_key", "用户私钥文件（tongtu key 生成）"),
+    (
+        "code issue/user_key",
+        "用户的测试密钥文件（tongtu key 生成）",
+    ),
     (
         "code issue/account",
         "用户账户号，1 到 20 位数字；与 --test 同用时默认为测试账户",
@@ -116,13 +119,13 @@ pub(crate) struct Args {
     /// The issuer's certificate (117 bytes, or their hex)
     #[arg(long, value_name = "FILE", required_unless_present_any = ["test", "user_cert"])]
     issuer_cert: Option<PathBuf>,
-    /// The issuer's secret key, as `tongtu key` wrote it
+    /// The issuer's TEST key, as `tongtu key` wrote it; a node's issuer signs with its custody
     #[arg(long, value_name = "FILE", required_unless_present_any = ["test", "user_cert"])]
     issuer_key: Option<PathBuf>,
     /// A user certificate that a node issued: a file, or its hex; nothing is issued here then
     #[arg(long, value_name = "CERT", conflicts_with_all = ["test", "root", "issuer_cert", "issuer_key", "account", "expires", "lifetime"])]
     user_cert: Option<String>,
-    /// The user's secret key, as `tongtu key` wrote it
+    /// The user's TEST key, as `tongtu key` wrote it
     #[arg(long, value_name = "FILE", required_unless_present = "test")]
     user_key: Option<PathBuf>,
     /// The user account number, 1 to 20 digits; with --test the test account by default

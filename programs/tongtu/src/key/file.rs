@@ -6,10 +6,12 @@ use std::path::Path;
 
 use tongtu_config::{ConfigError, parse_key, write_key_of};
 use tongtu_crypto::SecretKey;
+use tongtu_hsm::VaultState;
 
 use crate::exit::Failure;
 use crate::input;
 use crate::lang::both;
+use crate::room::mark_word;
 
 pub(crate) use tongtu_config::KeyRole as Role;
 
@@ -64,6 +66,17 @@ fn not_written(path: &Path, error: &io::Error) -> Failure {
 
 /// Reads the key of a role. Errors name the file and the line, never what it says.
 pub(crate) fn read(path: &Path, role: Role) -> Result<SecretKey, Failure> {
+    if let Ok((_, mark)) = VaultState::of(path) {
+        let (name, mark) = (path.display(), mark_word(mark));
+        return Err(Failure::refused(both(
+            format!("`{name}` is a {mark} store of keys: here a TEST key's file is used"),
+            format!("`{name}` 是密钥库（{mark}）：此处只用测试密钥文件"),
+        ))
+        .hint(both(
+            "keys of a store sign where they are: in a key room, or in a node",
+            "密钥库中的密钥只在密钥室或节点内使用",
+        )));
+    }
     let text = input::read_text(path)?;
     parse_key(&text, Some(role)).map_err(|fault| {
         let name = path.display();

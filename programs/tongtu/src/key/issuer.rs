@@ -36,10 +36,17 @@ pub(crate) const HELP: &[Row] = &[
     ),
     (
         "key issuer sign",
-        "由根核对申请并签发发行机构证书（117 字节）",
+        "由测试根核对申请并签发发行机构的测试证书（117 字节）",
     ),
     ("key issuer sign/root", "根证书文件"),
-    ("key issuer sign/root_key", "根私钥文件（tongtu key 生成）"),
+    (
+        "key issuer sign/test",
+        "声明以测试密钥签发测试证书，必须给出",
+    ),
+    (
+        "key issuer sign/root_key",
+        "根的测试密钥文件（tongtu key 生成）",
+    ),
     (
         "key issuer sign/application",
         "证书申请文件（115 字节或其十六进制）",
@@ -48,9 +55,11 @@ pub(crate) const HELP: &[Row] = &[
     (
         "key issuer sign#examples",
         "示例：
-  tongtu key issuer sign --root keys/01010000.JG02 --root-key keys/root-02.key \\
+  tongtu key issuer sign --test --root keys/01010000.JG02 --root-key keys/root-02.key \\
       --application keys/issuer-01341000-000001.application --dir keys
-      写入 keys/013410000000011230.IG02",
+      写入 keys/013410000000011230.IG02
+
+生产证书在密钥室签发：`tongtu cert issue`。",
     ),
 ];
 
@@ -61,11 +70,13 @@ pub(crate) enum Command {
   tongtu key issuer new --issuer 01341000 --expiry 1230 --dir keys
       writes keys/issuer-01341000-000001.application and keys/issuer-01341000-000001.key")]
     New(NewArgs),
-    /// Let a root check an application and sign the issuer certificate (117 bytes)
+    /// Let a TEST root check an application and sign the issuer's TEST certificate (117 bytes)
     #[command(after_help = "Examples:
-  tongtu key issuer sign --root keys/01010000.JG02 --root-key keys/root-02.key \\
+  tongtu key issuer sign --test --root keys/01010000.JG02 --root-key keys/root-02.key \\
       --application keys/issuer-01341000-000001.application --dir keys
-      writes keys/013410000000011230.IG02")]
+      writes keys/013410000000011230.IG02
+
+For production a key room signs: `tongtu cert issue`.")]
     Sign(SignArgs),
 }
 
@@ -90,10 +101,13 @@ pub(crate) struct NewArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SignArgs {
+    /// Say that it is a test certificate, by a test key: it must be said
+    #[arg(long, required = true)]
+    test: bool,
     /// The root certificate
     #[arg(long, value_name = "FILE")]
     root: PathBuf,
-    /// The root's secret key, as `tongtu key` wrote it
+    /// The root's TEST key, as `tongtu key` wrote it
     #[arg(long, value_name = "FILE")]
     root_key: PathBuf,
     /// The application (115 bytes, or their hex)
@@ -167,7 +181,7 @@ fn sign(args: &SignArgs, report: &mut Report) -> Result<Exit, Failure> {
     file::all_free(&[&certificate_file])?;
     file::write_public(&certificate_file, &bytes)?;
     let made = Made {
-        test: true,
+        test: args.test,
         kind: "issuer_certificate",
         public_key: hex_encode(&certificate.public_key),
         certificate_hex: Some(hex_encode(&bytes)),

@@ -60,7 +60,7 @@ pub(crate) const HELP: &[Row] = &[
     ),
     (
         "terminal tap/store",
-        "终端的目录：记录、虚拟 PSAM、签名密钥；默认 terminal-bus、terminal-entry 或 terminal-exit",
+        "终端的目录：记录、虚拟测试 PSAM、测试签名密钥；默认 terminal-bus、terminal-entry 或 terminal-exit",
     ),
     (
         "terminal tap/blacklist",

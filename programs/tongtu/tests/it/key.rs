@@ -19,6 +19,7 @@ fn chain(folder: &Path) {
             "key",
             "issuer",
             "sign",
+            "--test",
             "--root",
             "01010000.JG1A",
             "--root-key",
@@ -279,6 +280,7 @@ fn keys_and_certificates_that_do_not_belong_together_are_refused() {
             "key",
             "issuer",
             "sign",
+            "--test",
             "--root",
             "01010000.JG1A",
             "--root-key",
@@ -441,4 +443,51 @@ fn a_node_of_the_test_country_has_the_keys_of_its_book_in_a_store_only() {
         refused.contains("keys.store") && refused.contains("test store"),
         "{refused}"
     );
+}
+
+#[test]
+fn test_keys_sign_when_it_is_said_and_no_store_of_keys_stands_in_for_one() {
+    use tongtu_hsm::{Mark, Protection, SealedCustody};
+    let folder = folder("key-production");
+    chain(&folder);
+    #[rustfmt::skip]
+    let sign = [
+        "key", "issuer", "sign", "--root", "01010000.JG1A", "--root-key", "root-1A.key",
+        "--application", "issuer-01345810-000001.application", "--dir", "again",
+    ];
+    let ran = run(&folder, &sign);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("--test"), "{}", ran.err);
+    assert!(!folder.join("again").exists());
+    std::fs::write(folder.join("opener"), [0x5A; 32]).unwrap();
+    let opener = Protection::KeyFile(folder.join("opener"));
+    let path = folder.join("real.keys");
+    let fill = |out: &mut [u8]| out.fill(7);
+    drop(SealedCustody::make(&path, Mark::Production, &opener, fill).unwrap());
+    // In the place of the root's key, of the issuer's, of the user's, of a store for a batch.
+    let sign = [&sign[..6], &["real.keys"], &sign[7..], &["--test"]].concat();
+    let mut by_issuer = ISSUE;
+    by_issuer[5] = "real.keys";
+    let mut by_user = ISSUE;
+    by_user[7] = "real.keys";
+    for args in [&sign[..], &by_issuer, &by_user] {
+        let ran = run(&folder, args);
+        assert_eq!(ran.code, 1, "{args:?}: {}", ran.err);
+        let words = "`real.keys` is a production store of keys";
+        assert!(ran.err.contains(words), "{args:?}: {}", ran.err);
+    }
+    std::fs::write(folder.join("words"), "a passphrase for tests\n").unwrap();
+    let stores = ["--store", "real.keys", "--passphrase-file", "words"];
+    #[rustfmt::skip]
+    let rows = [
+        &["card", "masters"][..],
+        &["psam", "batch", "new", "--out", "out", "--number", "1", "--count", "1"],
+        &["pos", "key", "new", "--terminal", "00000001", "--out", "out"],
+    ];
+    for args in rows {
+        let ran = run(&folder, &[args, &stores].concat());
+        assert_eq!(ran.code, 1, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains("production"), "{args:?}: {}", ran.err);
+        assert!(!folder.join("out").exists());
+    }
 }
