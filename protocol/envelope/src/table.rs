@@ -71,13 +71,13 @@ pub enum EnvelopeError {
         expected: Kind,
     },
     /// The signature is not this key's over this head.
-    #[error("signature does not verify under the caller's key {key}")]
+    #[error("the envelope's signature does not verify under the caller's key {key}")]
     Signature {
         /// The number of the key.
         key: u32,
     },
     /// The digest is another subject's.
-    #[error("digest is not that of the {0}")]
+    #[error("the envelope's digest is not that of the {0}")]
     Digest(Kind),
     /// The signer gave no signature.
     #[error(transparent)]

@@ -2,8 +2,19 @@
 //! in. One row for each such thing that travels between parties; what lies in one store alone (the
 //! journal, key stores, galleries at rest, cards' files) has the same test beside that store.
 
+use tongtu_audit::{AuditLine, Entry, Outcome, Word};
 use tongtu_blacklist::{Blacklist, Change, Issue, ListedNumber, Loader, Span};
-use tongtu_crypto::SecretKey;
+use tongtu_crypto::{PublicKey, SecretKey, sm3};
+use tongtu_envelope::{
+    CallerNumber, Draft, Envelope, Kind, content_digest, file_digest, request_digest,
+};
+use tongtu_foreign::Scratch;
+use tongtu_hsm::{
+    Custody as _, Export, KeyName, Label, Mark, Passphrase, Protection, SealedCustody, TestKey,
+    Work,
+};
+use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_keyring::{Extract, KeyBook};
 use tongtu_ride_code::certificate::{apply_for_certificate, check_application};
 use tongtu_ride_code::layout::{CertificateApplication, IssuerCertificate, SERVICE_TRANSPORT};
 use tongtu_ride_code::record::{RecordError, RideRecord, check_signature};
@@ -11,6 +22,7 @@ use tongtu_ride_code::root_file::RootFile;
 use tongtu_ride_code::{
     BlackLists, Policy, RevocationError, RevocationList, Root, RootTable, UserCertificate, Verifier,
 };
+use tongtu_services::{ActVerifier, CallerAct, ProvedRequest};
 use tongtu_tap_record::TapRecord;
 use tongtu_terminal::{CardLists, Coverage, ListBundle};
 use tongtu_types::InstitutionCode;
@@ -211,9 +223,155 @@ async fn records() -> Vec<Artefact> {
     rows
 }
 
+/// An envelope of this kind around a digest.
+fn envelope(kind: Kind, digest: sm3::Digest) -> Envelope {
+    let draft = Draft {
+        kind,
+        sender: code(BEIJING_CODE),
+        caller: CallerNumber::parse("KM-1").unwrap(),
+        receiver: code(GUANGZHOU_CODE),
+        key: 1,
+        made_at: morning(),
+        life: [1; 8],
+        message: [2; 16],
+        digest,
+    };
+    draft.seal(&mut key("caller")).unwrap()
+}
+
+/// What travels between nodes and from the key centre to them.
+fn between(scratch: &Scratch) -> Vec<Artefact> {
+    let opens = |kind: Kind, digest: sm3::Digest| {
+        move |bytes: &[u8]| {
+            let read = Envelope::read(bytes, kind)?;
+            read.verify(key("caller").public())?;
+            read.covers(&digest)
+        }
+    };
+    let asked = request_digest("POST", "/callers", &content_digest(b"content"));
+    let sent = file_digest("CQ1", &content_digest(b"content"));
+    let extract = Extract::sign(&[], &[], morning(), &mut key("centre")).unwrap();
+    assert_eq!(
+        *Extract::open(&extract, key("centre").public())
+            .unwrap()
+            .book(),
+        KeyBook::default()
+    );
+    let (container, custody) = container(scratch);
+    let by = Label::parse("TRANSPORT").unwrap();
+    let custody = std::cell::RefCell::new(custody);
+    vec![
+        artefact(
+            "nvelope",
+            envelope(Kind::Request, asked).encode().unwrap().to_vec(),
+            opens(Kind::Request, asked),
+        ),
+        artefact(
+            "nvelope",
+            envelope(Kind::File, sent).encode().unwrap().to_vec(),
+            opens(Kind::File, sent),
+        ),
+        artefact("xtract", extract, |bytes| {
+            Extract::open(bytes, key("centre").public()).map(|_| ())
+        }),
+        artefact("container", container, move |bytes| {
+            let mut custody = custody.borrow_mut();
+            let taken = custody.take_in(bytes, by)?;
+            custody.destroy(taken.name.label)
+        }),
+    ]
+}
+
+/// A container with a key, and a custody that has the transport key and not the key in it.
+fn container(scratch: &Scratch) -> (Vec<u8>, SealedCustody) {
+    let words = Passphrase::new(String::from("a passphrase for tests")).unwrap();
+    let protection = Protection::Passphrase(words, Work::FOR_TESTS);
+    let path = scratch.path().join("keys");
+    let mut count = 0_u8;
+    let fill = move |out: &mut [u8]| {
+        count = count.wrapping_add(1);
+        out.fill(count);
+    };
+    let mut custody = SealedCustody::make(&path, Mark::Test, &protection, fill).unwrap();
+    let city = code(BEIJING_CODE).city();
+    let name = |label: &str, purpose| KeyName {
+        export: Export::Whole,
+        ..KeyName::test(
+            Label::parse(label).unwrap(),
+            city,
+            purpose,
+            KeyAlgorithm::Sm4,
+        )
+    };
+    let transport = name("TRANSPORT", Purpose::PersoTransport);
+    let test_key = |byte: u8| TestKey::new(vec![byte; 16]);
+    custody.import_test(&transport, test_key(0x3A)).unwrap();
+    let load = name("LOAD", Purpose::Load);
+    custody.import_test(&load, test_key(0x5C)).unwrap();
+    let container = custody.export(load.label, transport.label).unwrap();
+    custody.destroy(load.label).unwrap();
+    (container, custody)
+}
+
+/// What was done with a caller, as a node keeps it: each part of its row.
+fn act() -> Vec<Artefact> {
+    let content = b"{\"caller\": \"C-9\"}".to_vec();
+    let digest = request_digest("POST", "/callers", &content_digest(&content));
+    let envelope = envelope(Kind::Request, digest).encode().unwrap();
+    let entry = Entry {
+        institution: code(BEIJING_CODE),
+        actor: Word::parse("KM-1").unwrap(),
+        deed: Word::parse("caller.admit").unwrap(),
+        key: None,
+        permit: None,
+        outcome: Outcome::Done,
+        about: Some(sm3::digest(&envelope)),
+    };
+    let line = AuditLine::chained(1, morning(), &entry, tongtu_audit::CHAIN_START).unwrap();
+    let parts = [
+        line.encode().unwrap().to_vec(),
+        b"POST /callers".to_vec(),
+        content,
+        envelope.to_vec(),
+        key("caller").public().to_compressed().to_vec(),
+    ];
+    let row = |at: usize| {
+        let whole = parts.clone();
+        artefact("", parts[at].clone(), move |bytes: &[u8]| {
+            let mut parts = whole.clone();
+            parts[at] = bytes.to_vec();
+            follow(parts)
+        })
+    };
+    (0..parts.len()).map(row).collect()
+}
+
+/// The row of an act as it is read from the database and verified.
+fn follow([line, target, content, envelope, public_key]: [Vec<u8>; 5]) -> Result<(), String> {
+    let said = |error: &dyn std::fmt::Display| error.to_string();
+    let target = String::from_utf8(target).map_err(|error| said(&error))?;
+    let (method, target) = target.split_once(' ').ok_or("no method")?;
+    let public_key = public_key.try_into().map_err(|_| "no key")?;
+    let request = ProvedRequest {
+        key: PublicKey::from_compressed(&public_key).map_err(|error| said(&error))?,
+        method: method.to_owned(),
+        target: target.to_owned(),
+        content,
+        envelope: Envelope::read(&envelope, Kind::Request).map_err(|error| said(&error))?,
+    };
+    let act = CallerAct {
+        line,
+        request: Some(request),
+    };
+    let followed = ActVerifier::default().follow(&act);
+    followed.map(drop).map_err(|error| said(&error))
+}
+
 #[tokio::test]
 async fn any_flipped_byte_is_refused_and_its_error_names_the_part() {
+    let scratch = Scratch::new("tamper");
     let rows = trust().into_iter().chain(lists()).chain(records().await);
+    let rows = rows.chain(between(&scratch)).chain(act());
     for row in rows {
         let Artefact { name, bytes, .. } = &row;
         assert_eq!((row.open)(bytes), Ok(()), "{name}");
