@@ -226,50 +226,7 @@ fn each_day_is_anchored_and_anybody_can_verify_it() {
 #[test]
 fn anchors_are_signed_with_the_books_key_once_it_is_in_use() {
     let mut scene = Scene::staffed("anchor-key");
-    for (number, role) in [("A-01", 4), ("A-02", 5), ("A-03", 6), ("A-04", 6)] {
-        let mut credential = super::scene::credential("N-01");
-        credential.officer.number = tongtu_keyring::OfficerNumber::parse(number).unwrap();
-        credential.officer.role = tongtu_keyring::code::Role::of(role).unwrap();
-        credential.public_key = secret(number).public().to_compressed();
-        scene
-            .by(Act::Register(Box::new(credential)), &["N-01", "N-02"])
-            .unwrap();
-    }
-    let signed = |scene: &mut Scene, act: Act, by: &[(&str, u8)]| {
-        let mut approval = scene.room.propose(act, scene.now.plus_s(DAY));
-        for (number, role) in by {
-            let officer = tongtu_keyring::Officer {
-                number: tongtu_keyring::OfficerNumber::parse(number).unwrap(),
-                role: tongtu_keyring::code::Role::of(*role).unwrap(),
-                institution: institution("00000000"),
-            };
-            approval.sign(officer, &mut secret(number)).unwrap();
-        }
-        scene.carry(&approval).unwrap()
-    };
-    let application = tongtu_keyring::Application {
-        batch: 1,
-        province: institution("00000000"),
-        lines: vec![tongtu_keyring::ApplicationLine {
-            holder: institution("00000000"),
-            slot: slot("0000", Purpose::AuditAnchor),
-            index: 1,
-            from: scene.now,
-            until: scene.now.plus_s(300 * DAY),
-        }],
-    };
-    let key = signed(&mut scene, Act::Apply(application), &[("A-01", 4)]).keys[0];
-    scene.by(Act::Approve { key }, &["N-01", "N-02"]).unwrap();
-    let source = Source::Fresh;
-    scene
-        .by(Act::Generate { key, source }, &["N-03", "N-04"])
-        .unwrap();
-    let custody = *scene.room.keys().key(key).unwrap().custody().unwrap();
-    let by = [("A-01", 4), ("A-03", 6)];
-    signed(&mut scene, Act::Distribute { key, custody }, &by);
-    let by = [("A-03", 6), ("A-04", 6)];
-    let overlap_days = 15;
-    signed(&mut scene, Act::Activate { key, overlap_days }, &by);
+    let key = scene.own(Purpose::AuditAnchor);
     scene.now = scene.now.plus_s(DAY);
     let anchors = scene.room.anchor(&mut scene.custody, scene.now).unwrap();
     assert_eq!(anchors[0].key, key.get());

@@ -281,6 +281,63 @@ impl Scene {
         key
     }
 
+    /// A key of the nation's own in use, with the officers that it takes.
+    pub(crate) fn own(&mut self, purpose: Purpose) -> KeyNumber {
+        let nation = institution("00000000");
+        let own = |number: &str, role| Officer {
+            number: OfficerNumber::parse(number).unwrap(),
+            role,
+            institution: nation,
+        };
+        let (province, holder) = (Role::ProvinceOfficer, Role::HolderCustodian);
+        let seats = [
+            own("A-01", province),
+            own("A-03", holder),
+            own("A-04", holder),
+        ];
+        for officer in seats {
+            let number = officer.number;
+            let act = Act::Register(Box::new(Credential {
+                officer,
+                public_key: secret(number.as_str()).public().to_compressed(),
+                ..credential("N-01")
+            }));
+            self.by(act, &["N-01", "N-02"]).unwrap();
+        }
+        self.batch += 1;
+        let act = Act::Apply(Application {
+            batch: self.batch,
+            province: nation,
+            lines: vec![ApplicationLine {
+                holder: nation,
+                slot: slot("0000", purpose),
+                index: 1,
+                from: self.now,
+                until: self.now.plus_s(300 * DAY),
+            }],
+        });
+        let [first, second, third] = seats;
+        let key = self.by_these(act, &[first]).keys[0];
+        self.by(Act::Approve { key }, &["N-01", "N-02"]).unwrap();
+        let source = Source::Fresh;
+        let act = Act::Generate { key, source };
+        self.by(act, &["N-03", "N-04"]).unwrap();
+        let custody = *self.room.keys().key(key).unwrap().custody().unwrap();
+        self.by_these(Act::Distribute { key, custody }, &[first, second]);
+        let overlap_days = 15;
+        self.by_these(Act::Activate { key, overlap_days }, &[second, third]);
+        key
+    }
+
+    fn by_these(&mut self, act: Act, by: &[Officer]) -> Done {
+        let mut approval = self.room.propose(act, self.now.plus_s(DAY));
+        for officer in by {
+            let mut secret = secret(officer.number.as_str());
+            approval.sign(*officer, &mut secret).unwrap();
+        }
+        self.carry(&approval).unwrap()
+    }
+
     /// The same room from its files, as the next process sees it.
     pub(crate) fn reopened(&self) -> Result<KeyRoom<SimMedium>, RoomError> {
         let room = KeyRoom::open(self.room.medium().clone())?;
