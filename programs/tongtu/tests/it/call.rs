@@ -5,8 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use tongtu_config::ClockKind;
-use tongtu_types::BusinessDay;
+use tongtu_codec::hex_encode;
+use tongtu_config::{ClockKind, CredentialFile, SamFile, TokenFile};
+use tongtu_foreign::SoftToken;
+use tongtu_hsm::{
+    Custody as _, Export, KeyName, Label, Mark, PublicPart, Token, TokenConfig, TokenCustody,
+};
+use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_types::{BusinessDay, CityCode};
 use tongtu_world::country::{NODES, Scale};
 use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, hosting};
@@ -384,4 +390,91 @@ fn a_test_key_in_the_clear_is_refused_where_nothing_says_that_it_is_for_tests() 
         "words",
     ];
     assert_eq!(node.run(&list).code, 2);
+}
+
+/// A store on the token with a key of `C-2`'s; its public half in hex.
+fn key_on(token: &SoftToken, store: &Path) -> String {
+    let config = TokenConfig {
+        module: token.module().to_path_buf(),
+        token: SoftToken::LABEL.to_owned(),
+        serial: None,
+        wrapping_key: "callers".to_owned(),
+        vendor: None,
+    };
+    let pin = SoftToken::PIN.to_owned().into();
+    let token = Token::open(config, &pin).unwrap();
+    token.make_wrapping_key().unwrap();
+    let fill = |out: &mut [u8]| getrandom::fill(out).unwrap();
+    let mut custody = TokenCustody::make(store, Mark::Test, token, fill).unwrap();
+    let label = Label::parse("CALLER").unwrap();
+    let city = CityCode::parse("1000").unwrap();
+    let name = KeyName {
+        export: Export::Never,
+        ..KeyName::test(label, city, Purpose::NodeLink, KeyAlgorithm::Sm2)
+    };
+    custody.generate(&name).unwrap();
+    let Ok(PublicPart::Sm2(public)) = custody.public(label) else {
+        unreachable!("an SM2 key was made");
+    };
+    hex_encode(&public.to_compressed())
+}
+
+#[test]
+fn a_callers_key_under_a_token_calls_with_the_token_alone() {
+    let test = "a_callers_key_under_a_token_calls_with_the_token_alone";
+    SoftToken::within(&format!("{}::{test}", module_path!()), |token| {
+        let node = Node::start(&country("call-token"), "beijing");
+        sealed(&node);
+        let public = key_on(token, &node.folder.join("token.keys"));
+        std::fs::write(node.folder.join("pin"), format!("{}\n", SoftToken::PIN)).unwrap();
+        let file = node.folder.join("C-2.caller");
+        let mut credential = CredentialFile::read(&file).unwrap();
+        credential.store = Some(SamFile {
+            custody: "token.keys".to_owned(),
+            label: "CALLER".to_owned(),
+            key_file: None,
+            passphrase_file: None,
+            token: Some(TokenFile {
+                module: token.module().to_path_buf(),
+                token: SoftToken::LABEL.to_owned(),
+                serial: None,
+                wrapping_key: "callers".to_owned(),
+                pin_file: "pin".to_owned(),
+                vendor: None,
+            }),
+        });
+        credential.save(&file).unwrap();
+        for officer in ["KM-1.caller", "KM-2.caller"] {
+            let add = ["caller", "add", "--as", officer, "01341000.C-2", "clerk"];
+            let added = node.run(&[&add[..], &["--public-key", &public]].concat());
+            assert_eq!(added.code, 0, "{}", added.err);
+        }
+        let call = ["call", "--as", "C-2.caller", "GET", "/issuer/accounts/31"];
+        let served = node.run(&call);
+        assert!(
+            served.out.contains("issuing.account_unknown"),
+            "{}",
+            served.err
+        );
+        // Without the token, and with another PIN, nothing is sent.
+        let away = node.folder.join("away.conf");
+        let none = node.folder.join("none");
+        std::fs::create_dir_all(&none).unwrap();
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\n",
+            none.display()
+        );
+        std::fs::write(&away, text).unwrap();
+        let env = [("SOFTHSM2_CONF", away.to_str().unwrap())];
+        let args = [&call[..], &["--to", &node.url, "--lang", "en"]].concat();
+        let unheard = tongtu_in(&node.folder, &args, b"", &env);
+        assert_ne!(unheard.code, 0, "{}", unheard.out);
+        assert!(unheard.err.contains("no token"), "{}", unheard.err);
+        std::fs::write(node.folder.join("pin"), "654321\n").unwrap();
+        let wrong = node.run(&call);
+        assert_ne!(wrong.code, 0, "{}", wrong.out);
+        assert!(!wrong.err.contains("654321"), "{}", wrong.err);
+        std::fs::write(node.folder.join("pin"), format!("{}\n", SoftToken::PIN)).unwrap();
+        assert!(node.run(&call).out.contains("issuing.account_unknown"));
+    });
 }

@@ -24,6 +24,7 @@ mod fare;
 mod help;
 mod key;
 mod leaks;
+mod notes;
 mod pages;
 mod personalising;
 mod psam;

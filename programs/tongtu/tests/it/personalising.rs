@@ -211,6 +211,60 @@ fn no_number_goes_onto_two_cards_and_what_was_cut_off_goes_on() {
     assert_eq!(counts, (&2.into(), &0.into(), &1.into()));
 }
 
+/// Bytes of a line in the book of cards.
+const LINE: usize = 74;
+
+#[test]
+fn a_run_cut_off_between_its_last_two_lines_goes_on() {
+    let folder = founded("perso-last-lines");
+    let number = "3104899999900000150";
+    both_on_a_card(&folder, "default", number);
+    // The card is whole and the purse made; that the e-cash is made was never written.
+    let file = folder.join("test.keys.cards");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - LINE]).unwrap();
+    let book = done(&folder, &["card", "book"]);
+    assert_eq!((&book["made"], &book["open"]), (&1.into(), &1.into()));
+    let again = both_on_a_card(&folder, "default", number);
+    assert_eq!(again["resumed"], true);
+    let book = done(&folder, &["card", "book"]);
+    assert_eq!((&book["made"], &book["open"]), (&2.into(), &0.into()));
+    // Half of that line was written: the same.
+    fs::write(&file, &whole[..whole.len() - LINE / 2]).unwrap();
+    assert_eq!(both_on_a_card(&folder, "default", number)["resumed"], true);
+    // And the card does what it was made for.
+    let kept = ["--state", "default.card", "--store", "test.keys"];
+    done(
+        &folder,
+        &[&["card", "load", "--amount", "5"], &kept[..]].concat(),
+    );
+    let cash = ["card", "load", "--cash", "--amount", "5"];
+    done(&folder, &[&cash[..], &kept].concat());
+}
+
+#[test]
+fn a_byte_changed_in_the_book_of_cards_is_refused_and_named() {
+    let folder = founded("perso-bent");
+    let perso = ["card", "perso", "--store", "test.keys"];
+    done(&folder, &[&perso[..], &["--state", "a.card"]].concat());
+    let file = folder.join("test.keys.cards");
+    let whole = fs::read(&file).unwrap();
+    for at in 0..whole.len() {
+        let mut bent = whole.clone();
+        bent[at] ^= 1 << (at % 8);
+        fs::write(&file, bent).unwrap();
+        let ran = tongtu(&folder, &["card", "book"]);
+        assert_eq!(ran.code, 1, "byte {at}: {}{}", ran.out, ran.err);
+        assert!(
+            ran.err.contains("test.keys.cards"),
+            "byte {at}: {}",
+            ran.err
+        );
+    }
+    fs::write(&file, &whole).unwrap();
+    done(&folder, &["card", "book"]);
+}
+
 #[test]
 fn every_psam_of_a_batch_is_accounted_for() {
     let folder = founded("perso-batch");
