@@ -41,7 +41,7 @@ pub use audited::{Audited, OnBehalf};
 pub use books::parse_anchor_key;
 pub use carry::{Done, Hands};
 pub use error::{ApprovalRefusal, RoomError, StepFault};
-pub use filing::Filed;
+pub use filing::{Filed, notes_digest};
 pub use holding::{
     Custodian, Holding, HoldingAct, HoldingApproval, HoldingError, HoldingFault, HoldingRefusal,
     Orders,

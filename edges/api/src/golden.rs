@@ -689,8 +689,11 @@ fn papers() {
         &format!(r#"{{"institution":"01341000","notes":[{text}]}}"#),
     );
     check_answer(
-        &KeyNotesView { notes: vec![note] },
-        &format!(r#"{{"notes":[{text}]}}"#),
+        &KeyNotesView {
+            notes: vec![note],
+            digest: hex(&[1, 2]),
+        },
+        &format!(r#"{{"notes":[{text}],"digest":"0102"}}"#),
     );
     check_answer(
         &KeyNotesTaken { new: 1, already: 2 },

@@ -73,4 +73,6 @@ pub struct KeyNotesTaken {
 pub struct KeyNotesView {
     /// In the order in which they came.
     pub notes: Vec<KeyNote>,
+    /// SM3 over all of them, 32 bytes: they are carried to the key room by hand, as a file.
+    pub digest: Hex,
 }

@@ -1,6 +1,7 @@
 //! Notes of nodes come into the key book: each once, however often it is brought to the room.
 
 use tongtu_audit::{Outcome, Word};
+use tongtu_crypto::sm3;
 use tongtu_keyring::{Deed, KeyNumber, Signers};
 use tongtu_keyroom::Medium;
 use tongtu_types::Timestamp;
@@ -21,6 +22,18 @@ pub enum Filed {
     Line,
     /// It was filed before, and nothing was done.
     Before,
+}
+
+/// SM3 over notes, each with its moment, in their order. A node says it beside them; whoever carries
+/// them to the key room in a file learns from it whether they are still the same.
+#[must_use]
+pub fn notes_digest(reports: &[KeyReport]) -> sm3::Digest {
+    let mut bytes = b"Tongtu key notes 1\n".to_vec();
+    for report in reports {
+        bytes.extend(report.id());
+        bytes.extend(report.note.at.get().to_be_bytes());
+    }
+    sm3::digest(&bytes)
 }
 
 impl<M: Medium> KeyRoom<M> {

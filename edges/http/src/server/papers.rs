@@ -64,6 +64,9 @@ pub(super) async fn key_notes_view(
     let reports = service.node.key_reports().await?;
     Ok(Json(api::KeyNotesView {
         notes: reports.iter().map(crate::courier::note_body).collect(),
+        digest: tongtu_services::keyroom::notes_digest(&reports)
+            .as_slice()
+            .into(),
     }))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tongtu_api::{KeyNote, KeyNotesView};
 use tongtu_services::KeyReport;
-use tongtu_services::keyroom::Filed;
+use tongtu_services::keyroom::{Filed, notes_digest};
 use tongtu_types::Timestamp;
 
 use crate::clock;
@@ -66,6 +66,16 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     });
     // All are read before the first is filed.
     let reports: Vec<KeyReport> = reports.collect::<Result<_, _>>()?;
+    if notes_digest(&reports)[..] != view.digest.0[..] {
+        return Err(Failure::refused(both(
+            "the notes of keys are not those that the node gave",
+            "密钥使用记录与节点给出的不一致",
+        ))
+        .because(format!(
+            "{}: their digest is another than it says",
+            args.file.display()
+        )));
+    }
     let mut room = room::open(&args.room)?;
     let mut form = FiledForm::default();
     for note in &reports {

@@ -131,6 +131,25 @@ fn a_newer_book_comes_down_and_what_a_node_did_with_its_keys_is_filed_once() {
     );
     std::fs::write(folder.join("notes.json"), &notes.out).unwrap();
 
+    // Any value in the file that is another one is refused, and nothing is filed.
+    let steps = in_folder(&["key", "room", "show"])["steps"].clone();
+    let mut numbers = 0;
+    for (at, byte) in notes
+        .out
+        .bytes()
+        .enumerate()
+        .filter(|(_, b)| b.is_ascii_digit())
+    {
+        let mut bent = notes.out.clone().into_bytes();
+        bent[at] = if byte == b'9' { b'0' } else { byte + 1 };
+        std::fs::write(folder.join("bent.json"), bent).unwrap();
+        let ran = tongtu_in(&folder, &["key", "notes", "bent.json"], b"", &[]);
+        assert_ne!(ran.code, 0, "byte {at}: {}", ran.out);
+        assert!(ran.err.contains("bent.json"), "byte {at}: {}", ran.err);
+        numbers += 1;
+    }
+    assert!(numbers > 40, "{numbers}");
+    assert_eq!(in_folder(&["key", "room", "show"])["steps"], steps);
     // The key room files each once, and its book knows of the use.
     let file = ["key", "notes", "notes.json"];
     let filed = in_folder(&file);
