@@ -260,7 +260,8 @@ pub(crate) fn sign(
         let waits = room.officers().admit_passphrase(&officer, now);
         waits.map_err(|refusal| failure(&signing.room, refusal.into()))?;
         let act = shorten(&approval.act.to_string());
-        let mut credential = match Credential::open(path, of_file, Some(&act)) {
+        let what = (Some(&*act), room.mark());
+        let mut credential = match Credential::open(path, of_file, what) {
             Ok(credential) => credential,
             Err(credential::Closed::Passphrase(failure)) => {
                 // Counted against the officer; after too many there is a wait.

@@ -284,7 +284,7 @@ fn found(
     for at in order {
         let (request, key) = &founders[*at];
         let of_file = args.passphrase.get(*at).map(PathBuf::as_path);
-        let opened = credential::Credential::open(key, of_file, Some("room.found"));
+        let opened = credential::Credential::open(key, of_file, (Some("room.found"), mark));
         let mut credential = opened.map_err(|closed| match closed {
             credential::Closed::Passphrase(failure) | credential::Closed::Other(failure) => failure,
         })?;

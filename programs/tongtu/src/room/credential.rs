@@ -85,14 +85,21 @@ impl Credential {
         Ok(Self { custody })
     }
 
-    /// Opens one with its passphrase; whoever is asked for it sees what will be signed.
+    /// Opens one with its passphrase, to sign for something of this mark: whoever is asked for it
+    /// sees what will be signed. A test key signs for nothing that is for production.
     pub(crate) fn open(
         path: &Path,
         passphrase: Option<&Path>,
-        act: Option<&str>,
+        (act, wanted): (Option<&str>, Mark),
     ) -> Result<Self, Closed> {
         let (_, mark) = VaultState::of(path).map_err(|e| Closed::Other(no_key(path, &e)))?;
         let name = path.display();
+        if wanted == Mark::Production && mark == Mark::Test {
+            return Err(Closed::Other(Failure::refused(both(
+                format!("`{name}` is an officer's test key, and this is for production"),
+                format!("`{name}` 是人员的测试密钥，不能用于生产"),
+            ))));
+        }
         let asked = match act {
             Some(act) => both(
                 format!("passphrase of {name}, to sign `{act}`"),

@@ -359,6 +359,16 @@ fn a_custody_is_founded_once_by_two_of_one_holder() {
     let ran = holder.found(&elsewhere);
     assert!(ran.err.contains("--now is for tests"), "{}", ran.err);
     assert!(!holder.office.path("second").exists());
+    let mut args = vec!["key", "custody", "new", "--centre", &holder.centre];
+    args.extend(["--custody-passphrase", "safe"]);
+    for (request, key) in [("H-01.request", "H-01.key"), ("H-02.request", "H-02.key")] {
+        args.extend(["--request", request, "--as", key, "--passphrase", "words"]);
+    }
+    let ran = holder.office.run(&[&args[..], &elsewhere].concat(), false);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let words = "`H-01.key` is an officer's test key, and this is for production";
+    assert!(ran.err.contains(words), "{}", ran.err);
+    assert!(!holder.office.path("second").exists());
     let mut args = vec![
         "key",
         "custody",

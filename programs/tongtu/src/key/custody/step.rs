@@ -207,7 +207,8 @@ fn found(
     let mut approval = holding.propose(act, now.plus_s(room::APPROVAL_S));
     for (at, custodian) in custodians.iter().enumerate() {
         let of_file = args.passphrase.get(at).map(PathBuf::as_path);
-        let opened = Credential::open(&args.officers[at], of_file, Some("custody.found"));
+        let what = (Some("custody.found"), mark);
+        let opened = Credential::open(&args.officers[at], of_file, what);
         let mut credential = opened.map_err(|closed| match closed {
             Closed::Passphrase(failure) | Closed::Other(failure) => failure,
         })?;
@@ -446,7 +447,8 @@ fn sign(
             ))
         })?;
         let act = room::shorten(&approval.act.to_string());
-        let mut credential = match Credential::open(path, of_file, Some(&act)) {
+        let what = (Some(&*act), holding.mark());
+        let mut credential = match Credential::open(path, of_file, what) {
             Ok(credential) => credential,
             Err(Closed::Passphrase(closed)) => {
                 let kept = holding.report_passphrase(&officer, now);
