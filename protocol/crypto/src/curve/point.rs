@@ -203,23 +203,35 @@ impl Jacobian {
         let y = Fe::select(negative, &k.sub(&Fe::ZERO, &point.y), &point.y);
         if self.is_infinity() {
             *self = Self { y, ..*point };
-        } else {
-            let u1 = k.mul(&self.x, &other.zz);
-            let s1 = k.mul(&self.y, &other.zzz);
-            let zzz = k.mul(&self.z, zz);
-            let h = k.sub(&k.mul(&point.x, zz), &u1);
-            let r = k.sub(&k.mul(&y, &zzz), &s1);
-            match (h.is_zero(), r.is_zero()) {
-                (true, true) => self.double(k),
-                (true, false) => *self = Self::INFINITY,
-                (false, _) => {
-                    self.z = k.mul(&k.mul(&self.z, &point.z), &h);
-                    (self.x, self.y) = (u1, s1);
-                    self.finish(k, &h, &r);
-                }
-            }
+            *zz = k.square(&self.z);
+            return;
         }
+        // Side by side again, as in `double_ahead`.
+        let zzz = k.mul(&self.z, zz);
+        let u1 = k.mul(&self.x, &other.zz);
+        let u2 = k.mul(&point.x, zz);
+        let s1 = k.mul(&self.y, &other.zzz);
+        let h = k.sub(&u2, &u1);
+        let s2 = k.mul(&y, &zzz);
+        let hh = k.square(&h);
+        let r = k.sub(&s2, &s1);
+        if h.is_zero() {
+            match r.is_zero() {
+                true => self.double(k),
+                false => *self = Self::INFINITY,
+            }
+            *zz = k.square(&self.z);
+            return;
+        }
+        let z = k.mul(&self.z, &point.z);
+        let hhh = k.mul(&h, &hh);
+        let v = k.mul(&u1, &hh);
+        let rr = k.square(&r);
+        self.z = k.mul(&z, &h);
+        let s = k.mul(&s1, &hhh);
+        self.x = k.sub(&k.sub(&k.sub(&rr, &hhh), &v), &v);
         *zz = k.square(&self.z);
+        self.y = k.sub(&k.mul(&r, &k.sub(&v, &self.x)), &s);
     }
 
     /// `a` where the mask is ones, `b` where it is zero.
@@ -323,4 +335,62 @@ pub(crate) fn to_affine(k: impl Arithmetic, points: &[Jacobian]) -> Vec<Affine> 
         .collect();
     out.reverse();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::field::Portable;
+    use super::*;
+
+    /// Both additions of public points, of the generator or its negative.
+    fn sums(k: impl Arithmetic, to: Jacobian, negative: u64) -> [Jacobian; 2] {
+        let [entry] = odd_entries(k, &Affine::GENERATOR);
+        let (mut by_affine, mut by_entry) = (to, to);
+        for (sum, entry) in [(&mut by_affine, None), (&mut by_entry, Some(entry))] {
+            let mut zz = k.square(&sum.z);
+            match entry {
+                None => sum.add_affine_vartime(k, &mut zz, &Affine::GENERATOR, negative),
+                Some(entry) => sum.add_entry_vartime(k, &mut zz, &entry, negative),
+            }
+            assert!(zz == k.square(&sum.z));
+        }
+        [by_affine, by_entry]
+    }
+
+    fn exceptions(k: impl Arithmetic) {
+        let generator: Affine = Affine::GENERATOR;
+        let mut twice = Jacobian::from(generator);
+        twice.double(k);
+        let twice = twice.to_affine(k);
+        // The generator, but over another z.
+        let once = odd_multiples(k, generator.into()).next().expect("one");
+        assert!(once.z != Fe::ONE);
+        for sum in sums(k, once, 0) {
+            assert!(sum.to_affine(k) == twice);
+        }
+        for sum in sums(k, once, u64::MAX) {
+            assert!(sum.is_infinity());
+        }
+        for sum in sums(k, Jacobian::INFINITY, 0) {
+            assert!(sum.to_affine(k) == generator);
+        }
+        for sum in sums(k, Jacobian::INFINITY, u64::MAX) {
+            assert!(sum.to_affine(k) == generator.negated_where(u64::MAX));
+        }
+        for sum in sums(k, twice.into(), u64::MAX) {
+            assert!(sum.to_affine(k) == generator);
+        }
+        let mut doubled = once;
+        doubled.add_or_double(k, &generator);
+        assert!(doubled.to_affine(k) == twice);
+    }
+
+    #[test]
+    fn additions_of_equal_opposite_and_no_points_are_right_by_every_arithmetic() {
+        exceptions(Portable);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(k) = super::super::adx::Kernel::here() {
+            exceptions(k);
+        }
+    }
 }
