@@ -79,16 +79,15 @@ pub fn sm2_key_der(xy: &[u8; 64]) -> Vec<u8> {
 }
 
 /// A signature r || s as the DER SEQUENCE that OpenSSL reads.
-///
-/// # Panics
-/// Where a half is zero: no signature has one.
+/// A half that is zero is written as DER writes zero.
 #[must_use]
 pub fn sm2_signature_der(signature: &[u8; 64]) -> Vec<u8> {
-    let byte = |len: usize| u8::try_from(len).expect("at most 70 bytes");
+    let byte = |len: usize| u8::try_from(len).expect("at most 72 bytes");
     let mut body = Vec::new();
     for half in signature.chunks(32) {
-        let digits: Vec<u8> = half.iter().copied().skip_while(|b| *b == 0).collect();
-        let pad = usize::from(digits[0] >= 0x80);
+        let zeros = half.iter().take_while(|byte| **byte == 0).count();
+        let digits = &half[zeros..];
+        let pad = usize::from(digits.first().is_none_or(|first| *first >= 0x80));
         body.extend([0x02, byte(digits.len() + pad)]);
         body.extend(std::iter::repeat_n(0, pad));
         body.extend(digits);
