@@ -21,7 +21,7 @@ use crate::sm3;
 #[cfg(feature = "std")]
 mod shelf;
 #[cfg(all(test, feature = "std"))]
-mod sweep;
+pub(crate) mod sweep;
 
 #[cfg(feature = "std")]
 pub use shelf::KeyShelf;

@@ -33,6 +33,11 @@ pub mod sm3;
 mod symmetric;
 pub mod tac;
 mod tdes;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod trial;
+#[cfg(all(test, feature = "std"))]
+mod trials;
 mod wide;
 
 pub use rsa::{RsaError, RsaPublicKey, RsaSecretKey};

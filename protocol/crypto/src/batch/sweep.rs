@@ -17,16 +17,16 @@ use crate::curve::order::Scalar;
 use crate::{PublicKey, SecretKey, Signature, sm3};
 
 /// Numbers from a chain of digests.
-struct Numbers(sm3::Digest);
+pub(crate) struct Numbers(pub(crate) sm3::Digest);
 
 impl Numbers {
-    fn next(&mut self) -> sm3::Digest {
+    pub(crate) fn next(&mut self) -> sm3::Digest {
         self.0 = sm3::digest(&self.0);
         self.0
     }
 
     /// 32 bytes of which each run of eight, or of six and a half, is at an edge more often than not.
-    fn edged(&mut self) -> [u8; 32] {
+    pub(crate) fn edged(&mut self) -> [u8; 32] {
         let choice = self.next();
         let mut out = self.next();
         let width = if choice[31] & 1 == 0 { 64 } else { 52 };
@@ -51,7 +51,7 @@ impl Numbers {
         out
     }
 
-    fn key(&mut self) -> SecretKey {
+    pub(crate) fn key(&mut self) -> SecretKey {
         loop {
             if let Ok(key) = SecretKey::from_bytes(&self.edged()) {
                 return key;
@@ -59,7 +59,7 @@ impl Numbers {
         }
     }
 
-    fn scalar(&mut self) -> Scalar {
+    pub(crate) fn scalar(&mut self) -> Scalar {
         loop {
             if let Some(scalar) = Scalar::from_bytes(&self.edged()).filter(|s| !s.is_zero()) {
                 return scalar;
@@ -78,7 +78,11 @@ fn their_x(s: &Scalar, t: &Scalar, d: &[u8; 32]) -> [u8; 32] {
 }
 
 /// A signature with a digest over which it holds, if the sum is a point.
-fn holding(numbers: &mut Numbers, key: &SecretKey, checked: bool) -> Option<([u8; 32], Signature)> {
+pub(crate) fn holding(
+    numbers: &mut Numbers,
+    key: &SecretKey,
+    checked: bool,
+) -> Option<([u8; 32], Signature)> {
     let (r, s) = (numbers.scalar(), numbers.scalar());
     let t = r.add(&s);
     if t.is_zero() {

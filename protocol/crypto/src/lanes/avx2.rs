@@ -13,6 +13,7 @@ use super::bits::{Bits, gate_of_plain};
 use super::words::{MOST_LANES, Words, blocks_by_word};
 use super::{Block16, Chain, DesMac, Kernels, des, sm3, sm4_planes};
 use crate::sm3::Digest;
+use crate::trial::{Kernel, allowed};
 
 /// 256 bits. Made and used only below the functions of [`kernels`].
 #[derive(Clone, Copy)]
@@ -145,7 +146,8 @@ impl Words for Wide {
 
 /// What this processor has, if it has all that is needed here.
 pub(super) fn kernels() -> Option<Kernels> {
-    std::is_x86_feature_detected!("avx2").then_some(KERNELS)
+    let found = allowed(Kernel::Avx2) && std::is_x86_feature_detected!("avx2");
+    found.then_some(KERNELS)
 }
 
 /// A function of this module for callers who asked [`kernels`].

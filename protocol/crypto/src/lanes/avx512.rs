@@ -14,6 +14,7 @@ use super::sm4_words::{Boxed, Place};
 use super::words::{MOST_LANES, Words};
 use super::{Block16, Chain, DesMac, Kernels, des, sm3, sm4_words};
 use crate::sm3::Digest;
+use crate::trial::{Kernel, allowed};
 
 /// 512 bits. Made and used only below the functions of [`kernels`].
 #[derive(Clone, Copy)]
@@ -250,7 +251,7 @@ pub(super) fn kernels() -> Option<Kernels> {
     let has_words =
         std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512bw");
     let has_box = std::is_x86_feature_detected!("gfni");
-    (has_words && has_box).then_some(KERNELS)
+    (allowed(Kernel::Avx512) && has_words && has_box).then_some(KERNELS)
 }
 
 /// A function of this module for callers who asked [`kernels`].

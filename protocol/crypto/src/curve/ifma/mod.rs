@@ -28,6 +28,7 @@ use super::multiple;
 use super::order::Scalar;
 use super::point::Affine;
 use super::recode::OddDigits;
+use crate::trial;
 
 /// How many vectors are computed side by side.
 const GROUPS: usize = 2;
@@ -85,7 +86,8 @@ impl Table {
 impl Kernel {
     /// The kernel, where the processor has what it needs.
     pub(crate) fn here() -> Option<Self> {
-        let found = std::arch::is_x86_feature_detected!("avx512f")
+        let found = trial::allowed(trial::Kernel::Ifma)
+            && std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512ifma");
         found.then_some(Self(()))
     }
