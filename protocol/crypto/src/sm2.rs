@@ -360,7 +360,7 @@ fn hash_before_key() -> sm3::Hasher {
 }
 
 /// a || b || Gx || Gy of the recommended curve (GB/T 32918.5).
-const fn curve_bytes() -> [u8; 128] {
+pub(crate) const fn curve_bytes() -> [u8; 128] {
     const HEX: &[u8; 256] = b"\
         FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFC\
         28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93\
