@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything this repository checks, cheapest first.
 //!
 //! Here: the list of steps, which of them to run, and the table at the end. Not here: what a step
-//! needs from the machine ([`bare`], [`tools`], [`packages`], [`postgres`]) and how two folders are compared ([`repeat`]).
+//! needs from the machine ([`bare`], [`leaks`], [`tools`], [`packages`], [`postgres`]) and how two folders are compared ([`repeat`]).
 //! Start at [`STEPS`].
 
 mod bare;
+mod leaks;
 mod packages;
 mod postgres;
 mod repeat;
@@ -40,7 +41,7 @@ table. Without arguments it runs all of them.
   --list          name the steps and end
 
 On Debian-like systems, as root or with a sudo that asks no password, missing foreign programs (zbar,
-ZXing, zint, OpenSSL, PostgreSQL, pcscd and its tools, Python, Node) are installed with apt-get, and
+ZXing, zint, OpenSSL, valgrind, PostgreSQL, pcscd and its tools, Python, Node) are installed with apt-get, and
 the packages of kit/foreign with pip and npm into the target folder; where rustup is, it adds the
 target of the step `bare`. --no-install prevents all three. A test that needs a card service starts a
 private one. PostgreSQL is started privately for the run, in a temporary folder on a free loopback
@@ -141,6 +142,12 @@ const STEPS: &[Step] = &[
         what: "five rounds of kill -9 and audit",
         needs: &["release"],
         run: run_crash,
+    },
+    Step {
+        name: "leaks",
+        what: "no secret shows in branches, addresses or times",
+        needs: &["tools"],
+        run: run_leaks,
     },
 ];
 
@@ -469,6 +476,10 @@ fn run_crash(round: &mut Round<'_>) -> Result<Outcome> {
     let program = round.program()?;
     must(clean(program).args(["crash", "--rounds", CRASH_ROUNDS]))?;
     Ok(Outcome::Passed)
+}
+
+fn run_leaks(round: &mut Round<'_>) -> Result<Outcome> {
+    leaks::run(round.repo)
 }
 
 impl Round<'_> {

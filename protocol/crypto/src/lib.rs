@@ -8,8 +8,9 @@
 //! arithmetic (well-kept crates; nothing outside this crate names them, so that faster
 //! kernels can take their place).
 //!
-//! Signing and everything with a secret key is constant-time; verification sees public data
-//! only. Randomness comes in through [`Entropy`]. Secrets are zeroized when dropped and
+//! Signing, reading private keys, SM3 and the lanes take a time that tells nothing of secrets, and look
+//! nothing up by them; docs/proofs.md says how that is shown. Single calls of SM4 and 3DES are RustCrypto's,
+//! which look up S-boxes by the secret. Verification sees public data only. Randomness comes in through [`Entropy`]. Secrets are zeroized when dropped and
 //! never printed: `Debug` shows a check value.
 #![cfg_attr(not(test), no_std)]
 
@@ -33,7 +34,6 @@ pub mod sm3;
 mod symmetric;
 pub mod tac;
 mod tdes;
-#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod trial;
 #[cfg(all(test, feature = "std"))]

@@ -19,7 +19,7 @@ use crate::curve::order::{Factor, Scalar};
 use crate::curve::point::Affine;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use crate::curve::{ifma, limbs};
-use crate::{Entropy, sm3};
+use crate::{Entropy, sm3, trial};
 
 /// The identifier that the ride code and the exchange use (16 ASCII bytes).
 pub const DEFAULT_ID: &str = "1234567812345678";
@@ -211,7 +211,7 @@ impl SecretKey {
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let d = Scalar::from_bytes(bytes).ok_or(KeyError::SecretRange)?;
         let next = d.add(&Scalar::ONE);
-        if d.is_zero() || next.is_zero() {
+        if trial::told(d.is_zero() | next.is_zero()) {
             return Err(KeyError::SecretRange);
         }
         Ok(Self {
@@ -307,7 +307,7 @@ impl SecretKey {
         // (k - r·d) / (1 + d) is (k + r) / (1 + d) - r: one multiplication, and d is not used.
         let sum = Zeroizing::new(k.add(&r));
         let s = self.inverse.times(&sum).sub(&r);
-        if r.is_zero() || sum.is_zero() || s.is_zero() {
+        if trial::told(r.is_zero() | sum.is_zero() | s.is_zero()) {
             return None;
         }
         let mut bytes = [0; 64];

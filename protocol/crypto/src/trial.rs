@@ -1,8 +1,9 @@
-//! Leaving kernels out, so that each is tried on machines that have better ones.
+//! What tests and the programs that look for leaks change from outside: kernels can be left out, so that
+//! each is tried on machines that have better ones, and what a computation tells on purpose is told.
 //!
-//! For tests and, behind the feature `trial`, for the programs that look for leaks. In the product
-//! nothing can be left out: there [`allowed`] is always true and costs nothing. What is left out is
-//! left out for the calling thread only, and no result depends on it.
+//! Only for tests and behind the feature `trial`. In the product [`allowed`] is always true, [`told`] what
+//! it is given, and both cost nothing. What is left out is left out for the calling thread only, and no
+//! result depends on it.
 
 /// A way to compute that not every processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,16 +18,53 @@ pub enum Kernel {
     Adx,
 }
 
+/// What a branch may depend on although it was computed from secrets: that a number was no key, no nonce
+/// or no half of a signature, which everybody sees.
+#[cfg(not(feature = "trial"))]
+#[inline(always)]
+pub(crate) const fn told(flag: bool) -> bool {
+    flag
+}
+
+#[cfg(feature = "trial")]
+pub use told::on_telling;
+#[cfg(feature = "trial")]
+pub(crate) use told::told;
+
+#[cfg(feature = "trial")]
+mod told {
+    use std::sync::OnceLock;
+
+    static LISTENER: OnceLock<fn(&[u8; 1])> = OnceLock::new();
+
+    /// Has this called with the memory of each flag that is told, before it is read.
+    pub fn on_telling(listener: fn(&[u8; 1])) {
+        let _ = LISTENER.set(listener);
+    }
+
+    pub(crate) fn told(flag: bool) -> bool {
+        let byte = core::hint::black_box([u8::from(flag)]);
+        if let Some(listener) = LISTENER.get() {
+            listener(&byte);
+        }
+        core::hint::black_box(&byte)[0] != 0
+    }
+}
+
 #[cfg(any(test, feature = "trial"))]
 pub use choice::{LEVELS, at_each_level, without};
 
 /// Whether a kernel that the processor has may be used.
-#[cfg(not(any(test, feature = "trial")))]
+#[cfg(all(
+    feature = "std",
+    target_arch = "x86_64",
+    not(any(test, feature = "trial"))
+))]
 pub(crate) const fn allowed(_: Kernel) -> bool {
     true
 }
 
-#[cfg(any(test, feature = "trial"))]
+#[cfg(all(feature = "std", target_arch = "x86_64", any(test, feature = "trial")))]
 pub(crate) use choice::allowed;
 
 #[cfg(any(test, feature = "trial"))]
@@ -49,6 +87,7 @@ mod choice {
         static LEFT_OUT: Cell<&'static [Kernel]> = const { Cell::new(&[]) };
     }
 
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn allowed(kernel: Kernel) -> bool {
         !LEFT_OUT.with(Cell::get).contains(&kernel)
     }

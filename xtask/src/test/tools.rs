@@ -55,6 +55,12 @@ const TOOLS: &[Tool] = &[
         why: "computes SM2, SM3 and SM4 beside us",
     },
     Tool {
+        name: "valgrind",
+        sign: Sign::Program(&["valgrind"]),
+        packages: &["valgrind"],
+        why: "follows secrets through our machine code",
+    },
+    Tool {
         name: "initdb",
         sign: Sign::Program(&["initdb"]),
         packages: &["postgresql"],

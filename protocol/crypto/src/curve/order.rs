@@ -6,6 +6,7 @@
 use zeroize::DefaultIsZeroes;
 
 use super::limbs::{self, Limbs};
+use crate::trial;
 
 /// n.
 pub(crate) const N: Limbs = [
@@ -41,7 +42,7 @@ impl Scalar {
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
         let limbs = limbs::from_bytes(bytes);
         let (_, below) = limbs::sub(&limbs, &N);
-        below.then_some(Self(limbs))
+        trial::told(below).then_some(Self(limbs))
     }
 
     /// Takes 32 bytes modulo n.

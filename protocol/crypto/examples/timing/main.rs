@@ -1,0 +1,216 @@
+//! Whether a secret shows in the time that its use takes: `cargo xtask test --only leaks`.
+//!
+//! Two classes of secrets, one always the same and one different each time, are used in an order of
+//! chance, and Welch's t says whether the times of the two differ by more than chance (the test that is
+//! known as dudect). What disturbs a machine makes single times long, so the longest are cut off at
+//! several places. It may also move all times for a while; so a leak is believed only when each of
+//! several tries shows it in the same direction, which chance on a shared machine does not do.
+//!
+//! Leaks of a few dozen nanoseconds are planted: a run that does not find them is worth nothing.
+#![expect(clippy::print_stdout, reason = "what was found is what it is for")]
+#![expect(clippy::float_arithmetic, reason = "statistics of times, no money")]
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use tongtu_crypto::{Algorithm, BlockKey, SecretKey, TacClaim, TacScheme, check_tacs, sm3, trial};
+
+/// How often each try measures, both classes together.
+const MEASURES: usize = 12_000;
+/// What t must exceed in every try to be believed. Beyond 4.5 times are usually said to differ; on a
+/// quiet machine a leak of one percent gives several dozen.
+const BELIEVED: f64 = 6.0;
+/// How many tries there are at most: the first without a difference ends them.
+const TRIES: usize = 6;
+
+/// Secrets that are told apart by nothing but their content: each is copied to the same place.
+struct Secrets {
+    of_class: [Vec<[u8; 32]>; 2],
+}
+
+impl Secrets {
+    fn new(fixed: [u8; 32]) -> Self {
+        let mut chain = sm3::digest(b"timing");
+        let random = (0..512)
+            .map(|_| {
+                chain = sm3::digest(&chain);
+                // Below the order whatever follows.
+                chain[0] &= 0x7F;
+                chain
+            })
+            .collect();
+        Self {
+            of_class: [vec![fixed; 512], random],
+        }
+    }
+
+    fn get(&self, class: usize, number: usize) -> [u8; 32] {
+        black_box(self.of_class[class][number % 512])
+    }
+}
+
+/// A secret's use: what of it is prepared unmeasured, then what is measured.
+type Use<'a> = &'a mut dyn FnMut(&[u8; 32]) -> u64;
+
+/// Time in the machine's own small steps.
+fn timed<R>(action: impl FnOnce() -> R) -> u64 {
+    let start = Instant::now();
+    black_box(action());
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The class of each measure, by chance but the same in every run.
+fn classes(seed: usize) -> Vec<usize> {
+    let mut chain = sm3::digest(&seed.to_be_bytes());
+    let mut out = Vec::with_capacity(MEASURES);
+    while out.len() < MEASURES {
+        chain = sm3::digest(&chain);
+        out.extend(chain.iter().map(|byte| usize::from(byte & 1)));
+    }
+    out
+}
+
+/// t of the times below several cuts, the largest by its size, with its sign.
+fn largest_t(times: &[(usize, u64)]) -> f64 {
+    let mut sorted: Vec<u64> = times.iter().map(|(_, time)| *time).collect();
+    sorted.sort_unstable();
+    let cuts = [30, 50, 70, 80, 90, 95].map(|percent| sorted[sorted.len() * percent / 100]);
+    let of_cut = |cut: u64| {
+        let of = |class: usize| {
+            let kept = times
+                .iter()
+                .filter(|(of, time)| *of == class && *time <= cut);
+            moments(kept.map(|(_, time)| *time))
+        };
+        let ((n0, mean0, var0), (n1, mean1, var1)) = (of(0), of(1));
+        if n0 < 100.0 || n1 < 100.0 {
+            return 0.0;
+        }
+        // One step of the clock, where all times are equal.
+        let spread = (var0 / n0 + var1 / n1).max(1e-6);
+        (mean0 - mean1) / spread.sqrt()
+    };
+    let larger = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
+    cuts.map(of_cut).into_iter().fold(0.0, larger)
+}
+
+/// How many, their mean and variance.
+fn moments(times: impl Iterator<Item = u64>) -> (f64, f64, f64) {
+    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    for time in times {
+        let time = f64::from(u32::try_from(time).unwrap_or(u32::MAX));
+        count += 1.0;
+        let off = time - mean;
+        mean += off / count;
+        squares += off * (time - mean);
+    }
+    (count, mean, squares / f64::max(count - 1.0, 1.0))
+}
+
+/// Whether every try shows a difference, and always the same; says the t of each.
+fn leaks(name: &str, secrets: &Secrets, of: Use<'_>) -> bool {
+    let mut ts = Vec::new();
+    while ts.len() < TRIES {
+        let mut times = Vec::with_capacity(MEASURES);
+        for (number, class) in classes(ts.len()).into_iter().enumerate() {
+            times.push((class, of(&secrets.get(class, number))));
+        }
+        // The first ones fill caches.
+        ts.push(largest_t(&times[MEASURES / 20..]));
+        let same =
+            |t: &f64| t.abs() > BELIEVED && (t.is_sign_positive() == ts[0].is_sign_positive());
+        if !ts.iter().all(same) {
+            break;
+        }
+    }
+    let found = ts.len() == TRIES;
+    let ts: Vec<String> = ts.iter().map(|t| format!("{t:.1}")).collect();
+    let verdict = if found { "DIFFERS" } else { "no difference" };
+    println!("  {name:<44} {verdict:<14} t = {}", ts.join(", "));
+    found
+}
+
+fn key_of(secret: &[u8; 32]) -> SecretKey {
+    SecretKey::from_bytes(secret).expect("in range")
+}
+
+fn main() -> ExitCode {
+    let mut low = [0; 32];
+    low[31] = 3;
+    // A secret with hardly a bit set, and one of chance that stays: neither may be told from others.
+    let fixed = [
+        ("few bits", low),
+        ("fixed", sm3::digest(b"fixed").map(|byte| byte & 0x7F)),
+    ];
+    let mut good = true;
+    println!("planted");
+    let secrets = Secrets::new(low);
+    let mut plant = |secret: &[u8; 32]| {
+        let key = key_of(secret);
+        timed(|| {
+            let signature = key.sign(b"message");
+            let zero = |byte: &&u8| black_box(**byte) == 0;
+            let zeros = secret.iter().take_while(zero).count();
+            // About two nanoseconds for each zero byte, on top of a signature.
+            (0..zeros * 4).for_each(|step| {
+                black_box(step);
+            });
+            signature
+        })
+    };
+    // Where the machine is so disturbed that one try of six misses it, there is another round.
+    let name = "a look that ends at the first byte not zero";
+    good &= (0..4).any(|_| leaks(name, &secrets, &mut plant));
+    for (class, low) in fixed {
+        let secrets = Secrets::new(low);
+        trial::at_each_level(|level| {
+            println!("{class} against any, {level}");
+            for (name, of) in USES {
+                let mut of = of;
+                good &= !leaks(name, &secrets, &mut of);
+            }
+        });
+    }
+    println!(
+        "{}",
+        if good {
+            "no difference but the planted"
+        } else {
+            "A DIFFERENCE, or the planted one unseen"
+        }
+    );
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// What is measured of a secret, and the time it took.
+type Measured = (&'static str, fn(&[u8; 32]) -> u64);
+
+const USES: [Measured; 5] = [
+    ("SM2: a private key read", |secret| timed(|| key_of(secret))),
+    ("SM2: one signature", |secret| {
+        let key = key_of(secret);
+        timed(|| key.sign(b"message"))
+    }),
+    ("SM2: sixteen signatures in a batch", |secret| {
+        let key = key_of(secret);
+        timed(|| key.sign_batch(&[&b"message"[..]; 16]))
+    }),
+    ("HMAC-SM3", |secret| timed(|| sm3::hmac(secret, b"message"))),
+    ("64 TACs of SM4 under a secret master", |secret| {
+        let master = BlockKey::new(Algorithm::Sm4, secret[16..].try_into().expect("half"));
+        let claim = TacClaim {
+            master: &master,
+            factors: &[[1; 8]],
+            scheme: TacScheme::Tac,
+            message: b"message",
+            proof: &[0; 4],
+        };
+        let claims = [claim; 64];
+        timed(|| check_tacs(&claims))
+    }),
+];
