@@ -10,6 +10,7 @@ use sm2::{FieldBytes, NonZeroScalar, ProjectivePoint, Scalar};
 
 use crate::{Signature, sm3};
 
+mod carries;
 mod cases;
 mod naming;
 mod witness;

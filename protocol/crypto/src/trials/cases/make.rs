@@ -66,17 +66,17 @@ pub(super) struct Cases {
 
 /// A key of which a signature is made: the point, and its number where there is one.
 #[derive(Clone, Copy)]
-pub(super) struct Key {
-    pub(super) point: Affine,
+pub(in crate::trials) struct Key {
+    pub(in crate::trials) point: Affine,
 }
 
 impl Key {
-    pub(super) fn of(d: &Scalar) -> Self {
+    pub(in crate::trials) fn of(d: &Scalar) -> Self {
         let point = multiple::of_generator(d);
         Self { point }
     }
 
-    pub(super) fn xy(&self) -> [u8; 64] {
+    pub(in crate::trials) fn xy(&self) -> [u8; 64] {
         let mut out = [0; 64];
         out[..32].copy_from_slice(&self.point.x.to_bytes());
         out[32..].copy_from_slice(&self.point.y.to_bytes());
@@ -84,14 +84,14 @@ impl Key {
     }
 
     /// The digest over which r || s holds; none where the sum is no point.
-    pub(super) fn digest(&self, r: &Scalar, s: &Scalar) -> Option<[u8; 32]> {
+    pub(in crate::trials) fn digest(&self, r: &Scalar, s: &Scalar) -> Option<[u8; 32]> {
         let sum = multiple::sum_vartime(s, &r.add(s), &self.point);
         let x = (!sum.is_infinity()).then(|| Scalar::reduce(&sum.to_affine().x.to_limbs()))?;
         Some(r.sub(&x).to_bytes())
     }
 
     /// The key under which r || s leads to this very sum.
-    pub(super) fn with_sum(sum: &Affine, r: &Scalar, s: &Scalar) -> Self {
+    pub(in crate::trials) fn with_sum(sum: &Affine, r: &Scalar, s: &Scalar) -> Self {
         let t = r.add(s).invert();
         let back = t.times(&Scalar::default().sub(s));
         let point = multiple::sum_vartime(&back, &t.times(&Scalar::ONE), sum);
@@ -184,7 +184,7 @@ pub(super) fn sign(d: &Scalar, e: &[u8; 32], k: &Scalar) -> (Scalar, Scalar) {
 
 impl Scalar {
     /// A product by doubling and adding, so that cases do not rest on the fast one.
-    pub(super) fn times_public(&self, other: &Self) -> Self {
+    pub(in crate::trials) fn times_public(&self, other: &Self) -> Self {
         (0..256).rev().fold(Self::default(), |sum, at| {
             let twice = sum.add(&sum);
             match limbs::bits(other.limbs(), at, 1) {

@@ -7,7 +7,7 @@
 //!
 //! No case has a point of small order, because there is none: the number of points is the prime n.
 
-mod make;
+pub(super) mod make;
 mod special;
 
 use std::path::Path;
