@@ -3,8 +3,8 @@
 //! Two classes of secrets, one always the same and one different each time, are used in an order of
 //! chance, and Welch's t says whether the times of the two differ by more than chance (the test that is
 //! known as dudect). What disturbs a machine makes single times long, so the longest are cut off at
-//! several places. It may also move all times for a while; so a leak is believed only when each of
-//! several tries shows it in the same direction, which chance on a shared machine does not do.
+//! several places. It may also move all times for a while, and make or hide a difference in a try; so a
+//! leak is believed when three of five tries show it, all in the same direction.
 //!
 //! Leaks of a few dozen nanoseconds are planted: a run that does not find them is worth nothing.
 #![expect(clippy::print_stdout, reason = "what was found is what it is for")]
@@ -17,12 +17,13 @@ use std::time::Instant;
 use tongtu_crypto::{Algorithm, BlockKey, SecretKey, TacClaim, TacScheme, check_tacs, sm3, trial};
 
 /// How often each try measures, both classes together.
-const MEASURES: usize = 12_000;
-/// What t must exceed in every try to be believed. Beyond 4.5 times are usually said to differ; on a
+const MEASURES: usize = 8_000;
+/// What t must exceed for a try to show a difference. Beyond 4.5 times are usually said to differ; on a
 /// quiet machine a leak of one percent gives several dozen.
-const BELIEVED: f64 = 6.0;
-/// How many tries there are at most: the first without a difference ends them.
-const TRIES: usize = 6;
+const SHOWN: f64 = 6.0;
+/// How many tries there are, and how many must show the same.
+const TRIES: usize = 5;
+const BELIEVED: usize = 3;
 
 /// Secrets that are told apart by nothing but their content: each is copied to the same place.
 struct Secrets {
@@ -108,23 +109,24 @@ fn moments(times: impl Iterator<Item = u64>) -> (f64, f64, f64) {
     (count, mean, squares / f64::max(count - 1.0, 1.0))
 }
 
-/// Whether every try shows a difference, and always the same; says the t of each.
+/// Whether most tries show a difference, and the same; says the t of each.
 fn leaks(name: &str, secrets: &Secrets, of: Use<'_>) -> bool {
-    let mut ts = Vec::new();
-    while ts.len() < TRIES {
+    let mut ts: Vec<f64> = Vec::new();
+    let shown = |ts: &[f64]| {
+        let above = ts.iter().filter(|t| **t > SHOWN).count();
+        let below = ts.iter().filter(|t| **t < -SHOWN).count();
+        above.max(below)
+    };
+    // Until it is decided whatever the other tries will show.
+    while shown(&ts) < BELIEVED && shown(&ts) + TRIES - ts.len() >= BELIEVED {
         let mut times = Vec::with_capacity(MEASURES);
         for (number, class) in classes(ts.len()).into_iter().enumerate() {
             times.push((class, of(&secrets.get(class, number))));
         }
         // The first ones fill caches.
         ts.push(largest_t(&times[MEASURES / 20..]));
-        let same =
-            |t: &f64| t.abs() > BELIEVED && (t.is_sign_positive() == ts[0].is_sign_positive());
-        if !ts.iter().all(same) {
-            break;
-        }
     }
-    let found = ts.len() == TRIES;
+    let found = shown(&ts) >= BELIEVED;
     let ts: Vec<String> = ts.iter().map(|t| format!("{t:.1}")).collect();
     let verdict = if found { "DIFFERS" } else { "no difference" };
     println!("  {name:<44} {verdict:<14} t = {}", ts.join(", "));
@@ -159,7 +161,7 @@ fn main() -> ExitCode {
             signature
         })
     };
-    // Where the machine is so disturbed that one try of six misses it, there is another round.
+    // Where the machine is so disturbed that most tries miss it, there is another round.
     let name = "a look that ends at the first byte not zero";
     good &= (0..4).any(|_| leaks(name, &secrets, &mut plant));
     for (class, low) in fixed {
