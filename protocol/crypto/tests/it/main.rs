@@ -4,7 +4,9 @@
 mod batch;
 mod channel;
 mod curve;
+mod hostile;
 mod openssl;
 mod rsa;
 mod tac;
+mod targets;
 mod vectors;
