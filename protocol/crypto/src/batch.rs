@@ -9,6 +9,7 @@
 use alloc::vec::Vec;
 
 use crate::curve::claim::Claim;
+use crate::curve::point::Affine;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use crate::curve::{
     field::Fe,
@@ -77,6 +78,16 @@ pub fn verify_batch(batch: &[Signed<'_>]) -> Vec<Verdict> {
 /// Reads compressed keys; what [`PublicKey::from_compressed`] says of each, in the same order.
 #[must_use]
 pub fn read_keys(keys: &[[u8; 33]]) -> Vec<Result<PublicKey, KeyError>> {
+    let points = points_of(keys);
+    let found: Vec<Affine> = points.iter().filter_map(|point| point.ok()).collect();
+    let mut read = PublicKey::of_points(&found).into_iter();
+    points
+        .into_iter()
+        .map(|point| point.map(|_| read.next().expect("a key for each point")))
+        .collect()
+}
+
+fn points_of(keys: &[[u8; 33]]) -> Vec<Result<Affine, KeyError>> {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     if let Some(kernel) = ifma::Kernel::here().filter(|_| keys.len() >= WORTH_LANES) {
         let xs: Vec<_> = keys.iter().map(x_of).collect();
@@ -84,10 +95,10 @@ pub fn read_keys(keys: &[[u8; 33]]) -> Vec<Result<PublicKey, KeyError>> {
         return keys
             .iter()
             .zip(xs.iter().zip(roots))
-            .map(|(key, (x, y))| PublicKey::from_root(key, x, y))
+            .map(|(key, (x, y))| PublicKey::point_from_root(key, x, y))
             .collect();
     }
-    keys.iter().map(PublicKey::from_compressed).collect()
+    keys.iter().map(PublicKey::point_of).collect()
 }
 
 /// The x of a compressed key; zero where it is not below p, so that lanes are given none such.

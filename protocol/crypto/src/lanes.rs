@@ -2,7 +2,7 @@
 //!
 //! | | portable | AVX2 | AVX-512 with GFNI |
 //! |---|---|---|---|
-//! | SM3 | one message | 8 messages | 16 messages |
+//! | SM3, nonces | one message | 8 messages | 16 messages |
 //! | SM4 | 64 lanes of planes | 256 | 64 lanes of words |
 //! | DES | 64 lanes of planes | 256 | 512 |
 //!
@@ -18,6 +18,7 @@
 mod bits;
 mod des;
 mod des_boxes;
+mod nonces;
 mod sm3;
 mod sm4_planes;
 mod words;
@@ -31,10 +32,14 @@ mod sm4_words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::sm3::Before;
 use crate::sm3::Digest;
 
 /// Sixteen bytes: a key, a block of SM4, two blocks of DES.
 pub(crate) type Block16 = [u8; 16];
+
+/// 32 bytes: a private key, a digest, a nonce.
+pub(crate) type Block32 = [u8; 32];
 
 /// Which MAC of DES.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +85,9 @@ pub(crate) struct Kernels {
     /// How many messages go side by side.
     sm3_lanes: usize,
     /// The digest of each message.
-    sm3_each: fn(&[&[u8]], &mut [Digest]),
+    sm3_each: fn(&Before, &[&[u8]], &mut [Digest]),
+    /// The first nonce by one private key for each digest.
+    nonces_each: fn(&Block32, &[Block32], &mut [Block32]),
     /// Two-key triple DES of two blocks under each key.
     tdes_each: fn(&[Block16], &mut [Block16]),
     /// The MAC of each message, in the first eight bytes of its place.
@@ -92,10 +99,11 @@ pub(crate) struct Kernels {
 }
 
 /// The kernels that need nothing of a processor.
-const PORTABLE: Kernels = Kernels {
+static PORTABLE: Kernels = Kernels {
     name: "portable",
     sm3_lanes: 1,
     sm3_each: sm3::digest_each::<u32>,
+    nonces_each: nonces::nonces_each::<u32>,
     tdes_each: des::encipher_each::<u64>,
     des_macs: des::mac_each::<u64>,
     sm4_each: sm4_planes::encipher_each::<u64>,
@@ -103,23 +111,30 @@ const PORTABLE: Kernels = Kernels {
 };
 
 /// The best that this processor has.
-fn best() -> Kernels {
+fn best() -> &'static Kernels {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     if let Some(kernels) = avx512::kernels().or_else(avx2::kernels) {
         return kernels;
     }
-    PORTABLE
+    &PORTABLE
 }
 
-/// The digest of each message, in order. One message in sixteen lanes takes longer than alone, so
-/// a few go one after the other.
-pub(crate) fn sm3_each(messages: &[&[u8]], out: &mut [Digest]) {
+/// The digest of each message, in order; before each came the same blocks. One message in sixteen
+/// lanes takes longer than alone, so a few go one after the other.
+pub(crate) fn sm3_each(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
     let best = best();
     if messages.len() * 4 < best.sm3_lanes {
-        (PORTABLE.sm3_each)(messages, out);
+        (PORTABLE.sm3_each)(before, messages, out);
     } else {
-        (best.sm3_each)(messages, out);
+        (best.sm3_each)(before, messages, out);
     }
+}
+
+/// The first nonce by private key `d` for each digest, reduced modulo n (RFC 6979 §3.2); it may be out
+/// of range.
+pub(crate) fn nonces_each(d: &Block32, digests: &[Block32], out: &mut [Block32]) {
+    debug_assert_eq!(digests.len(), out.len());
+    (best().nonces_each)(d, digests, out);
 }
 
 /// One level of diversification, or a session key: the blocks under the keys beside them.

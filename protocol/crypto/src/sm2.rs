@@ -4,6 +4,7 @@
 //! travel compressed (02/03 || X, 33 bytes) in ride codes and as X || Y (64 bytes) in root
 //! certificates; signatures are r || s, 64 bytes, leading zeros kept.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -18,8 +19,8 @@ use crate::curve::nonce::Nonces;
 use crate::curve::order::{Factor, Scalar};
 use crate::curve::point::Affine;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-use crate::curve::{ifma, limbs};
-use crate::{Entropy, sm3, trial};
+use crate::curve::{field::P, limbs};
+use crate::{Entropy, lanes, sm3, trial};
 
 /// The identifier that the ride code and the exchange use (16 ASCII bytes).
 pub const DEFAULT_ID: &str = "1234567812345678";
@@ -74,13 +75,17 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`] when the prefix is not 02 or 03, X is not below p, or not on the curve.
     pub fn from_compressed(bytes: &[u8; 33]) -> Result<Self, KeyError> {
+        Self::point_of(bytes).map(Self::from_point)
+    }
+
+    /// The point that [`from_compressed`](Self::from_compressed) reads.
+    pub(crate) fn point_of(bytes: &[u8; 33]) -> Result<Affine, KeyError> {
         if bytes[0] != 2 && bytes[0] != 3 {
             return Err(KeyError::Prefix { found: bytes[0] });
         }
         let (_, x) = bytes.split_last_chunk::<32>().expect("33 bytes");
         Fe::from_bytes(x)
             .and_then(|x| by_best!(k => Affine::decompress(k, x, bytes[0] == 3)))
-            .map(Self::from_point)
             .ok_or(KeyError::NotOnCurve)
     }
 
@@ -101,14 +106,14 @@ impl PublicKey {
         Self { point, z }
     }
 
-    /// The same as [`from_compressed`](Self::from_compressed), with a root found elsewhere for the x
-    /// of these bytes; x is another number where they hold none below p.
+    /// The same with a root found elsewhere for the x of these bytes; x is another number where they
+    /// hold none below p.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    pub(crate) fn from_root(
+    pub(crate) fn point_from_root(
         bytes: &[u8; 33],
         x: &Limbs,
         y: Option<Limbs>,
-    ) -> Result<Self, KeyError> {
+    ) -> Result<Affine, KeyError> {
         if bytes[0] != 2 && bytes[0] != 3 {
             return Err(KeyError::Prefix { found: bytes[0] });
         }
@@ -117,14 +122,20 @@ impl PublicKey {
         }
         let y = y.ok_or(KeyError::NotOnCurve)?;
         let x = Fe::from_limbs(x).ok_or(KeyError::NotOnCurve)?;
-        let positive = Fe::from_limbs(&y).ok_or(KeyError::NotOnCurve)?;
-        let odd = bytes[0] == 3;
-        let y = if (y[0] & 1 == 1) == odd {
-            positive
-        } else {
-            positive.neg()
+        // No root is zero: there is no point of order two.
+        let y = match (y[0] & 1 == 1) == (bytes[0] == 3) {
+            true => y,
+            false => limbs::sub(&P, &y).0,
         };
-        Ok(Self::from_point(Affine { x, y }))
+        let y = Fe::from_limbs(&y).ok_or(KeyError::NotOnCurve)?;
+        Ok(Affine { x, y })
+    }
+
+    /// The keys of points.
+    pub(crate) fn of_points(points: &[Affine]) -> Vec<Self> {
+        let zs = z_each(points);
+        let keys = points.iter().zip(zs);
+        keys.map(|(point, z)| Self { point: *point, z }).collect()
     }
 
     pub(crate) const fn point(&self) -> &Affine {
@@ -263,29 +274,46 @@ impl SecretKey {
     /// cost a part of its time where the processor has a kernel for many at once.
     #[must_use]
     pub fn sign_batch(&self, messages: &[&[u8]]) -> Vec<Signature> {
-        #[cfg(all(feature = "std", target_arch = "x86_64"))]
-        if let Some(kernel) = ifma::Kernel::here().filter(|_| messages.len() > 2) {
-            let d = self.danger_to_bytes();
-            let es: Vec<Scalar> = messages
-                .iter()
-                .map(|message| Scalar::reduced(&sm3::digest_parts(&[&self.public.z, message])))
-                .collect();
-            let nonces: Vec<Zeroizing<Scalar>> = es
-                .iter()
-                .map(|e| Nonces::new(&d, e).next().expect("nonces do not end"))
-                .collect();
-            let xs = kernel.of_generator(&nonces);
-            return messages
-                .iter()
-                .zip(es.iter().zip(nonces.iter().zip(xs)))
-                .map(|(message, (e, (k, x)))| {
-                    let signature = self.finish(e, k, &x);
-                    // As rare as a guessed key: the first nonce is refused.
-                    signature.unwrap_or_else(|| self.sign(message))
-                })
-                .collect();
+        if messages.len() > 2 {
+            return self.sign_in_lanes(messages);
         }
         messages.iter().map(|message| self.sign(message)).collect()
+    }
+
+    fn sign_in_lanes(&self, messages: &[&[u8]]) -> Vec<Signature> {
+        let z = [&self.public.z[..]];
+        let es: Vec<Scalar> = sm3::digest_each_with(&z, messages)
+            .iter()
+            .map(Scalar::reduced)
+            .collect();
+        let digests: Vec<sm3::Digest> = es.iter().map(|e| e.to_bytes()).collect();
+        let mut nonces = Zeroizing::new(vec![[0; 32]; messages.len()]);
+        lanes::nonces_each(&self.danger_to_bytes(), &digests, &mut nonces);
+        // One that is out of range is refused by zero, and one goes through the lanes in its place.
+        let mut scalars = Zeroizing::new(Vec::with_capacity(messages.len()));
+        scalars.extend(
+            nonces
+                .iter()
+                .map(|nonce| Scalar::from_bytes(nonce).unwrap_or_default()),
+        );
+        let refused: Vec<bool> = scalars.iter().map(Scalar::is_zero).collect();
+        for (k, refused) in scalars.iter_mut().zip(&refused) {
+            if *refused {
+                *k = Scalar::ONE;
+            }
+        }
+        let xs = multiple::of_generator_each(&scalars);
+        let signed = es.iter().zip(scalars.iter().zip(xs));
+        messages
+            .iter()
+            .zip(refused)
+            .zip(signed)
+            .map(|((message, refused), (e, (k, x)))| {
+                let signature = self.finish(e, k, &x).filter(|_| !refused);
+                // As rare as a guessed key: the first nonce is refused.
+                signature.unwrap_or_else(|| self.sign(message))
+            })
+            .collect()
     }
 
     /// Signs with a given nonce, for published test vectors only: a nonce used twice gives
@@ -337,6 +365,22 @@ fn z_of(xy: &[u8; 64]) -> sm3::Digest {
     hasher.finish()
 }
 
+/// Z of each key.
+fn z_each(keys: &[Affine]) -> Vec<sm3::Digest> {
+    let (blocks, rest) = BEFORE_KEY.as_chunks::<64>();
+    let lasts: Vec<[u8; BEFORE_KEY.len() % 64 + 64]> = keys
+        .iter()
+        .map(|key| {
+            let mut last = [0; BEFORE_KEY.len() % 64 + 64];
+            last[..rest.len()].copy_from_slice(rest);
+            last[rest.len()..].copy_from_slice(&xy_of(key));
+            last
+        })
+        .collect();
+    let lasts: Vec<&[u8]> = lasts.iter().map(|last| &last[..]).collect();
+    sm3::digest_each_after(&lanes::Before::of(blocks), &lasts)
+}
+
 /// What of Z comes before the key: more than half of its blocks, the same for all keys.
 #[cfg(feature = "std")]
 fn before_key() -> sm3::Hasher {
@@ -350,14 +394,22 @@ fn before_key() -> sm3::Hasher {
 }
 
 fn hash_before_key() -> sm3::Hasher {
-    const CURVE: [u8; 128] = curve_bytes();
-    let bits = u16::try_from(DEFAULT_ID.len() * 8).expect("an identifier is short");
     let mut hasher = sm3::Hasher::new();
-    hasher.update(&bits.to_be_bytes());
-    hasher.update(DEFAULT_ID.as_bytes());
-    hasher.update(&CURVE);
+    hasher.update(&BEFORE_KEY);
     hasher
 }
+
+/// ENTL || id || a || b || Gx || Gy, for the default identifier.
+const BEFORE_KEY: [u8; 2 + DEFAULT_ID.len() + 128] = {
+    let mut out = [0; 2 + DEFAULT_ID.len() + 128];
+    out[1] = 8 * 16;
+    let (_, after) = out.split_at_mut(2);
+    let (id, curve) = after.split_at_mut(DEFAULT_ID.len());
+    id.copy_from_slice(DEFAULT_ID.as_bytes());
+    curve.copy_from_slice(&curve_bytes());
+    assert!(DEFAULT_ID.len() == 16, "ENTL counts its bits");
+    out
+};
 
 /// a || b || Gx || Gy of the recommended curve (GB/T 32918.5).
 pub(crate) const fn curve_bytes() -> [u8; 128] {

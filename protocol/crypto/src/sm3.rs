@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 use ::sm3::Digest as _;
 
+use crate::lanes::{self, Before};
+
 /// A digest: 32 bytes.
 pub type Digest = [u8; 32];
 
@@ -27,8 +29,34 @@ pub fn digest_parts(parts: &[&[u8]]) -> Digest {
 /// SM3 of each message, in order; the messages go side by side, however their lengths differ.
 #[must_use]
 pub fn digest_each(messages: &[&[u8]]) -> Vec<Digest> {
+    digest_each_after(&Before::NOTHING, messages)
+}
+
+/// The same, where the first of these came before every message, or each before its own.
+pub(crate) fn digest_each_with(first: &[&[u8]], messages: &[&[u8]]) -> Vec<Digest> {
+    let firsts = || first.iter().cycle().zip(messages);
+    let lens: usize = firsts()
+        .map(|(first, message)| first.len() + message.len())
+        .sum();
+    let mut joined = Vec::with_capacity(lens);
+    for (first, message) in firsts() {
+        joined.extend_from_slice(first);
+        joined.extend_from_slice(message);
+    }
+    let mut rest = &joined[..];
+    let mut parts = Vec::with_capacity(messages.len());
+    for (first, message) in firsts() {
+        let (part, after) = rest.split_at(first.len() + message.len());
+        parts.push(part);
+        rest = after;
+    }
+    digest_each(&parts)
+}
+
+/// The same, where the same blocks came before each message.
+pub(crate) fn digest_each_after(before: &Before, messages: &[&[u8]]) -> Vec<Digest> {
     let mut out = vec![[0; 32]; messages.len()];
-    crate::lanes::sm3_each(messages, &mut out);
+    lanes::sm3_each(before, messages, &mut out);
     out
 }
 

@@ -5,10 +5,13 @@ use std::hint::black_box;
 use tongtu_crypto::mac::{SessionKey, eight_bytes};
 use tongtu_crypto::{Algorithm, BlockKey, TacClaim, TacScheme, check_tacs, diversify, sm3};
 
-use crate::Row;
+use crate::{Row, peers};
 
 /// How many operations a run has.
 const COUNT: u32 = 8192;
+
+/// How many digests one after the other.
+const DIGESTS: usize = 256;
 
 /// Keys, factors and messages, all different.
 pub(super) struct Scene {
@@ -117,7 +120,31 @@ impl Scene {
             ours: Box::new(move || drop(black_box(sm3::digest_each(&messages)))),
             theirs: Some(Box::new(move || {
                 for message in &again {
+                    black_box(peers::digest(message));
+                }
+            })),
+        }
+    }
+
+    /// One digest after the other.
+    fn single(&self, len: usize, name: &'static str) -> Row<'_> {
+        let bytes = self.messages.as_flattened();
+        let starts = move || {
+            (0..DIGESTS)
+                .map(move |at| at * 364)
+                .map(move |at| &bytes[at..][..len])
+        };
+        Row {
+            name,
+            count: u32::try_from(DIGESTS).expect("a few hundred"),
+            ours: Box::new(move || {
+                for message in starts() {
                     black_box(sm3::digest(message));
+                }
+            }),
+            theirs: Some(Box::new(move || {
+                for message in starts() {
+                    black_box(peers::digest(message));
                 }
             })),
         }
@@ -128,6 +155,10 @@ pub(super) fn rows(scene: &Scene) -> Vec<Row<'_>> {
     vec![
         scene.digests(364, "SM3, 364 bytes"),
         scene.digests(64, "SM3, 64 bytes"),
+        scene.single(32, "SM3, 32 bytes, one call"),
+        scene.single(64, "SM3, 64 bytes, one call"),
+        scene.single(256, "SM3, 256 bytes, one call"),
+        scene.single(4096, "SM3, 4096 bytes, one call"),
         scene.chain(1, 47, "TAC, SM4, 2 levels and 47 bytes (3 blocks)"),
         scene.chain(1, 48, "TAC, SM4, 2 levels and 48 bytes (4 blocks)"),
         scene.chain(1, 22, "TAC, SM4, 2 levels and 22 bytes"),

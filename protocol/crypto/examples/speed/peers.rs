@@ -56,3 +56,9 @@ impl Key {
 pub(crate) fn decompress(bytes: &[u8; 33]) -> bool {
     PublicKey::from_sec1_bytes(bytes).is_ok()
 }
+
+/// SM3 of bytes.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+    use ::sm3::Digest as _;
+    ::sm3::Sm3::digest(bytes).into()
+}

@@ -15,6 +15,7 @@ use core::arch::asm;
 
 use super::field::{Arithmetic, Fe};
 use super::limbs::Limbs;
+use crate::trial;
 
 /// A processor that has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,8 @@ pub(crate) struct Kernel(());
 impl Kernel {
     /// The kernel, where the processor has what it needs.
     pub(crate) fn here() -> Option<Self> {
-        let found = std::arch::is_x86_feature_detected!("bmi2")
+        let found = trial::allowed(trial::Kernel::Adx)
+            && std::arch::is_x86_feature_detected!("bmi2")
             && std::arch::is_x86_feature_detected!("adx");
         found.then_some(Self(()))
     }

@@ -4,12 +4,14 @@
 //! With `std` the generator has tables, made at their first use; without, there is no place to keep
 //! them, and its few multiples are made each time.
 
+use alloc::vec::Vec;
 #[cfg(feature = "std")]
-use std::{sync::OnceLock, vec::Vec};
+use std::sync::OnceLock;
 
 #[cfg(feature = "std")]
 use super::comb::Comb;
 use super::field::{Arithmetic, Fe};
+use super::limbs::Limbs;
 use super::order::Scalar;
 use super::point::{self, Affine, Entry, Jacobian};
 #[cfg(not(feature = "std"))]
@@ -31,13 +33,6 @@ pub(crate) fn generator() -> &'static Comb<8> {
     TABLE.get_or_init(|| Comb::of(&Affine::GENERATOR))
 }
 
-/// The generator's table for secret scalars: small, because all of a row is read for each digit.
-#[cfg(feature = "std")]
-pub(crate) fn generator_for_secrets() -> &'static Comb<5> {
-    static TABLE: OnceLock<Comb<5>> = OnceLock::new();
-    TABLE.get_or_init(|| Comb::of(&Affine::GENERATOR))
-}
-
 /// s·G + t·P for public values: one chain of doublings for both.
 pub(crate) fn sum_vartime<A: Arithmetic>(k: A, s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian {
     let generator = Odd::of_generator(k);
@@ -56,6 +51,17 @@ pub(crate) fn sum_vartime<A: Arithmetic>(k: A, s: &Scalar, t: &Scalar, point: &A
         }
     }
     sum
+}
+
+/// The x of k·G, out of the form, for each secret k, none of which is zero, in a time that tells
+/// nothing.
+pub(crate) fn of_generator_each(scalars: &[Scalar]) -> Vec<Limbs> {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if let Some(kernel) = super::ifma::Kernel::here() {
+        return kernel.of_generator(scalars);
+    }
+    let x = |k| of_generator(k).x.to_limbs();
+    scalars.iter().map(x).collect()
 }
 
 /// The odd multiples of the generator that a public scalar's digits call for.
@@ -134,4 +140,46 @@ pub(crate) fn of_generator_by(by: impl Arithmetic, k: &Scalar) -> Affine {
         }
     }
     sum.to_affine(by)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::curve::limbs::any_limbs;
+
+    fn check(scalars: &[Scalar]) -> Result<(), TestCaseError> {
+        for (scalar, x) in scalars.iter().zip(of_generator_each(scalars)) {
+            prop_assert_eq!(x, of_generator(scalar).x.to_limbs(), "{:?}", scalar);
+        }
+        Ok(())
+    }
+
+    /// Powers of two, and sums and differences of neighbours: digits at their edges in every window.
+    #[test]
+    fn many_multiples_of_the_generator_are_those_of_each_alone_at_edges_of_digits() {
+        let mut scalars = Vec::new();
+        let mut power = Scalar::ONE;
+        for _ in 0..256 {
+            let more = [power.add(&Scalar::ONE), power.sub(&Scalar::ONE)];
+            let both = [power, more[0], more[1]];
+            scalars.extend(both.map(|scalar| Scalar::default().sub(&scalar)));
+            scalars.extend(both);
+            power = power.add(&power);
+        }
+        scalars.retain(|scalar| !scalar.is_zero());
+        check(&scalars).expect("each is the single one");
+    }
+
+    proptest! {
+        #[test]
+        fn many_multiples_of_the_generator_are_those_of_each_alone(
+            scalars in proptest::collection::vec(any_limbs(), 1..40),
+        ) {
+            let mut scalars: Vec<Scalar> = scalars.iter().map(Scalar::reduce).collect();
+            scalars.retain(|scalar| !scalar.is_zero());
+            check(&scalars)?;
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Nonces derived from key and digest (RFC 6979 §3.2, over HMAC-SM3): no randomness can fail, and
-//! the same message gives the same signature.
+//! the same message gives the same signature. The first nonces of many signatures at once are in
+//! `lanes`.
 
 use zeroize::Zeroizing;
 

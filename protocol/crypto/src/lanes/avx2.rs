@@ -11,7 +11,7 @@ use core::arch::x86_64 as x86;
 
 use super::bits::{Bits, gate_of_plain};
 use super::words::{MOST_LANES, Words, blocks_by_word};
-use super::{Block16, Chain, DesMac, Kernels, des, sm3, sm4_planes};
+use super::{Before, Block16, Block32, Chain, DesMac, Kernels, des, nonces, sm3, sm4_planes};
 use crate::sm3::Digest;
 use crate::trial::{Kernel, allowed};
 
@@ -145,9 +145,9 @@ impl Words for Wide {
 }
 
 /// What this processor has, if it has all that is needed here.
-pub(super) fn kernels() -> Option<Kernels> {
+pub(super) fn kernels() -> Option<&'static Kernels> {
     let found = allowed(Kernel::Avx2) && std::is_x86_feature_detected!("avx2");
-    found.then_some(KERNELS)
+    found.then_some(&KERNELS)
 }
 
 /// A function of this module for callers who asked [`kernels`].
@@ -164,17 +164,21 @@ macro_rules! asked {
     };
 }
 
-const KERNELS: Kernels = Kernels {
+static KERNELS: Kernels = Kernels {
     name: "AVX2",
     sm3_lanes: 8,
     sm3_each,
+    nonces_each,
     tdes_each,
     des_macs,
     sm4_each,
     sm4_macs,
 };
 
-asked!(sm3_each(messages: &[&[u8]], out: &mut [Digest]) sm3::digest_each::<Wide>(messages, out));
+asked!(sm3_each(before: &Before, messages: &[&[u8]], out: &mut [Digest])
+    sm3::digest_each::<Wide>(before, messages, out));
+asked!(nonces_each(d: &Block32, digests: &[Block32], out: &mut [Block32])
+    nonces::nonces_each::<Wide>(d, digests, out));
 asked!(tdes_each(keys: &[Block16], blocks: &mut [Block16]) des::encipher_each::<Wide>(keys, blocks));
 asked!(des_macs(kind: DesMac, keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
     des::mac_each::<Wide>(kind, keys, messages, out));

@@ -12,7 +12,7 @@ use core::arch::x86_64 as x86;
 use super::bits::Bits;
 use super::sm4_words::{Boxed, Place};
 use super::words::{MOST_LANES, Words};
-use super::{Block16, Chain, DesMac, Kernels, des, sm3, sm4_words};
+use super::{Before, Block16, Block32, Chain, DesMac, Kernels, des, nonces, sm3, sm4_words};
 use crate::sm3::Digest;
 use crate::trial::{Kernel, allowed};
 
@@ -247,11 +247,11 @@ impl Boxed for Wide {
 }
 
 /// What this processor has, if it has all that is needed here.
-pub(super) fn kernels() -> Option<Kernels> {
+pub(super) fn kernels() -> Option<&'static Kernels> {
     let has_words =
         std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512bw");
     let has_box = std::is_x86_feature_detected!("gfni");
-    (allowed(Kernel::Avx512) && has_words && has_box).then_some(KERNELS)
+    (allowed(Kernel::Avx512) && has_words && has_box).then_some(&KERNELS)
 }
 
 /// A function of this module for callers who asked [`kernels`].
@@ -268,17 +268,21 @@ macro_rules! asked {
     };
 }
 
-const KERNELS: Kernels = Kernels {
+static KERNELS: Kernels = Kernels {
     name: "AVX-512, GFNI",
     sm3_lanes: 16,
     sm3_each,
+    nonces_each,
     tdes_each,
     des_macs,
     sm4_each,
     sm4_macs,
 };
 
-asked!(sm3_each(messages: &[&[u8]], out: &mut [Digest]) sm3::digest_each::<Wide>(messages, out));
+asked!(sm3_each(before: &Before, messages: &[&[u8]], out: &mut [Digest])
+    sm3::digest_each::<Wide>(before, messages, out));
+asked!(nonces_each(d: &Block32, digests: &[Block32], out: &mut [Block32])
+    nonces::nonces_each::<Wide>(d, digests, out));
 asked!(tdes_each(keys: &[Block16], blocks: &mut [Block16]) des::encipher_each::<Wide>(keys, blocks));
 asked!(des_macs(kind: DesMac, keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
     des::mac_each::<Wide>(kind, keys, messages, out));

@@ -3,7 +3,37 @@
 use super::words::{MOST_LANES, Words};
 use crate::sm3::Digest;
 
-const START: [u32; 8] = [
+/// The state between blocks.
+pub(super) type State = [u32; 8];
+
+/// What came before messages: whole blocks, the same for all.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    state: State,
+    /// How many bytes they had.
+    len: u64,
+}
+
+impl Before {
+    /// Nothing came before.
+    pub(crate) const NOTHING: Self = Self {
+        state: START,
+        len: 0,
+    };
+
+    /// These blocks came before.
+    pub(crate) fn of(blocks: &[[u8; 64]]) -> Self {
+        let mut out = Self::NOTHING;
+        for block in blocks {
+            compress(&mut out.state, &mut u32::blocks(&[block; MOST_LANES]));
+            out.len += 64;
+        }
+        out
+    }
+}
+
+/// The state before the first block.
+pub(super) const START: State = [
     0x7380_166F,
     0x4914_B2B9,
     0x1724_42D7,
@@ -31,16 +61,17 @@ const TURNED: [u32; 64] = {
 pub(super) fn compress<V: Words>(state: &mut [V; 8], words: &mut [V; 16]) {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     // Four rounds rename what one would move. The message's words are made in place, each one
-    // after its last use.
+    // after its last use. What the round before gives last is added last: rounds wait for each
+    // other by six instructions then.
     macro_rules! round {
         ($at:expr, $in:expr, $most:expr, $choose:expr,
          $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {{
             let turned = $a.turn::<12>();
-            let ss1 = turned.add($e).add(V::splat(TURNED[$at])).turn::<7>();
+            let ss1 = turned.add(V::splat(TURNED[$at])).add($e).turn::<7>();
             let ss2 = ss1.xor(turned);
             let (now, later) = (words[$in % 16], words[($in + 4) % 16]);
-            let tt1 = $most.add($d).add(ss2).add(now.xor(later));
-            let tt2 = $choose.add($h).add(ss1).add(now);
+            let tt1 = $most.add($d).add(now.xor(later)).add(ss2);
+            let tt2 = $choose.add($h).add(now).add(ss1);
             $b = $b.turn::<9>();
             $d = tt1;
             $f = $f.turn::<19>();
@@ -105,8 +136,8 @@ struct Riding<'a> {
     number: usize,
     /// What is left of it in whole blocks.
     rest: &'a [u8],
-    /// Its length.
-    len: usize,
+    /// Its length, and that of what came before it.
+    len: u64,
     /// Whether the bit after the message was taken in already.
     is_marked: bool,
 }
@@ -131,37 +162,30 @@ impl<'a> Riding<'a> {
         }
         self.rest = &[];
         if len < 56 {
-            let bits = u64::try_from(self.len).unwrap_or(u64::MAX).wrapping_mul(8);
-            place[56..].copy_from_slice(&bits.to_be_bytes());
+            place[56..].copy_from_slice(&self.len.wrapping_mul(8).to_be_bytes());
             return (place, true);
         }
         (place, false)
     }
 }
 
-/// The digest of each message, in order.
+/// The digest of each message, in order; before each of them came the same blocks.
 #[inline(always)]
-pub(super) fn digest_each<V: Words>(messages: &[&[u8]], out: &mut [Digest]) {
+pub(super) fn digest_each<V: Words>(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
     const IDLE: [u8; 64] = [0; 64];
     let mut waiting = messages.iter().enumerate().map(|(number, message)| Riding {
         number,
         rest: message,
-        len: message.len(),
+        len: before.len.wrapping_add(message.len() as u64),
         is_marked: false,
     });
     let mut lanes: [Option<Riding<'_>>; MOST_LANES] = [None; MOST_LANES];
-    let mut states = [[0u32; MOST_LANES]; 8];
-    let begin = |states: &mut [[u32; MOST_LANES]; 8], lane: usize| {
-        for (state, start) in states.iter_mut().zip(START) {
-            state[lane] = start;
-        }
-    };
-    for (lane, riding) in lanes.iter_mut().enumerate().take(V::LANES) {
+    for riding in lanes.iter_mut().take(V::LANES) {
         *riding = waiting.next();
-        begin(&mut states, lane);
     }
+    let mut state = before.state.map(V::splat);
+    let mut places = [[0; 64]; MOST_LANES];
     while lanes.iter().any(Option::is_some) {
-        let mut places = [[0; 64]; MOST_LANES];
         let mut blocks = [&IDLE; MOST_LANES];
         let mut is_last = [false; MOST_LANES];
         let given = lanes.iter_mut().zip(places.iter_mut()).take(V::LANES);
@@ -170,11 +194,12 @@ pub(super) fn digest_each<V: Words>(messages: &[&[u8]], out: &mut [Digest]) {
                 (blocks[lane], is_last[lane]) = riding.next(place);
             }
         }
-        let mut state = [V::default(); 8];
-        for (state, lanes) in state.iter_mut().zip(&states) {
-            *state = V::gather(&lanes[..V::LANES]);
-        }
         compress(&mut state, &mut V::blocks(&blocks));
+        if !is_last.contains(&true) {
+            continue;
+        }
+        // States are taken apart only when a message is done: its lane begins anew.
+        let mut states = [[0u32; MOST_LANES]; 8];
         for (state, lanes) in state.iter().zip(states.iter_mut()) {
             state.scatter(&mut lanes[..V::LANES]);
         }
@@ -183,17 +208,18 @@ pub(super) fn digest_each<V: Words>(messages: &[&[u8]], out: &mut [Digest]) {
                 continue;
             }
             if let Some(done) = lanes[lane] {
-                for (bytes, state) in out[done.number]
-                    .as_chunks_mut::<4>()
-                    .0
-                    .iter_mut()
-                    .zip(&states)
-                {
+                let words = out[done.number].as_chunks_mut::<4>().0;
+                for (bytes, state) in words.iter_mut().zip(&states) {
                     *bytes = state[lane].to_be_bytes();
                 }
             }
             lanes[lane] = waiting.next();
-            begin(&mut states, lane);
+            for (state, word) in states.iter_mut().zip(before.state) {
+                state[lane] = word;
+            }
+        }
+        for (state, lanes) in state.iter_mut().zip(&states) {
+            *state = V::gather(&lanes[..V::LANES]);
         }
     }
 }

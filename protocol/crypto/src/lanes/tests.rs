@@ -8,20 +8,21 @@ use alloc::vec::Vec;
 use std::println;
 
 use super::*;
+use crate::curve::order::Scalar;
 use crate::mac::{SessionKey, eight_bytes};
-use crate::{Algorithm, BlockKey, sm3 as single_sm3};
+use crate::{Algorithm, BlockKey};
 
 /// Numbers of lanes at and about every width.
 const COUNTS: [usize; 23] = [
     0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 256, 257, 511, 512, 513,
 ];
 
-fn kernels() -> Vec<Kernels> {
+fn kernels() -> Vec<&'static Kernels> {
     #[cfg_attr(
         not(target_arch = "x86_64"),
         expect(unused_mut, reason = "nothing to add")
     )]
-    let mut all = vec![PORTABLE];
+    let mut all = vec![&PORTABLE];
     #[cfg(target_arch = "x86_64")]
     for (name, found) in [
         ("AVX2", avx2::kernels()),
@@ -38,6 +39,16 @@ fn kernels() -> Vec<Kernels> {
 fn random_lanes() -> usize {
     let asked = std::env::var("TONGTU_DIFFERENTIAL").ok();
     asked.map_or(100_000, |asked| asked.parse().expect("a number of lanes"))
+}
+
+/// RustCrypto's SM3 of parts one after the other.
+fn their_sm3(parts: &[&[u8]]) -> Digest {
+    use ::sm3::Digest as _;
+    let mut hasher = ::sm3::Sm3::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
 }
 
 /// Numbers that look random and are the same every time (splitmix64).
@@ -92,12 +103,12 @@ fn trials(seed: u64, mut trial: impl FnMut(&Kernels, &mut Numbers, usize)) {
     for kernels in kernels() {
         let mut numbers = Numbers(seed);
         for count in COUNTS {
-            trial(&kernels, &mut numbers, count);
+            trial(kernels, &mut numbers, count);
         }
         let mut tried = 0;
         while tried < random_lanes() {
             let count = 1 + numbers.below(1200);
-            trial(&kernels, &mut numbers, count);
+            trial(kernels, &mut numbers, count);
             tried += count;
         }
     }
@@ -109,9 +120,9 @@ fn sm3_of_unequal_messages_is_that_of_each_alone() {
         let messages = numbers.messages(count, 400);
         let given: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
         let mut out = vec![[0; 32]; count];
-        (kernels.sm3_each)(&given, &mut out);
+        (kernels.sm3_each)(&Before::NOTHING, &given, &mut out);
         for (message, digest) in given.iter().zip(&out) {
-            assert_eq!(*digest, single_sm3::digest(message), "{}", kernels.name);
+            assert_eq!(*digest, their_sm3(&[message]), "{}", kernels.name);
         }
     });
 }
@@ -123,11 +134,62 @@ fn sm3_takes_every_length_up_to_five_blocks() {
     let given: Vec<&[u8]> = (0..=320).map(|at| &all[..(at * 97) % 321]).collect();
     for kernels in kernels() {
         let mut out = vec![[0; 32]; given.len()];
-        (kernels.sm3_each)(&given, &mut out);
+        (kernels.sm3_each)(&Before::NOTHING, &given, &mut out);
         for (message, digest) in given.iter().zip(&out) {
-            assert_eq!(*digest, single_sm3::digest(message), "{}", kernels.name);
+            assert_eq!(*digest, their_sm3(&[message]), "{}", kernels.name);
         }
     }
+}
+
+#[test]
+fn sm3_of_messages_after_blocks_that_came_before_is_that_of_all_of_it() {
+    trials(4, |kernels, numbers, count| {
+        let count = count.min(70);
+        let blocks: Vec<[u8; 64]> = (0..numbers.below(3))
+            .map(|_| core::array::from_fn(|_| numbers.next().to_le_bytes()[0]))
+            .collect();
+        let before = Before::of(&blocks);
+        let messages = numbers.messages(count, 200);
+        let given: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+        let mut out = vec![[0; 32]; count];
+        (kernels.sm3_each)(&before, &given, &mut out);
+        for (message, digest) in given.iter().zip(&out) {
+            let expected = their_sm3(&[blocks.as_flattened(), message]);
+            assert_eq!(*digest, expected, "{}", kernels.name);
+        }
+    });
+}
+
+#[test]
+fn nonces_are_those_that_rustcrypto_derives() {
+    use sm2::elliptic_curve::Curve as _;
+    trials(5, |kernels, numbers, count| {
+        let count = count.min(70);
+        let mut block = || {
+            let mut out = [0; 32];
+            for half in out.as_chunks_mut::<16>().0 {
+                *half = numbers.block();
+            }
+            Scalar::reduced(&out).to_bytes()
+        };
+        let (d, digests) = (block(), (0..count).map(|_| block()).collect::<Vec<_>>());
+        let mut out = vec![[0; 32]; count];
+        (kernels.nonces_each)(&d, &digests, &mut out);
+        for (e, found) in digests.iter().zip(&out) {
+            let mut theirs = rfc6979::KGenerator::<'_, ::sm3::Sm3, sm2::U256>::new(
+                &sm2::FieldBytes::from(d),
+                &sm2::FieldBytes::from(*e),
+                &[],
+                &sm2::Sm2::ORDER,
+            );
+            let mut expected = sm2::FieldBytes::default();
+            theirs.fill_next_k(&mut expected);
+            // Theirs would have refused one that is not below n.
+            if Scalar::from_bytes(found).is_some() {
+                assert_eq!(found[..], expected[..], "{}", kernels.name);
+            }
+        }
+    });
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tongtu_foreign::Witness;
 use super::cases::make::Key;
 use crate::batch::sweep::Numbers;
 use crate::batch::{KeyShelf, Signed, read_keys, verify_batch};
-use crate::curve::field::{Fe, P};
+use crate::curve::field::{Arithmetic as _, Fe, P, Portable};
 use crate::curve::limbs::{self, Limbs};
 use crate::curve::order::{N, Scalar};
 use crate::curve::point::Affine;
@@ -365,7 +365,8 @@ fn kept() -> Vec<(String, Limbs, Limbs, Limbs, String)> {
 /// The number of the field that lies in memory as these limbs.
 fn lying(limbs: &Limbs) -> Fe {
     let form = Fe::from_limbs(&power_of_two(256)).expect("below p");
-    Fe::from_limbs(limbs).expect("below p").mul(&form.invert())
+    let number = Fe::from_limbs(limbs).expect("below p");
+    Portable.mul(&number, &Portable.invert(&form))
 }
 
 /// 2^exponent mod p.
@@ -416,15 +417,15 @@ fn products_that_meet_rare_carries_are_right() {
 fn edge_points(numbers: &mut Numbers, count: usize) -> Vec<Affine> {
     let forms = [256, 260].map(|exponent| {
         let form = Fe::from_limbs(&power_of_two(exponent)).expect("below p");
-        form.invert()
+        Portable.invert(&form)
     });
     let mut out = Vec::new();
     while out.len() < count {
         let edged = limbs::from_bytes(&numbers.edged());
         let form = forms[out.len() % 2];
         let point = Fe::from_limbs(&edged)
-            .map(|edged| edged.mul(&form))
-            .and_then(|x| Affine::decompress(x, out.len() % 3 == 0));
+            .map(|edged| Portable.mul(&edged, &form))
+            .and_then(|x| Affine::decompress(Portable, x, out.len() % 3 == 0));
         out.extend(point);
     }
     out

@@ -6,6 +6,8 @@ use tongtu_foreign::{Chaining, Point, Witness};
 use super::questions;
 use crate::batch::sweep::{Numbers, holding};
 use crate::batch::{KeyShelf, Signed, read_keys, verify_batch};
+use crate::curve::by_best;
+use crate::curve::field::Portable;
 use crate::curve::limbs;
 use crate::curve::multiple;
 use crate::curve::order::{N, Scalar};
@@ -264,11 +266,12 @@ fn sums_of_multiples_are_openssls() {
         let theirs = openssl.sums(&given);
         trial::at_each_level(|level| {
             for ((s, t, key), theirs) in asked.iter().zip(&theirs) {
-                let sum = multiple::sum_vartime(s, t, key.public().point());
+                let point = key.public().point();
+                let sum = by_best!(by => multiple::sum_vartime(by, s, t, point));
                 let ours = match sum.is_infinity() {
                     true => Point::Infinity,
                     false => {
-                        let affine = sum.to_affine();
+                        let affine = sum.to_affine(Portable);
                         let mut xy = [0; 64];
                         xy[..32].copy_from_slice(&affine.x.to_bytes());
                         xy[32..].copy_from_slice(&affine.y.to_bytes());

@@ -61,6 +61,12 @@ impl<const G: usize> Lanes<G> {
         Self(limbs.map(|limb| [limb; G]))
     }
 
+    /// A number from its limbs.
+    #[inline]
+    pub(super) const fn of_limbs(limbs: [[Vector; G]; 5]) -> Self {
+        Self(limbs)
+    }
+
     /// 1.
     #[target_feature(enable = "avx512f")]
     pub(super) fn one() -> Self {
@@ -315,6 +321,19 @@ impl<const G: usize> Lanes<G> {
         for i in 0..5 {
             for g in 0..G {
                 out[i][g] = _mm512_mask_mov_epi64(out[i][g], negative[g], negated.0[i][g]);
+            }
+        }
+        Self(out)
+    }
+
+    /// 1 where the verdict is so, a elsewhere.
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn one_where(&self, verdict: Verdicts<G>) -> Self {
+        let one = Self::one();
+        let mut out = self.0;
+        for i in 0..5 {
+            for g in 0..G {
+                out[i][g] = _mm512_mask_mov_epi64(out[i][g], verdict[g], one.0[i][g]);
             }
         }
         Self(out)

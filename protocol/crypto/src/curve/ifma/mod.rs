@@ -27,16 +27,12 @@ use super::limbs::Limbs;
 use super::multiple;
 use super::order::Scalar;
 use super::point::Affine;
-use super::recode::OddDigits;
 use crate::trial;
 
 /// How many vectors are computed side by side.
 const GROUPS: usize = 2;
 /// How many signatures that is.
 const LANES: usize = 8 * GROUPS;
-
-/// The window of secret scalars' digits.
-const SIGN_WIDTH: usize = 5;
 
 /// A processor that has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -70,11 +66,6 @@ impl Table {
             Packed(out)
         };
         Self(comb.entries().iter().map(pack).collect())
-    }
-
-    fn generator_for_secrets() -> &'static Self {
-        static TABLE: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
-        TABLE.get_or_init(|| Self::of(multiple::generator_for_secrets()))
     }
 
     fn generator() -> &'static Self {
@@ -136,15 +127,15 @@ impl Kernel {
 
     /// The x, out of the form, of each secret scalar's multiple of the generator, in a time that tells
     /// nothing. No scalar is zero.
-    pub(crate) fn of_generator(self, scalars: &[Zeroizing<Scalar>]) -> Vec<Limbs> {
-        let table = Table::generator_for_secrets();
+    pub(crate) fn of_generator(self, scalars: &[Scalar]) -> Vec<Limbs> {
         let mut out = Vec::with_capacity(scalars.len());
-        for scalars in scalars.chunks(LANES) {
-            let digits: Zeroizing<[OddDigits<SIGN_WIDTH>; LANES]> =
-                Zeroizing::new(core::array::from_fn(|lane| {
-                    OddDigits::of(scalars.get(lane).unwrap_or(&scalars[0]))
-                }));
-            let xs = self.multiples_of_lanes(&table.0, &digits);
+        for scalars in scalars.chunks(sign::CHUNK) {
+            let mut lots = Zeroizing::new(Vec::with_capacity(scalars.len().div_ceil(LANES)));
+            for scalars in scalars.chunks(LANES) {
+                let lane = |lane: usize| *scalars.get(lane).unwrap_or(&scalars[0]);
+                lots.push(core::array::from_fn(lane));
+            }
+            let xs = self.multiples_of_lanes(&lots);
             out.extend(scalars.iter().zip(xs).map(|(scalar, x)| match x {
                 // A product with 1 gives p for zero.
                 Some(P) => [0; 4],
@@ -156,13 +147,11 @@ impl Kernel {
     }
 
     #[expect(unsafe_code, reason = "it is code for this processor only")]
-    fn multiples_of_lanes(
-        self,
-        table: &[Packed],
-        digits: &[OddDigits<SIGN_WIDTH>; LANES],
-    ) -> [Option<Limbs>; LANES] {
+    fn multiples_of_lanes(self, scalars: &[[Scalar; LANES]]) -> Vec<Option<Limbs>> {
+        static TABLE: std::sync::OnceLock<sign::Table> = std::sync::OnceLock::new();
+        let table = TABLE.get_or_init(|| sign::Table::of(&Comb::of(&Affine::GENERATOR)));
         // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
-        unsafe { sign::multiples(table, digits) }
+        unsafe { sign::multiples(table, scalars) }
     }
 
     #[expect(unsafe_code, reason = "it is code for this processor only")]

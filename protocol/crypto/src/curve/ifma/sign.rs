@@ -1,66 +1,220 @@
-//! Secret multiples of the generator in lanes, in a time that tells nothing: all of a row is read for
-//! every digit, and each lane keeps its entry by a mask.
+//! Secret multiples of the generator in lanes, in a time that tells nothing.
+//!
+//! A row of the table is in registers when a lane's entry is taken out of it: all of the row is read
+//! from memory, in the same order for every digit, and the instruction that picks words of two
+//! registers by number is the same for all numbers. Digits are cut out of scalars in lanes as well, so
+//! that no secret is a number of a place in memory or a condition of a branch.
 
 use core::arch::x86_64::{
-    _mm512_cmpeq_epi64_mask, _mm512_mask_mov_epi64, _mm512_setzero_si512, _mm512_test_epi64_mask,
+    _mm512_and_si512, _mm512_cmplt_epu64_mask, _mm512_mask_mov_epi64, _mm512_mask_xor_epi64,
+    _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_setzero_si512, _mm512_sllv_epi64,
+    _mm512_srli_epi64, _mm512_srlv_epi64, _mm512_test_epi64_mask,
 };
+use std::vec::Vec;
+
+use zeroize::Zeroizing;
 
 use super::field::{Lanes, Verdicts};
 use super::point::Points;
-use super::vector::{Packed, Vector, load, splat};
-use super::{GROUPS, LANES, SIGN_WIDTH};
+use super::vector::{Vector, load, splat, split_number};
+use super::{GROUPS, LANES};
+use crate::curve::comb::Comb;
 use crate::curve::limbs::Limbs;
+use crate::curve::order::Scalar;
 use crate::curve::recode::OddDigits;
 
-type Digits = OddDigits<SIGN_WIDTH>;
+/// The window of digits.
+const WIDTH: usize = 7;
+type Digits = OddDigits<WIDTH>;
 
-/// The x of each lane's multiple, out of the form; none in a lane that met an exception, which of all
-/// scalars one does.
+/// How many lots of lanes share one inversion.
+const SHARED: usize = 16;
+/// How many scalars that is.
+pub(super) const CHUNK: usize = SHARED * LANES;
+
+/// Of one digit's multiples, limb by limb: five of x, five of y.
+#[repr(align(64))]
+struct Row([[[u64; 8]; Digits::ENTRIES / 8]; 10]);
+
+/// The generator's multiples as lanes pick them; 185 KiB.
+pub(super) struct Table(Vec<Row>);
+
+impl Table {
+    pub(super) fn of(comb: &Comb<WIDTH>) -> Self {
+        let row = |at: usize| {
+            let mut out = Row([[[0; 8]; Digits::ENTRIES / 8]; 10]);
+            for (number, point) in comb.row(at).iter().enumerate() {
+                let x = split_number(&point.x.to_lane_form());
+                let y = split_number(&point.y.to_lane_form());
+                for (limbs, limb) in out.0.iter_mut().zip(x.into_iter().chain(y)) {
+                    limbs[number / 8][number % 8] = limb;
+                }
+            }
+            out
+        };
+        Self((0..Digits::COUNT).map(row).collect())
+    }
+}
+
+/// Odd forms of scalars, a scalar in each lane.
+struct Odd {
+    limbs: [[Vector; GROUPS]; 4],
+    negative: Verdicts<GROUPS>,
+}
+
+/// A digit of each lane: which entry of the row, and where its negative is meant.
+struct Digit {
+    entry: [Vector; GROUPS],
+    negative: Verdicts<GROUPS>,
+}
+
+impl Odd {
+    #[target_feature(enable = "avx512f")]
+    fn of(scalars: &[Scalar; LANES]) -> Self {
+        let mut numbers = Zeroizing::new([[[0u64; 8]; GROUPS]; 4]);
+        let mut signs = Zeroizing::new([[0u64; 8]; GROUPS]);
+        for (lane, scalar) in scalars.iter().enumerate() {
+            let (odd, negative) = scalar.odd();
+            for (limbs, limb) in numbers.iter_mut().zip(odd) {
+                limbs[lane / 8][lane % 8] = limb;
+            }
+            signs[lane / 8][lane % 8] = negative;
+        }
+        let mut out = Self {
+            limbs: [[_mm512_setzero_si512(); GROUPS]; 4],
+            negative: [0; GROUPS],
+        };
+        for g in 0..GROUPS {
+            for (limb, numbers) in out.limbs.iter_mut().zip(numbers.iter()) {
+                limb[g] = load(&numbers[g]);
+            }
+            let sign = load(&signs[g]);
+            out.negative[g] = _mm512_test_epi64_mask(sign, sign);
+        }
+        out
+    }
+
+    /// As [`OddDigits::at`] says.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn digit(&self, at: usize) -> Digit {
+        let half = splat(1 << (WIDTH - 1));
+        let mask = splat((1 << (WIDTH + 1)) - 1);
+        let (limb, shift) = (WIDTH * at / 64, (WIDTH * at % 64) as u64);
+        let mut out = Digit {
+            entry: [half; GROUPS],
+            negative: [0; GROUPS],
+        };
+        for g in 0..GROUPS {
+            let low = _mm512_srlv_epi64(self.limbs[limb][g], splat(shift));
+            // Shifted by 64 nothing remains.
+            let high = match self.limbs.get(limb + 1) {
+                Some(limb) => _mm512_sllv_epi64(limb[g], splat(64 - shift)),
+                None => _mm512_setzero_si512(),
+            };
+            let bits = _mm512_srli_epi64::<1>(_mm512_and_si512(_mm512_or_si512(low, high), mask));
+            if at + 1 == Digits::COUNT {
+                out.entry[g] = bits;
+                out.negative[g] = self.negative[g];
+                continue;
+            }
+            let below = _mm512_cmplt_epu64_mask(bits, half);
+            let entry = _mm512_mask_xor_epi64(bits, below, bits, splat(u64::MAX));
+            out.entry[g] = _mm512_and_si512(entry, splat((1 << (WIDTH - 1)) - 1));
+            out.negative[g] = below ^ self.negative[g];
+        }
+        out
+    }
+}
+
+/// The x of each scalar's multiple, out of the form; none in a lane that met an exception, which of
+/// all scalars one does. Up to [`CHUNK`] scalars, none of which is zero.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub(super) fn multiples(table: &[Packed], digits: &[Digits; LANES]) -> [Option<Limbs>; LANES] {
-    let (x, y) = picked(table, digits, 0);
+pub(super) fn multiples(table: &Table, scalars: &[[Scalar; LANES]]) -> Vec<Option<Limbs>> {
+    let blank = Points {
+        x: Lanes::one(),
+        y: Lanes::one(),
+        z: Lanes::one(),
+    };
+    let mut sums = [blank; SHARED];
+    let mut before = [Lanes::one(); SHARED];
+    let mut lost = [[0; GROUPS]; SHARED];
+    let mut product = Lanes::one();
+    for (at, scalars) in scalars.iter().enumerate() {
+        sums[at] = sum(table, scalars);
+        lost[at] = sums[at].z.is_zero();
+        sums[at].z = sums[at].z.one_where(lost[at]);
+        before[at] = product;
+        product = product.mul(&sums[at].z);
+    }
+    let mut inverse = product.invert();
+    let mut out = std::vec![None; scalars.len() * LANES];
+    for at in (0..scalars.len()).rev() {
+        let own = inverse.mul(&before[at]);
+        inverse = inverse.mul(&sums[at].z);
+        let x = sums[at].x.mul(&own.square()).leave();
+        for (lane, out) in out[at * LANES..][..LANES].iter_mut().enumerate() {
+            let is_lost = lost[at][lane / 8] >> (lane % 8) & 1 == 1;
+            *out = (!is_lost).then(|| x[lane / 8][lane % 8]);
+        }
+    }
+    out
+}
+
+/// The multiple of each lane, with any z.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn sum(table: &Table, scalars: &[Scalar; LANES]) -> Points<GROUPS> {
+    let odd = Odd::of(scalars);
+    let (x, y) = picked(&table.0[0], &odd.digit(0));
     let mut sum = Points {
         x: x.fold(),
         y,
         z: Lanes::one(),
     };
-    for at in 1..Digits::COUNT {
-        let (x, y) = picked(table, digits, at);
+    for (at, row) in table.0.iter().enumerate().skip(1) {
+        let (x, y) = picked(row, &odd.digit(at));
         sum.add(&x, &y);
     }
-    let lost = sum.z.is_zero();
-    let x = sum.x.mul(&sum.z.invert().square()).leave();
-    core::array::from_fn(|lane| {
-        let lost = lost[lane / 8] >> (lane % 8) & 1 == 1;
-        (!lost).then(|| x[lane / 8][lane % 8])
-    })
+    sum
 }
 
 /// Each lane's digit's multiple.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn picked(table: &[Packed], digits: &[Digits; LANES], at: usize) -> (Lanes<GROUPS>, Lanes<GROUPS>) {
-    let row = &table[at * Digits::ENTRIES..][..Digits::ENTRIES];
-    let mut entries = [[0u64; 8]; GROUPS];
-    let mut negatives = [[0u64; 8]; GROUPS];
-    for (lane, digits) in digits.iter().enumerate() {
-        let digit = digits.at(at);
-        entries[lane / 8][lane % 8] = digit.entry as u64;
-        negatives[lane / 8][lane % 8] = digit.negative;
-    }
-    let mut negative: Verdicts<GROUPS> = [0; GROUPS];
-    let mut limbs: [[Vector; 8]; GROUPS] = [[_mm512_setzero_si512(); 8]; GROUPS];
-    for (g, limbs) in limbs.iter_mut().enumerate() {
-        let wanted = load(&entries[g]);
-        for (number, entry) in (0u64..).zip(row) {
-            let mine = _mm512_cmpeq_epi64_mask(wanted, splat(number));
-            for (limb, from) in limbs.iter_mut().zip(&entry.0) {
-                *limb = _mm512_mask_mov_epi64(*limb, mine, splat(*from));
-            }
+#[target_feature(enable = "avx512f")]
+fn picked(row: &Row, digit: &Digit) -> (Lanes<GROUPS>, Lanes<GROUPS>) {
+    let mut out = [[_mm512_setzero_si512(); GROUPS]; 10];
+    for (out, limb) in out.iter_mut().zip(&row.0) {
+        for (out, entry) in out.iter_mut().zip(digit.entry) {
+            *out = word(limb, entry);
         }
-        let sign = load(&negatives[g]);
-        negative[g] = _mm512_test_epi64_mask(sign, sign);
     }
-    let (x, y) = Lanes::of_columns(&limbs);
-    (x, y.negated_where(negative))
+    let [a, b, c, d, e, f, g, h, i, j] = out;
+    let y = Lanes::of_limbs([f, g, h, i, j]);
+    (
+        Lanes::of_limbs([a, b, c, d, e]),
+        y.negated_where(digit.negative),
+    )
+}
+
+/// The word of each lane's number: sixteen words to choose from at a time, then by the higher bits of
+/// the number between what was chosen.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn word(words: &[[u64; 8]; Digits::ENTRIES / 8], number: Vector) -> Vector {
+    const SIXTEENS: usize = Digits::ENTRIES / 16;
+    let mut chosen = [_mm512_setzero_si512(); SIXTEENS];
+    for (chosen, [low, high]) in chosen.iter_mut().zip(words.as_chunks::<2>().0) {
+        *chosen = _mm512_permutex2var_epi64(load(low), number, load(high));
+    }
+    let mut count = SIXTEENS;
+    let mut bit = 16;
+    while count > 1 {
+        let upper = _mm512_test_epi64_mask(number, splat(bit));
+        count /= 2;
+        for at in 0..count {
+            chosen[at] = _mm512_mask_mov_epi64(chosen[2 * at], upper, chosen[2 * at + 1]);
+        }
+        bit *= 2;
+    }
+    chosen[0]
 }

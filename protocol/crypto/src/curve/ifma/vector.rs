@@ -83,6 +83,18 @@ pub(super) fn split([a, b, c, d]: [Vector; 4]) -> [Vector; 5] {
     ]
 }
 
+/// The same for one number.
+pub(super) fn split_number([a, b, c, d]: &[u64; 4]) -> [u64; 5] {
+    const MASK: u64 = (1 << 52) - 1;
+    [
+        a & MASK,
+        (a >> 52 | b << 12) & MASK,
+        (b >> 40 | c << 24) & MASK,
+        (c >> 28 | d << 36) & MASK,
+        d >> 16,
+    ]
+}
+
 /// Five limbs of 52 bits, of a number below 2^256, as four of 64.
 #[inline]
 #[target_feature(enable = "avx512f")]

@@ -8,7 +8,7 @@ use tongtu_codec::hex_encode;
 
 use super::special;
 use crate::batch::sweep::Numbers;
-use crate::curve::field::Fe;
+use crate::curve::field::{Fe, Portable};
 use crate::curve::limbs::{self, Limbs};
 use crate::curve::multiple;
 use crate::curve::order::{N, Scalar};
@@ -85,8 +85,9 @@ impl Key {
 
     /// The digest over which r || s holds; none where the sum is no point.
     pub(in crate::trials) fn digest(&self, r: &Scalar, s: &Scalar) -> Option<[u8; 32]> {
-        let sum = multiple::sum_vartime(s, &r.add(s), &self.point);
-        let x = (!sum.is_infinity()).then(|| Scalar::reduce(&sum.to_affine().x.to_limbs()))?;
+        let sum = multiple::sum_vartime(Portable, s, &r.add(s), &self.point);
+        let x =
+            (!sum.is_infinity()).then(|| Scalar::reduce(&sum.to_affine(Portable).x.to_limbs()))?;
         Some(r.sub(&x).to_bytes())
     }
 
@@ -94,9 +95,9 @@ impl Key {
     pub(in crate::trials) fn with_sum(sum: &Affine, r: &Scalar, s: &Scalar) -> Self {
         let t = r.add(s).invert();
         let back = t.times(&Scalar::default().sub(s));
-        let point = multiple::sum_vartime(&back, &t.times(&Scalar::ONE), sum);
+        let point = multiple::sum_vartime(Portable, &back, &t.times(&Scalar::ONE), sum);
         Self {
-            point: point.to_affine(),
+            point: point.to_affine(Portable),
         }
     }
 }
@@ -198,7 +199,7 @@ impl Scalar {
 /// A point with this x, which has one.
 pub(super) fn point_at(x: &Limbs, odd: bool) -> Affine {
     let x = Fe::from_limbs(x).expect("below p");
-    Affine::decompress(x, odd).expect("of a point")
+    Affine::decompress(Portable, x, odd).expect("of a point")
 }
 
 /// The whole file.
@@ -272,7 +273,7 @@ fn ordinary(cases: &mut Cases, numbers: &mut Numbers) {
             cases.digest(false, "BitFlip", &comment, (&key, &e, &sig));
         }
         let opposite = Key {
-            point: key.point.neg(),
+            point: key.point.negated_where(u64::MAX),
         };
         let comment = format!("{comment}; under the opposite key, as a wrong parity gives it");
         cases.digest(false, "WrongKey", &comment, (&opposite, &e, &sig));

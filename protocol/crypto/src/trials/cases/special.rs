@@ -4,7 +4,7 @@ use std::format;
 
 use super::make::{Cases, Key, below_n, both, plus, point_at, sign, small};
 use crate::batch::sweep::Numbers;
-use crate::curve::field::{Fe, P};
+use crate::curve::field::{Arithmetic as _, Fe, P, Portable};
 use crate::curve::limbs::{self, Limbs};
 use crate::curve::multiple;
 use crate::curve::order::{N, Scalar};
@@ -15,7 +15,7 @@ use crate::sm3;
 fn near(mut x: Limbs, up: bool) -> Limbs {
     let one = [1, 0, 0, 0];
     loop {
-        if Fe::from_limbs(&x).is_some_and(|x| Affine::decompress(x, true).is_some()) {
+        if Fe::from_limbs(&x).is_some_and(|x| Affine::decompress(Portable, x, true).is_some()) {
             return x;
         }
         x = if up {
@@ -113,7 +113,7 @@ pub(super) fn sums(cases: &mut Cases, numbers: &mut Numbers) {
         cases.holds("SameSummands", "beside s·G = t·P", &next, (&r, &s));
     }
     let key = Key {
-        point: Affine::GENERATOR.neg(),
+        point: Affine::GENERATOR.negated_where(u64::MAX),
     };
     for _ in 0..3 {
         let (r, s) = (numbers.scalar(), numbers.scalar());
@@ -247,9 +247,10 @@ fn with_zeros(mut d: Scalar, at: usize, count: usize) -> (Scalar, Key) {
         let mut steps = Vec::new();
         for _ in 0..100 {
             steps.push(point);
-            point = point.add_affine_vartime(&Affine::GENERATOR);
+            let mut zz = Portable.square(&point.z);
+            point.add_affine_vartime(Portable, &mut zz, &Affine::GENERATOR, 0);
         }
-        for point in crate::curve::point::to_affine(&steps) {
+        for point in crate::curve::point::to_affine(Portable, &steps) {
             let key = Key { point };
             if key.xy()[at..at + count].iter().all(|byte| *byte == 0) {
                 return (d, key);
@@ -321,7 +322,9 @@ pub(super) fn keys(cases: &mut Cases, numbers: &mut Numbers) {
         add(None, "Range", "x = 2^256 - 1", prefix, &[0xFF; 32]);
         for from in [[2, 0, 0, 0], limbs::sub(&P, &one).0, of_chance.x.to_limbs()] {
             let mut x = from;
-            while Fe::from_limbs(&x).is_some_and(|x| Affine::decompress(x, true).is_some()) {
+            while Fe::from_limbs(&x)
+                .is_some_and(|x| Affine::decompress(Portable, x, true).is_some())
+            {
                 x = limbs::sub(&x, &one).0;
             }
             add(
