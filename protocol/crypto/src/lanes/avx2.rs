@@ -28,8 +28,6 @@ impl Default for Wide {
     }
 }
 
-impl zeroize::DefaultIsZeroes for Wide {}
-
 /// An instruction on vectors alone.
 macro_rules! wide {
     ($name:ident $([$imm:expr])? ($($arg:expr),*)) => {

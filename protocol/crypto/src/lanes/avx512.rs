@@ -10,7 +10,7 @@
 use core::arch::x86_64 as x86;
 
 use super::bits::Bits;
-use super::sm4_words::{Boxed, Place};
+use super::sm4_words::Boxed;
 use super::words::{MOST_LANES, Words};
 use super::{Before, Block16, Block32, Chain, DesMac, Kernels, des, nonces, sm3, sm4_words};
 use crate::sm3::Digest;
@@ -28,8 +28,6 @@ impl Default for Wide {
         Self(unsafe { core::mem::zeroed() })
     }
 }
-
-impl zeroize::DefaultIsZeroes for Wide {}
 
 /// An instruction on vectors alone.
 macro_rules! wide {
@@ -58,7 +56,7 @@ impl Wide {
 
     /// Four blocks side by side.
     #[inline(always)]
-    fn of_blocks(blocks: &[Place; 4]) -> Self {
+    fn of_blocks(blocks: &[Block16; 4]) -> Self {
         // SAFETY: as the module says; both have 64 bytes.
         Self(unsafe { x86::_mm512_loadu_si512(blocks.as_ptr().cast()) })
     }
@@ -226,7 +224,7 @@ impl Boxed for Wide {
     }
 
     #[inline(always)]
-    fn load(blocks: &[Place; 16]) -> [Self; 4] {
+    fn load(blocks: &[Block16; 16]) -> [Self; 4] {
         let (fours, _) = blocks.as_chunks::<4>();
         let mut rows = [Self::default(); 4];
         for (row, four) in rows.iter_mut().zip(fours) {
@@ -236,7 +234,7 @@ impl Boxed for Wide {
     }
 
     #[inline(always)]
-    fn store(words: [Self; 4], blocks: &mut [Place; 16]) {
+    fn store(words: [Self; 4], blocks: &mut [Block16; 16]) {
         let (fours, _) = blocks.as_chunks_mut::<4>();
         // Turning a square twice gives it back, quarter by quarter.
         for (four, words) in fours.iter_mut().zip(Self::crossed(words)) {

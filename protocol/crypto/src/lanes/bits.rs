@@ -3,10 +3,10 @@
 //! Gates on planes take the same time whatever the bits are, need no table, and serve as many lanes
 //! as a word has bits. The circuits are written once over [`Bits`].
 
-use zeroize::{DefaultIsZeroes, Zeroizing};
+use super::wiped::Wiped;
 
 /// One plane.
-pub(crate) trait Bits: Copy + DefaultIsZeroes {
+pub(crate) trait Bits: Copy + Default {
     /// How many groups of 64 lanes.
     const GROUPS: usize;
 
@@ -139,8 +139,9 @@ fn turn_plain(rows: &mut [u64; 64]) {
 
 /// The planes of one 64-bit number a lane; lanes that are not given are zero.
 #[inline(always)]
-pub(crate) fn planes<W: Bits>(lanes: impl Fn(usize) -> u64, count: usize) -> Zeroizing<[W; 64]> {
-    let mut groups = Zeroizing::new([[0; 64]; MOST_GROUPS]);
+pub(crate) fn planes<W: Bits>(lanes: impl Fn(usize) -> u64, count: usize) -> Wiped<W, 64> {
+    let mut groups = Wiped::<u64, { 64 * MOST_GROUPS }>::blank();
+    let groups = groups.as_chunks_mut::<64>().0;
     for (at, group) in groups.iter_mut().take(W::GROUPS).enumerate() {
         let here = count.saturating_sub(at * 64).min(64);
         for (lane, row) in group.iter_mut().enumerate().take(here) {
@@ -150,9 +151,9 @@ pub(crate) fn planes<W: Bits>(lanes: impl Fn(usize) -> u64, count: usize) -> Zer
             turn(group);
         }
     }
-    let mut planes = Zeroizing::new([W::default(); 64]);
+    let mut planes = Wiped::blank();
     for (at, plane) in planes.iter_mut().enumerate() {
-        let column = groups.each_ref().map(|group| group[at]);
+        let column: [u64; MOST_GROUPS] = core::array::from_fn(|group| groups[group][at]);
         *plane = W::gather(&column);
     }
     planes
@@ -165,7 +166,8 @@ pub(crate) fn rows<W: Bits>(
     count: usize,
     mut take: impl FnMut(usize, u64),
 ) {
-    let mut groups = Zeroizing::new([[0; 64]; MOST_GROUPS]);
+    let mut groups = Wiped::<u64, { 64 * MOST_GROUPS }>::blank();
+    let groups = groups.as_chunks_mut::<64>().0;
     for at in 0..64 {
         let mut column = [0; MOST_GROUPS];
         planes(at).scatter(&mut column);

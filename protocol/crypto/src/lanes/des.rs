@@ -4,10 +4,9 @@
 //! messages of unequal lengths. The tables are those of FIPS 46-3; the boxes are in
 //! `des_boxes`.
 
-use zeroize::Zeroizing;
-
 use super::bits::{Bits, lanes, planes, rows};
 use super::des_boxes::box_of;
+use super::wiped::Wiped;
 use super::{Block16, Chain, DesMac};
 
 /// Where each bit of the permuted input comes from, counted from 1 at the left.
@@ -72,7 +71,7 @@ const INTO: [u8; 32] = {
 };
 
 /// Halves of a permuted block.
-type Halves<W> = ([W; 32], [W; 32]);
+type Halves<W> = Wiped<[W; 32], 2>;
 
 /// One round: the boxes over one half and the round's key, into the other half.
 #[inline(always)]
@@ -97,7 +96,8 @@ fn round<W: Bits>(key: &[W; 64], wires: &[u8; 48], from: &[W; 32], into: &mut [W
 
 /// DES without the permutations at either end, which cancel out between two of them.
 #[inline(always)]
-fn des<W: Bits>(key: &[W; 64], (left, right): &mut Halves<W>, is_encipher: bool) {
+fn des<W: Bits>(key: &[W; 64], halves: &mut Halves<W>, is_encipher: bool) {
+    let [left, right] = &mut **halves;
     for pair in 0..8 {
         let (first, second) = if is_encipher {
             (2 * pair, 2 * pair + 1)
@@ -119,10 +119,10 @@ fn half_of(bytes: &[u8; 16], half: usize) -> u64 {
 
 /// The blocks permuted, by lanes.
 #[inline(always)]
-fn permuted<W: Bits>(lanes: impl Fn(usize) -> u64, count: usize) -> Zeroizing<Halves<W>> {
+fn permuted<W: Bits>(lanes: impl Fn(usize) -> u64, count: usize) -> Halves<W> {
     let planes = planes::<W>(lanes, count);
     let half = |half: usize| core::array::from_fn(|at| planes[usize::from(IP[32 * half + at]) - 1]);
-    Zeroizing::new((half(0), half(1)))
+    Wiped::new([half(0), half(1)])
 }
 
 /// The blocks as they are, out of permuted halves.
@@ -139,11 +139,7 @@ fn unpermuted<W: Bits>(halves: &Halves<W>, count: usize, take: impl FnMut(usize,
     };
     let plane = |at: usize| {
         let at = usize::from(BACK[at]);
-        if at < 32 {
-            halves.0[at]
-        } else {
-            halves.1[at - 32]
-        }
+        halves[at / 32][at % 32]
     };
     rows(plane, count, take);
 }
@@ -182,6 +178,7 @@ pub(super) fn mac_each<W: Bits>(
     let every = lanes::<W>();
     let groups = keys.chunks(every).zip(messages.chunks(every));
     for ((keys, messages), out) in groups.zip(out.chunks_mut(every)) {
+        super::touch(messages);
         let count = keys.len();
         let key = |half: usize| planes::<W>(|lane| half_of(&keys[lane], half), count);
         let (mut left, right) = (key(0), key(1));
@@ -191,14 +188,12 @@ pub(super) fn mac_each<W: Bits>(
             }
         }
         let most = messages.iter().map(|message| message.blocks::<8>()).max();
-        let mut state = Zeroizing::new(([W::default(); 32], [W::default(); 32]));
+        let mut state = Halves::<W>::blank();
         for at in 0..most.unwrap_or(0) {
             let block = |lane: usize| u64::from_be_bytes(messages[lane].block::<8>(at));
             let blocks = permuted::<W>(block, count);
-            for (state, block) in state.0.iter_mut().zip(&blocks.0) {
-                *state = state.xor(*block);
-            }
-            for (state, block) in state.1.iter_mut().zip(&blocks.1) {
+            let planes = state.as_flattened_mut().iter_mut();
+            for (state, block) in planes.zip(blocks.as_flattened()) {
                 *state = state.xor(*block);
             }
             des(&left, &mut state, true);
@@ -206,7 +201,7 @@ pub(super) fn mac_each<W: Bits>(
             if !(0..count).any(is_last) {
                 continue;
             }
-            let mut done = state.clone();
+            let mut done = Wiped::new(*state);
             if matches!(kind, DesMac::Retail) {
                 des(&right, &mut done, false);
                 des(&left, &mut done, true);

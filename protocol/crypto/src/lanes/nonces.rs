@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Block32;
 use super::sm3::{START, State, compress};
+use super::wiped::Wiped;
 use super::words::{MOST_LANES, Words};
 
 /// One block on the way. `K` and `V` are those of the RFC, `d` the key, `e` the digest.
@@ -98,16 +99,13 @@ fn padded<V: Words>(key: &[V; 8], with: u32) -> [V; 16] {
 }
 
 /// What all lanes have between blocks.
-#[derive(Clone, Copy, Default)]
-struct Memory<V> {
-    key: [V; 8],
-    value: [V; 8],
-    inner: [V; 8],
-    outer: [V; 8],
-    state: [V; 8],
+struct Memory<V: Words> {
+    key: Wiped<V, 8>,
+    value: Wiped<V, 8>,
+    inner: Wiped<V, 8>,
+    outer: Wiped<V, 8>,
+    state: Wiped<V, 8>,
 }
-
-impl<V: Words> zeroize::DefaultIsZeroes for Memory<V> {}
 
 /// The first nonce for each digest, not reduced and not looked at: whoever asked refuses what is not
 /// in 1..n.
@@ -126,17 +124,18 @@ pub(super) fn nonces_each<V: Words>(d: &Block32, digests: &[Block32], out: &mut 
         for (block, e) in second.iter_mut().zip(digests) {
             *block = second_block(d, e);
         }
-        let second = Zeroizing::new(V::blocks(&second.each_ref()));
-        let mut memory = Zeroizing::new(Memory {
-            value: [V::splat(ONES); 8],
-            outer: outer.map(V::splat),
-            state: inner.map(V::splat),
-            ..Memory::default()
-        });
+        let second = Wiped::new(V::blocks(&second.each_ref()));
+        let mut memory = Memory {
+            key: Wiped::blank(),
+            value: Wiped::new([V::splat(ONES); 8]),
+            inner: Wiped::blank(),
+            outer: Wiped::new(outer.map(V::splat)),
+            state: Wiped::new(inner.map(V::splat)),
+        };
         for step in WAY {
             take(&mut memory, step, &first, &second);
         }
-        let mut lanes = Zeroizing::new([[0u32; MOST_LANES]; 8]);
+        let mut lanes = Wiped::<[u32; MOST_LANES], 8>::blank();
         for (word, lanes) in memory.value.iter().zip(lanes.iter_mut()) {
             word.scatter(&mut lanes[..V::LANES]);
         }
@@ -152,16 +151,16 @@ pub(super) fn nonces_each<V: Words>(d: &Block32, digests: &[Block32], out: &mut 
 fn take<V: Words>(memory: &mut Memory<V>, step: Step, first: &[u32; 16], second: &[V; 16]) {
     let mut state = match step {
         Step::Inner | Step::Outer => START.map(V::splat),
-        Step::Renewing | Step::Value => memory.inner,
-        Step::Renewed => memory.state,
-        Step::IntoKey | Step::IntoValue => memory.outer,
+        Step::Renewing | Step::Value => *memory.inner,
+        Step::Renewed => *memory.state,
+        Step::IntoKey | Step::IntoValue => *memory.outer,
     };
     let mut words = match step {
         Step::Inner => padded(&memory.key, INNER),
         Step::Outer => padded(&memory.key, OUTER),
         Step::Renewing => {
             let mut words = first.map(V::splat);
-            words[..8].copy_from_slice(&memory.value);
+            words[..8].copy_from_slice(&*memory.value);
             words
         }
         Step::Renewed => *second,
@@ -170,10 +169,10 @@ fn take<V: Words>(memory: &mut Memory<V>, step: Step, first: &[u32; 16], second:
     };
     compress(&mut state, &mut words);
     match step {
-        Step::Inner => memory.inner = state,
-        Step::Outer => memory.outer = state,
-        Step::Renewing | Step::Renewed | Step::Value => memory.state = state,
-        Step::IntoKey => memory.key = state,
-        Step::IntoValue => memory.value = state,
+        Step::Inner => *memory.inner = state,
+        Step::Outer => *memory.outer = state,
+        Step::Renewing | Step::Renewed | Step::Value => *memory.state = state,
+        Step::IntoKey => *memory.key = state,
+        Step::IntoValue => *memory.value = state,
     }
 }

@@ -3,8 +3,7 @@
 //! Four groups of lanes go side by side: a round of one group waits for itself, and four fill the
 //! time.
 
-use zeroize::Zeroizing;
-
+use super::wiped::Wiped;
 use super::words::Words;
 use super::{Block16, Chain, SM4_CK, SM4_FK};
 
@@ -13,9 +12,9 @@ pub(crate) trait Boxed: Words {
     /// SM4's box over every byte.
     fn substitute(self) -> Self;
     /// The four words of a block of each lane.
-    fn load(blocks: &[Place; 16]) -> [Self; 4];
+    fn load(blocks: &[Block16; 16]) -> [Self; 4];
     /// The blocks again.
-    fn store(words: [Self; 4], blocks: &mut [Place; 16]);
+    fn store(words: [Self; 4], blocks: &mut [Block16; 16]);
 }
 
 /// Groups that go side by side.
@@ -24,31 +23,34 @@ const SIDE: usize = 4;
 /// Lanes of all groups.
 pub(super) const LANES: usize = 16 * SIDE;
 
-/// A block of a lane as it is in memory; overwriting it takes two stores and not sixteen.
-pub(crate) type Place = [u64; 2];
-
-type Blocks = [[Place; 16]; SIDE];
 type State<V> = [[V; 4]; SIDE];
-type Schedule<V> = [[V; SIDE]; 32];
+type Schedule<V> = Wiped<[V; SIDE], 32>;
 
 #[inline(always)]
-fn load<V: Boxed>(blocks: &Blocks) -> State<V> {
+fn load<V: Boxed>(blocks: &[Block16; LANES]) -> State<V> {
     let mut out = [[V::default(); 4]; SIDE];
-    for (out, blocks) in out.iter_mut().zip(blocks) {
+    for (out, blocks) in out.iter_mut().zip(blocks.as_chunks::<16>().0) {
         *out = V::load(blocks);
     }
     out
 }
 
 #[inline(always)]
-fn schedule<V: Boxed>(keys: &Blocks) -> Zeroizing<Schedule<V>> {
+fn store<V: Boxed>(state: State<V>, blocks: &mut [Block16; LANES]) {
+    let (groups, _) = blocks.as_chunks_mut::<16>();
+    for (state, blocks) in state.into_iter().zip(groups) {
+        V::store(state, blocks);
+    }
+}
+
+#[inline(always)]
+fn schedule<V: Boxed>(keys: &[Block16; LANES], out: &mut Schedule<V>) {
     let mut state = load::<V>(keys);
     for state in &mut state {
         for (word, fixed) in state.iter_mut().zip(SM4_FK) {
             *word = word.xor(V::splat(fixed));
         }
     }
-    let mut out = Zeroizing::new([[V::default(); SIDE]; 32]);
     for (keys, constants) in out
         .as_chunks_mut::<4>()
         .0
@@ -66,7 +68,6 @@ fn schedule<V: Boxed>(keys: &Blocks) -> Zeroizing<Schedule<V>> {
             }
         }
     }
-    out
 }
 
 #[inline(always)]
@@ -86,42 +87,42 @@ fn encipher<V: Boxed>(schedule: &Schedule<V>, state: &mut State<V>) {
     }
 }
 
-/// Up to 64 blocks in places for all lanes; those that are not given are zero.
-#[inline(always)]
-fn placed(given: impl Fn(usize) -> Block16, count: usize) -> Zeroizing<Blocks> {
-    let mut out = Zeroizing::new([[[0; 2]; 16]; SIDE]);
-    for (at, place) in out.as_flattened_mut().iter_mut().enumerate().take(count) {
-        let given = given(at);
-        for (place, half) in place.iter_mut().zip(given.as_chunks::<8>().0) {
-            *place = u64::from_ne_bytes(*half);
-        }
-    }
+/// Blocks for all lanes where there are fewer; those that are not given are zero.
+fn filled(given: &[Block16]) -> Wiped<Block16, LANES> {
+    let mut out = Wiped::<Block16, LANES>::blank();
+    out[..given.len()].copy_from_slice(given);
     out
 }
 
-/// The bytes of a place.
 #[inline(always)]
-fn block_in([low, high]: &Place) -> Block16 {
-    let mut out = [0; 16];
-    out[..8].copy_from_slice(&low.to_ne_bytes());
-    out[8..].copy_from_slice(&high.to_ne_bytes());
-    out
+fn schedule_few<V: Boxed>(keys: &[Block16], out: &mut Schedule<V>) {
+    let few;
+    let keys = match keys.first_chunk() {
+        Some(keys) => keys,
+        None => {
+            few = filled(keys);
+            &*few
+        }
+    };
+    schedule(keys, out);
 }
 
 /// Enciphers a block a lane under the lane's key.
 #[inline(always)]
 pub(super) fn encipher_each<V: Boxed>(keys: &[Block16], data: &mut [Block16]) {
     for (keys, data) in keys.chunks(LANES).zip(data.chunks_mut(LANES)) {
-        let count = keys.len();
-        let schedule = schedule::<V>(&placed(|at| keys[at], count));
-        let mut places = placed(|at| data[at], count);
-        let mut state = load::<V>(&places);
+        let mut schedule = Schedule::<V>::blank();
+        schedule_few(keys, &mut schedule);
+        let mut few = None;
+        let blocks = match data.first_chunk_mut() {
+            Some(blocks) => blocks,
+            None => &mut **few.insert(filled(data)),
+        };
+        let mut state = load::<V>(blocks);
         encipher(&schedule, &mut state);
-        for (state, places) in state.into_iter().zip(places.iter_mut()) {
-            V::store(state, places);
-        }
-        for (data, place) in data.iter_mut().zip(places.as_flattened()) {
-            *data = block_in(place);
+        store(state, blocks);
+        if let Some(few) = few {
+            data.copy_from_slice(&few[..data.len()]);
         }
     }
 }
@@ -131,28 +132,27 @@ pub(super) fn encipher_each<V: Boxed>(keys: &[Block16], data: &mut [Block16]) {
 pub(super) fn mac_each<V: Boxed>(keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16]) {
     let groups = keys.chunks(LANES).zip(messages.chunks(LANES));
     for ((keys, messages), out) in groups.zip(out.chunks_mut(LANES)) {
-        let count = keys.len();
-        let schedule = schedule::<V>(&placed(|at| keys[at], count));
-        let most = messages.iter().map(|message| message.blocks::<16>()).max();
+        super::touch(messages);
+        let mut schedule = Schedule::<V>::blank();
+        schedule_few(keys, &mut schedule);
+        let lens = || messages.iter().map(|message| message.blocks::<16>());
+        let (least, most) = (lens().min().unwrap_or(0), lens().max().unwrap_or(0));
         let mut state = [[V::default(); 4]; SIDE];
-        let mut places = placed(|_| [0; 16], 0);
-        for at in 0..most.unwrap_or(0) {
-            let next = load::<V>(&placed(|lane| messages[lane].block::<16>(at), count));
+        for at in 0..most {
+            let block = |lane: usize| messages.get(lane).map_or([0; 16], |lane| lane.block(at));
+            let mut blocks: [Block16; LANES] = core::array::from_fn(block);
+            let next = load::<V>(&blocks);
             for (state, next) in state.as_flattened_mut().iter_mut().zip(next.as_flattened()) {
                 *state = state.xor(*next);
             }
             encipher(&schedule, &mut state);
-            let is_last = |lane: usize| messages[lane].blocks::<16>() == at + 1;
-            if !(0..count).any(is_last) {
+            if at + 1 < least {
                 continue;
             }
-            for (state, places) in state.into_iter().zip(places.iter_mut()) {
-                V::store(state, places);
-            }
-            let lanes = out.iter_mut().zip(places.as_flattened());
-            for (lane, (out, place)) in lanes.enumerate() {
-                if is_last(lane) {
-                    *out = block_in(place);
+            store(state, &mut blocks);
+            for ((len, out), block) in lens().zip(out.iter_mut()).zip(&blocks) {
+                if len == at + 1 {
+                    *out = *block;
                 }
             }
         }

@@ -1,9 +1,7 @@
 //! Words in lanes: one 32-bit word of each lane beside the others'.
 
-use zeroize::DefaultIsZeroes;
-
 /// A word of each lane.
-pub(crate) trait Words: Copy + DefaultIsZeroes {
+pub(crate) trait Words: Copy + Default {
     /// How many lanes.
     const LANES: usize;
 
