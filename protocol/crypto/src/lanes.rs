@@ -12,7 +12,7 @@
 //! kernels serve, which compile everywhere.
 //!
 //! Keys are secret here: nothing branches on them or looks up by them. Keys and their copies across
-//! lanes are overwritten after use. What is not here: which key and which message belong together
+//! lanes are overwritten after use, and so is the stack ([`wipe_stack`]). What is not here: which key and which message belong together
 //! ([`crate::tac`]), and single calls.
 
 mod bits;
@@ -34,6 +34,7 @@ mod sm4_words;
 mod tests;
 
 pub(crate) use self::sm3::Before;
+pub(crate) use self::wiped::wipe_stack;
 use crate::sm3::Digest;
 
 /// Sixteen bytes: a key, a block of SM4, two blocks of DES.
@@ -164,6 +165,7 @@ pub(crate) fn sm3_each(before: &Before, messages: &[&[u8]], out: &mut [Digest]) 
 pub(crate) fn nonces_each(d: &Block32, digests: &[Block32], out: &mut [Block32]) {
     debug_assert_eq!(digests.len(), out.len());
     (best().nonces_each)(d, digests, out);
+    wipe_stack();
 }
 
 /// One level of diversification, or a session key: the blocks under the keys beside them.

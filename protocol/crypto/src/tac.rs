@@ -94,6 +94,7 @@ pub fn check_tacs(claims: &[TacClaim<'_>]) -> Vec<TacVerdict> {
                     verdicts[*at] = TacVerdict::Holds;
                 }
             }
+            lanes::wipe_stack();
         }
     }
     verdicts

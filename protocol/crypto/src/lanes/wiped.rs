@@ -6,6 +6,21 @@
 
 use core::ops::{Deref, DerefMut};
 
+/// More than any kernel takes of the stack: the planes of AVX2 take 80 KiB, signing in lanes 52, and what
+/// serves without `std` less than 24.
+const STACK: usize = if cfg!(feature = "std") {
+    96 << 10
+} else {
+    24 << 10
+};
+
+/// Overwrites what kernels left on the stack below the caller: registers that did not suffice, and
+/// copies that the compiler made. It is called where many lanes are done, because it takes as long as
+/// some of them. Registers themselves are left to whoever uses them next.
+pub(crate) fn wipe_stack() {
+    zeroize::zeroize_stack::<STACK>();
+}
+
 /// So many values that are overwritten when they go.
 pub(crate) struct Wiped<T: Copy + Default, const N: usize>([T; N]);
 

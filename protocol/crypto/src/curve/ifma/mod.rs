@@ -28,6 +28,7 @@ use super::multiple;
 use super::order::Scalar;
 use super::point::Affine;
 use crate::trial;
+use crate::lanes::wipe_stack;
 
 /// How many vectors are computed side by side.
 const GROUPS: usize = 2;
@@ -136,6 +137,8 @@ impl Kernel {
                 lots.push(core::array::from_fn(lane));
             }
             let xs = self.multiples_of_lanes(&lots);
+            // Digits are left on the stack, and z of multiples, which tell of scalars too.
+            wipe_stack();
             out.extend(scalars.iter().zip(xs).map(|(scalar, x)| match x {
                 // A product with 1 gives p for zero.
                 Some(P) => [0; 4],
