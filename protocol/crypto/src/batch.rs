@@ -19,11 +19,15 @@ use crate::curve::{
 use crate::sm2::{KeyError, PublicKey, Signature, SignatureError};
 use crate::sm3;
 
+#[cfg(not(feature = "std"))]
+mod bare;
 #[cfg(feature = "std")]
 mod shelf;
 #[cfg(all(test, feature = "std"))]
 pub(crate) mod sweep;
 
+#[cfg(not(feature = "std"))]
+pub use bare::KeyShelf;
 #[cfg(feature = "std")]
 pub use shelf::KeyShelf;
 
@@ -46,6 +50,32 @@ impl<'a> Signed<'a> {
     #[must_use]
     pub const fn over_digest(key: &'a PublicKey, e: sm3::Digest, signature: Signature) -> Self {
         Self { key, e, signature }
+    }
+
+    /// Signatures over messages under the default identifier, in their order; the digests are computed
+    /// side by side.
+    #[must_use]
+    pub fn each(asked: &[(&'a PublicKey, &[u8], Signature)]) -> Vec<Self> {
+        let total = asked.iter().map(|(_, message, _)| 32 + message.len()).sum();
+        let mut joined = Vec::with_capacity(total);
+        for (key, message, _) in asked {
+            joined.extend_from_slice(key.z());
+            joined.extend_from_slice(message);
+        }
+        let mut rest = &joined[..];
+        let messages: Vec<&[u8]> = asked
+            .iter()
+            .map(|(_, message, _)| {
+                let (one, others) = rest.split_at(32 + message.len());
+                rest = others;
+                one
+            })
+            .collect();
+        asked
+            .iter()
+            .zip(sm3::digest_each(&messages))
+            .map(|((key, _, signature), e)| Self::over_digest(key, e, *signature))
+            .collect()
     }
 
     fn claim(&self) -> Option<Claim> {
@@ -156,5 +186,33 @@ fn case<'a>(asked: &Asked<'a>) -> ifma::Case<'a> {
     ifma::Case {
         claim: asked.claim,
         key: asked.key.point(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SecretKey;
+
+    #[test]
+    fn digests_side_by_side_are_those_of_one_after_the_other() {
+        let keys: Vec<SecretKey> = (1..=9)
+            .map(|seed| SecretKey::from_bytes(&[seed; 32]).unwrap())
+            .collect();
+        let messages: Vec<Vec<u8>> = (0..9).map(|len| alloc::vec![0xA5; 40 * len]).collect();
+        let asked: Vec<(&PublicKey, &[u8], Signature)> = keys
+            .iter()
+            .zip(&messages)
+            .map(|(key, message)| (key.public(), &message[..], key.sign(message)))
+            .collect();
+        for ((key, message, signature), signed) in asked.iter().zip(Signed::each(&asked)) {
+            let alone = Signed::new(key, message, *signature);
+            assert_eq!((signed.e, signed.signature), (alone.e, alone.signature));
+        }
+        assert!(
+            verify_batch(&Signed::each(&asked))
+                .iter()
+                .all(Result::is_ok)
+        );
     }
 }
