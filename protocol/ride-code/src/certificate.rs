@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use tongtu_codec::{DecodeError, EncodeError};
-use tongtu_crypto::{KeyError, PublicKey, SecretKey, Signature};
+use tongtu_crypto::{KeyError, PublicKey, SecretKey, Signature, sm3};
 use tongtu_types::{InstitutionCode, MonthYear};
 
 use crate::layout::{
@@ -272,6 +272,17 @@ impl RootTable {
     #[must_use]
     pub fn by_index(&self, ca_index: u8) -> Option<&Root> {
         self.roots.get(&ca_index)
+    }
+
+    /// SM3 of all of them: which roots these are, whatever brought them.
+    #[must_use]
+    pub fn digest(&self) -> sm3::Digest {
+        let mut hasher = sm3::Hasher::new();
+        for root in self.iter() {
+            let bytes = root.certificate.encode();
+            hasher.update(&bytes.expect("a root certificate has no field that can be too long"));
+        }
+        hasher.finish()
     }
 
     /// All roots, by index.

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! What is here: the bytes ([`RideCode`], [`layout`]), certificates ([`certificate`]), making
-//! codes ([`produce`], [`phone`]), the 22 checks in their normative order ([`Verifier`]), the ride record
-//! that a terminal leaves ([`record`]), and telling other codes apart ([`foreign`]).
+//! codes ([`produce`], [`phone`]), the 22 checks in their normative order ([`Verifier`]), for one
+//! code and for many at once ([`Verifier::verify_ride_codes`]), the ride record that a terminal
+//! leaves ([`record`]), and telling other codes apart ([`foreign`]).
 //! What is not here: cameras and symbols, lists' transport, clocks, storage.
 //! Source: QR annex of the service rules draft (交通一卡通二维码技术规则); where it is silent,
 //! `docs/sources.md` says what was chosen.
@@ -24,6 +25,7 @@ extern crate alloc;
 
 mod cache;
 pub mod certificate;
+mod check;
 mod code;
 mod describe;
 pub mod foreign;
@@ -35,11 +37,14 @@ mod recent;
 pub mod record;
 pub mod revocation;
 pub mod root_file;
+mod rules;
+mod together;
 pub mod tolerant;
 mod verdict;
 mod verify;
 
 pub use certificate::{Root, RootTable};
+pub use check::{Check, Step};
 pub use code::{FrameError, RideCode};
 pub use describe::{Section, describe};
 pub use lists::BlackLists;
@@ -47,4 +52,4 @@ pub use produce::{UserCertificate, UserTerms};
 pub use recent::RecentCodes;
 pub use revocation::{RevocationError, RevocationList};
 pub use verdict::Verdict;
-pub use verify::{Accepted, Check, Policy, Scan, Step, Verifier};
+pub use verify::{Accepted, Policy, Scan, Verifier};

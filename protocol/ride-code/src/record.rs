@@ -15,6 +15,8 @@ use tongtu_types::{Fen, LineCode, RecordId, StationCode, Timestamp, VehicleCode}
 
 use crate::Verdict;
 
+mod each;
+
 /// What every record begins with.
 pub const RECORD_HEAD: [u8; 5] = [0, 0, 0, 1, 0];
 /// No record is longer; anything above is refused before it is read.
@@ -329,7 +331,12 @@ impl RideRecord {
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let items = items(bytes)?;
         check_digest(bytes, &items)?;
-        let find = |tag: u16| find(&items, tag);
+        Self::read(&items)
+    }
+
+    /// Reads items whose digest was checked.
+    fn read(items: &[Item<'_>]) -> Result<Self, RecordError> {
+        let find = |tag: u16| find(items, tag);
         let need = |tag: u16| find(tag)?.ok_or(RecordError::Missing { tag });
         let text = |tag: u16, content: &[u8]| -> Result<String, RecordError> {
             let end = content
@@ -416,10 +423,7 @@ impl RideRecord {
 /// # Errors
 /// [`RecordError`] when it is missing or another.
 pub fn check_digest(bytes: &[u8], items: &[Item<'_>]) -> Result<(), RecordError> {
-    let digest = items
-        .iter()
-        .find(|i| i.tag == tag::DIGEST)
-        .ok_or(RecordError::Missing { tag: tag::DIGEST })?;
+    let digest = digest_item(items)?;
     if digest.content == sm3::digest(&bytes[..digest.offset]) {
         Ok(())
     } else {
@@ -427,11 +431,30 @@ pub fn check_digest(bytes: &[u8], items: &[Item<'_>]) -> Result<(), RecordError>
     }
 }
 
+fn digest_item<'a>(items: &[Item<'a>]) -> Result<Item<'a>, RecordError> {
+    let mut found = items.iter().filter(|i| i.tag == tag::DIGEST);
+    found
+        .next()
+        .copied()
+        .ok_or(RecordError::Missing { tag: tag::DIGEST })
+}
+
 /// Checks item 0018, the terminal's signature over everything before it, which must be last.
 ///
 /// # Errors
 /// [`RecordError`] when it is missing, not last, or does not verify.
 pub fn check_signature(bytes: &[u8], key: &PublicKey) -> Result<(), RecordError> {
+    let (signed, signature) = signed_part(bytes)?;
+    key.verify(signed, &signature)
+        .map_err(|_| RecordError::Signature)
+}
+
+/// What the terminal signed, and its signature in item 0018, which must be last; for whoever verifies
+/// many together.
+///
+/// # Errors
+/// [`RecordError`] when it is missing or not last.
+pub fn signed_part(bytes: &[u8]) -> Result<(&[u8], Signature), RecordError> {
     let items = items(bytes)?;
     let last = items
         .last()
@@ -440,8 +463,7 @@ pub fn check_signature(bytes: &[u8], key: &PublicKey) -> Result<(), RecordError>
             tag: tag::TERMINAL_SIGNATURE,
         })?;
     let signature = Signature(fixed(tag::TERMINAL_SIGNATURE, last.content)?);
-    key.verify(&bytes[..last.offset], &signature)
-        .map_err(|_| RecordError::Signature)
+    Ok((&bytes[..last.offset], signature))
 }
 
 fn find<'a>(items: &[Item<'a>], tag: u16) -> Result<Option<&'a [u8]>, RecordError> {

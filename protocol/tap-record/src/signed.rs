@@ -62,9 +62,17 @@ impl TapRecord {
     /// # Errors
     /// [`SignedError`] for another length or another signature.
     pub fn check_signature(bytes: &[u8], key: &PublicKey) -> Result<(), SignedError> {
-        let (table, signature) = split(bytes)?;
+        let (table, signature) = Self::signed_part(bytes)?;
         key.verify(table, &signature)
             .map_err(|_| SignedError::Signature)
+    }
+
+    /// What the terminal signed, and its signature; for whoever verifies many together.
+    ///
+    /// # Errors
+    /// [`SignedError`] for another length.
+    pub fn signed_part(bytes: &[u8]) -> Result<(&[u8], Signature), SignedError> {
+        split(bytes)
     }
 }
 

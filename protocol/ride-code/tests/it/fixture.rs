@@ -106,13 +106,28 @@ impl Fixture {
             fare: self.fare,
             enforce_limit: true,
         };
-        match self
-            .verifier
-            .verify(&scan, &self.blacklists, &self.recent, &mut |_| {})
-        {
+        let lists = (&self.blacklists, &self.recent);
+        let alone = self.verifier.verify(&scan, lists.0, lists.1, &mut |_| {});
+        // Many at once say the same, whether anything is cached or not.
+        let mut cold = self.cold();
+        let together = cold.verify_ride_codes(&[scan; 5], lists.0, lists.1);
+        assert!(together.iter().all(|one| *one == alone), "{together:?}");
+        let warm = self.verifier.verify_ride_codes(&[scan], lists.0, lists.1);
+        assert!(warm.iter().eq([&alone]), "{warm:?}");
+        match alone {
             Ok(_) => Verdict::Accepted,
             Err(verdict) => verdict,
         }
+    }
+
+    /// A verifier that goes by the same lists and has verified nothing yet.
+    pub(crate) fn cold(&self) -> Verifier {
+        let known = &self.verifier;
+        Verifier::new(
+            *known.policy(),
+            known.roots().clone(),
+            known.issuers().iter().copied(),
+        )
     }
 
     /// Scans and remembers what was accepted, as a terminal does.

@@ -9,4 +9,5 @@ mod phone;
 mod record;
 mod revocation;
 mod root_file;
+mod together;
 mod vectors;

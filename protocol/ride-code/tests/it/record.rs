@@ -73,6 +73,24 @@ fn every_flipped_bit_is_seen() {
 }
 
 #[test]
+fn many_records_are_read_as_each_alone() {
+    let good = sample().encode(&key("terminal")).unwrap();
+    let mut records: Vec<Vec<u8>> = (0..=good.len()).map(|len| good[..len].to_vec()).collect();
+    for at in 0..good.len() {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << (at % 8);
+        records.push(bytes);
+    }
+    records.push(vec![0; 2000]);
+    let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    let each = RideRecord::decode_each(&records);
+    assert_eq!(each.len(), records.len());
+    for (record, read) in records.iter().zip(each) {
+        assert_eq!(read, RideRecord::decode(record));
+    }
+}
+
+#[test]
 fn names_what_is_missing_or_twice() {
     let bytes = sample().encode(&key("terminal")).unwrap();
     let end = items(&bytes).unwrap().last().unwrap().offset;
