@@ -2,30 +2,27 @@
 //!
 //! A record that can be read, is the terminal's own and carries a framed code or a card's
 //! transaction is stored as it is, whatever else is wrong with it: that is judged when the day is
-//! closed. A grey record waits apart until the card's next record tells what became of it, and so
+//! closed, and somebody is told of a code that does not verify. A grey record waits apart until the card's next record tells what became of it, and so
 //! does what says that a rider was never told of a ride. Everything else is refused and kept as evidence.
+
+mod inspecting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tongtu_crypto::{PublicKey, Signature, sm3};
 use tongtu_keyring::code::Purpose;
-use tongtu_ride_code::record::{RideRecord, check_signature};
-use tongtu_ride_code::{BlackLists, RideCode};
+use tongtu_ride_code::{BlackLists, Verdict};
 use tongtu_sql::{BatchRow, GreyRow, ListVersionRow, RejectedRow, RideRow, TerminalRow, Tx};
 use tongtu_tap_record::TapRecord;
-use tongtu_terminal::tap::ModuleReport;
 use tongtu_terminal::{CardLists, ChainedRecord, ListBundle};
-use tongtu_types::{BusinessDay, CardNumber, InstitutionCode, RecordId, TerminalNumber, Timestamp};
+use tongtu_types::{BusinessDay, CardNumber, RecordId, TerminalNumber, Timestamp};
 
+use self::inspecting::{Found, Inspected, Sender, Unsound};
 use crate::chaining::{ChainPlace, follow};
 use crate::listing::{ListFile, Offered, card_list_state};
-use crate::modules::{ModuleRefusal, Register, modules_told, reported};
+use crate::modules::{ModuleRefusal, Register, modules_told};
 use crate::node::alarm;
-use crate::taps::Tap;
-use crate::{Node, ServiceError, parallel, stored};
-
-/// The longest record that goes into the tail of a file's line, in hex beside its other items.
-const RECORD_LEN_MAX: usize = 930;
+use crate::{Node, ServiceError, stored};
 
 /// A terminal that may upload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -135,19 +132,21 @@ impl Node {
         // Signatures first: the transaction is short, so that other terminals need not wait.
         let owned = records.to_vec();
         let inspected = self
-            .compute(move |_| parallel::map(&owned, || (), |(), bytes| sender.inspect(bytes)))
+            .compute(move |node| node.inspect_all(&sender, &owned))
             .await?;
         let due = self.config().cut_off.day_of(now);
         let told: Vec<Box<ModuleRefusal>> = inspected
             .iter()
             .filter_map(|inspected| inspected.as_ref().err()?.module.clone())
             .collect();
+        let doubts: Vec<Option<Verdict>> = inspected.iter().map(inspecting::doubt).collect();
         let upload = Upload::new(terminal, records, inspected, due, now);
         let mut tx = self.store().write().await?;
         let mut outcomes = upload.store(&mut tx).await?;
         self.faces_used(&mut tx, records, &outcomes).await?;
         modules_told(&mut tx, &told, now).await?;
         locks_told(&mut tx, records, &outcomes, now).await?;
+        doubts_told(&mut tx, &doubts, &outcomes, now).await?;
         if let Some(chain) = chain {
             let places = follow(&mut tx, terminal, chain, now).await?;
             for (outcome, place) in outcomes.iter_mut().zip(places) {
@@ -356,144 +355,23 @@ async fn locks_told(
     Ok(())
 }
 
-/// Whose records they must be.
-struct Sender {
-    acquirer: InstitutionCode,
-    terminal: TerminalNumber,
-    serial: Vec<u8>,
-    key: PublicKey,
-    modules: Register,
-}
-
-/// A record that may be stored.
-enum Found {
-    Ride(RideRow),
-    Grey(GreyRow),
-}
-
-impl Found {
-    fn record(&self) -> &str {
-        match self {
-            Self::Ride(row) => &row.record,
-            Self::Grey(row) => &row.record,
+/// Tells somebody of records that were stored although their codes do not verify: their terminal does
+/// not check what it should, or somebody writes records in its name.
+async fn doubts_told(
+    tx: &mut Tx,
+    doubts: &[Option<Verdict>],
+    outcomes: &[UploadOutcome],
+    now: Timestamp,
+) -> Result<(), ServiceError> {
+    for (doubt, outcome) in doubts.iter().zip(outcomes) {
+        if let (Some(verdict), UploadKind::Stored, Some(id)) =
+            (doubt, &outcome.kind, outcome.record)
+        {
+            let message = format!("record {id} was stored, but its code is refused: {verdict}");
+            alarm(tx, "acquiring.code_refused", id, message, now).await?;
         }
     }
-}
-
-/// Why a record is refused.
-struct Unsound {
-    /// Its id, where it could be read.
-    id: Option<RecordId>,
-    reason: String,
-    /// Where its PSAM is why.
-    module: Option<Box<ModuleRefusal>>,
-}
-
-impl Unsound {
-    const fn plain(id: Option<RecordId>, reason: String) -> Self {
-        let module = None;
-        Self { id, reason, module }
-    }
-
-    fn of_module(id: Option<RecordId>, module: ModuleRefusal) -> Self {
-        Self {
-            id,
-            reason: module.reason.clone(),
-            module: Some(module.into()),
-        }
-    }
-}
-
-/// A record as it was read, or why it is refused.
-type Inspected = Result<Found, Unsound>;
-
-impl Sender {
-    fn inspect(&self, bytes: &[u8]) -> Inspected {
-        if TapRecord::is_one(bytes) {
-            return self.inspect_tap(bytes);
-        }
-        if ModuleReport::is_one(bytes) {
-            // Nothing to clear: it stands among what was refused, as what was refused there.
-            return Err(match ModuleReport::open(bytes, &self.key) {
-                Ok(report) => Unsound::of_module(None, reported(&report, self.terminal)),
-                Err(error) => Unsound::plain(None, error.to_string()),
-            });
-        }
-        let length = bytes.len();
-        if length > RECORD_LEN_MAX {
-            let reason = format!("record of {length} bytes, expected at most {RECORD_LEN_MAX}");
-            return Err(Unsound::plain(None, reason));
-        }
-        let record = match RideRecord::decode(bytes) {
-            Ok(record) => record,
-            Err(error) => return Err(Unsound::plain(None, error.to_string())),
-        };
-        let refuse = |reason: String| Err(Unsound::plain(Some(record.id), reason));
-        let (terminal, acquirer) = (record.id.terminal(), record.id.acquirer());
-        if terminal != self.terminal {
-            let expected = self.terminal;
-            return refuse(format!(
-                "record of terminal {terminal}, expected {expected}"
-            ));
-        }
-        if acquirer != self.acquirer {
-            let expected = self.acquirer;
-            return refuse(format!(
-                "record of acquirer {acquirer}, expected {expected}"
-            ));
-        }
-        if record.terminal_serial[..] != self.serial {
-            return refuse("terminal certificate serial is not the registered one".to_owned());
-        }
-        if let Err(error) = check_signature(bytes, &self.key) {
-            return refuse(error.to_string());
-        }
-        let code = match RideCode::frame(&record.code) {
-            Ok(code) => code,
-            Err(error) => return refuse(error.to_string()),
-        };
-        let (user, certificate) = match (code.user(), code.certificate()) {
-            (Ok(user), Ok(certificate)) => (user, certificate),
-            (Err(error), _) | (_, Err(error)) => return refuse(error.to_string()),
-        };
-        let Ok(category) = std::str::from_utf8(&record.category) else {
-            return refuse("merchant category is not text".to_owned());
-        };
-        if tongtu_clearing::Mcc::parse(category).is_err() {
-            return refuse(format!("merchant category {category:?}, expected 4 digits"));
-        }
-        Ok(Found::Ride(RideRow {
-            record: record.id.as_str().to_owned(),
-            batch: String::new(),
-            number: 0,
-            acquirer: self.acquirer.as_str().to_owned(),
-            issuer: certificate.issuer.as_str().to_owned(),
-            account: user.account.reveal().to_owned(),
-            generated_at: code.generated_at().get(),
-            scanned_at: record.scanned_at.get(),
-            amount: record.amount.get(),
-            direction: stored::direction_number(record.direction),
-            category: category.to_owned(),
-            line: record.line.as_str().to_owned(),
-            body: Some(bytes.to_vec()),
-        }))
-    }
-
-    fn inspect_tap(&self, bytes: &[u8]) -> Inspected {
-        let read = Tap::read(bytes, self.acquirer, self.terminal);
-        let tap = read.map_err(|reason| Unsound::plain(None, reason))?;
-        let id = Some(tap.id);
-        let signed = Tap::signed_by(bytes, &self.key);
-        signed.map_err(|reason| Unsound::plain(id, reason))?;
-        let admitted = self.modules.check(&tap.record, self.terminal, tap.at);
-        admitted.map_err(|refusal| Unsound::of_module(id, refusal))?;
-        Ok(if tap.is_grey() || tap.is_untold() {
-            // The row's own time of arrival comes when it is stored.
-            Found::Grey(tap.grey(bytes, Timestamp::new(0)))
-        } else {
-            Found::Ride(tap.row(self.acquirer, bytes))
-        })
-    }
+    Ok(())
 }
 
 /// One upload, every record looked at.
@@ -557,7 +435,7 @@ impl<'a> Upload<'a> {
     fn first_of_each(&self) -> Vec<RideRow> {
         let mut rides: BTreeMap<&str, RideRow> = BTreeMap::new();
         for (row, number) in self.inspected.iter().zip(0..) {
-            if let Ok(Found::Ride(row)) = row {
+            if let Ok(Found::Ride(row, _)) = row {
                 rides.entry(&row.record).or_insert_with(|| RideRow {
                     batch: self.batch.id.clone(),
                     number,

@@ -11,6 +11,7 @@
 mod forwarding;
 mod greys;
 mod judging;
+mod looking;
 mod member;
 mod publishing;
 mod run;

@@ -37,6 +37,7 @@ mod proof;
 mod revoking;
 mod stored;
 mod taps;
+mod verifying;
 
 pub use acquiring::{TerminalRegistration, UploadKind, UploadOutcome};
 pub use archive::MadeFile;
@@ -57,3 +58,4 @@ pub use listing::{CoverageView, Lag, ListFile, ListKind, ListsInForce, Offered};
 pub use modules::PsamAdmission;
 pub use node::Node;
 pub use papers::{Edition, Keeper, Paper, PaperFault};
+pub use verifying::{Meter, Verified};

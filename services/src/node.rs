@@ -7,13 +7,13 @@ use tokio::sync::Mutex;
 use tongtu_clearing::{Entitlements, JudgeContext, Mcc};
 use tongtu_fare::{FareBook, Tariff};
 use tongtu_keyring::KeyNumber;
-use tongtu_ride_code::Verifier;
 use tongtu_sql::{AlarmRow, Store, Tx};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::keys::NodeKeys;
 use crate::listing::ListFile;
 use crate::papers::Keepers;
+use crate::verifying::Verifying;
 use crate::{
     AcquirerConfig, FaceConfig, FaceError, FaceKeys, IssuerConfig, NodeConfig, ServiceError,
 };
@@ -47,6 +47,7 @@ struct Inner {
     face_keys: std::sync::Mutex<Option<(KeyNumber, Arc<FaceKeys>)>>,
     /// Whoever keeps the papers that it goes by.
     keepers: Keepers,
+    verifying: Verifying,
 }
 
 impl Node {
@@ -112,6 +113,7 @@ impl Node {
             card_file: Mutex::new(None),
             face_keys: std::sync::Mutex::new(None),
             keepers: Keepers::default(),
+            verifying: Verifying::default(),
         };
         let node = Self {
             inner: Arc::new(inner),
@@ -220,10 +222,9 @@ impl Node {
         self.config().acquirer.as_ref().ok_or(missing)
     }
 
-    pub(crate) fn verifier(&self) -> Verifier {
-        let config = self.config();
-        let issuers = config.accepted_issuers.iter().copied();
-        Verifier::new(config.policy, config.roots.clone(), issuers)
+    /// What it verifies codes by.
+    pub(crate) fn verifying(&self) -> &Verifying {
+        &self.inner.verifying
     }
 
     /// Whether a city's institution is behind this node, with books of its own.

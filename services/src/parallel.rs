@@ -6,21 +6,12 @@ use std::thread;
 /// Below this many items another thread costs more than it gains.
 const ITEMS_MIN: usize = 32;
 
-/// Applies `work` to every item, in order; each thread has a `state` of its own.
-pub(crate) fn map<T: Sync, S, R: Send>(
-    items: &[T],
-    state: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, &T) -> R + Sync,
-) -> Vec<R> {
-    let each = |state: &mut S, items: &[T]| items.iter().map(|item| work(state, item)).collect();
-    map_together(items, state, each)
-}
-
 /// The most items that are looked at together.
 const TOGETHER: usize = 2048;
 
-/// The same where items are looked at together: `work` gives a result for each that it is given, and
-/// is never given more than [`TOGETHER`], so that what it holds meanwhile has a bound.
+/// Applies `work` to all items, in order; each thread has a `state` of its own. Items are looked at
+/// together: `work` gives a result for each that it is given, and is never given more than
+/// [`TOGETHER`], so that what it holds meanwhile has a bound.
 pub(crate) fn map_together<T: Sync, S, R: Send>(
     items: &[T],
     state: impl Fn() -> S + Sync,
@@ -60,9 +51,13 @@ mod tests {
 
     #[test]
     fn keeps_the_order() {
-        for count in [0, 1, 31, 1000] {
+        for count in [0, 1, 31, 1000, 9000] {
             let items: Vec<usize> = (0..count).collect();
-            let doubled = map(&items, || 2, |by, item| *by * item);
+            let double = |by: &mut usize, items: &[usize]| {
+                assert!(items.len() <= TOGETHER);
+                items.iter().map(|item| *by * item).collect()
+            };
+            let doubled = map_together(&items, || 2, double);
             let expect: Vec<usize> = items.iter().map(|item| 2 * item).collect();
             assert_eq!(doubled, expect);
         }

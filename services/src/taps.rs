@@ -1,6 +1,6 @@
 //! Tap records as rides: what an acquirer reads out of them.
 
-use tongtu_crypto::{Algorithm, PublicKey};
+use tongtu_crypto::Algorithm;
 use tongtu_hsm::MacScheme;
 use tongtu_keyring::KeyNumber;
 use tongtu_keyring::code::Purpose;
@@ -100,11 +100,6 @@ impl Tap {
             record,
             cash,
         })
-    }
-
-    /// Checks the signature that stands behind the record.
-    pub(crate) fn signed_by(bytes: &[u8], key: &PublicKey) -> Result<(), String> {
-        TapRecord::check_signature(bytes, key).map_err(|error| error.to_string())
     }
 
     /// Whether nothing is known yet of what the card did.

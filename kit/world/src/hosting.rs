@@ -21,7 +21,7 @@ use tongtu_http::client::Client;
 use tongtu_http::server::Entrance;
 use tongtu_http::{Clock, server};
 use tongtu_ride_code::Policy;
-use tongtu_services::{AcquirerConfig, IssuerConfig, Node, NodeConfig};
+use tongtu_services::{AcquirerConfig, IssuerConfig, Meter, Node, NodeConfig};
 use tongtu_sql::Store;
 
 use crate::WorldError;
@@ -95,7 +95,19 @@ pub fn node_config(
 /// # Errors
 /// [`WorldError`] when a database or a port cannot be had.
 pub async fn host(country: &Country, folder: &Path) -> Result<Hosted, WorldError> {
-    host_by(country, folder, Some(&Links::make(country)?)).await
+    host_by(country, folder, Some(&Links::make(country)?), None).await
+}
+
+/// The same, where somebody measures what the nodes verify.
+///
+/// # Errors
+/// [`WorldError`] when a database or a port cannot be had.
+pub async fn host_measured(
+    country: &Country,
+    folder: &Path,
+    meter: &Arc<Meter>,
+) -> Result<Hosted, WorldError> {
+    host_by(country, folder, Some(&Links::make(country)?), Some(meter)).await
 }
 
 /// The same over plain HTTP, for tests that stand in the line between two.
@@ -103,13 +115,14 @@ pub async fn host(country: &Country, folder: &Path) -> Result<Hosted, WorldError
 /// # Errors
 /// [`WorldError`] when a database or a port cannot be had.
 pub async fn host_plain(country: &Country, folder: &Path) -> Result<Hosted, WorldError> {
-    host_by(country, folder, None).await
+    host_by(country, folder, None, None).await
 }
 
 async fn host_by(
     country: &Country,
     folder: &Path,
     links: Option<&Links>,
+    meter: Option<&Arc<Meter>>,
 ) -> Result<Hosted, WorldError> {
     let scheme = if links.is_some() { "https" } else { "http" };
     let mut listeners = Vec::new();
@@ -138,6 +151,9 @@ async fn host_by(
         let node = Node::open(node_config(country, index, folder)?, store)
             .await
             .map_err(|e| WorldError::node(index, e))?;
+        if let Some(meter) = meter {
+            node.measure_by(Arc::clone(meter));
+        }
         let known = callers::callers(country, index);
         node.callers_enter(&known, tongtu_types::Timestamp::new(0))
             .await

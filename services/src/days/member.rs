@@ -8,14 +8,14 @@ use tongtu_clearing::posting::{
 use tongtu_clearing::{DayResult, Fees};
 use tongtu_crypto::Algorithm;
 use tongtu_exchange_file::{
-    AlgorithmFlag, BalanceKind, ClCardTail, ClCashTail, ClRecord, FbRecord, TailTag, TradeState,
+    AlgorithmFlag, BalanceKind, ClCardTail, ClCashTail, ClRecord, ClTail, FbRecord, TailTag,
+    TradeState,
 };
 use tongtu_hsm::MacScheme;
 use tongtu_keyring::code::Purpose;
 use tongtu_ledger::{AccountKind, AccountName, Entry};
 use tongtu_purse::field::{Amount, DateTime, Institution, Kind, Serial, Terminal};
 use tongtu_purse::proof::Deal;
-use tongtu_ride_code::Verifier;
 use tongtu_ride_code::record::Direction;
 use tongtu_sql::{ChargedRow, JudgedRow, SerialRow, SettlementRow, Tx};
 use tongtu_tap_record::TapRecord;
@@ -30,6 +30,7 @@ use crate::issuing::whole_fen;
 use crate::keys::{Claim, Moments, card_slot};
 use crate::node::alarm;
 use crate::proof::ProofNumber;
+use crate::verifying::{Lent, Measured};
 use crate::{Node, ServiceError, parallel, stored};
 
 /// A ride that this institution is paid for.
@@ -409,53 +410,64 @@ impl Node {
         let issuer = self.code();
         let keys = self.keys().lend()?;
         let state = || (self.verifier(), self.keys().moments());
-        let sound = |verifier: &mut Verifier, line: &ClRecord| {
-            let tail = line.ride().ok()?;
-            if TapRecord::is_one(&tail.ride_code) {
-                // Nothing but the terminal's word proves a face; the account must be the one.
-                let record = TapRecord::decode_signed(&tail.ride_code);
-                let sound = record.is_ok_and(|r| r.serial.card_number() == Some(line.fixed.card));
-                return (!sound).then_some(tail.record_id);
-            }
-            let accepted = verifier.verify_again(&tail.ride_code, tail.scanned_at);
-            let sound = accepted.is_ok_and(|accepted| {
-                accepted.user.account == line.fixed.card
-                    && accepted.code.generated_at() == tail.generated_at
-                    && accepted.certificate.issuer.home() == issuer
-            });
-            (!sound).then_some(tail.record_id)
-        };
-        // Proofs of cards are collected first and asked about together.
-        let unsound = |(verifier, moments): &mut (Verifier, Moments), lines: &[ClRecord]| {
-            let mut claims = Vec::new();
-            let begun: Vec<(Option<RecordId>, bool)> = lines
-                .iter()
-                .map(|line| {
-                    let (record, asked) = match line.fixed.balance_kind {
-                        BalanceKind::PURSE => match line.card_ride() {
-                            Ok(tail) => (tail.record_id, card_claim(line, &tail)),
-                            Err(_) => return (None, false),
-                        },
-                        BalanceKind::ECASH => match line.cash_ride() {
-                            Ok(tail) => (tail.record_id, cash_claim((line, issuer), &tail)),
-                            Err(_) => return (None, false),
-                        },
-                        _ => return (sound(verifier, line), false),
-                    };
-                    match asked {
-                        Asked::Sound => (None, false),
-                        Asked::Unsound => (Some(record), false),
-                        Asked::Claim(claim) => {
-                            claims.push(claim);
-                            (Some(record), true)
-                        }
+        // Codes and proofs of cards are collected first and asked about together.
+        let unsound = |(verifier, moments): &mut (Lent<'_>, Moments), lines: &[ClRecord]| {
+            let (mut codes, mut claims) = (Vec::new(), Vec::new());
+            let begin = |line: &ClRecord| {
+                let asked = match line.fixed.balance_kind {
+                    BalanceKind::PURSE => line
+                        .card_ride()
+                        .map(|tail| (tail.record_id, card_claim(line, &tail))),
+                    BalanceKind::ECASH => line
+                        .cash_ride()
+                        .map(|tail| (tail.record_id, cash_claim((line, issuer), &tail))),
+                    _ => line
+                        .ride()
+                        .map(|tail| (tail.record_id, code_asked(line, tail))),
+                };
+                // What cannot be read names no ride.
+                let (record, asked) = asked.ok()?;
+                let awaited = match asked {
+                    Asked::Sound => return None,
+                    Asked::Unsound => Awaited::Nothing,
+                    Asked::Claim(claim) => {
+                        claims.push(claim);
+                        Awaited::Proof
                     }
-                })
+                    Asked::Code(code) => {
+                        codes.push(code);
+                        Awaited::Code
+                    }
+                };
+                Some((record, awaited))
+            };
+            let begun: Vec<Option<(RecordId, Awaited)>> = lines.iter().map(begin).collect();
+            let scanned: Vec<(&[u8], Timestamp)> = codes
+                .iter()
+                .map(|code| (&code.tail.ride_code[..], code.tail.scanned_at))
                 .collect();
-            let mut held = keys.hold_each(moments, &claims).into_iter();
-            let unsound = begun.into_iter().map(|(record, is_asked)| {
-                let holds = is_asked && matches!(held.next(), Some(Ok(Some(_))));
-                record.filter(|_| !holds)
+            let verified = self.measured(Measured::Codes, scanned.len(), || {
+                verifier.verify_ride_codes_again(&scanned)
+            });
+            let mut sound = codes.iter().zip(verified).map(|(code, accepted)| {
+                accepted.is_ok_and(|accepted| {
+                    accepted.user.account == code.card
+                        && accepted.code.generated_at() == code.tail.generated_at
+                        && accepted.certificate.issuer.home() == issuer
+                })
+            });
+            let held = self.measured(Measured::Proofs, claims.len(), || {
+                keys.hold_each(moments, &claims)
+            });
+            let mut held = held.into_iter();
+            let unsound = begun.into_iter().map(|begun| {
+                let (record, awaited) = begun?;
+                let holds = match awaited {
+                    Awaited::Nothing => false,
+                    Awaited::Proof => matches!(held.next(), Some(Ok(Some(_)))),
+                    Awaited::Code => sound.next().unwrap_or(false),
+                };
+                (!holds).then_some(record)
             });
             unsound.collect()
         };
@@ -472,6 +484,33 @@ enum Asked {
     Unsound,
     /// Whether this is the card's.
     Claim(Claim),
+    /// Whether this is the rider's.
+    Code(Box<AskedCode>),
+}
+
+/// A code that a charge says it was paid with, and the account that is charged.
+struct AskedCode {
+    tail: ClTail,
+    card: CardNumber,
+}
+
+/// What the answer about a charge waits for.
+enum Awaited {
+    Nothing,
+    Proof,
+    Code,
+}
+
+/// What to ask about a ride by code or face.
+fn code_asked(line: &ClRecord, tail: ClTail) -> Asked {
+    let card = line.fixed.card;
+    if TapRecord::is_one(&tail.ride_code) {
+        // Nothing but the terminal's word proves a face; the account must be the one.
+        let record = TapRecord::decode_signed(&tail.ride_code);
+        let sound = record.is_ok_and(|record| record.serial.card_number() == Some(card));
+        return if sound { Asked::Sound } else { Asked::Unsound };
+    }
+    Asked::Code(Box::new(AskedCode { tail, card }))
 }
 
 /// What to ask about a TAC. A grey record has none; the card's later records prove it. What is owed

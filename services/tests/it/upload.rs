@@ -1,10 +1,13 @@
 //! Uploads: what is stored, what is a repetition, what is refused and kept.
 
-use tongtu_services::{UploadKind, UploadOutcome};
+use std::sync::Arc;
+
+use tongtu_services::{Meter, UploadKind, UploadOutcome};
 use tongtu_types::{TerminalNumber, Timestamp};
 
+use crate::card::{Card, signed};
 use crate::country::{
-    BEIJING_CODE, Country, GUANGZHOU_CODE, NATION, Tap, Terminal, key, morning, refused,
+    BEIJING_CODE, Country, GUANGZHOU_CODE, NATION, Tap, Terminal, day, key, morning, refused,
 };
 
 async fn upload(
@@ -61,6 +64,105 @@ async fn a_record_is_stored_once() {
         .unwrap();
     assert_eq!(kept.len(), 1, "sent three times, kept once");
     assert_eq!((&kept[0].record, kept[0].terminal), (&other, south.number));
+}
+
+#[tokio::test]
+async fn a_code_that_does_not_verify_is_stored_and_somebody_is_told() {
+    let country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south = country.terminal(GUANGZHOU_CODE, 1).await;
+    let t = morning();
+    let mut records = Vec::new();
+    for (sequence, spoilt) in [(1, None), (2, Some(60)), (3, Some(210)), (4, Some(330))] {
+        let mut tap = Tap::ride(&bei, t, sequence, 200);
+        if let Some(at) = spoilt {
+            tap.code[at] ^= 1;
+        }
+        records.push(south.record(tap));
+    }
+    for _ in 0..2 {
+        upload(&country, &south, &records, t.plus_s(60)).await;
+    }
+    let node = country.node(GUANGZHOU_CODE);
+    assert_eq!(country.acquired(GUANGZHOU_CODE).await.len(), 4);
+    let alarms = node.alarms().await.unwrap();
+    let told: Vec<(&str, &str)> = alarms
+        .iter()
+        .map(|alarm| (&alarm.code[..], alarm.message.rsplit(": ").next().unwrap()))
+        .collect();
+    let code = "acquiring.code_refused";
+    let expected = [
+        (code, "R08 CERT_SIGNATURE"),
+        (code, "R15 ISSUER_SIGNATURE"),
+        (code, "R16 USER_SIGNATURE"),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_bad_signature_among_many_refuses_its_own_record_only() {
+    let country = Country::found().await;
+    let bei = country.rider(BEIJING_CODE, 1).await;
+    let south = country.terminal(GUANGZHOU_CODE, 1).await;
+    let mut card = Card::issued(&country, GUANGZHOU_CODE, 1).await;
+    let t = morning();
+    let mut records: Vec<Vec<u8>> = (0..24)
+        .map(|n| {
+            let at = t.plus_s(i64::try_from(n).unwrap() * 60);
+            match n % 2 {
+                0 => south.record(Tap::ride(&bei, at, n, 200)),
+                _ => signed(&card.pay(&south, at, 100), &south),
+            }
+        })
+        .collect();
+    for at in [6, 13] {
+        *records[at].last_mut().unwrap() ^= 1;
+    }
+    let outcomes = upload(&country, &south, &records, t.plus_s(3600)).await;
+    for (at, outcome) in outcomes.iter().enumerate() {
+        let UploadKind::Refused { reason } = &outcome.kind else {
+            assert_eq!((word(outcome), at == 6 || at == 13), ("stored", false));
+            continue;
+        };
+        let expected = match at {
+            6 => "ride record: terminal signature in item 0018 does not verify",
+            13 => "terminal signature of the tap record does not verify",
+            _ => panic!("record {at}: {reason}"),
+        };
+        assert_eq!(reason, expected);
+    }
+}
+
+#[tokio::test]
+async fn every_signature_code_and_proof_is_verified_and_counted() {
+    let country = Country::found().await;
+    let riders = [
+        country.rider(BEIJING_CODE, 1).await,
+        country.rider(GUANGZHOU_CODE, 1).await,
+    ];
+    let mut card = Card::issued(&country, GUANGZHOU_CODE, 1).await;
+    let south = country.terminal(GUANGZHOU_CODE, 1).await;
+    let node = country.node(GUANGZHOU_CODE);
+    let meter = Arc::new(Meter::new(|| 0));
+    node.measure_by(Arc::clone(&meter));
+    let counts = || [meter.signatures(), meter.codes(), meter.proofs()].map(|one| one.count);
+    let t = morning();
+    let records: Vec<Vec<u8>> = (0..30)
+        .map(|n| {
+            let at = t.plus_s(i64::try_from(n).unwrap() * 60);
+            match n % 3 {
+                2 => signed(&card.pay(&south, at, 100), &south),
+                city => {
+                    let rider = &riders[usize::try_from(city).unwrap()];
+                    south.record(Tap::ride(rider, at, n, 200))
+                }
+            }
+        })
+        .collect();
+    upload(&country, &south, &records, t.plus_s(3600)).await;
+    assert_eq!(counts(), [30, 20, 0]);
+    country.close(day()).await;
+    assert_eq!(counts(), [30, 40, 10]);
 }
 
 #[tokio::test]
