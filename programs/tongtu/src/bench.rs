@@ -11,6 +11,7 @@ mod clearing;
 mod codes;
 mod fares;
 mod keys;
+mod night;
 mod taps;
 
 use std::time::Instant;
@@ -33,21 +34,37 @@ pub(crate) const HELP: &[Row] = &[
         "bench#examples",
         "示例：
   tongtu bench
-  tongtu bench --runs 3 --rides 2000 --json",
+  tongtu bench --runs 3 --rides 2000 --json
+  tongtu bench clearing --rides 20000",
     ),
 ];
 
+pub(crate) const NIGHT: &[Row] = night::HELP;
+
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   tongtu bench
-  tongtu bench --runs 3 --rides 2000 --json")]
+  tongtu bench --runs 3 --rides 2000 --json
+  tongtu bench clearing --rides 20000"
+)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Runs of each measurement; the median is shown
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=99))]
     runs: u32,
     /// Rides in the end-to-end clearing
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     rides: u32,
+}
+
+/// What is measured alone.
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Clear a day of rides by code and card end to end, and show what share verifying takes
+    Clearing(night::Args),
 }
 
 /// One measurement.
@@ -71,6 +88,9 @@ struct Answer {
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
+    if let Some(Part::Clearing(args)) = &args.part {
+        return night::run(args, report);
+    }
     let mut figures = codes::measure(args.runs);
     figures.extend(cards::measure(args.runs));
     figures.extend(fares::measure(args.runs));

@@ -151,6 +151,7 @@ pub(crate) const TABLES: &[&[Row]] = &[
     crate::caller::key::HELP,
     crate::crash::HELP,
     crate::bench::HELP,
+    crate::bench::NIGHT,
     crate::docs::HELP,
     crate::completions::HELP,
 ];

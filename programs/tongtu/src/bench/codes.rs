@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use tongtu_crypto::{PublicKey, SecretKey};
-use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord, check_signature};
+use tongtu_crypto::batch::{Signed, verify_batch};
+use tongtu_crypto::{PublicKey, SecretKey, Signature};
+use tongtu_ride_code::record::{CATEGORY_BUS, Direction, RideRecord, check_signature, signed_part};
 use tongtu_ride_code::{
     BlackLists, Policy, RecentCodes, RideCode, Scan, UserCertificate, UserTerms, Verdict, Verifier,
 };
@@ -18,6 +19,8 @@ use super::{Figure, figure};
 pub(super) const BENCH_TERMINAL: &str = "100099999999";
 /// Riders, each with two codes.
 const RIDERS: usize = 200;
+/// How often all of them are verified together in one run.
+const TOGETHER_RUNS: usize = 4;
 
 /// A country's worth of genuine codes and records.
 pub(super) struct Stock {
@@ -51,30 +54,13 @@ impl Stock {
 
     fn draw(&mut self) {
         let (country, now) = (&self.country, self.now);
-        self.first.clear();
-        self.second.clear();
         let keys: Vec<SecretKey> = (0..country.riders.len())
             .map(|user| country.user_key(user))
             .collect();
-        let mut issued: BTreeMap<usize, UserCertificate> = BTreeMap::new();
-        for home in CITIES {
-            let riders = country.riders.iter().enumerate();
-            let of_home: Vec<usize> = riders
-                .filter(|(_, rider)| rider.home == home)
-                .map(|(user, _)| user)
-                .collect();
-            let terms: Vec<UserTerms> = of_home
-                .iter()
-                .map(|user| {
-                    let account = country.riders[*user].account;
-                    terms(account, keys[*user].public().clone(), now)
-                })
-                .collect();
-            let issuer = &country.city(home).certificate;
-            let made = country.keys.certify_users(home, issuer, &terms);
-            issued.extend(of_home.into_iter().zip(made.expect("terms of the demo")));
-        }
-        for (key, certificate) in keys.iter().zip(issued.values()) {
+        let issued = certificates(country, &keys, now);
+        self.first.clear();
+        self.second.clear();
+        for (key, certificate) in keys.iter().zip(&issued) {
             let draw = |at| certificate.ride_code(at, key).expect("a fresh certificate");
             self.first.push(draw(now));
             self.second.push(draw(now.plus_s(30)));
@@ -85,6 +71,33 @@ impl Stock {
         let issuers = self.country.accepted_issuers();
         Verifier::new(Policy::default(), self.country.roots(), issuers)
     }
+}
+
+/// A user certificate for every rider of the country, made now.
+pub(super) fn certificates(
+    country: &Country,
+    keys: &[SecretKey],
+    now: Timestamp,
+) -> Vec<UserCertificate> {
+    let mut issued: BTreeMap<usize, UserCertificate> = BTreeMap::new();
+    for home in CITIES {
+        let riders = country.riders.iter().enumerate();
+        let of_home: Vec<usize> = riders
+            .filter(|(_, rider)| rider.home == home)
+            .map(|(user, _)| user)
+            .collect();
+        let terms: Vec<UserTerms> = of_home
+            .iter()
+            .map(|user| {
+                let account = country.riders[*user].account;
+                terms(account, keys[*user].public().clone(), now)
+            })
+            .collect();
+        let issuer = &country.city(home).certificate;
+        let made = country.keys.certify_users(home, issuer, &terms);
+        issued.extend(of_home.into_iter().zip(made.expect("terms of the demo")));
+    }
+    issued.into_values().collect()
 }
 
 fn terms(account: CardNumber, user_key: PublicKey, now: Timestamp) -> UserTerms {
@@ -158,6 +171,31 @@ pub(super) fn measure(runs: u32) -> Vec<Figure> {
             }
         },
     );
+    let mut verifier = stock.verifier();
+    let scans: Vec<Scan<'_>> = stock
+        .first
+        .iter()
+        .map(|code| Scan {
+            bytes: code.as_bytes(),
+            now: Some(stock.now.plus_s(35)),
+            fare: Fen::new(200),
+            enforce_limit: true,
+        })
+        .collect();
+    let together = figure(
+        "codes verified together, issuer cached (2 signatures)",
+        "成批核验乘车码，互通证书已缓存（2 次验签）",
+        runs,
+        RIDERS * TOGETHER_RUNS,
+        || {
+            for _ in 0..TOGETHER_RUNS {
+                // Each time new riders of issuers that are known.
+                verifier.forget_keys();
+                let judged = verifier.verify_ride_codes(&scans, &lists, &recent);
+                assert!(judged.iter().all(Result::is_ok), "every code is genuine");
+            }
+        },
+    );
     let terminal_key = stock.country.seed.key("terminal of the bench");
     let records: Vec<Vec<u8>> = (0..RIDERS)
         .map(|i| record(&stock, i, &stock.first[i], &terminal_key))
@@ -187,12 +225,51 @@ pub(super) fn measure(runs: u32) -> Vec<Figure> {
             }
         },
     );
-    vec![cold, issuer, user, parsed, signed]
+    let asked: Vec<(&PublicKey, &[u8], Signature)> = records
+        .iter()
+        .map(|record| {
+            let (covered, signature) = signed_part(record).expect("signed above");
+            (terminal_key.public(), covered, signature)
+        })
+        .collect();
+    let plain: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    let signed_together = figure(
+        "ride records parsed, terminal signatures checked together",
+        "成批解析乘车记录并核对终端签名",
+        runs,
+        RIDERS * TOGETHER_RUNS,
+        || {
+            for _ in 0..TOGETHER_RUNS {
+                black_box(RideRecord::decode_each(black_box(&plain)));
+                let held = verify_batch(&Signed::each(&asked));
+                assert!(held.iter().all(Result::is_ok), "signed above");
+            }
+        },
+    );
+    vec![
+        cold,
+        issuer,
+        user,
+        together,
+        parsed,
+        signed,
+        signed_together,
+    ]
 }
 
 /// The record of a flat-fare bus ride.
 pub(super) fn record(
     stock: &Stock,
+    sequence: usize,
+    code: &RideCode,
+    terminal_key: &SecretKey,
+) -> Vec<u8> {
+    record_at(stock.now.plus_s(5), sequence, code, terminal_key)
+}
+
+/// The same at any moment.
+pub(super) fn record_at(
+    scanned_at: Timestamp,
     sequence: usize,
     code: &RideCode,
     terminal_key: &SecretKey,
@@ -205,12 +282,12 @@ pub(super) fn record(
         model: tongtu_config::MODEL,
         terminal_id: tongtu_config::terminal_id(terminal),
         software: tongtu_config::SOFTWARE,
-        id: RecordId::compose(acquirer, terminal, stock.now.plus_s(5), sequence),
+        id: RecordId::compose(acquirer, terminal, scanned_at, sequence),
         category: CATEGORY_BUS,
         amount: Fen::new(200),
         vehicle: None,
         line: LineCode::parse("B00001").expect("a line code"),
-        scanned_at: stock.now.plus_s(5),
+        scanned_at,
         direction: Direction::Single,
         station: None,
         fare_version: 1,

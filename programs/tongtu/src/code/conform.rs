@@ -1,7 +1,8 @@
 //! `tongtu code conform`: a file of cases, each judged as a terminal would.
 //!
 //! The form of the file is in [`form`]. Every case is judged by a verifier of its own, so that no
-//! case can help or spoil another.
+//! case can help or spoil another; and then all that share the file's context are judged together, as
+//! a hub judges a day's codes. Both ways must say the same.
 
 mod form;
 
@@ -10,11 +11,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tongtu_ride_code::{
-    BlackLists, Policy, RecentCodes, RideCode, Root, RootTable, Scan, Verdict, Verifier,
+    Accepted, BlackLists, Policy, RecentCodes, RideCode, Root, RootTable, Scan, Verdict, Verifier,
 };
-use tongtu_types::Timestamp;
+use tongtu_types::{Fen, Timestamp};
 
-use self::form::{Case, Context, RootEntry};
+use self::form::{Case, CaseFile, Context, RootEntry};
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::lang::{Lang, Row, both};
@@ -88,9 +89,20 @@ struct CaseForm {
     name: String,
     expected: &'static str,
     got: &'static str,
+    /// What was said of it among the others, where that is something else: a fault of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    together: Option<&'static str>,
     agrees: bool,
     #[serde(skip)]
-    verdicts: (Verdict, Verdict),
+    verdicts: Verdicts,
+}
+
+/// What was expected of a case and what came of it, alone and among others.
+#[derive(Clone, Copy)]
+struct Verdicts {
+    expected: Verdict,
+    alone: Verdict,
+    together: Verdict,
 }
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
@@ -116,6 +128,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         cases: Vec::new(),
     };
     let shared = load_roots(file.context.roots.as_deref(), &mut answer.roots_not_loaded);
+    let mut posts = Vec::with_capacity(file.cases.len());
     for case in &file.cases {
         // Roots of the whole file are verified and complained of once.
         let own = case.context.roots.as_deref();
@@ -123,16 +136,26 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
             Some(_) => load_roots(own, &mut answer.roots_not_loaded),
             None => shared.clone(),
         };
-        let got = judge(case, &file.context, roots, &mut answer.previous_refused);
-        let agrees = got == case.expect;
+        let mut post = Post::of(case, &file.context, roots, &mut answer.previous_refused);
+        posts.push((post.judge(case), post));
+    }
+    let together = judge_together(&file, &mut posts);
+    for ((case, (alone, _)), together) in file.cases.iter().zip(posts).zip(together) {
+        let verdicts = Verdicts {
+            expected: case.expect,
+            alone,
+            together,
+        };
+        let agrees = alone == case.expect && together == alone;
         answer.agree += usize::from(agrees);
         answer.differ += usize::from(!agrees);
         answer.cases.push(CaseForm {
             name: case.name.clone(),
             expected: case.expect.code(),
-            got: got.code(),
+            got: alone.code(),
+            together: (together != alone).then(|| together.code()),
             agrees,
-            verdicts: (case.expect, got),
+            verdicts,
         });
     }
     if report.json() {
@@ -180,76 +203,141 @@ fn load_roots(entries: Option<&[RootEntry]>, complaints: &mut Vec<Complaint>) ->
     RootTable::new(roots.into_values().map(|(_, root)| root))
 }
 
-/// One case, in the context of the file overridden by its own.
-fn judge(
-    case: &Case,
-    shared: &Context,
-    roots: RootTable,
-    complaints: &mut Vec<Complaint>,
-) -> Verdict {
-    let (own, product) = (&case.context, Policy::default());
-    let policy = Policy {
-        future_skew_s: own
-            .future_skew_s
-            .or(shared.future_skew_s)
-            .unwrap_or(product.future_skew_s),
-        max_validity_s: own
-            .max_validity_s
-            .or(shared.max_validity_s)
-            .unwrap_or(product.max_validity_s),
-        account_interval_s: own
-            .account_interval_s
-            .or(shared.account_interval_s)
-            .unwrap_or(product.account_interval_s),
-        min_trusted_clock: own
-            .min_trusted_clock
-            .or(shared.min_trusted_clock)
-            .unwrap_or(product.min_trusted_clock),
-        service_id: own
-            .service_id
-            .or(shared.service_id)
-            .unwrap_or(product.service_id),
-    };
-    let issuers = own.accepted_issuers.as_ref();
-    let issuers = issuers.or(shared.accepted_issuers.as_ref());
-    let issuers = issuers.into_iter().flatten().copied();
-    let blacklist = own.blacklist.as_ref().or(shared.blacklist.as_ref());
-    let blacklists = BlackLists {
-        accounts: blacklist.into_iter().flatten().copied().collect(),
-        ..BlackLists::default()
-    };
-    let mut verifier = Verifier::new(policy, roots, issuers);
-    let mut scan = |bytes: &[u8], now: Option<Timestamp>, recent: &RecentCodes| {
-        let scan = Scan {
-            bytes,
-            now,
-            fare: case.fare,
-            enforce_limit: true,
+/// The terminal of a case: what it knows by the file's context, overridden by the case's own, and the
+/// codes that it accepted before.
+struct Post {
+    verifier: Verifier,
+    blacklists: BlackLists,
+    recent: RecentCodes,
+    /// Whether others know just the same.
+    is_shared: bool,
+}
+
+impl Post {
+    fn of(
+        case: &Case,
+        shared: &Context,
+        roots: RootTable,
+        complaints: &mut Vec<Complaint>,
+    ) -> Self {
+        let (own, product) = (&case.context, Policy::default());
+        let policy = Policy {
+            future_skew_s: own
+                .future_skew_s
+                .or(shared.future_skew_s)
+                .unwrap_or(product.future_skew_s),
+            max_validity_s: own
+                .max_validity_s
+                .or(shared.max_validity_s)
+                .unwrap_or(product.max_validity_s),
+            account_interval_s: own
+                .account_interval_s
+                .or(shared.account_interval_s)
+                .unwrap_or(product.account_interval_s),
+            min_trusted_clock: own
+                .min_trusted_clock
+                .or(shared.min_trusted_clock)
+                .unwrap_or(product.min_trusted_clock),
+            service_id: own
+                .service_id
+                .or(shared.service_id)
+                .unwrap_or(product.service_id),
         };
-        let result = verifier.verify(&scan, &blacklists, recent, &mut |_| {});
-        result.map_or_else(|verdict| verdict, |_| Verdict::Accepted)
-    };
-    // A terminal remembers what it accepted, never what it refused: the codes before are scanned
-    // one after the other, as the case itself is.
-    let mut recent = RecentCodes::default();
-    let previous = own.previous.as_ref().or(shared.previous.as_ref());
-    for earlier in previous.into_iter().flatten() {
-        let verdict = scan(&earlier.bytes, Some(earlier.scanned_at), &recent);
-        if verdict == Verdict::Accepted {
-            let code = RideCode::frame(&earlier.bytes).expect("an accepted code is framed");
-            recent.remember_code(&code, earlier.scanned_at);
-            continue;
+        let issuers = own.accepted_issuers.as_ref();
+        let issuers = issuers.or(shared.accepted_issuers.as_ref());
+        let issuers = issuers.into_iter().flatten().copied();
+        let blacklist = own.blacklist.as_ref().or(shared.blacklist.as_ref());
+        let blacklists = BlackLists {
+            accounts: blacklist.into_iter().flatten().copied().collect(),
+            ..BlackLists::default()
+        };
+        let previous = own.previous.as_ref().or(shared.previous.as_ref());
+        let mut post = Self {
+            verifier: Verifier::new(policy, roots, issuers),
+            blacklists,
+            recent: RecentCodes::default(),
+            is_shared: own.is_empty() && previous.is_none(),
+        };
+        // A terminal remembers what it accepted, never what it refused: the codes before are scanned
+        // one after the other, as the case itself is.
+        for earlier in previous.into_iter().flatten() {
+            let verdict = post.scan(&scan_of(
+                &earlier.bytes,
+                Some(earlier.scanned_at),
+                case.fare,
+            ));
+            if verdict == Verdict::Accepted {
+                let code = RideCode::frame(&earlier.bytes).expect("an accepted code is framed");
+                post.recent.remember_code(&code, earlier.scanned_at);
+                continue;
+            }
+            let complaint = Complaint {
+                at: earlier.at.clone(),
+                reason: verdict.to_string(),
+            };
+            // Codes before of the whole file are scanned for each case and complained of once.
+            if own.previous.is_some() || !complaints.contains(&complaint) {
+                complaints.push(complaint);
+            }
         }
-        let complaint = Complaint {
-            at: earlier.at.clone(),
-            reason: verdict.to_string(),
-        };
-        // Codes before of the whole file are scanned for each case and complained of once.
-        if own.previous.is_some() || !complaints.contains(&complaint) {
-            complaints.push(complaint);
+        post
+    }
+
+    fn scan(&mut self, scan: &Scan<'_>) -> Verdict {
+        let result = self
+            .verifier
+            .verify(scan, &self.blacklists, &self.recent, &mut |_| {});
+        verdict_of(result)
+    }
+
+    fn judge(&mut self, case: &Case) -> Verdict {
+        self.scan(&scan_of(&case.bytes, case.now, case.fare))
+    }
+}
+
+const fn scan_of(bytes: &[u8], now: Option<Timestamp>, fare: Fen) -> Scan<'_> {
+    Scan {
+        bytes,
+        now,
+        fare,
+        enforce_limit: true,
+    }
+}
+
+fn verdict_of(result: Result<Accepted, Verdict>) -> Verdict {
+    result.map_or_else(|verdict| verdict, |_| Verdict::Accepted)
+}
+
+/// The cases judged as many codes are: those that share the file's context all together, each other one
+/// by what its own terminal knows.
+fn judge_together(file: &CaseFile, posts: &mut [(Verdict, Post)]) -> Vec<Verdict> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut sharing: Vec<usize> = Vec::new();
+    for (at, (_, post)) in posts.iter().enumerate() {
+        match post.is_shared {
+            true => sharing.push(at),
+            false => groups.push(vec![at]),
         }
     }
-    scan(&case.bytes, case.now, &recent)
+    groups.push(sharing);
+    let mut verdicts = vec![Verdict::Accepted; posts.len()];
+    for group in groups {
+        let Some(first) = group.first() else { continue };
+        let (_, post) = &mut posts[*first];
+        let scans: Vec<Scan<'_>> = group
+            .iter()
+            .map(|at| &file.cases[*at])
+            .map(|case| scan_of(&case.bytes, case.now, case.fare))
+            .collect();
+        post.verifier.forget_keys();
+        let judged = post
+            .verifier
+            .verify_ride_codes(&scans, &post.blacklists, &post.recent);
+        for (at, judged) in group.into_iter().zip(judged) {
+            verdicts[at] = verdict_of(judged);
+        }
+    }
+    verdicts
 }
 
 fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
@@ -286,11 +374,21 @@ fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
         })?;
     }
     for case in answer.cases.iter().filter(|case| !case.agrees) {
-        let (expected, got) = case.verdicts;
+        let Verdicts {
+            expected,
+            alone,
+            together,
+        } = case.verdicts;
         let name = &case.name;
-        let line = match lang {
-            Lang::En => format!("differs: {name}: expected {expected}, got {got}"),
-            Lang::Zh => format!("不符：{name}：预期 {expected}，实际 {got}"),
+        let line = match (lang, together == alone) {
+            (Lang::En, true) => format!("differs: {name}: expected {expected}, got {alone}"),
+            (Lang::Zh, true) => format!("不符：{name}：预期 {expected}，实际 {alone}"),
+            (Lang::En, false) => format!(
+                "differs: {name}: expected {expected}, got {alone} alone and {together} together"
+            ),
+            (Lang::Zh, false) => {
+                format!("不符：{name}：预期 {expected}，单独核验 {alone}，成批核验 {together}")
+            }
         };
         report.toned(Tone::Bad, &line)?;
     }

@@ -40,6 +40,32 @@ pub(super) struct Context {
     pub(super) blacklist: Option<Vec<CardNumber>>,
 }
 
+impl Context {
+    /// Whether it says nothing.
+    pub(super) const fn is_empty(&self) -> bool {
+        let Self {
+            roots,
+            accepted_issuers,
+            future_skew_s,
+            max_validity_s,
+            account_interval_s,
+            min_trusted_clock,
+            service_id,
+            previous,
+            blacklist,
+        } = self;
+        roots.is_none()
+            && accepted_issuers.is_none()
+            && future_skew_s.is_none()
+            && max_validity_s.is_none()
+            && account_interval_s.is_none()
+            && min_trusted_clock.is_none()
+            && service_id.is_none()
+            && previous.is_none()
+            && blacklist.is_none()
+    }
+}
+
 /// A root as listed, not yet verified.
 #[derive(Debug)]
 pub(super) struct RootEntry {
