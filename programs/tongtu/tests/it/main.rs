@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod audit;
+mod bench;
 mod call;
 mod card_foreign;
 mod card_management;
