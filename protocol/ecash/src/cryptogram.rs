@@ -23,6 +23,22 @@ pub fn card_factor(number: &CardNumber, sequence: u8) -> [u8; 8] {
     bytes.try_into().expect("sixteen digits are eight bytes")
 }
 
+/// The factor below the card's by which the opening key of an extension file is derived.
+///
+/// UNSPECIFIED: where opening keys (扩展应用开通密钥) come from; that they are below a master, by card and
+/// then by file, is ours.
+#[must_use]
+pub const fn file_factor(sfi: u8) -> [u8; 8] {
+    [0, 0, 0, 0, 0, 0, 0, sfi]
+}
+
+/// The first state of the chain of a composite command's MAC, see [`composite_mac`].
+#[must_use]
+pub const fn composite_iv(atc: u16) -> [u8; 8] {
+    let [high, low] = atc.to_be_bytes();
+    [0, 0, 0, 0, 0, 0, high, low]
+}
+
 /// The card's own key, one level below the issuer's.
 #[must_use]
 pub fn card_key(issuer: &BlockKey, number: &CardNumber, sequence: u8) -> BlockKey {
@@ -146,11 +162,9 @@ pub fn script_message(atc: u16, request: &[u8; 8], header: [u8; 5], data: &[u8])
 /// The MAC of a composite command (84DE, 04E2): by the record's own key, the counter as IV.
 #[must_use]
 pub fn composite_mac(key: &BlockKey, atc: u16, header: [u8; 5], data: &[u8]) -> [u8; 4] {
-    let mut iv = [0; 8];
-    iv[6..].copy_from_slice(&atc.to_be_bytes());
     let mut message = header.to_vec();
     message.extend(data);
-    leftmost(&mac::eight_bytes(key, &iv, &message))
+    leftmost(&mac::eight_bytes(key, &composite_iv(atc), &message))
 }
 
 /// The card's MAC over an extension record that it hands out, the terminal's random as IV.

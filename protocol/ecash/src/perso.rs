@@ -33,7 +33,7 @@ use crate::{Amount, CompositeSupport, Dol, EcashError, TransportData, Values};
 
 mod build;
 
-pub use build::{cdol1, cdol2, groups, groups_without_keys, number_bytes};
+pub use build::{cdol1, cdol2, groups, groups_by, groups_without_keys, number_bytes};
 
 /// One data group: its identifier and value in clear.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,11 +2,16 @@
 //!
 //! What is here: certificates of issuers and cards by RSA ([`rsa`]) and SM2 ([`sm2`]), made
 //! and verified; the signature of one tap (fDDA) by either; [`verify`], everything that a
-//! terminal checks before it believes a tap.
+//! terminal checks before it believes a tap; the papers between issuers, authorities and terminals
+//! ([`paper`]).
 //! What is not here: real authorities (their keys come in), what a terminal does then.
 
+mod head;
+pub mod paper;
 pub mod rsa;
 pub mod sm2;
+
+pub use head::NumberHead;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -114,7 +119,7 @@ pub enum OdaError {
     },
 }
 
-/// An issuer's key that certifies cards, wherever it is kept. What it does not sign, for whatever
+/// A key that certifies cards or issuers, wherever it is kept. What it does not sign, for whatever
 /// reason, is [`OdaError::Unsigned`].
 pub trait Certifier {
     /// The verifying key.

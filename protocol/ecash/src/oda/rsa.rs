@@ -107,6 +107,27 @@ pub fn certify_card_by(
     })
 }
 
+/// An issuer's certificate, signed wherever the authority's key is kept; `len` are the bytes of its
+/// modulus.
+///
+/// # Errors
+/// As [`certify_issuer`], and [`OdaError::Unsigned`].
+pub fn certify_issuer_by(
+    (len, sign): (usize, &mut SignElsewhere<'_>),
+    issuer: [u8; 4],
+    expiry: [u8; 2],
+    serial: [u8; 3],
+    key: &RsaPublicKey,
+) -> Result<RsaCertificate, OdaError> {
+    let mut head = Vec::from([0x02]);
+    head.extend(issuer);
+    let layer = Layer::Issuer;
+    let to_sign = to_certify(len, layer, head, expiry, serial, key)?;
+    to_sign.signed(&[], |message| {
+        sign(message).ok_or(OdaError::Unsigned { layer })
+    })
+}
+
 /// A certificate that lacks its signature.
 struct ToCertify {
     len: usize,

@@ -52,7 +52,27 @@ pub fn certify_card(
     certify(issuer, out, expiry, serial, key, static_data)
 }
 
-/// The same, signed wherever the issuer's key is kept.
+/// An issuer's certificate, signed wherever the authority's key is kept.
+///
+/// # Errors
+/// [`OdaError::Unsigned`].
+pub fn certify_issuer_by(
+    sign: &mut dyn FnMut(&[u8]) -> Option<Signature>,
+    issuer: [u8; 4],
+    expiry: [u8; 2],
+    serial: [u8; 3],
+    key: &PublicKey,
+) -> Result<Vec<u8>, OdaError> {
+    let layer = Layer::Issuer;
+    let mut out = Vec::from([0x12]);
+    out.extend(issuer);
+    append_content(&mut out, expiry, serial, key);
+    let signature = sign(&out).ok_or(OdaError::Unsigned { layer })?;
+    out.extend(signature.0);
+    Ok(out)
+}
+
+/// A card's, signed wherever the issuer's key is kept.
 ///
 /// # Errors
 /// [`OdaError::Unsigned`].

@@ -59,16 +59,30 @@ pub fn groups(
     let mut out = open(profile, &issuer.certificate, |number, static_data| {
         certify(profile, issuer, number, static_data, entropy)
     })?;
-    keys(profile, &mut out);
-    pin(profile, &mut out)?;
-    signing_key(profile, &mut out);
-    files(profile, &mut out)?;
+    secrets(profile, &mut out)?;
     fitting(out)
 }
 
-/// The groups of a profile without keys: those of the profile are left out, the card's own key is
-/// told by its public half, and whoever keeps the issuer's key certifies it. The elements 8F, 90 and
-/// for RSA 92, 9F32 are the issuer's certificate.
+/// The same, certified by whoever keeps the issuer's key. The elements 8F, 90 and for RSA 92, 9F32
+/// are the issuer's certificate.
+///
+/// # Errors
+/// [`PersoError`] naming the part that does not fit.
+pub fn groups_by(
+    profile: &Profile,
+    certificate: &Values,
+    issuer: &mut dyn Certifier,
+) -> Result<Vec<Group>, PersoError> {
+    let key = profile.signing_key.public();
+    let mut out = open(profile, certificate, |number, static_data| {
+        certify_by(profile, issuer, &key, number, static_data)
+    })?;
+    secrets(profile, &mut out)?;
+    fitting(out)
+}
+
+/// The groups of a profile without keys: those of the profile and of its files are left out, the
+/// card's own key is told by its public half, and whoever keeps the issuer's key certifies it.
 ///
 /// # Errors
 /// [`PersoError`] naming the part that does not fit.
@@ -82,8 +96,15 @@ pub fn groups_without_keys(
         certify_by(profile, issuer, key, number, static_data)
     })?;
     pin(profile, &mut out)?;
-    files(profile, &mut out)?;
+    files(profile, |_, _| {}, &mut out)?;
     fitting(out)
+}
+
+fn secrets(profile: &Profile, out: &mut Vec<Group>) -> Result<(), PersoError> {
+    keys(profile, out);
+    pin(profile, out)?;
+    signing_key(profile, out);
+    files(profile, file_keys, out)
 }
 
 /// Every group that holds no secret, the card's certificate among them.
@@ -409,21 +430,31 @@ fn signing_key(profile: &Profile, out: &mut Vec<Group>) {
     }
 }
 
-fn files(profile: &Profile, out: &mut Vec<Group>) -> Result<(), PersoError> {
+fn file_keys(profile: &Profile, out: &mut Vec<Group>) {
+    let mut keys = Zeroizing::new(Vec::new());
+    let mut checks = Vec::new();
+    for file in &profile.files {
+        keys.extend(file.key);
+        checks.extend(BlockKey::new(profile.algorithm, file.key).kcv());
+    }
+    out.push(group(dgi::FILE_KEYS, keys.to_vec()));
+    out.push(group(dgi::FILE_CHECKS, checks));
+}
+
+fn files(
+    profile: &Profile,
+    keys: impl FnOnce(&Profile, &mut Vec<Group>),
+    out: &mut Vec<Group>,
+) -> Result<(), PersoError> {
     if profile.files.is_empty() {
         return Ok(());
     }
     let mut table = Vec::new();
-    let mut keys = Zeroizing::new(Vec::new());
-    let mut checks = Vec::new();
     for file in &profile.files {
         table.extend(file.entry.encode()?);
-        keys.extend(file.key);
-        checks.extend(BlockKey::new(profile.algorithm, file.key).kcv());
     }
     out.push(group(dgi::FILES, table));
-    out.push(group(dgi::FILE_KEYS, keys.to_vec()));
-    out.push(group(dgi::FILE_CHECKS, checks));
+    keys(profile, out);
     for file in profile.files.iter().filter(|file| !file.records.is_empty()) {
         let id = u16::from(file.entry.sfi);
         let mut value = Vec::new();

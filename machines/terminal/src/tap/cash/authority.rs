@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use tongtu_crypto::{sha1, sm3};
+use tongtu_ecash::oda::paper::{AuthorityPaper, check_value};
 use tongtu_ecash::oda::{Authority, VerifyingKey};
 use tongtu_purse::field::Date;
 
@@ -45,17 +45,21 @@ pub enum AuthorityError {
 }
 
 impl AuthorityKey {
-    /// The check value that a key must have.
-    ///
-    /// UNSPECIFIED: that of SM2 keys; it is made as that of RSA keys, by SM3.
+    /// The check value that a key must have, see [`check_value`].
     #[must_use]
     pub fn check_value(rid: [u8; 5], authority: &Authority) -> Vec<u8> {
-        let head = [&rid[..], &[authority.index]].concat();
-        match &authority.key {
-            VerifyingKey::Rsa(key) => {
-                sha1::digest(&[head, key.modulus(), key.exponent()].concat()).to_vec()
-            }
-            VerifyingKey::Sm2(key) => sm3::digest_parts(&[&head, &key.to_xy()]).to_vec(),
+        check_value(rid, authority)
+    }
+
+    /// The key that an authority's paper hands out.
+    #[must_use]
+    pub fn of(paper: &AuthorityPaper) -> Self {
+        Self {
+            rid: paper.rid,
+            authority: paper.authority.clone(),
+            version: paper.version,
+            expires: Date::of(paper.expires),
+            check: check_value(paper.rid, &paper.authority),
         }
     }
 }

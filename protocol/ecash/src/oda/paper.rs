@@ -1,0 +1,487 @@
+//! What goes between an issuer, its authority and terminals as text that a person can read: an
+//! application, a certificate, an authority's public key.
+//!
+//! ```text
+//! Tongtu e-cash issuer application 1
+//! mark test
+//! issuer 01343010
+//! head 621701
+//! expires 1235
+//! key sm2 <128 hex digits>
+//! proof <hex>
+//! ```
+//!
+//! One paper has one text: lines in this order, one space, lower-case hex. The proof is the issuer's
+//! key's own signature over all lines before it, SM2 under the default identifier or RSA PSS with
+//! SHA-256, so nobody has another's key certified.
+//!
+//! UNSPECIFIED: what authorities want as an application and hand out as a file; all of it is ours. Of
+//! an authority's key there is what EMV Book 2 §11.2.2 says that a terminal keeps of it.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_crypto::{PublicKey, RsaPublicKey, Signature, sha1, sm3};
+use tongtu_types::{BusinessDay, InstitutionCode, MonthYear, Timestamp};
+
+use super::{Authority, IssuerCertificate, Layer, NumberHead, OdaError, VerifyingKey, not_expired};
+use crate::{Values, tag};
+
+/// Why a text is no paper of its kind, or does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PaperError {
+    /// A line is not what it should be.
+    #[error("line {line} is not as it should be, expected {expected}")]
+    Line {
+        /// Which, from 1.
+        line: usize,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// The same could be written otherwise, or there is more.
+    #[error("expected one writing of every line, and no further line")]
+    Writing,
+    /// The proof is not that of the key.
+    #[error("the proof does not verify under the key of the application")]
+    Proof,
+    /// The check value is of another key.
+    #[error("the check value is not that of the key")]
+    Check,
+}
+
+/// The scheme (RID) of transport cards' e-cash.
+pub const RID: [u8; 5] = [0xA0, 0x00, 0x00, 0x06, 0x32];
+
+const APPLICATION: &str = "Tongtu e-cash issuer application 1";
+const CERTIFICATE: &str = "Tongtu e-cash issuer certificate 1";
+const AUTHORITY: &str = "Tongtu e-cash authority 1";
+
+/// What an issuer wants certified: its key for the numbers with this head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerApplication {
+    /// Whether the key is a test key.
+    pub is_test: bool,
+    /// The issuer.
+    pub issuer: InstitutionCode,
+    /// What its card numbers begin with.
+    pub head: NumberHead,
+    /// The last month of the certificate.
+    pub expires: MonthYear,
+    /// The key.
+    pub key: VerifyingKey,
+    /// The key's own signature over all before.
+    pub proof: Vec<u8>,
+}
+
+impl IssuerApplication {
+    /// Applies; the key's keeper signs the text.
+    ///
+    /// # Errors
+    /// What the keeper says.
+    pub fn made_by<E>(
+        (is_test, issuer): (bool, InstitutionCode),
+        (head, expires): (NumberHead, MonthYear),
+        key: VerifyingKey,
+        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+    ) -> Result<Self, E> {
+        let mut application = Self {
+            is_test,
+            issuer,
+            head,
+            expires,
+            key,
+            proof: Vec::new(),
+        };
+        application.proof = sign(application.body().as_bytes())?;
+        Ok(application)
+    }
+
+    fn body(&self) -> String {
+        let (mark, issuer, head) = (mark(self.is_test), self.issuer, self.head);
+        let (expires, key) = (self.expires.mmyy(), key_text(&self.key));
+        format!(
+            "{APPLICATION}\nmark {mark}\nissuer {issuer}\nhead {head}\nexpires {expires}\nkey {key}\n"
+        )
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}proof {}\n", self.body(), hex_encode(&self.proof))
+    }
+
+    /// The words of the text in their order, names of lines aside, as one line.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let (mark, issuer, head) = (mark(self.is_test), self.issuer, self.head);
+        let (expires, key) = (self.expires.mmyy(), key_text(&self.key));
+        let proof = hex_encode(&self.proof);
+        format!("{mark} {issuer} {head} {expires} {key} {proof}")
+    }
+
+    /// Reads [`Self::words`] and verifies the proof.
+    ///
+    /// # Errors
+    /// [`PaperError`].
+    pub fn parse_words(words: &str) -> Result<Self, PaperError> {
+        let mut text = String::from(APPLICATION);
+        let mut rest = words;
+        for name in ["mark", "issuer", "head", "expires"] {
+            let (word, after) = rest.split_once(' ').ok_or(PaperError::Writing)?;
+            write!(text, "\n{name} {word}").expect("a String takes everything");
+            rest = after;
+        }
+        let (key, proof) = rest.rsplit_once(' ').ok_or(PaperError::Writing)?;
+        writeln!(text, "\nkey {key}\nproof {proof}").expect("a String takes everything");
+        Self::parse(&text)
+    }
+
+    /// Reads a text and verifies its proof.
+    ///
+    /// # Errors
+    /// [`PaperError`].
+    pub fn parse(text: &str) -> Result<Self, PaperError> {
+        let mut lines = Lines::of(text, APPLICATION)?;
+        let application = Self {
+            is_test: lines.mark()?,
+            issuer: lines.parsed("issuer ", "an issuer of 8 digits", |word| {
+                InstitutionCode::parse(word).ok()
+            })?,
+            head: lines.parsed("head ", "a head of 3 to 8 digits", |word| word.parse().ok())?,
+            expires: lines.parsed("expires ", "a month MMYY", |word| word.parse().ok())?,
+            key: lines.key()?,
+            proof: lines.hex("proof ")?,
+        };
+        one_writing(&application.text(), text)?;
+        let body = application.body();
+        let holds = match &application.key {
+            VerifyingKey::Rsa(key) => key
+                .verify_pss_sha256(body.as_bytes(), &application.proof)
+                .is_ok(),
+            VerifyingKey::Sm2(key) => <[u8; 64]>::try_from(&application.proof[..])
+                .is_ok_and(|proof| key.verify(body.as_bytes(), &Signature(proof)).is_ok()),
+        };
+        if holds {
+            Ok(application)
+        } else {
+            Err(PaperError::Proof)
+        }
+    }
+}
+
+/// An issuer's certificate with what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerPaper {
+    /// Whether it is of a test authority.
+    pub is_test: bool,
+    /// The issuer.
+    pub issuer: InstitutionCode,
+    /// What its card numbers begin with.
+    pub head: NumberHead,
+    /// The last month.
+    pub expires: MonthYear,
+    /// Serial number.
+    pub serial: [u8; 3],
+    /// The authority's index (8F).
+    pub index: u8,
+    /// The certificate (90).
+    pub certificate: Vec<u8>,
+    /// What of an RSA key did not fit in (92), and its exponent (9F32); none of SM2.
+    pub rest: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl IssuerPaper {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (mark, issuer, head) = (mark(self.is_test), self.issuer, self.head);
+        let (expires, serial) = (self.expires.mmyy(), hex_encode(&self.serial));
+        let mut text = format!(
+            "{CERTIFICATE}\nmark {mark}\nissuer {issuer}\nhead {head}\nexpires {expires}\n\
+             serial {serial}\nauthority {} {:02x}\ncertificate {}\n",
+            if self.rest.is_some() { "rsa" } else { "sm2" },
+            self.index,
+            hex_encode(&self.certificate)
+        );
+        if let Some((remainder, exponent)) = &self.rest {
+            let (remainder, exponent) = (hex_encode(remainder), hex_encode(exponent));
+            writeln!(text, "remainder {remainder}\nexponent {exponent}")
+                .expect("a String takes everything");
+        }
+        text
+    }
+
+    /// Reads a text; whether the certificate holds is said by [`Self::verify`].
+    ///
+    /// # Errors
+    /// [`PaperError`].
+    pub fn parse(text: &str) -> Result<Self, PaperError> {
+        let mut lines = Lines::of(text, CERTIFICATE)?;
+        let mut is_rsa = false;
+        let mut paper = Self {
+            is_test: lines.mark()?,
+            issuer: lines.parsed("issuer ", "an issuer of 8 digits", |word| {
+                InstitutionCode::parse(word).ok()
+            })?,
+            head: lines.parsed("head ", "a head of 3 to 8 digits", |word| word.parse().ok())?,
+            expires: lines.parsed("expires ", "a month MMYY", |word| word.parse().ok())?,
+            serial: lines.parsed("serial ", "6 hex digits", exactly)?,
+            index: lines.parsed("authority ", "rsa or sm2 and an index", |words| {
+                let (algorithm, index) = words.split_once(' ')?;
+                is_rsa = algorithm == "rsa";
+                exactly(index).map(|[index]| index)
+            })?,
+            certificate: lines.hex("certificate ")?,
+            rest: None,
+        };
+        if is_rsa {
+            paper.rest = Some((lines.hex("remainder ")?, lines.hex("exponent ")?));
+        }
+        one_writing(&paper.text(), text)?;
+        Ok(paper)
+    }
+
+    /// The elements that cards have of it: 8F, 90 and for RSA 92, 9F32.
+    #[must_use]
+    pub fn elements(&self) -> Values {
+        let mut values = Values::from([
+            (tag::CA_INDEX, Vec::from([self.index])),
+            (tag::ISSUER_CERTIFICATE, self.certificate.clone()),
+        ]);
+        if let Some((remainder, exponent)) = &self.rest {
+            values.insert(tag::ISSUER_REMAINDER, remainder.clone());
+            values.insert(tag::ISSUER_EXPONENT, exponent.clone());
+        }
+        values
+    }
+
+    /// Opens the certificate under its authority, and compares it with what the paper says.
+    ///
+    /// # Errors
+    /// [`OdaError`] naming what does not hold.
+    pub fn verify(&self, authority: &Authority) -> Result<IssuerCertificate, OdaError> {
+        let layer = Layer::Issuer;
+        if self.index != authority.index {
+            return Err(OdaError::UnknownAuthority { index: self.index });
+        }
+        let opened = match (&authority.key, &self.rest) {
+            (VerifyingKey::Rsa(key), Some((remainder, exponent))) => {
+                super::rsa::open_issuer(key, &self.certificate, remainder, exponent)?
+            }
+            (VerifyingKey::Sm2(key), None) => super::sm2::open_issuer(key, &self.certificate)?,
+            _ => {
+                let what = "algorithm";
+                return Err(OdaError::Form { layer, what });
+            }
+        };
+        let said = (self.head.bytes(), month(self.expires), self.serial);
+        if (opened.issuer, opened.expiry, opened.serial) == said {
+            Ok(opened)
+        } else {
+            Err(OdaError::Subject { layer })
+        }
+    }
+
+    /// Whether its month is not over.
+    ///
+    /// # Errors
+    /// [`OdaError::Expired`].
+    pub fn is_current(&self, now: Timestamp) -> Result<(), OdaError> {
+        not_expired(Layer::Issuer, month(self.expires), now)
+    }
+}
+
+/// An authority's public key as terminals take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorityPaper {
+    /// Whether it is a test authority, which no terminal in service believes.
+    pub is_test: bool,
+    /// The scheme (RID): the first five bytes of the AIDs that it is for.
+    pub rid: [u8; 5],
+    /// Version; a higher one replaces a lower one of the same index.
+    pub version: u32,
+    /// The last day on which it is used.
+    pub expires: BusinessDay,
+    /// Index and key.
+    pub authority: Authority,
+}
+
+impl AuthorityPaper {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (mark, rid) = (mark(self.is_test), hex_encode(&self.rid));
+        let (index, version) = (self.authority.index, self.version);
+        let (expires, key) = (self.expires.compact(), key_text(&self.authority.key));
+        let check = hex_encode(&check_value(self.rid, &self.authority));
+        format!(
+            "{AUTHORITY}\nmark {mark}\nrid {rid}\nindex {index:02x}\nversion {version}\n\
+             expires {expires}\nkey {key}\ncheck {check}\n"
+        )
+    }
+
+    /// Reads a text, whose check value must be the key's.
+    ///
+    /// # Errors
+    /// [`PaperError`].
+    pub fn parse(text: &str) -> Result<Self, PaperError> {
+        let mut lines = Lines::of(text, AUTHORITY)?;
+        let is_test = lines.mark()?;
+        let rid = lines.parsed("rid ", "a scheme of 10 hex digits", exactly)?;
+        let index = lines.parsed("index ", "an index of two hex digits", |word| {
+            exactly(word).map(|[index]| index)
+        })?;
+        let version = lines.parsed("version ", "a version", |word| word.parse().ok())?;
+        let expires = lines.parsed("expires ", "a day YYYYMMDD", |word| {
+            BusinessDay::parse_compact(word).ok()
+        })?;
+        let key = lines.key()?;
+        let check = lines.hex("check ")?;
+        let paper = Self {
+            is_test,
+            rid,
+            version,
+            expires,
+            authority: Authority { index, key },
+        };
+        if check != check_value(rid, &paper.authority) {
+            return Err(PaperError::Check);
+        }
+        one_writing(&paper.text(), text)?;
+        Ok(paper)
+    }
+}
+
+/// The check value of an authority's key: SHA-1 over RID, index, modulus and exponent (EMV Book 2
+/// §11.2.2), or SM3 over RID, index and point.
+///
+/// UNSPECIFIED: that of SM2 keys; it is made as that of RSA keys, by SM3.
+#[must_use]
+pub fn check_value(rid: [u8; 5], authority: &Authority) -> Vec<u8> {
+    let head = [&rid[..], &[authority.index]].concat();
+    match &authority.key {
+        VerifyingKey::Rsa(key) => {
+            sha1::digest(&[head, key.modulus(), key.exponent()].concat()).to_vec()
+        }
+        VerifyingKey::Sm2(key) => sm3::digest_parts(&[&head, &key.to_xy()]).to_vec(),
+    }
+}
+
+/// A month as certificates have it.
+#[must_use]
+pub fn month(month: MonthYear) -> [u8; 2] {
+    exactly(&month.mmyy().to_string()).expect("four digits are two bytes")
+}
+
+const fn mark(is_test: bool) -> &'static str {
+    match is_test {
+        true => "test",
+        false => "production",
+    }
+}
+
+fn key_text(key: &VerifyingKey) -> String {
+    match key {
+        VerifyingKey::Rsa(key) => {
+            let (modulus, exponent) = (hex_encode(&key.modulus()), hex_encode(&key.exponent()));
+            format!("rsa {modulus} {exponent}")
+        }
+        VerifyingKey::Sm2(key) => format!("sm2 {}", hex_encode(&key.to_xy())),
+    }
+}
+
+fn exactly<const N: usize>(word: &str) -> Option<[u8; N]> {
+    hex_decode(word).ok()?.try_into().ok()
+}
+
+fn one_writing(written: &str, read: &str) -> Result<(), PaperError> {
+    if written == read {
+        Ok(())
+    } else {
+        Err(PaperError::Writing)
+    }
+}
+
+/// The lines of a paper, one after the other.
+struct Lines<'a> {
+    rest: core::str::SplitInclusive<'a, char>,
+    line: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str, title: &'static str) -> Result<Self, PaperError> {
+        let mut lines = Self {
+            rest: text.split_inclusive('\n'),
+            line: 0,
+        };
+        match lines.next(title, title)? {
+            "" => Ok(lines),
+            _ => Err(lines.bad(title)),
+        }
+    }
+
+    const fn bad(&self, expected: &'static str) -> PaperError {
+        PaperError::Line {
+            line: self.line,
+            expected,
+        }
+    }
+
+    fn next(&mut self, prefix: &str, expected: &'static str) -> Result<&'a str, PaperError> {
+        self.line += 1;
+        let line = self.rest.next().and_then(|line| line.strip_suffix('\n'));
+        let value = line.and_then(|line| line.strip_prefix(prefix));
+        value.ok_or(self.bad(expected))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        prefix: &str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, PaperError> {
+        let value = self.next(prefix, expected)?;
+        parse(value).ok_or(self.bad(expected))
+    }
+
+    fn mark(&mut self) -> Result<bool, PaperError> {
+        self.parsed("mark ", "mark test or mark production", |word| match word {
+            "test" => Some(true),
+            "production" => Some(false),
+            _ => None,
+        })
+    }
+
+    fn hex(&mut self, prefix: &'static str) -> Result<Vec<u8>, PaperError> {
+        let expected = "its name and hex digits";
+        self.parsed(prefix, expected, |word| hex_decode(word).ok())
+    }
+
+    fn key(&mut self) -> Result<VerifyingKey, PaperError> {
+        let expected = "key rsa, modulus and exponent, or key sm2 and a point";
+        self.parsed("key ", expected, |words| {
+            let (algorithm, key) = words.split_once(' ')?;
+            match algorithm {
+                "rsa" => {
+                    let (modulus, exponent) = key.split_once(' ')?;
+                    let (modulus, exponent) =
+                        (hex_decode(modulus).ok()?, hex_decode(exponent).ok()?);
+                    let key = RsaPublicKey::new(&modulus, &exponent).ok()?;
+                    Some(VerifyingKey::Rsa(key))
+                }
+                "sm2" => {
+                    let key = PublicKey::from_xy(&exactly(key)?).ok()?;
+                    Some(VerifyingKey::Sm2(key))
+                }
+                _ => None,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
