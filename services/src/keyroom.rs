@@ -24,6 +24,8 @@ mod approval;
 mod audited;
 mod books;
 mod carry;
+mod cash;
+mod certifying;
 mod covers;
 mod error;
 mod extract;
@@ -40,6 +42,7 @@ pub use approval::{APPROVAL_MAX_S, Approval, ApprovalError};
 pub use audited::{Audited, OnBehalf};
 pub use books::parse_anchor_key;
 pub use carry::{Done, Hands};
+pub use cash::{CashBook, CashEntry, CashRefusal};
 pub use error::{ApprovalRefusal, RoomError, StepFault};
 pub use filing::{Filed, notes_digest};
 pub use holding::{

@@ -22,9 +22,14 @@ mod module;
 mod terminal;
 
 pub use card::{
-    SealedGroup, cash_keys, purse_key, seal_purse, seal_purse_for, verify_purchase_tac,
+    SealedGroup, cash_file_keys, cash_keys, purse_key, seal_purse, seal_purse_for,
+    verify_purchase_tac,
 };
-pub use cash::{CashOrder, cash_issuer_key, cash_issuer_label, make_cash_issuer, seal_cash};
+pub(crate) use cash::verifying;
+pub use cash::{
+    CashOrder, CashSigner, cash_application, cash_issuer_key, cash_issuer_label, make_cash_issuer,
+    seal_cash,
+};
 pub use error::PersonalisingError;
 pub use manager::{CardManager, ManagerKeys, algorithm_of};
 pub use master::{

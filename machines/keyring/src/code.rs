@@ -45,6 +45,10 @@ closed! {
         CashCipher = 0x12, "e-cash script encipherment", "电子现金脚本加密";
         /// Certificates of e-cash cards.
         CashIssuer = 0x13, "e-cash issuer", "电子现金发卡行公钥";
+        /// Certificates of e-cash issuers: the authority's own key.
+        CashAuthority = 0x14, "e-cash authority", "电子现金认证中心";
+        /// Records of the e-cash's extension files.
+        CashFile = 0x15, "e-cash extension file", "电子现金扩展应用";
         /// User certificates of ride codes.
         RideCode = 0x20, "ride-code issuing", "乘车二维码发行";
         /// Authentication on a link between nodes.
@@ -280,6 +284,7 @@ impl Purpose {
             | Self::CashCryptogram
             | Self::CashMac
             | Self::CashCipher
+            | Self::CashFile
             | Self::PosMaster
             | Self::PosPin
             | Self::PosMac
@@ -292,7 +297,9 @@ impl Purpose {
             | Self::AuditAnchor
             | Self::Register
             | Self::Approval => matches!(algorithm, KeyAlgorithm::Sm2),
-            Self::CashIssuer => matches!(algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::Sm2),
+            Self::CashIssuer | Self::CashAuthority => {
+                matches!(algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::Sm2)
+            }
             Self::NodeLink
             | Self::PersoTransport
             | Self::SecurityDomain
@@ -390,7 +397,7 @@ mod tests {
             ];
             assert!(back.iter().all(|b| b.is_none_or(|b| b == byte)), "{byte}");
         }
-        assert_eq!(Purpose::ALL.len(), 32);
+        assert_eq!(Purpose::ALL.len(), 34);
     }
 
     #[test]

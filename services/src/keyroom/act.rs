@@ -11,6 +11,8 @@ use std::fmt::{self, Write as _};
 
 use tongtu_audit::Word;
 use tongtu_codec::hex_encode;
+use tongtu_ecash::oda::NumberHead;
+use tongtu_ecash::oda::paper::IssuerApplication;
 use tongtu_keyring::code::Cause;
 use tongtu_keyring::register::Credential;
 use tongtu_keyring::{Application, Check, Custody, KeyNumber, Officer};
@@ -41,6 +43,8 @@ pub enum Book {
     Authority,
     /// The officers' register.
     Officers,
+    /// The e-cash authority's book.
+    Cash,
 }
 
 impl Book {
@@ -49,11 +53,12 @@ impl Book {
             Self::Keys => "keys",
             Self::Authority => "authority",
             Self::Officers => "officers",
+            Self::Cash => "cash",
         }
     }
 
     pub(crate) fn of(word: &str) -> Option<Self> {
-        [Self::Keys, Self::Authority, Self::Officers]
+        [Self::Keys, Self::Authority, Self::Officers, Self::Cash]
             .into_iter()
             .find(|book| book.word() == word)
     }
@@ -128,6 +133,18 @@ pub enum Act {
     ActivateCertificate { certificate: u32 },
     /// It is taken away.
     RevokeCertificate { certificate: u32, cause: Cause },
+    /// An e-cash issuer applies with a key of the book: the custody makes the application.
+    ApplyCash {
+        key: KeyNumber,
+        head: NumberHead,
+        expires: MonthYear,
+    },
+    /// The nation approves an e-cash issuer's application.
+    ApproveCash { application: Box<IssuerApplication> },
+    /// The e-cash authority's key signs the certificate.
+    IssueCash { certificate: u32, key: KeyNumber },
+    /// The public half of an e-cash authority's key is handed out.
+    PublishAuthority { key: KeyNumber },
     /// Four officers found the room.
     Found(Box<[Credential; 4]>),
     /// A further officer.
@@ -169,6 +186,10 @@ impl Act {
             Self::IssueCertificate { .. } => "cert.issue",
             Self::ActivateCertificate { .. } => "cert.activate",
             Self::RevokeCertificate { .. } => "cert.revoke",
+            Self::ApplyCash { .. } => "cash.apply",
+            Self::ApproveCash { .. } => "cash.approve",
+            Self::IssueCash { .. } => "cash.issue",
+            Self::PublishAuthority { .. } => "cash.authority",
             Self::Found(_) => "room.found",
             Self::Register(_) => "officer.register",
             Self::Rotate { .. } => "officer.rotate",
@@ -198,7 +219,10 @@ impl Act {
             | Self::Suspend { .. }
             | Self::Resume { .. }
             | Self::Revoke { .. }
-            | Self::Withdraw { .. } => Book::Keys,
+            | Self::Withdraw { .. }
+            | Self::ApplyCash { .. }
+            | Self::PublishAuthority { .. } => Book::Keys,
+            Self::ApproveCash { .. } | Self::IssueCash { .. } => Book::Cash,
             Self::IssueRoot { .. }
             | Self::RetireRoot { .. }
             | Self::Draft { .. }
@@ -232,7 +256,10 @@ impl Act {
             | Self::Suspend { key, .. }
             | Self::Resume { key }
             | Self::Revoke { key, .. }
-            | Self::Withdraw { key } => Some(*key),
+            | Self::Withdraw { key }
+            | Self::ApplyCash { key, .. }
+            | Self::IssueCash { key, .. }
+            | Self::PublishAuthority { key } => Some(*key),
             _ => None,
         }
     }
@@ -246,6 +273,9 @@ impl Act {
                 | Self::Export { .. }
                 | Self::SignRegister { .. }
                 | Self::SubmitOf { .. }
+                | Self::ApplyCash { .. }
+                | Self::IssueCash { .. }
+                | Self::PublishAuthority { .. }
                 | Self::IssueRoot { .. }
                 | Self::IssueCertificate { .. }
                 | Self::Found(_)
@@ -302,7 +332,13 @@ impl fmt::Display for Act {
                 }
                 Ok(())
             }
+            Self::ApplyCash { key, head, expires } => {
+                write!(f, " {key} {head} {}", expires.mmyy())
+            }
+            Self::ApproveCash { application } => write!(f, " {}", application.words()),
+            Self::IssueCash { certificate, key } => write!(f, " {certificate} {key}"),
             Self::Approve { key }
+            | Self::PublishAuthority { key }
             | Self::Review { key }
             | Self::Resume { key }
             | Self::Withdraw { key } => write!(f, " {key}"),

@@ -13,6 +13,7 @@ use tongtu_types::Timestamp;
 
 use super::act::{Act, Book, lower_hex};
 use super::approval::{APPROVAL_MAX_S, Approval};
+use super::cash::{CashBook, CashEvent};
 use super::error::{ApprovalRefusal, StepFault};
 
 /// The deed of a line about a note that was filed.
@@ -30,6 +31,7 @@ pub(crate) struct Books {
     pub(crate) keys: KeyBook,
     pub(crate) authority: ca::Authority,
     pub(crate) officers: Register,
+    pub(crate) cash: CashBook,
     pub(crate) log: AuditLog,
     pub(crate) anchor_keys: AnchorKeys,
     /// Approvals that were carried out and are not over, by what they say.
@@ -44,6 +46,7 @@ impl Books {
             Book::Keys => self.keys.last_number(),
             Book::Authority => self.authority.last_number(),
             Book::Officers => self.officers.last_number(),
+            Book::Cash => self.cash.last_number(),
         }
     }
 
@@ -129,6 +132,22 @@ impl Books {
                     let admitted = self.officers.admit(&event);
                     admitted.map_err(|refusal| StepFault::Officer { number, refusal })?;
                     self.officers.apply(&event);
+                }
+                Part::Cash => {
+                    let number = self.cash.last_number() + 1;
+                    let fault = |refusal| StepFault::Cash {
+                        number,
+                        refusal: Box::new(refusal),
+                    };
+                    let event = CashEvent::decode(&entry.bytes).map_err(fault)?;
+                    let by = approval.as_ref().filter(|by| event.comes_of(&by.act));
+                    let book = Book::Cash;
+                    let signers = by.and_then(Approval::signers);
+                    let signers = signers.ok_or(StepFault::Unapproved { book, number })?;
+                    let room = (&self.keys, head.mark);
+                    let admitted = self.cash.admit(&event, &signers, room, at);
+                    admitted.map_err(fault)?;
+                    self.cash.apply(&event, signers);
                 }
                 Part::AnchorKey => {
                     let (number, key) = read_anchor_key(&entry.bytes)?;

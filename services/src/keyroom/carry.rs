@@ -164,6 +164,9 @@ impl<M: Medium> KeyRoom<M> {
         for event in &parts.officers {
             bytes.extend(event.encode()?);
         }
+        for (event, _) in &parts.cash {
+            bytes.extend(event.encode());
+        }
         Ok(if bytes.is_empty() {
             approval.digest()
         } else {
@@ -270,6 +273,10 @@ impl<M: Medium> KeyRoom<M> {
             Act::Export { key, transport } => self.export(*key, *transport, way),
             Act::SignRegister { key, digest, .. } => self.sign_register(*key, digest, way),
             Act::SubmitOf { certificate, key } => self.submit_of(*certificate, *key, way),
+            Act::ApplyCash { key, head, expires } => self.apply_cash(*key, (*head, *expires), way),
+            Act::ApproveCash { application } => self.approve_cash(application, way),
+            Act::IssueCash { certificate, key } => self.issue_cash(*certificate, *key, way),
+            Act::PublishAuthority { key } => self.publish_authority(*key, way),
             Act::IssueRoot { ca_index, expiry } => self.issue_root(*ca_index, *expiry, way),
             Act::IssueCertificate { certificate } => self.issue(*certificate, way),
             Act::Found(founders) => self.found(founders, way),

@@ -12,6 +12,7 @@ use tongtu_types::Timestamp;
 use super::act::Book;
 use super::approval::ApprovalError;
 use super::audited::reason;
+use super::cash::CashRefusal;
 
 /// Why an approval does not hold here and now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +110,9 @@ pub enum RoomError {
     /// The officers' register.
     #[error(transparent)]
     Register(#[from] RegisterRefusal),
+    /// The e-cash authority's book.
+    #[error(transparent)]
+    Cash(#[from] CashRefusal),
     /// A key may not be used so.
     #[error(transparent)]
     Use(#[from] RefusedUse),
@@ -246,6 +250,7 @@ impl RoomError {
             Self::Key(refusal) => refusal.code(),
             Self::Authority(refusal) => refusal.code(),
             Self::Register(refusal) => refusal.code(),
+            Self::Cash(refusal) => refusal.code(),
             Self::Use(_) => "room.use",
             Self::Custodians | Self::RegisterCustodians => "room.custodians",
             Self::OtherRegister => "room.other_register",
@@ -280,6 +285,7 @@ impl RoomError {
                 | Self::Key(_)
                 | Self::Authority(_)
                 | Self::Register(_)
+                | Self::Cash(_)
                 | Self::Use(_)
                 | Self::Custodians
                 | Self::RegisterCustodians
@@ -347,6 +353,14 @@ pub enum StepFault {
         number: u64,
         /// Why not.
         refusal: RegisterRefusal,
+    },
+    /// An event of the e-cash authority's book that cannot follow.
+    #[error("event {number} of the e-cash authority's book: {refusal}")]
+    Cash {
+        /// Its number.
+        number: u64,
+        /// Why not.
+        refusal: Box<CashRefusal>,
     },
     /// An event that no approval of this step is for.
     #[error("event {number} of the {} book was approved by nobody", book.word())]

@@ -122,7 +122,7 @@ impl<M: Medium> KeyRoom<M> {
             bits: match request.slot.algorithm {
                 KeyAlgorithm::Tdes | KeyAlgorithm::Aes | KeyAlgorithm::Sm4 => 128,
                 KeyAlgorithm::Sm2 => 256,
-                KeyAlgorithm::Rsa => 2048,
+                KeyAlgorithm::Rsa => rsa_bits(request.slot.purpose),
             },
             index: request.index,
             version: request.version,
@@ -372,13 +372,27 @@ impl<M: Medium> KeyRoom<M> {
     }
 }
 
+/// Bits of an RSA key. Cards read an authority's and an issuer's certificates in records of 253 bytes
+/// at most, and an issuer's key must fit under its authority's.
+///
+/// UNSPECIFIED: these lengths; ours, of those that EMV Book 2 takes.
+const fn rsa_bits(purpose: Purpose) -> u16 {
+    match purpose {
+        Purpose::CashAuthority => 1408,
+        Purpose::CashIssuer => 1280,
+        _ => 2048,
+    }
+}
+
 /// How a key of the nation's own may leave. Masters that modules of terminals have go to whoever
 /// makes modules, of other masters only what is below them; all else has nowhere to go.
 const fn leaving(purpose: Purpose) -> Export {
     match purpose {
-        Purpose::Purchase | Purpose::Maintenance | Purpose::QuickUpdate | Purpose::Internal => {
-            Export::Whole
-        }
+        Purpose::Purchase
+        | Purpose::Maintenance
+        | Purpose::QuickUpdate
+        | Purpose::Internal
+        | Purpose::CashFile => Export::Whole,
         Purpose::Load
         | Purpose::Unload
         | Purpose::Overdraft

@@ -16,6 +16,7 @@ use tongtu_types::{InstitutionCode, Timestamp};
 use super::act::Book;
 use super::approval::Approval;
 use super::books::{Books, anchor_key_line, filed_by};
+use super::cash::{CashBook, CashEvent};
 use super::error::RoomError;
 use super::vault;
 
@@ -38,6 +39,8 @@ pub(super) struct Parts {
     pub(super) keys: Vec<Event>,
     pub(super) authority: Vec<ca::Event>,
     pub(super) officers: Vec<register::Event>,
+    /// With who signed for it.
+    pub(super) cash: Vec<(CashEvent, Signers)>,
     pub(super) anchor_keys: Vec<(u32, tongtu_crypto::PublicKey)>,
     pub(super) anchors: Vec<tongtu_audit::Anchor>,
     pub(super) lines: Vec<LineEntry>,
@@ -135,6 +138,12 @@ impl<M: Medium> KeyRoom<M> {
     #[must_use]
     pub const fn officers(&self) -> &Register {
         &self.books.officers
+    }
+
+    /// The e-cash authority's book.
+    #[must_use]
+    pub const fn cash(&self) -> &CashBook {
+        &self.books.cash
     }
 
     /// The end of the audit chain.
@@ -414,6 +423,9 @@ impl<M: Medium> KeyRoom<M> {
         for event in &parts.officers {
             step.push(Part::Officer, event.encode()?);
         }
+        for (event, _) in &parts.cash {
+            step.push(Part::Cash, event.encode());
+        }
         for (number, key) in &parts.anchor_keys {
             step.push(Part::AnchorKey, anchor_key_line(*number, key));
         }
@@ -440,6 +452,9 @@ impl<M: Medium> KeyRoom<M> {
         }
         for event in &parts.officers {
             self.books.officers.apply(event);
+        }
+        for (event, signers) in &parts.cash {
+            self.books.cash.apply(event, *signers);
         }
         let filed = parts.lines.iter().filter_map(filed_by);
         self.books.filed.extend(filed);

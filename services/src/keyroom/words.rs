@@ -1,6 +1,7 @@
 //! The words of an act's text, read one by one.
 
 use tongtu_codec::hex_decode;
+use tongtu_ecash::oda::paper::IssuerApplication;
 use tongtu_keyring::code::{Cause, CustodyKind, KeyAlgorithm, Purpose, Role};
 use tongtu_keyring::register::{Credential, FOUNDERS};
 use tongtu_keyring::{
@@ -227,6 +228,25 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Act, ActError> {
             certificate: words.number(certificate)?,
             cause: words.cause()?,
         },
+        "cash.apply" => Act::ApplyCash {
+            key: words.key()?,
+            head: words.of("a head of 3 to 8 digits", |word| word.parse().ok())?,
+            expires: words.month()?,
+        },
+        "cash.approve" => {
+            let all: Vec<&str> = words.rest.by_ref().collect();
+            let application = IssuerApplication::parse_words(&all.join(" "));
+            let application = application
+                .map_err(|_| words.expected("an e-cash issuer's application with its proof"))?;
+            Act::ApproveCash {
+                application: Box::new(application),
+            }
+        }
+        "cash.issue" => Act::IssueCash {
+            certificate: words.number(certificate)?,
+            key: words.key()?,
+        },
+        "cash.authority" => Act::PublishAuthority { key: words.key()? },
         "room.found" => {
             let mut founders = Vec::with_capacity(FOUNDERS.len());
             for _ in FOUNDERS {

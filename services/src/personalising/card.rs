@@ -1,7 +1,7 @@
 //! A card's keys: sealed for the card, and used for its proofs.
 
 use tongtu_crypto::Algorithm;
-use tongtu_ecash::cryptogram::card_factor;
+use tongtu_ecash::cryptogram::{card_factor, file_factor};
 use tongtu_hsm::{CardSession, Custody, CustodyError, Fill, KeyPath, Label, MacScheme, Wrapped};
 use tongtu_keyring::Check;
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
@@ -174,11 +174,8 @@ pub fn cash_keys(
 ) -> Result<[Wrapped; 3], PersonalisingError> {
     let factors = [card_factor(number, sequence)];
     let key = |purpose| {
-        let master = MASTERS.iter().find(|master| master.purpose == purpose);
-        let master = master.expect("the table has the three of the e-cash");
-        let label = master_label(issuer.city(), master, algorithm, version);
         let path = KeyPath {
-            label,
+            label: cash_label(issuer, purpose, algorithm, version),
             factors: &factors,
         };
         Ok::<_, PersonalisingError>(custody.wrap(path, transport)?)
@@ -188,6 +185,43 @@ pub fn cash_keys(
         key(Purpose::CashMac)?,
         key(Purpose::CashCipher)?,
     ])
+}
+
+/// The opening keys of an e-cash's extension files, in the order of `files`, each enciphered under a
+/// transport key.
+///
+/// # Errors
+/// [`PersonalisingError`]: a master that is not here, or that stays.
+pub fn cash_file_keys(
+    custody: &dyn Custody,
+    issuer: &CardIssuer,
+    (number, sequence): (&CardNumber, u8),
+    files: &[u8],
+    (algorithm, version): (Algorithm, u8),
+    transport: Label,
+) -> Result<Vec<Wrapped>, PersonalisingError> {
+    let label = cash_label(issuer, Purpose::CashFile, algorithm, version);
+    let key = |sfi: &u8| {
+        let factors = [card_factor(number, sequence), file_factor(*sfi)];
+        let path = KeyPath {
+            label,
+            factors: &factors,
+        };
+        Ok(custody.wrap(path, transport)?)
+    };
+    files.iter().map(key).collect()
+}
+
+/// The label of an issuer's master for an e-cash.
+pub(super) fn cash_label(
+    issuer: &CardIssuer,
+    purpose: Purpose,
+    algorithm: Algorithm,
+    version: u8,
+) -> Label {
+    let master = MASTERS.iter().find(|master| master.purpose == purpose);
+    let master = master.expect("the table has the four of the e-cash");
+    master_label(issuer.city(), master, algorithm, version)
 }
 
 /// Verifies the TAC of a purchase under the issuer's master for TACs.

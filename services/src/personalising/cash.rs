@@ -3,20 +3,21 @@
 
 use tongtu_crypto::{Algorithm, Signature};
 use tongtu_ecash::Values;
-use tongtu_ecash::cryptogram::card_factor;
-use tongtu_ecash::oda::{Certifier, VerifyingKey};
+use tongtu_ecash::cryptogram::{card_factor, file_factor};
+use tongtu_ecash::oda::paper::IssuerApplication;
+use tongtu_ecash::oda::{Certifier, NumberHead, VerifyingKey};
 use tongtu_ecash::perso::{Profile, dgi, groups_without_keys};
 use tongtu_hsm::{
-    CardPair, CardSession, Custody, Export, Fill, KeyInfo, KeyName, KeyPath, Label, Mark, PairPart,
-    PublicPart, SignScheme, Signed,
+    CardPair, CardSession, Custody, CustodyError, Export, Fill, KeyInfo, KeyName, KeyPath, Label,
+    Mark, PairPart, PublicPart, SealedKeys, SignScheme, Signed,
 };
 use tongtu_keyring::Slot;
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
-use tongtu_types::CityCode;
+use tongtu_types::{CityCode, InstitutionCode, MonthYear};
 
-use super::card::SealedGroup;
+use super::card::{SealedGroup, cash_label};
 use super::error::PersonalisingError;
-use super::master::{CardIssuer, MASTERS, master_label, once};
+use super::master::{CardIssuer, once};
 
 /// Bits of an issuer's RSA key: its certificate must fit under an authority's of 1408.
 const ISSUER_RSA_BITS: u16 = 1280;
@@ -86,6 +87,29 @@ pub fn cash_issuer_key(
     Ok(verifying(custody.public(label)?))
 }
 
+/// The application for a certificate of an issuer's key: its keeper proves that it has the key.
+///
+/// # Errors
+/// [`CustodyError`] when there is no such key, or it does not sign.
+pub fn cash_application(
+    custody: &mut dyn Custody,
+    label: Label,
+    (is_test, issuer): (bool, InstitutionCode),
+    wanted: (NumberHead, MonthYear),
+) -> Result<IssuerApplication, CustodyError> {
+    let key = verifying(custody.public(label)?);
+    let scheme = match &key {
+        VerifyingKey::Rsa(_) => SignScheme::RsaPss,
+        VerifyingKey::Sm2(_) => SignScheme::Sm2,
+    };
+    IssuerApplication::made_by((is_test, issuer), wanted, key, |body| {
+        Ok(match custody.sign(label, scheme, body)? {
+            Signed::Rsa(proof) => proof,
+            Signed::Sm2(proof) => proof.0.to_vec(),
+        })
+    })
+}
+
 /// With what an e-cash is made: whose, and the issuer's key with its certificate.
 #[derive(Debug, Clone, Copy)]
 pub struct CashOrder<'a> {
@@ -101,9 +125,8 @@ pub struct CashOrder<'a> {
 
 /// The groups of an e-cash, every secret enciphered for the card at the other end of a channel. Its
 /// three keys are those that the issuer's masters give this card; its own key that signs is made
-/// here, and the issuer's key in custody certifies it. The keys of the profile are left out.
-///
-/// UNSPECIFIED: where the opening keys of extension files come from; they are the profile's.
+/// here, and the issuer's key in custody certifies it. Opening keys of extension files come of the
+/// issuer's master for them, by card and file. The keys of the profile are left out.
 ///
 /// # Errors
 /// [`PersonalisingError`]: no masters here, no key of the issuer, or a profile that does not fit.
@@ -115,13 +138,10 @@ pub fn seal_cash(
 ) -> Result<Vec<SealedGroup>, PersonalisingError> {
     let algorithm = profile.algorithm;
     let factors = [card_factor(&profile.number, profile.sequence)];
-    let path = |purpose| {
-        let master = MASTERS.iter().find(|master| master.purpose == purpose);
-        let master = master.expect("the table has the three of the e-cash");
-        KeyPath {
-            label: master_label(order.issuer.city(), master, algorithm, order.version),
-            factors: &factors,
-        }
+    let label = |purpose| cash_label(&order.issuer, purpose, algorithm, order.version);
+    let path = |purpose| KeyPath {
+        label: label(purpose),
+        factors: &factors,
     };
     let paths = [
         path(Purpose::CashCryptogram),
@@ -160,16 +180,9 @@ pub fn seal_cash(
         out.push(sealed(id, value));
     }
     let public = verifying(public);
-    let mut signer = InCustody {
-        public: cash_issuer_key(custody, order.signer)?,
-        custody,
-        label: order.signer,
-        refused: None,
-    };
+    let mut signer = CashSigner::new(custody, order.signer)?;
     let open = groups_without_keys(profile, order.certificate, &public, &mut signer);
-    if let Some(refused) = signer.refused {
-        return Err(refused.into());
-    }
+    signer.signed()?;
     for group in open? {
         // Groups of 8xxx hold a PIN or keys.
         let is_secret = (0x8000..0x9000).contains(&group.id);
@@ -181,46 +194,102 @@ pub fn seal_cash(
             },
             is_enciphered: is_secret,
         });
+        if group.id == dgi::FILES {
+            // Behind the table, which says how many there are; before records, which need them.
+            let master = label(Purpose::CashFile);
+            let keys = seal_files(custody, profile, (master, factors[0]), session)?;
+            out.push(sealed(dgi::FILE_KEYS, keys.bytes));
+            out.push(SealedGroup {
+                id: dgi::FILE_CHECKS,
+                value: keys.checks.concat(),
+                is_enciphered: false,
+            });
+        }
     }
     Ok(out)
 }
 
-fn verifying(public: PublicPart) -> VerifyingKey {
+/// The opening keys of a card's extension files, in the order of their table.
+fn seal_files(
+    custody: &dyn Custody,
+    profile: &Profile,
+    (master, card): (Label, [u8; 8]),
+    session: &CardSession,
+) -> Result<SealedKeys, CustodyError> {
+    let files = profile.files.iter();
+    let factors: Vec<_> = files
+        .map(|file| [card, file_factor(file.entry.sfi)])
+        .collect();
+    let paths = factors.iter().map(|factors| KeyPath {
+        label: master,
+        factors,
+    });
+    custody.seal_for(&paths.collect::<Vec<_>>(), Fill::Padded, session)
+}
+
+pub(crate) fn verifying(public: PublicPart) -> VerifyingKey {
     match public {
         PublicPart::Rsa(key) => VerifyingKey::Rsa(key),
         PublicPart::Sm2(key) => VerifyingKey::Sm2(key),
     }
 }
 
-/// An issuer's key in custody, and why it did not sign.
-struct InCustody<'a> {
+/// A key in custody that certifies cards or issuers, and why it did not sign.
+pub struct CashSigner<'a> {
     custody: &'a mut dyn Custody,
     label: Label,
     public: VerifyingKey,
-    refused: Option<tongtu_hsm::CustodyError>,
+    refused: Option<CustodyError>,
 }
 
-impl InCustody<'_> {
-    fn signed(&mut self, scheme: SignScheme, message: &[u8]) -> Option<Signed> {
+impl std::fmt::Debug for CashSigner<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CashSigner({})", self.label)
+    }
+}
+
+impl<'a> CashSigner<'a> {
+    /// Takes a key in custody.
+    ///
+    /// # Errors
+    /// [`CustodyError`] when there is none of this label that signs.
+    pub fn new(custody: &'a mut dyn Custody, label: Label) -> Result<Self, CustodyError> {
+        Ok(Self {
+            public: verifying(custody.public(label)?),
+            custody,
+            label,
+            refused: None,
+        })
+    }
+
+    /// Whether everything was signed that was asked for.
+    ///
+    /// # Errors
+    /// [`CustodyError`], why not.
+    pub fn signed(self) -> Result<(), CustodyError> {
+        self.refused.map_or(Ok(()), Err)
+    }
+
+    fn sign(&mut self, scheme: SignScheme, message: &[u8]) -> Option<Signed> {
         let signed = self.custody.sign(self.label, scheme, message);
         signed.map_err(|error| self.refused = Some(error)).ok()
     }
 }
 
-impl Certifier for InCustody<'_> {
+impl Certifier for CashSigner<'_> {
     fn public(&self) -> VerifyingKey {
         self.public.clone()
     }
 
     fn rsa(&mut self, message: &[u8]) -> Option<Vec<u8>> {
-        match self.signed(SignScheme::RsaRaw, message)? {
+        match self.sign(SignScheme::RsaRaw, message)? {
             Signed::Rsa(signed) => Some(signed),
             Signed::Sm2(_) => None,
         }
     }
 
     fn sm2(&mut self, message: &[u8]) -> Option<Signature> {
-        match self.signed(SignScheme::Sm2, message)? {
+        match self.sign(SignScheme::Sm2, message)? {
             Signed::Sm2(signed) => Some(signed),
             Signed::Rsa(_) => None,
         }

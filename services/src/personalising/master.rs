@@ -47,7 +47,7 @@ const fn cash(purpose: Purpose, word: &'static str) -> Master {
     }
 }
 
-/// Every master of cards: those of the purse, then the three of the e-cash.
+/// Every master of cards: those of the purse, then the four of the e-cash.
 pub const MASTERS: &[Master] = &[
     purse(Purpose::Purchase, 1, "DPK", KeyUse::Purchase),
     purse(Purpose::Purchase, 2, "DPK", KeyUse::Purchase),
@@ -68,13 +68,15 @@ pub const MASTERS: &[Master] = &[
     cash(Purpose::CashCryptogram, "MKAC"),
     cash(Purpose::CashMac, "MKSMI"),
     cash(Purpose::CashCipher, "MKSMC"),
+    cash(Purpose::CashFile, "MKFILE"),
 ];
 
 /// First byte of the published run of sixteen that is a test master of the e-cash.
-const TEST_CASH: [(Purpose, u8); 3] = [
+const TEST_CASH: [(Purpose, u8); 4] = [
     (Purpose::CashCryptogram, 0x40),
     (Purpose::CashMac, 0x50),
     (Purpose::CashCipher, 0x60),
+    (Purpose::CashFile, 0x70),
 ];
 
 /// The nation's own region.

@@ -50,6 +50,7 @@ impl Operation {
                 matches!(self, Self::Mac | Self::Sign)
             }
             Purpose::CashIssuer
+            | Purpose::CashAuthority
             | Purpose::RideCode
             | Purpose::FileSignature
             | Purpose::ListSignature
@@ -70,7 +71,8 @@ impl Operation {
             | Purpose::QuickUpdate
             | Purpose::CashCryptogram
             | Purpose::CashMac
-            | Purpose::CashCipher => matches!(self, Self::Mac | Self::Derive),
+            | Purpose::CashCipher
+            | Purpose::CashFile => matches!(self, Self::Mac | Self::Derive),
         }
     }
 

@@ -51,11 +51,13 @@ pub enum Part {
     Line = 6,
     /// An anchor.
     Anchor = 7,
+    /// An event of the e-cash authority's book.
+    Cash = 8,
 }
 
 impl Part {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Approval,
         Self::Key,
         Self::Authority,
@@ -63,6 +65,7 @@ impl Part {
         Self::AnchorKey,
         Self::Line,
         Self::Anchor,
+        Self::Cash,
     ];
 
     fn of(byte: u8) -> Option<Self> {

@@ -7,6 +7,7 @@
 //! authority-events the certificate authority's         │ the same entries again, one file for
 //! officer-events   the register's                      │ each kind, for whoever reads only that
 //! anchor-keys      public keys of anchors              │
+//! cash-events      the e-cash authority's              │
 //! audit-lines      the audit chain                     │
 //! audit-anchors    its anchors                         ┘
 //! keys             the custody's file; another crate's

@@ -17,7 +17,7 @@ pub enum File {
 
 impl File {
     /// Every file, the frames first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Steps,
         Self::Of(Part::Approval),
         Self::Of(Part::Key),
@@ -26,6 +26,7 @@ impl File {
         Self::Of(Part::AnchorKey),
         Self::Of(Part::Line),
         Self::Of(Part::Anchor),
+        Self::Of(Part::Cash),
     ];
 
     /// Its name in the folder.
@@ -40,6 +41,7 @@ impl File {
             Self::Of(Part::AnchorKey) => "anchor-keys",
             Self::Of(Part::Line) => "audit-lines",
             Self::Of(Part::Anchor) => "audit-anchors",
+            Self::Of(Part::Cash) => "cash-events",
         }
     }
 }

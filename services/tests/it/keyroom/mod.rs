@@ -1,5 +1,6 @@
 //! The key room: officers, acts, files.
 
+mod cash;
 mod cut;
 mod holding;
 mod life;

@@ -31,7 +31,7 @@ pub(crate) fn key(number: u32) -> KeyNumber {
 }
 
 /// Number, role, institution of every officer, in the order of their entries.
-pub(crate) const STAFF: [(&str, Role, &str); 13] = [
+pub(crate) const STAFF: [(&str, Role, &str); 18] = [
     ("N-01", Role::NationOfficer, "00000000"),
     ("N-02", Role::NationApprover, "00000000"),
     ("N-03", Role::NationCustodian, "00000000"),
@@ -45,6 +45,11 @@ pub(crate) const STAFF: [(&str, Role, &str); 13] = [
     ("K-01", Role::HolderCustodian, "01343020"),
     ("K-02", Role::HolderCustodian, "01343020"),
     ("Q-01", Role::ProvinceOfficer, "00005000"),
+    ("R-01", Role::ProvinceOfficer, "00000000"),
+    ("C-01", Role::HolderCustodian, "00000000"),
+    ("C-02", Role::HolderCustodian, "00000000"),
+    ("T-01", Role::Supervisor, "00000000"),
+    ("T-02", Role::Supervisor, "00000000"),
 ];
 
 pub(crate) fn officer(number: &str) -> Officer {

@@ -1,7 +1,9 @@
 //! The texts of acts and approvals.
 
 use proptest::prelude::*;
-use tongtu_crypto::Signature;
+use tongtu_crypto::{SecretKey, Signature, SignerFault};
+use tongtu_ecash::oda::VerifyingKey;
+use tongtu_ecash::oda::paper::IssuerApplication;
 use tongtu_keyring::code::{Cause, CustodyKind, KeyAlgorithm, Purpose};
 use tongtu_keyring::{Application, ApplicationLine, Check, Custody, DeviceName, Slot};
 use tongtu_services::keyroom::{Act, Approval, Source};
@@ -98,6 +100,27 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
             expiry,
         }),
         any::<u32>().prop_map(|certificate| Act::IssueCertificate { certificate }),
+        (number(), "[0-9]{3,8}", month()).prop_map(|(key, head, expires)| Act::ApplyCash {
+            key,
+            head: head.parse().unwrap(),
+            expires,
+        }),
+        (1..=127_u8, "[0-9]{3,8}", month()).prop_map(|(key, head, expires)| {
+            let key = SecretKey::from_bytes(&[key; 32]).unwrap();
+            let whose = (true, institution("01343010"));
+            let public = VerifyingKey::Sm2(key.public().clone());
+            let made = IssuerApplication::made_by(
+                whose,
+                (head.parse().unwrap(), expires),
+                public,
+                |body| Ok::<_, SignerFault>(key.sign(body).0.to_vec()),
+            );
+            Act::ApproveCash {
+                application: Box::new(made.unwrap()),
+            }
+        }),
+        (any::<u32>(), number()).prop_map(|(certificate, key)| Act::IssueCash { certificate, key }),
+        number().prop_map(|key| Act::PublishAuthority { key }),
         Just(Act::Found(Box::new(
             ["N-01", "N-02", "N-03", "N-04"].map(credential)
         ))),

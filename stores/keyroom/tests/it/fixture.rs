@@ -25,7 +25,7 @@ pub(crate) fn step(number: u8) -> Step {
         });
     }
     for part in Part::ALL {
-        if part == Part::Line || number.is_multiple_of(part as u8 + 1) {
+        if part == Part::Line || number.is_multiple_of((part as u8 + 1).min(8)) {
             step.push(part, vec![number | 0x80; 9 + usize::from(part as u8)]);
         }
     }
