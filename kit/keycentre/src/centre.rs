@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tongtu_audit::Word;
 use tongtu_crypto::{Algorithm, BlockKey, PublicKey, SecretKey, Signature, SignerFault};
+use tongtu_ecash::oda::paper::PaperError;
 use tongtu_hsm::{
     Component, Custody as _, CustodyError, Export, KeyName, Mark, Passphrase, Protection,
     PublicPart, SealedCustody, SignScheme, Signed, TestKey, Work,
@@ -44,6 +45,9 @@ pub enum CentreError {
     /// A key did not sign.
     #[error("a key did not sign")]
     Signer(#[from] SignerFault),
+    /// A paper of the e-cash authority that is none.
+    #[error("what the e-cash authority gave is not as it should be")]
+    Paper(#[from] PaperError),
     /// A city that nobody registered.
     #[error("city {city} is not registered")]
     NoCity {
@@ -257,7 +261,7 @@ impl KeyCentre {
             Source::Fresh
         };
         let transport = self.transport(given.holder, to)?;
-        let (key, seats) = self.apply(given)?;
+        let (key, seats) = self.apply(given, INDEX)?;
         self.generate(key, seats, source, Hands::default())?;
         self.hand_over(key, transport, to)?;
         self.in_use(key, seats)?;
@@ -299,7 +303,7 @@ impl KeyCentre {
         value: &[u8],
     ) -> Result<KeyNumber, CentreError> {
         let transport = self.transport(given.holder, to)?;
-        let (key, seats) = self.apply(given)?;
+        let (key, seats) = self.apply(given, INDEX)?;
         let name = self.name_of(key);
         to.custody
             .import_test(&name, TestKey::new(value.to_vec()))?;
@@ -322,13 +326,23 @@ impl KeyCentre {
         purpose: Purpose,
         algorithm: KeyAlgorithm,
     ) -> Result<KeyNumber, CentreError> {
+        self.own_under(INDEX, purpose, algorithm)
+    }
+
+    /// The same under another key index.
+    pub(crate) fn own_under(
+        &mut self,
+        index: u8,
+        purpose: Purpose,
+        algorithm: KeyAlgorithm,
+    ) -> Result<KeyNumber, CentreError> {
         let holder = InstitutionCode::national();
         let slot = Slot {
             city: holder.city(),
             purpose,
             algorithm,
         };
-        let (key, seats) = self.apply(&lasting(slot, holder))?;
+        let (key, seats) = self.apply(&lasting(slot, holder), index)?;
         self.generate(key, seats, Source::Fresh, Hands::default())?;
         self.in_use(key, seats)?;
         Ok(key)
@@ -362,7 +376,7 @@ impl KeyCentre {
         self.act(act, &seats.of_step(step)).map(drop)
     }
 
-    fn apply(&mut self, given: &Given) -> Result<(KeyNumber, Seats), CentreError> {
+    fn apply(&mut self, given: &Given, index: u8) -> Result<(KeyNumber, Seats), CentreError> {
         let city = given.slot.city;
         let province = self.book().cities().province_of(city);
         let province = province.ok_or(CentreError::NoCity { city })?;
@@ -378,7 +392,7 @@ impl KeyCentre {
             lines: vec![ApplicationLine {
                 holder: given.holder,
                 slot: given.slot,
-                index: INDEX,
+                index,
                 from: self.now,
                 until: self.now.plus_s(given.days * DAY_S),
             }],
@@ -437,7 +451,7 @@ impl KeyCentre {
         let key = if let Some(key) = self.book().current(slot, self.now) {
             key
         } else {
-            let (key, seats) = self.apply(&lasting(slot, holder))?;
+            let (key, seats) = self.apply(&lasting(slot, holder), INDEX)?;
             let (components, check) = components(&self.seed, key);
             let hands = Hands {
                 components,

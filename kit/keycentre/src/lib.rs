@@ -12,6 +12,7 @@
 //! Chance is an argument: from one seed come the same officers, letters and stores. Every store is a
 //! test store.
 
+mod cash;
 mod centre;
 mod certificates;
 mod officers;

@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tongtu_codec::hex_encode;
-use tongtu_crypto::{PublicKey, SecretKey, Signature, Signer as _};
+use tongtu_crypto::{Algorithm, PublicKey, SecretKey, Signature, Signer as _};
+use tongtu_ecash::oda::NumberHead;
+use tongtu_ecash::oda::paper::{AuthorityPaper, IssuerPaper};
 use tongtu_hsm::{Custody, CustodySigner, Label, PublicPart, SealedCustody, Work};
 use tongtu_keycentre::{CentreError, Given, KeyCentre, RoomFiles, Store};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
@@ -58,18 +60,22 @@ const MODULE: [Purpose; 4] = [
     Purpose::QuickUpdate,
     Purpose::Internal,
 ];
-/// Every purpose of an e-cash.
+/// Every purpose of an e-cash whose keys issuers make for themselves.
 const CASH: [Purpose; 3] = [
     Purpose::CashCryptogram,
     Purpose::CashMac,
     Purpose::CashCipher,
 ];
+/// With what the e-cash authority certifies, and the indices under which terminals know its keys.
+const AUTHORITIES: [(KeyAlgorithm, u8); 2] = [(KeyAlgorithm::Rsa, 0x03), (KeyAlgorithm::Sm2, 0x59)];
 /// What a city signs with.
 const SIGNING: [Purpose; 3] = [
     Purpose::RideCode,
     Purpose::ListSignature,
     Purpose::FileSignature,
 ];
+/// What all of the country's e-cash numbers begin with.
+const CASH_HEAD: &str = "6299";
 const BOTH: [KeyAlgorithm; 2] = [KeyAlgorithm::Tdes, KeyAlgorithm::Sm4];
 
 /// A store's file and the key file that opens it.
@@ -100,7 +106,17 @@ pub struct CountryKeys {
     lists: BTreeMap<usize, PublicKey>,
     faces: BTreeMap<usize, Arc<FaceKeys>>,
     desks: BTreeMap<CityCode, Desk>,
+    cash: CashPapers,
     _scratch: Scratch,
+}
+
+/// What the e-cash authority gave out.
+#[derive(Debug, Default)]
+struct CashPapers {
+    /// Its public keys, as terminals take them.
+    authorities: Vec<AuthorityPaper>,
+    /// Issuers' certificates, by city.
+    issuers: BTreeMap<(CityCode, KeyAlgorithm), IssuerPaper>,
 }
 
 impl fmt::Debug for CountryKeys {
@@ -162,6 +178,14 @@ impl CountryKeys {
                 }
             }
         }
+        for algorithm in BOTH {
+            let key = centre.own(Purpose::CashFile, algorithm)?;
+            centre.lend(key, &mut modules)?;
+        }
+        let mut authorities = Vec::new();
+        for (algorithm, index) in AUTHORITIES {
+            authorities.push(centre.cash_authority(algorithm, index)?);
+        }
         centre.own(REGISTER.0, REGISTER.1)?;
         let mut neighbour = centre.store("neighbour")?;
         let mut given = Gifts::default();
@@ -191,6 +215,10 @@ impl CountryKeys {
             lists: given.lists,
             faces: given.faces,
             desks: given.desks,
+            cash: CashPapers {
+                authorities,
+                issuers: given.issuers,
+            },
             _scratch: scratch,
         };
         let certified = Certified {
@@ -367,6 +395,42 @@ impl CountryKeys {
         self.desks.get(&city)
     }
 
+    /// The e-cash authority's public keys, as terminals take them.
+    #[must_use]
+    pub fn cash_authorities(&self) -> &[AuthorityPaper] {
+        &self.cash.authorities
+    }
+
+    /// The certificate of a city's key that certifies e-cashes of an algorithm set.
+    ///
+    /// # Panics
+    /// When the city has none: the neighbour issues no e-cashes.
+    #[must_use]
+    pub fn cash_issuer(&self, city: CityCode, algorithm: Algorithm) -> &IssuerPaper {
+        let algorithm = match algorithm {
+            Algorithm::Tdes => KeyAlgorithm::Rsa,
+            Algorithm::Sm4 => KeyAlgorithm::Sm2,
+        };
+        let found = self.cash.issuers.get(&(city, algorithm));
+        found.expect("asked for a city of the country only")
+    }
+
+    /// Writes what the e-cash authority gave out: its public keys and the issuers' certificates.
+    ///
+    /// # Errors
+    /// [`WorldError`] when a file cannot be written.
+    pub fn write_cash(&self, folder: &Path) -> Result<(), WorldError> {
+        for paper in &self.cash.authorities {
+            let name = format!("cash-authority-{:02x}", paper.authority.index);
+            put(folder, &name, paper.text().as_bytes())?;
+        }
+        for ((city, algorithm), paper) in &self.cash.issuers {
+            let name = format!("cash-issuer-{city}-{}", algorithm.en().to_ascii_lowercase());
+            put(folder, &name, paper.text().as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// The nation's desk, which makes modules.
     ///
     /// # Panics
@@ -421,6 +485,7 @@ struct Gifts {
     lists: BTreeMap<usize, PublicKey>,
     faces: BTreeMap<usize, Arc<FaceKeys>>,
     desks: BTreeMap<CityCode, Desk>,
+    issuers: BTreeMap<(CityCode, KeyAlgorithm), IssuerPaper>,
 }
 
 impl Gifts {
@@ -439,6 +504,11 @@ impl Gifts {
         let mut store = centre.store(NODES[node].id)?;
         self.give(centre, holder, &mut store, &city_slots(holder.city()))?;
         let certificate = certify(centre, holder, &mut store)?;
+        for (algorithm, _) in AUTHORITIES {
+            let wanted = (cash_head(holder.city()), "1230".parse().expect("a month"));
+            let paper = centre.certify_cash(holder, algorithm, wanted, &mut store)?;
+            self.issuers.insert((holder.city(), algorithm), paper);
+        }
         let label = |purpose, algorithm| {
             let city = holder.city();
             self.labels[&Slot {
@@ -518,6 +588,16 @@ impl Gifts {
     }
 }
 
+/// What the card numbers (PAN) of a city's e-cashes begin with; its certificates say so.
+///
+/// # Panics
+/// Never: six or eight digits are a head.
+#[must_use]
+pub fn cash_head(city: CityCode) -> NumberHead {
+    let digits = format!("{CASH_HEAD}{city}");
+    digits.parse().expect("eight digits are a head")
+}
+
 fn certify(
     centre: &mut KeyCentre,
     holder: InstitutionCode,
@@ -568,7 +648,9 @@ fn city_slots(city: CityCode) -> Vec<(Slot, bool)> {
     for algorithm in BOTH {
         slots.extend(PURSE.map(|purpose| (slot(purpose, algorithm), true)));
         slots.extend(CASH.map(|purpose| (slot(purpose, algorithm), false)));
+        slots.push((slot(Purpose::CashFile, algorithm), true));
     }
+    slots.extend(AUTHORITIES.map(|(algorithm, _)| (slot(Purpose::CashIssuer, algorithm), false)));
     slots.extend(SIGNING.map(|purpose| (slot(purpose, KeyAlgorithm::Sm2), false)));
     slots.push((slot(Purpose::FaceSeal, KeyAlgorithm::Sm4), false));
     slots

@@ -7,8 +7,8 @@
 //!     a module's keys ◀── in a batch for the lot ─────────────────────────┘
 //! ```
 //! No master is in the clear here, and no key of a purse or a module: the chip opens what is enciphered
-//! for it. An e-cash takes its three keys as one group still, so the machine that writes it has them
-//! for that moment.
+//! for it. An e-cash takes its keys as one group still, so the machine that writes it has them for
+//! that moment. The issuer's key that certifies the card stays in the store.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,14 +17,17 @@ use tongtu_apdu::{CardCommand, Command, Response};
 use tongtu_card::RamMemory;
 use tongtu_card::factory::{Channel, Issuer, KeySet};
 use tongtu_crypto::{Algorithm, BlockKey, WideCipher, WideKey};
-use tongtu_ecash::perso::CardKeys;
+use tongtu_ecash::Values;
+use tongtu_ecash::perso::{CardKeys, Group as CashGroup, Profile as CashProfile, groups_by};
 use tongtu_globalplatform::command::{InitializeUpdate, Install, StoreData, StoreFormat};
 use tongtu_globalplatform::scp::{HostChannel, Protocol, SecurityLevel, StaticKeys};
-use tongtu_hsm::{Component, Custody as _, CustodyError, Export, KeyName, KeyPath, Label, Mark};
+use tongtu_hsm::{
+    Component, Custody as _, CustodyError, Export, KeyInfo, KeyName, KeyPath, Label, Mark,
+};
 use tongtu_hsm::{MacScheme, SealedCustody};
 use tongtu_keycentre::{CentreError, Store, entropy};
-use tongtu_keyring::Check;
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
+use tongtu_keyring::{Check, Slot};
 use tongtu_psam::PsamIdentity;
 use tongtu_purse::command::{CreditForLoad, InitLoad, LoadInit};
 use tongtu_purse::field::{DateTime, Institution, Serial};
@@ -32,8 +35,8 @@ use tongtu_purse::keys::KeyUse;
 use tongtu_purse::profile::Profile;
 use tongtu_sam::{BlankPsam, SoftPsam};
 use tongtu_services::personalising::{
-    BatchOrder, CardIssuer, MASTERS, PersonalisingError, Scope, SealedGroup, cash_keys, make_batch,
-    master_name, purse_key, seal_purse,
+    BatchOrder, CardIssuer, CashSigner, MASTERS, PersonalisingError, Scope, SealedGroup,
+    cash_file_keys, cash_keys, make_batch, master_name, purse_key, seal_purse,
 };
 use tongtu_types::{CardNumber, CityCode, InstitutionCode, Timestamp};
 use zeroize::Zeroizing;
@@ -41,7 +44,7 @@ use zeroize::Zeroizing;
 use crate::WorldError;
 
 /// Version of the masters on cards and modules.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 /// Key version of the domain that blank chips come with.
 const CHIP_VERSION: u8 = 0x30;
 /// Wrong MAC2 in a row that lock a module.
@@ -116,6 +119,12 @@ impl Desk {
             let wrapped = from.custody.wrap(KeyPath::of(info.name.label), transport)?;
             let name = master_name(city, master, algorithm, info.name.version, Mark::Test);
             desk.custody.unwrap(&name, transport, &wrapped)?;
+        }
+        // A key pair travels in a container, under the same transport key.
+        let issuing = |info: &KeyInfo| info.name.slot.purpose == Purpose::CashIssuer;
+        for info in from.custody.list()?.into_iter().filter(issuing) {
+            let container = from.custody.export(info.name.label, transport)?;
+            desk.custody.take_in(&container, transport)?;
         }
         Ok(Self {
             city,
@@ -277,6 +286,66 @@ impl Desk {
             mac,
             encipher,
         })
+    }
+
+    /// The opening keys of an e-cash's extension files, as the machine has them that writes the card.
+    ///
+    /// # Errors
+    /// [`WorldError::Personalising`] when the desk has no master for it.
+    ///
+    /// # Panics
+    /// Never: what is wrapped here is opened here.
+    pub fn cash_files(
+        &self,
+        issuer: Institution,
+        card: (&CardNumber, u8),
+        files: &[u8],
+        algorithm: Algorithm,
+    ) -> Result<Vec<[u8; 16]>, WorldError> {
+        let issuer = CardIssuer::of(issuer).map_err(refused)?;
+        let (custody, kind) = (self.custody(), (algorithm, VERSION));
+        let wrapped = cash_file_keys(&*custody, &issuer, card, files, kind, self.transport);
+        let opened = wrapped.map_err(refused)?.into_iter().map(|wrapped| {
+            let mut bytes: [u8; 16] = wrapped.bytes.try_into().expect("keys of 16 bytes");
+            let opened = self.machine.decrypt_blocks(&mut bytes);
+            opened.expect("sixteen bytes are a whole block");
+            bytes
+        });
+        Ok(opened.collect())
+    }
+
+    /// An e-cash's groups, certified by the issuer's key where it is.
+    ///
+    /// # Errors
+    /// [`WorldError::Personalising`] when the desk has no key that certifies such cards.
+    pub fn cash_groups(
+        &self,
+        profile: &CashProfile,
+        certificate: &Values,
+    ) -> Result<Vec<CashGroup>, WorldError> {
+        let algorithm = match profile.algorithm {
+            Algorithm::Tdes => KeyAlgorithm::Rsa,
+            Algorithm::Sm4 => KeyAlgorithm::Sm2,
+        };
+        let mut custody = self.custody();
+        let mut made = || {
+            let slot = Slot {
+                city: self.city,
+                purpose: Purpose::CashIssuer,
+                algorithm,
+            };
+            let keys = custody.list()?;
+            let key = keys.iter().find(|key| key.name.slot == slot);
+            let key = key.ok_or(PersonalisingError::NoMasters {
+                city: self.city,
+                version: VERSION,
+            })?;
+            let mut signer = CashSigner::new(&mut *custody, key.name.label)?;
+            let groups = groups_by(profile, certificate, &mut signer);
+            signer.signed()?;
+            Ok(groups?)
+        };
+        made().map_err(refused)
     }
 
     /// A module out of a batch of one: blank, with the lot's transport key, and then made by commands.

@@ -11,6 +11,7 @@ use super::wallet::Wallet;
 use crate::WorldError;
 use crate::class::Class;
 use crate::country::{CITIES, Country, NODES, STRANGER};
+use crate::keys::cash_head;
 use crate::seed::Seed;
 
 /// What is wrong with a card from the first day on.
@@ -175,9 +176,9 @@ pub fn cash_holders(seed: Seed, count: usize, first_day: BusinessDay) -> Vec<Car
         .map(|i| {
             let home = CITIES[i % CITIES.len()];
             let region = NODES[home].institution().city();
-            // The test issuers' head, the city, a day that nobody was born on, a serial.
+            // The issuer's head, which has the city in it, a day that nobody was born on, a serial.
             let day = first_day.days().rem_euclid(100_000);
-            let digits = format!("{}{region}{day:05}{i:04}", super::cash::HEAD);
+            let digits = format!("{}00{day:05}{i:04}", cash_head(region));
             Cardholder {
                 home,
                 number: CardNumber::parse(&digits).expect("nineteen digits"),
@@ -221,9 +222,9 @@ impl Cardholder {
     /// # Panics
     /// Never: every issuer of the country's cards has a desk.
     pub fn card(&self, country: &Country, index: usize) -> Result<Wallet, WorldError> {
-        let mut chance = country.seed.dice(&format!("card {index}"));
+        let chance = country.seed.dice(&format!("card {index}"));
         if self.medium == Medium::Cash {
-            let application = super::cash::application(self, &country.keys, &mut chance)?;
+            let application = super::cash::application(self, country, index)?;
             return Ok(Wallet::with_cash(application, chance));
         }
         let mut profile = Profile::test_with(self.algorithm);

@@ -317,7 +317,11 @@ impl Machine {
         let sam = Arc::new(country.terminal_key(post.number));
         let mut terminal = CardTerminal::recover(profile, nothing(), identity, sam, &journal)
             .map_err(|e| failed(e.to_string()))?;
-        terminal.serve_cash(super::cash::accepting(country.seed, post.number));
+        terminal.serve_cash(super::cash::accepting(
+            country.seed,
+            &country.keys,
+            post.number,
+        )?);
         Ok(Self {
             post,
             terminal,

@@ -98,10 +98,10 @@ fn desks_have_masters_that_are_not_published_each_its_own_and_modules_only_what_
     }
     let mut seen = BTreeSet::new();
     for (issuer, count) in [
-        (NODES[CITIES[0]].code, 28),
-        (NODES[CITIES[1]].code, 28),
+        (NODES[CITIES[0]].code, 32),
+        (NODES[CITIES[1]].code, 32),
         (STRANGER, 6),
-        (NODES[0].code, 8),
+        (NODES[0].code, 10),
     ] {
         let desk = country.keys.desk(institution(issuer)).unwrap();
         let masters = desk.custody().list().unwrap();

@@ -3,6 +3,7 @@
 
 mod cards;
 mod keys;
+mod published;
 
 use std::path::PathBuf;
 
