@@ -4,6 +4,7 @@
 //! what a dialogue says in words ([`dialogue`]). Rules of cards are in the crates below.
 
 pub(crate) mod apdu;
+pub(crate) mod apply;
 pub(crate) mod book;
 mod cash_load;
 mod dialogue;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Perso(Box<perso::Args>),
     /// Masters of an issuer's cards in a TEST key store: derive them from the nation's, list them
     Masters(masters::Args),
+    /// Apply for the certificate of an issuer's e-cash key in a TEST key store
+    Apply(apply::Args),
     /// The personaliser's book: cards made, not finished, spoiled
     Book(book::Args),
     /// Put money on a test card, as the issuer's host does
@@ -70,6 +73,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Apdu(args) => apdu::run(&args, report),
         Command::Perso(args) => perso::run(&args, report),
         Command::Masters(args) => masters::run(&args, report),
+        Command::Apply(args) => apply::run(&args, report),
         Command::Book(args) => book::run(&args, report),
         Command::Load(args) => load::run(&args, report),
         Command::Pay(args) => pay::run(&args, report),

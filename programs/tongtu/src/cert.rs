@@ -1,5 +1,7 @@
-//! `tongtu cert`: roots and issuer certificates of a key room, and link certificates of nodes.
+//! `tongtu cert`: roots and issuer certificates of a key room, for ride codes and e-cashes, and link
+//! certificates of nodes.
 
+pub(crate) mod cash;
 pub(crate) mod files;
 pub(crate) mod link;
 
@@ -26,7 +28,7 @@ use crate::room::{self, Signing, words};
 pub(crate) const HELP: &[Row] = &[
     (
         "cert",
-        "证书：乘车码的根、申请、签发、吊销与终端所用文件；节点的链路证书",
+        "证书：乘车码的根、申请、签发、吊销与终端所用文件；电子现金认证中心；节点的链路证书",
     ),
     ("cert link", "链路证书：新建、更新"),
     (
@@ -193,6 +195,9 @@ With a key of the room, `tongtu cert apply --key` puts the serial number into th
   tongtu cert files --room keyroom --dir for-terminals
       writes roots.4026, 01010000.JG02, 013430100000011228.IG02 and revoked.7")]
     Files(files::Args),
+    /// The e-cash authority: applications, certificates of issuers, public keys for terminals
+    #[command(subcommand)]
+    Cash(cash::Command),
     /// Link certificates of nodes: new, renew
     #[command(subcommand)]
     Link(link::Command),
@@ -353,6 +358,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         }
         Command::List(args) => list(&args, report),
         Command::Files(args) => files::run(&args, report),
+        Command::Cash(command) => cash::run(command, report),
         Command::Link(command) => link::run(command, report),
     }
 }

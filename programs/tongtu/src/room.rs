@@ -106,6 +106,10 @@ pub(crate) const SIGNING_HELP: &[crate::lang::Row] = signing_help![
     "cert issue",
     "cert activate",
     "cert revoke",
+    "cert cash apply",
+    "cert cash approve",
+    "cert cash issue",
+    "cert cash authority",
 ];
 
 /// An approval is good for a day unless somebody is quicker.

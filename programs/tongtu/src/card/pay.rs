@@ -1,5 +1,7 @@
 //! `tongtu card pay`: a purchase, or one half of a ride, as a terminal with its key module does it.
 
+use std::path::PathBuf;
+
 use tongtu_codec::{hex_decode, hex_encode};
 use tongtu_purse::command::{
     Debit, GetProof, InitComposite, InitPurchase, PurchaseInit, Sfi, UpdateCache,
@@ -34,6 +36,10 @@ pub(crate) const HELP: &[Row] = &[
     (
         "card pay/cash",
         "用电子现金而非电子钱包：一次挥卡，并验证其签名",
+    ),
+    (
+        "card pay/authority",
+        "所信任的电子现金认证中心公钥；默认为公开的测试认证中心",
     ),
     ("card pay/bus", "乘公交而非轨道"),
     ("card pay/line", "线路，一字节十六进制"),
@@ -97,6 +103,10 @@ pub(crate) struct Args {
     /// With the e-cash instead of the purse: one tap, its signatures verified
     #[arg(long, conflicts_with_all = ["entry", "exit", "bus", "lose_answer"])]
     cash: bool,
+    /// The public key of an e-cash authority that is believed; by default the published test
+    /// authorities
+    #[arg(long, value_name = "FILE", requires = "cash")]
+    authority: Vec<PathBuf>,
     /// By bus, not by rail
     #[arg(long)]
     bus: bool,
@@ -144,7 +154,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let fare = args.amount.unwrap_or(Fen::new(0));
     if args.cash {
         let desk = Desk::new(args.place.open()?, args.kept.open()?, report);
-        tap::pay(desk, fare, now)?;
+        tap::pay(desk, fare, &tap::believed(&args.authority)?, now)?;
         return Ok(Exit::Done);
     }
     let amount = purse_amount(fare)?;

@@ -53,8 +53,13 @@ pub(crate) const HELP: &[Row] = &[
     ),
     (
         "card perso/cash_number",
-        "电子现金的卡号，须与 --store 同用；默认为一致性用例的卡号",
+        "电子现金的卡号，须与 --store 同用，以证书的卡号前缀开头；默认为一致性用例的卡号",
     ),
+    (
+        "card perso/cash_certificate",
+        "密钥库中发卡行密钥的公钥证书；默认由公开的测试认证中心签发",
+    ),
+    ("card perso/cash_authority", "该证书的认证中心公钥"),
     (
         "card perso/store",
         "测试密钥库：全部密钥由其中的发卡机构主密钥分散，并在库内为卡片加密；默认为公开的测试密钥",
@@ -143,6 +148,13 @@ pub(crate) struct Args {
     /// Card number of the e-cash, with --store; by default that of the conformance cases
     #[arg(long, value_name = "DIGITS", requires_all = ["cash", "store"])]
     cash_number: Option<String>,
+    /// Certificate of the issuer's e-cash key in the store; by default the published test authority
+    /// makes one
+    #[arg(long, value_name = "FILE", requires_all = ["cash", "store", "cash_authority"])]
+    cash_certificate: Option<PathBuf>,
+    /// The public key of the authority that signed it
+    #[arg(long, value_name = "FILE", requires = "cash_certificate")]
+    cash_authority: Option<PathBuf>,
     /// A TEST key store: all keys come from the issuer's masters there, enciphered for the card there;
     /// by default they are the published test keys
     #[arg(long, value_name = "FILE", conflicts_with = "gp_key")]
@@ -193,6 +205,12 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let module = aid("module", &args.module)?;
     // Before a card is touched.
     let mut store = args.kept(&purse)?;
+    if args.cash && args.cash_certificate.is_none() {
+        report.note(&both(
+            "the e-cash is certified by the published TEST authority",
+            "电子现金由公开的测试认证中心认证",
+        ));
+    }
     let mut card = open(args, report)?;
     let mut steps = Steps { report };
     let opener = match &store {

@@ -1,17 +1,20 @@
 //! A tap of the e-cash, as an offline terminal takes it: everything read, certificates and signature
-//! verified with the test authorities, and the last record last, because reading it is what pays.
+//! verified with the authorities that are believed, and the last record last, because reading it is what pays.
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 use tongtu_apdu::select::{E_CASH, Select};
 use tongtu_apdu::tlv;
 use tongtu_codec::hex_encode;
 use tongtu_ecash::command::{GetData, GetProcessingOptions, ReadRecord};
-use tongtu_ecash::oda::{self, Evidence};
+use tongtu_ecash::oda::{self, Authority, Evidence};
 use tongtu_ecash::{Amount, Dol, Fci, Values, tag, test_card};
 use tongtu_purse::field::{DateTime, Institution};
 use tongtu_types::{Fen, Timestamp};
 
 use super::transaction::Desk;
+use crate::cert::cash;
 use crate::exit::Failure;
 use crate::lang::both;
 
@@ -31,8 +34,24 @@ pub(super) struct TapReceipt {
     signature: &'static str,
 }
 
+/// The authorities that a terminal believes: those of these files, or the published test ones.
+pub(super) fn believed(files: &[PathBuf]) -> Result<Vec<Authority>, Failure> {
+    if files.is_empty() {
+        return Ok(test_card::authorities());
+    }
+    let papers = files.iter().map(|path| cash::read_authority(path));
+    papers
+        .map(|paper| paper.map(|paper| paper.authority))
+        .collect()
+}
+
 /// Pays this much by one tap.
-pub(super) fn pay(mut desk: Desk<'_>, fare: Fen, now: Timestamp) -> Result<(), Failure> {
+pub(super) fn pay(
+    mut desk: Desk<'_>,
+    fare: Fen,
+    authorities: &[Authority],
+    now: Timestamp,
+) -> Result<(), Failure> {
     let amount = amount(fare)?;
     let at = DateTime::of(now);
     let (pdol, _) = select(&mut desk)?;
@@ -87,10 +106,10 @@ pub(super) fn pay(mut desk: Desk<'_>, fare: Fen, now: Timestamp) -> Result<(), F
         static_data: &static_data,
         terminal: &heard,
     };
-    let verified = oda::verify(&test_card::authorities(), evidence, now).map_err(|error| {
+    let verified = oda::verify(authorities, evidence, now).map_err(|error| {
         Failure::refused(both(
-            "the card does not verify under the test authorities",
-            "卡片未通过测试认证中心的校验",
+            "the card does not verify under the authorities that are believed",
+            "卡片未通过所信任的认证中心的校验",
         ))
         .because(error)
     })?;

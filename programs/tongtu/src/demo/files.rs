@@ -88,6 +88,7 @@ impl Place {
         let place = self.part.join("keys");
         fs::create_dir_all(&place).map_err(io(&place))?;
         let written = country.keys.write_room(&place);
+        let written = written.and_then(|()| country.keys.write_cash(&place));
         written.map_err(|e| Failure::fault(both("cannot write", "无法写入")).because(e))
     }
 

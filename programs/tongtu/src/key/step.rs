@@ -28,7 +28,10 @@ pub(crate) const HELP: &[Row] = &[
     ("key commit", "办理审批文件：可再签名，须满足人数后生效"),
     ("key commit/approval", "以 --out 写出的审批文件"),
     ("key commit/component", "密钥分量文件，按分量导入时"),
-    ("key commit/container", "导出时写入、接收时读取的密钥容器"),
+    (
+        "key commit/container",
+        "导出时写入、接收时读取的密钥容器；或电子现金认证中心写出的文件",
+    ),
     (
         "key commit#examples",
         "示例：
@@ -187,7 +190,8 @@ pub(crate) struct CommitArgs {
     /// A component's file, for a key of components
     #[arg(long, value_name = "FILE")]
     component: Vec<PathBuf>,
-    /// The container: written when a key is exported, read when one is taken in
+    /// The container: written when a key is exported, read when one is taken in; or the paper that the
+    /// e-cash authority writes
     #[arg(long, value_name = "FILE")]
     container: Option<PathBuf>,
     #[command(flatten)]
@@ -454,8 +458,13 @@ pub(crate) fn commit(args: &CommitArgs, report: &mut Report) -> Result<Exit, Fai
             )));
         }
         _ if is_written => {}
-        (Act::Export { .. }, Some(path)) => brought.container_out = Some(path.clone()),
-        (Act::Export { .. }, None) => return Err(wants_container()),
+        (
+            Act::Export { .. }
+            | Act::ApplyCash { .. }
+            | Act::IssueCash { .. }
+            | Act::PublishAuthority { .. },
+            path,
+        ) => brought.container_out = Some(path.clone().ok_or_else(wants_container)?),
         (
             Act::Generate {
                 source: Source::Container(_),
@@ -480,8 +489,8 @@ pub(crate) fn commit(args: &CommitArgs, report: &mut Report) -> Result<Exit, Fai
 
 fn wants_container() -> Failure {
     Failure::usage(both(
-        "name the container with --container",
-        "请用 --container 指明密钥容器",
+        "name the container or paper with --container",
+        "请用 --container 指明密钥容器或文件",
     ))
 }
 

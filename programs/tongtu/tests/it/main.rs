@@ -32,6 +32,7 @@ mod psam;
 mod psam_pool;
 mod register;
 mod room;
+mod room_cash;
 mod room_token;
 mod run;
 mod serve;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tongtu_card_file::LineFile;
 use tongtu_codec::hex_encode;
+use tongtu_ecash::oda::VerifyingKey;
+use tongtu_ecash::oda::paper::IssuerPaper;
 use tongtu_ecash::test_card;
 use tongtu_hsm::{CardSession, Custody as _, KeyPath, MacScheme, SealedCustody};
 use tongtu_perso::{
@@ -20,6 +22,7 @@ use super::Args;
 use crate::card::factory;
 use crate::card::management::{DataGroup, Secrecy};
 use crate::card::unusable;
+use crate::cert::cash;
 use crate::clock;
 use crate::custody::{BOOK_KEY, StoreArgs, label, refused};
 use crate::exit::Failure;
@@ -28,12 +31,21 @@ use crate::lang::both;
 /// First digits of the numbers for which the test authority certifies an issuer.
 const TEST_ISSUER: &str = "621700";
 
+/// Whose certificate an e-cash gets.
+enum CashCertificate {
+    /// The published test authority's, made when it is needed.
+    Published,
+    /// One that an authority made, and that holds under its public key.
+    Made(IssuerPaper, Box<VerifyingKey>),
+}
+
 /// A store, the numbers of the card that is being made, and the book.
 pub(super) struct Store {
     pub(super) custody: SealedCustody,
     pub(super) manager: CardManager,
     issuer: CardIssuer,
     numbers: Vec<Number>,
+    certificate: CashCertificate,
     book: Book,
 }
 
@@ -69,20 +81,25 @@ impl Args {
             passphrase_file: self.passphrase_file.clone(),
         };
         let custody = args.open()?;
+        let certificate = self.cash_certificate()?;
         let mut numbers = vec![(Application::Purse, purse_number(purse)?)];
         if self.cash {
             let text = self.cash_number.as_deref().unwrap_or(test_card::NUMBER);
             let number = CardNumber::parse(text).ok();
             // A terminal compares the number with the certificate of its issuer.
-            let number = number.filter(|number| number.reveal().starts_with(TEST_ISSUER));
+            let head = match &certificate {
+                CashCertificate::Published => String::from(TEST_ISSUER),
+                CashCertificate::Made(paper, _) => paper.head.digits(),
+            };
+            let number = number.filter(|number| number.reveal().starts_with(&head));
             let number = number.ok_or_else(|| {
                 // The number itself is not repeated.
                 Failure::usage(both(
                     format!(
-                        "invalid cash-number `…`, expected a card number that begins with \
-                         {TEST_ISSUER}, as the test authority certifies it"
+                        "invalid cash-number `…`, expected a card number that begins with {head}, \
+                         as the authority certifies it"
                     ),
-                    format!("cash-number 的值 `…` 无效，应为以 {TEST_ISSUER} 开头的卡号（测试认证中心只认证该发卡行）"),
+                    format!("cash-number 的值 `…` 无效，应为以 {head} 开头的卡号（认证中心只为此类卡号认证）"),
                 ))
             })?;
             numbers.push((Application::Cash, number));
@@ -103,9 +120,40 @@ impl Args {
                 version: self.master_version,
             },
             issuer,
+            certificate,
             book: Book::open(&path)?,
             custody,
         }))
+    }
+
+    /// The certificate that was brought, verified as a terminal will.
+    fn cash_certificate(&self) -> Result<CashCertificate, Failure> {
+        let (Some(certificate), Some(authority)) = (&self.cash_certificate, &self.cash_authority)
+        else {
+            return Ok(CashCertificate::Published);
+        };
+        let paper = cash::read_certificate(certificate)?;
+        let authority = cash::read_authority(authority)?;
+        if !(paper.is_test && authority.is_test) {
+            return Err(Failure::refused(both(
+                "a TEST store takes certificates of test authorities only",
+                "测试密钥库只接受测试认证中心的证书",
+            )));
+        }
+        let name = certificate.display();
+        let opened = paper.verify(&authority.authority);
+        let opened = opened.and_then(|opened| {
+            paper.is_current(clock::now_or(None))?;
+            Ok(opened)
+        });
+        let opened = opened.map_err(|error| {
+            Failure::refused(both(
+                format!("the certificate `{name}` does not hold under this authority"),
+                format!("证书 `{name}` 未通过该认证中心的校验"),
+            ))
+            .because(error)
+        })?;
+        Ok(CashCertificate::Made(paper, Box::new(opened.key)))
     }
 }
 
@@ -120,8 +168,8 @@ impl Store {
         Ok(carried(sealed.map_err(|error| refused(&error))?))
     }
 
-    /// The same of an e-cash with the profile of the conformance cases. The test authority certifies
-    /// the issuer's key: whoever has a real one brings its certificate.
+    /// The same of an e-cash with the profile of the conformance cases. The issuer's key is certified by
+    /// the authority whose certificate was brought, or by the published test authority.
     pub(super) fn cash_groups(
         &mut self,
         purse: &Profile,
@@ -137,14 +185,25 @@ impl Store {
                 "`tongtu card masters` 可在测试密钥库中生成发卡行密钥",
             ))
         })?;
-        let mut entropy = crate::room::entropy();
-        let certificate = test_card::certificate_of(algorithm, &key, &mut entropy);
-        let certificate = certificate.ok_or_else(|| {
-            Failure::refused(both(
-                "the test authority does not certify this key",
-                "测试认证中心无法为该密钥签发证书",
-            ))
-        })?;
+        let certificate = match &self.certificate {
+            CashCertificate::Made(paper, certified) if **certified == key => paper.elements(),
+            CashCertificate::Made(..) => {
+                return Err(Failure::refused(both(
+                    format!("the certificate is of another key than `{signer}` in the store"),
+                    format!("证书与密钥库中的 `{signer}` 不是同一密钥"),
+                )));
+            }
+            CashCertificate::Published => {
+                let mut entropy = crate::room::entropy();
+                let made = test_card::certificate_of(algorithm, &key, &mut entropy);
+                made.ok_or_else(|| {
+                    Failure::refused(both(
+                        "the published test authority does not certify this key",
+                        "公开的测试认证中心无法为该密钥签发证书",
+                    ))
+                })?
+            }
+        };
         let mut wanted = test_card::profile(algorithm);
         let cash = self
             .numbers

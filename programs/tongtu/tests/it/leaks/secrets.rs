@@ -2,7 +2,7 @@
 //! cities' stores of keys, and from the files that hold what nodes drew themselves.
 
 use tongtu_crypto::{Algorithm, BlockKey, SecretKey, diversify, sm3};
-use tongtu_ecash::cryptogram::card_factor;
+use tongtu_ecash::cryptogram::{card_factor, file_factor};
 use tongtu_ecash::test_card;
 use tongtu_hsm::{Custody as _, Label};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
@@ -147,10 +147,11 @@ fn masters_of(
         .collect()
 }
 
-const CASH: [Purpose; 3] = [
+const CASH: [Purpose; 4] = [
     Purpose::CashCryptogram,
     Purpose::CashMac,
     Purpose::CashCipher,
+    Purpose::CashFile,
 ];
 
 /// The published test masters, and the keys of every card, and halves of what is 3DES.
@@ -173,8 +174,15 @@ fn card_keys(country: &Country) -> Vec<Secret> {
                 if CASH.contains(&purpose) == is_purse {
                     continue;
                 }
-                let key = diversify::bytes(&master, &[factor]);
                 let name = format!("card {at} below {label}");
+                if purpose == Purpose::CashFile {
+                    for file in test_card::profile(algorithm).files {
+                        let sfi = file.entry.sfi;
+                        let key = diversify::bytes(&master, &[factor, file_factor(sfi)]);
+                        all.push(key_named(format!("file {sfi:02X} of {name}"), &key[..]));
+                    }
+                }
+                let key = diversify::bytes(&master, &[factor]);
                 if is_purse && algorithm == Algorithm::Tdes {
                     let halves = key.chunks(8).map(|half| Kind::Half(half.to_vec()));
                     all.extend(halves.map(|half| Secret::new(format!("half of {name}"), half)));
