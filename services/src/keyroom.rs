@@ -7,9 +7,10 @@
 //! ```
 //!
 //! What is here: acts and approvals ([`Act`], [`Approval`]), the room that carries them out
-//! ([`KeyRoom`]), a custody in which nothing happens unseen ([`Audited`]). What is not here: who may
-//! do what (`tongtu-keyring`), files (`tongtu-keyroom`), keys (`tongtu-hsm`), prompts and passphrases
-//! (the program).
+//! ([`KeyRoom`]), the e-cash authority's book ([`CashBook`]), a custody in which nothing happens unseen
+//! ([`Audited`]). What is not here: who may do what with keys and ride-code certificates
+//! (`tongtu-keyring`), files (`tongtu-keyroom`), keys (`tongtu-hsm`), prompts and passphrases (the
+//! program).
 //!
 //! Invariants: an event that officers take is in a book only with their signatures over the act,
 //! which are checked again whenever the room is opened; an approval is good once; a key is made or

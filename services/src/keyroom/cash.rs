@@ -547,3 +547,6 @@ fn key_of(is_rsa: bool, bytes: &[u8]) -> Option<VerifyingKey> {
     let key = PublicKey::from_compressed(bytes.try_into().ok()?).ok()?;
     Some(VerifyingKey::Sm2(key))
 }
+
+#[cfg(test)]
+mod tests;
