@@ -8,7 +8,8 @@
 //!
 //! What is here: the bytes of a line and of an anchor ([`AuditLine`], [`Anchor`]), writing them
 //! ([`AuditLog`]), and verifying them, which needs the bytes and the public keys of anchors and
-//! nothing else ([`verify`], and line by line, in memory that does not grow, [`Verifier`]).
+//! nothing else ([`verify`], and line by line, in memory that does not grow, [`Verifier`]); lines about
+//! the use of keys, and what is said in full beside them ([`KeyUse`], [`UseReader`]).
 //! What it shows: a line that was changed, taken out, put in, repeated or moved, by its number; lines
 //! cut off the end of a day that was anchored; a day whose lines were all written anew. What it
 //! cannot show: lines of the last, unanchored day that were cut off its end, and anchors cut off
@@ -22,6 +23,7 @@
 extern crate alloc;
 
 mod anchor;
+mod key_use;
 mod line;
 mod log;
 mod verifier;
@@ -29,6 +31,9 @@ mod verify;
 mod word;
 
 pub use anchor::Anchor;
+pub use key_use::{
+    KeyUse, UseEnd, UseFault, UseKind, UseReader, UseTally, UsedKey, UsesFound, is_about_use,
+};
 pub use line::{AuditLine, CHAIN_START, Entry, Outcome};
 pub use log::{AuditLog, LogRefusal};
 pub use verifier::Verifier;
@@ -36,4 +41,4 @@ pub use verify::{AnchorFault, AnchorKeys, Fault, LineFault, Verified, verify};
 pub use word::{Log, Word};
 
 /// Every table of this crate, for the documents.
-pub const SPECS: &[tongtu_codec::RecordSpec] = &[AuditLine::SPEC, Anchor::SPEC];
+pub const SPECS: &[tongtu_codec::RecordSpec] = &[AuditLine::SPEC, Anchor::SPEC, KeyUse::SPEC];

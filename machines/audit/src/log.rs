@@ -9,7 +9,9 @@ use tongtu_types::{BusinessDay, Timestamp};
 
 use crate::anchor::{self, Anchor};
 use crate::line::{AuditLine, CHAIN_START, Entry};
-use crate::verify::{AnchorFault, AnchorKeys, Fault, LineFault, follow, read_anchor, verify};
+use crate::verify::{
+    AnchorFault, AnchorKeys, Fault, LineFault, check_whole, follow, number_of, read_anchor, verify,
+};
 
 /// Why a line is not written, or an anchor not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -224,12 +226,69 @@ impl AuditLog {
             let anchored = anchored.day;
             return Err(LogRefusal::DayAnchored { at, anchored });
         }
-        let what = "line";
-        let number = self.count.checked_add(1);
-        let number = number.ok_or(LogRefusal::NumbersOver { what })?;
+        let number = self.next_number()?;
         let line = AuditLine::chained(number, at, entry, self.value)?;
         self.take(at, line.value);
         Ok(line)
+    }
+
+    pub(crate) fn next_number(&self) -> Result<u64, LogRefusal> {
+        let number = self.count.checked_add(1);
+        number.ok_or(LogRefusal::NumbersOver { what: "line" })
+    }
+
+    /// The earliest moment that the next line can be of: nothing is written before the last line,
+    /// nor under a day that is anchored.
+    #[must_use]
+    pub fn earliest(&self) -> Timestamp {
+        let open = self.anchored.map(|anchored| anchored.day.next());
+        open.map_or(self.at, |day| day.start_in_china().max(self.at))
+    }
+
+    /// Goes on where a long chain ended, of which only a little is read: the last anchor, and the
+    /// last line of each day behind it. That these are whole and in order is all that is seen here;
+    /// whether all the others hold is for whoever verifies them.
+    ///
+    /// # Errors
+    /// [`Fault`] naming a line or the anchor that is not whole, or out of order.
+    pub fn resume_at(
+        anchor: Option<&[u8]>,
+        ends: &[Vec<u8>],
+        keys: &AnchorKeys,
+    ) -> Result<Self, Fault> {
+        let mut log = Self::default();
+        if let Some(bytes) = anchor {
+            let number = bytes.get(5..9).and_then(|number| number.try_into().ok());
+            let number = number.map_or(0, u32::from_be_bytes);
+            let read = read_anchor(number, bytes, keys)?;
+            (log.anchors, log.last_anchor) = (read.number, sm3::digest(bytes));
+            (log.count, log.value) = (read.count, read.head);
+            log.anchored = Some(Anchored {
+                day: read.day,
+                count: read.count,
+                head: read.head,
+            });
+        }
+        for line in ends {
+            let number = if line.len() == AuditLine::LEN {
+                number_of(line)
+            } else {
+                log.count.saturating_add(1)
+            };
+            check_whole(number, line)?;
+            let kind = |kind| LineFault::Malformed { number, kind };
+            let read = AuditLine::decode(line).map_err(kind)?;
+            if number <= log.count {
+                return Err(LineFault::Inserted { number }.into());
+            }
+            if read.at < log.at {
+                let at = read.at;
+                return Err(LineFault::BackInTime { number, at }.into());
+            }
+            log.count = number - 1;
+            log.take(read.at, read.value);
+        }
+        Ok(log)
     }
 
     /// The earliest day that is over at `now`, has lines and has no anchor.

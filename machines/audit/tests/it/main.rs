@@ -10,3 +10,4 @@ mod follow;
 mod log;
 mod props;
 mod tamper;
+mod uses;
