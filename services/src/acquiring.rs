@@ -19,6 +19,7 @@ use tongtu_types::{BusinessDay, CardNumber, RecordId, TerminalNumber, Timestamp}
 
 use self::inspecting::{Found, Inspected, Sender, Unsound};
 use crate::chaining::{ChainPlace, follow};
+use crate::keys::Opened;
 use crate::listing::{ListFile, Offered, card_list_state};
 use crate::modules::{ModuleRefusal, Register, modules_told};
 use crate::node::alarm;
@@ -233,7 +234,10 @@ impl Node {
             cards,
         };
         drop(tx);
-        let bytes = bundle.sign_with(|bytes| self.list_sign(bytes, now))?.into();
+        let key = self.list_key(now).await?;
+        let bytes = bundle
+            .sign_with(|bytes| self.list_sign(&key, bytes))?
+            .into();
         Ok(Offered {
             newest: version,
             file: Some(ListFile { version, bytes }),
@@ -319,13 +323,15 @@ impl Node {
         Ok(sm3::digest(&bundle.unsigned()?))
     }
 
+    /// The key that signs lists for terminals, for one of them.
+    pub(crate) async fn list_key(&self, now: Timestamp) -> Result<Opened, ServiceError> {
+        let allowed = self.keys().allow(Purpose::ListSignature, now)?;
+        self.key_open(allowed, now).await
+    }
+
     /// Signs a list for terminals.
-    pub(crate) fn list_sign(
-        &self,
-        bytes: &[u8],
-        now: Timestamp,
-    ) -> Result<Signature, ServiceError> {
-        Ok(self.keys().sign(Purpose::ListSignature, bytes, now)?)
+    pub(crate) fn list_sign(&self, key: &Opened, bytes: &[u8]) -> Result<Signature, ServiceError> {
+        Ok(self.keys().sign(key, bytes)?)
     }
 }
 

@@ -215,6 +215,12 @@ impl Node {
         now: Timestamp,
     ) -> Result<UserCertificate, ServiceError> {
         let issuer = self.issuer()?;
+        let key = &issuer.certificate.public_key;
+        // Before the transaction, because the line of the key's use has one of its own.
+        let key = match self.keys().allow_as(key, Purpose::RideCode, now) {
+            Ok(allowed) => self.key_open(allowed, now).await,
+            Err(fault) => Err(fault.into()),
+        };
         let mut tx = self.store().write().await?;
         let revocations = self.revocations(&mut tx).await?;
         if let Some(since) = revocations.since(&issuer.certificate) {
@@ -244,8 +250,7 @@ impl Node {
             extension: Vec::new(),
         };
         let certificate = UserCertificate::issue_with(&issuer.certificate, &terms, |bytes| {
-            let key = &issuer.certificate.public_key;
-            let signed = self.keys().sign_as(key, Purpose::RideCode, bytes, now);
+            let signed = self.keys().sign(&key?, bytes);
             signed.map_err(ServiceError::from)
         })?;
         tx.account_certificate(account.reveal(), expires.get())

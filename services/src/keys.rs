@@ -2,13 +2,14 @@
 //! that has it.
 //!
 //! ```text
-//! call ──► permit of the book (city, purpose, version, moment) ──► custody: sign, MAC ──► answer
-//!               │ refused                                   │ first use of a day
-//!               └──► KeyFault, alarm keys.refused, note ◄────┘ note
+//! call ──► permit of the book (city, purpose, version, moment) ──► line ──► custody: sign ──► answer
+//!               │ refused                                                     │ first use of a day
+//!               └──► KeyFault, alarm keys.refused, note ◄─────────────────────┘ note
 //! ```
 //! No service has a key: it asks for what the key would do. The book is an extract that the key
 //! centre signed; custody is a sealed store or a token. Notes go to the node's store and from there
-//! back into the book: uses once a day, refused uses as events that the authority looks at.
+//! back into the book: uses once a day, refused uses as events that the authority looks at. Every use
+//! of a key is under a line of the node's own audit chain ([`KeyUses`]).
 //!
 //! What is here: [`NodeKeys`], and [`CardKeys`], which are lent for one run over many proofs.
 //! What is not here: the life of keys (`tongtu-keyring`), where they are (`tongtu-hsm`), who is let
@@ -19,13 +20,14 @@ mod cards;
 mod error;
 mod noting;
 mod reports;
+mod using;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tongtu_crypto::{PublicKey, Signature, sm3};
-use tongtu_hsm::{Custody, KeyInfo, KeyPath, MacScheme, PublicPart, SignScheme, Signed};
+use tongtu_crypto::{PublicKey, Signature, Signer, SignerFault, sm3};
+use tongtu_hsm::{Custody, KeyInfo, PublicPart, SignScheme, Signed};
 use tongtu_keyring::code::{Ground, KeyAlgorithm, Purpose, Usage};
 use tongtu_keyring::{Check, Extract, KeyBook, KeyNumber, Permit, RefusedUse, Slot, Use};
 use tongtu_types::{CityCode, Timestamp};
@@ -39,6 +41,8 @@ pub use error::KeyFault;
 use noting::Notes;
 pub use noting::{KeyNote, KeyNoteKind};
 pub use reports::{KeyReport, ReportsTaken};
+pub(crate) use using::{Allowed, Opened, Uses};
+pub use using::{KeyUses, OPEN_S};
 
 /// Where a node's keys are. One thing is done after the other.
 type Desk = Mutex<Box<dyn Custody + Send>>;
@@ -162,38 +166,65 @@ impl NodeKeys {
         Ok(())
     }
 
-    /// Signs with the key of this city that is in use for a purpose.
+    /// That the key of this city that is in use for a purpose may sign now.
     ///
     /// # Errors
     /// [`KeyFault`]; a refused use is noted.
-    pub fn sign(
-        &self,
-        purpose: Purpose,
-        message: &[u8],
-        now: Timestamp,
-    ) -> Result<Signature, KeyFault> {
-        let slot = self.slot(purpose, KeyAlgorithm::Sm2);
-        self.sign_by(self.permit(slot, now)?, message)
+    pub(crate) fn allow(&self, purpose: Purpose, now: Timestamp) -> Result<Allowed, KeyFault> {
+        self.allowed(self.permit(self.slot(purpose, KeyAlgorithm::Sm2), now)?)
     }
 
-    /// Signs with the key of this public half, which is the one in a certificate.
+    /// The same of the key of this public half, which is the one in a certificate.
     ///
     /// # Errors
     /// [`KeyFault`]; a refused use is noted.
-    pub fn sign_as(
+    pub(crate) fn allow_as(
         &self,
         public: &[u8; 33],
         purpose: Purpose,
-        message: &[u8],
         now: Timestamp,
-    ) -> Result<Signature, KeyFault> {
+    ) -> Result<Allowed, KeyFault> {
         let slot = self.slot(purpose, KeyAlgorithm::Sm2);
         let books = self.books().ok_or(KeyFault::NoBook)?;
         let check = Check::Fingerprint(sm3::digest(public));
         let key = books.book().key_of(purpose, KeyAlgorithm::Sm2, check);
         let key = key.ok_or(KeyFault::Missing { slot })?;
-        let permit = self.permit_of(books.book(), key, purpose, Usage::Make, now)?;
-        self.sign_by(permit, message)
+        self.allowed(self.permit_of(books.book(), key, purpose, Usage::Make, now)?)
+    }
+
+    /// The same of the key for anchors, with its public half; nothing where the node has none.
+    pub(crate) fn allow_anchors(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<(Allowed, PublicKey)>, KeyFault> {
+        let slot = self.slot(Purpose::AuditAnchor, KeyAlgorithm::Sm2);
+        let Some(books) = self.books() else {
+            return Ok(None);
+        };
+        let held = books.book().current(slot, now);
+        if held.is_none_or(|key| self.label_of(books.book(), key).is_err()) {
+            return Ok(None);
+        }
+        let public = self.public(Purpose::AuditAnchor, now)?;
+        Ok(Some((self.allow(Purpose::AuditAnchor, now)?, public)))
+    }
+
+    fn allowed(&self, permit: Permit) -> Result<Allowed, KeyFault> {
+        let info = self.label(&permit)?;
+        Ok(Allowed { permit, info })
+    }
+
+    /// An opened key as one that signs, with its public half.
+    pub(crate) const fn signer<'a>(
+        &'a self,
+        opened: &'a Opened,
+        public: PublicKey,
+    ) -> OpenedSigner<'a> {
+        OpenedSigner {
+            keys: self,
+            opened,
+            public,
+        }
     }
 
     /// Whether the secret half of this key is in the node's custody.
@@ -204,16 +235,22 @@ impl NodeKeys {
     }
 
     /// That the key of faces may be used now.
-    pub(crate) fn face_permit(&self, now: Timestamp) -> Result<Permit, KeyFault> {
-        self.permit(self.slot(Purpose::FaceSeal, KeyAlgorithm::Sm4), now)
+    pub(crate) fn allow_faces(&self, now: Timestamp) -> Result<Allowed, KeyFault> {
+        self.allowed(self.permit(self.slot(Purpose::FaceSeal, KeyAlgorithm::Sm4), now)?)
     }
 
-    /// The keys of faces that the key of a permit makes.
-    pub(crate) fn face_keys(&self, permit: Permit, now: Timestamp) -> Result<FaceKeys, KeyFault> {
-        let label = self.label(&permit)?.name.label;
-        let keys = FaceKeys::made_by(&**self.desk()?, label)?;
-        self.noted_use(permit.key(), now);
+    /// The keys of faces that an opened key makes.
+    pub(crate) fn face_keys(&self, opened: &Opened) -> Result<FaceKeys, KeyFault> {
+        let noted = |message: &[u8]| opened.used("mac", message);
+        let keys = FaceKeys::made_noting(&**self.desk()?, opened.label, noted)?;
+        self.noted_use(opened.key, opened.at);
         Ok(keys)
+    }
+
+    /// Those that it made before are used once more.
+    pub(crate) fn face_keys_held(&self, opened: &Opened) {
+        opened.used("hold", &[]);
+        self.noted_use(opened.key, opened.at);
     }
 
     /// The public half of the key of this city that is in use for a purpose.
@@ -232,48 +269,19 @@ impl NodeKeys {
         }
     }
 
-    /// Makes a MAC with the key of this city that is in use for a purpose.
-    ///
-    /// # Errors
-    /// [`KeyFault`]; a refused use is noted.
-    pub fn mac(
-        &self,
-        (purpose, algorithm): (Purpose, KeyAlgorithm),
-        scheme: MacScheme,
-        message: &[u8],
-        now: Timestamp,
-    ) -> Result<Vec<u8>, KeyFault> {
-        self.mac_by(
-            self.permit(self.slot(purpose, algorithm), now)?,
-            scheme,
-            message,
-        )
-    }
-
-    /// Makes a MAC by a permit, which is used up.
-    pub(crate) fn mac_by(
-        &self,
-        permit: Permit,
-        scheme: MacScheme,
-        message: &[u8],
-    ) -> Result<Vec<u8>, KeyFault> {
-        let path = KeyPath::of(self.label(&permit)?.name.label);
-        let mac = self.desk()?.mac(path, scheme, message)?;
-        self.noted_use(permit.key(), permit.at());
-        Ok(mac)
-    }
-
-    /// Signs by a permit, which is used up, and verifies what came back.
-    fn sign_by(&self, permit: Permit, message: &[u8]) -> Result<Signature, KeyFault> {
-        let label = self.label(&permit)?.name.label;
+    /// Signs with an opened key, and verifies what came back.
+    pub(crate) fn sign(&self, opened: &Opened, message: &[u8]) -> Result<Signature, KeyFault> {
+        let label = opened.label;
         let mut desk = self.desk()?;
+        // Counted in the order in which the custody is asked, and before it is.
+        opened.used("sign", message);
         let signed = desk.sign(label, SignScheme::Sm2, message)?;
         desk.verify(label, SignScheme::Sm2, message, &signed)?;
         drop(desk);
-        self.noted_use(permit.key(), permit.at());
+        self.noted_use(opened.key, opened.at);
         match signed {
             Signed::Sm2(signature) => Ok(signature),
-            Signed::Rsa(_) => Err(KeyFault::NotHeld { key: permit.key() }),
+            Signed::Rsa(_) => Err(KeyFault::NotHeld { key: opened.key }),
         }
     }
 
@@ -392,6 +400,24 @@ impl NodeKeys {
     /// Brings back what could not be kept.
     pub(crate) fn notes_return(&self, notes: Vec<KeyNote>) {
         self.notes().put_back(notes);
+    }
+}
+
+/// An opened key as a [`Signer`].
+pub(crate) struct OpenedSigner<'a> {
+    keys: &'a NodeKeys,
+    opened: &'a Opened,
+    public: PublicKey,
+}
+
+impl Signer for OpenedSigner<'_> {
+    fn public(&self) -> PublicKey {
+        self.public.clone()
+    }
+
+    fn sign(&mut self, message: &[u8]) -> Result<Signature, SignerFault> {
+        let signed = self.keys.sign(self.opened, message);
+        signed.map_err(|_| SignerFault::Refused)
     }
 }
 

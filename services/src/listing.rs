@@ -222,7 +222,8 @@ impl Node {
         };
         if let Some((base, changes)) = delta(&mut tx, after, row.version).await? {
             drop(tx);
-            let sign = |bytes: &[u8]| self.list_sign(bytes, now);
+            let key = self.list_key(now).await?;
+            let sign = |bytes: &[u8]| self.list_sign(&key, bytes);
             let file = tongtu_blacklist::file::delta_with(issue, base, changes, sign)?;
             return Ok(offer(file.into()));
         }
@@ -234,8 +235,9 @@ impl Node {
         let rows = tx.card_listed(row.version).await?;
         drop(tx);
         let spans = spans(&rows)?;
+        let key = self.list_key(now).await?;
         let file = self.compute(move |node| {
-            tongtu_blacklist::file::full_with(issue, spans, |bytes| node.list_sign(bytes, now))
+            tongtu_blacklist::file::full_with(issue, spans, |bytes| node.list_sign(&key, bytes))
         });
         let bytes: Arc<[u8]> = file.await??.into();
         // An old one is asked for once, by who has its beginning.

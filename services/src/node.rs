@@ -10,7 +10,7 @@ use tongtu_keyring::KeyNumber;
 use tongtu_sql::{AlarmRow, Store, Tx};
 use tongtu_types::{InstitutionCode, Timestamp};
 
-use crate::keys::NodeKeys;
+use crate::keys::{NodeKeys, Uses};
 use crate::listing::ListFile;
 use crate::papers::Keepers;
 use crate::verifying::Verifying;
@@ -48,6 +48,8 @@ struct Inner {
     /// Whoever keeps the papers that it goes by.
     keepers: Keepers,
     verifying: Verifying,
+    /// What its keys are used for, and which are open.
+    uses: Uses,
 }
 
 impl Node {
@@ -114,6 +116,7 @@ impl Node {
             face_keys: std::sync::Mutex::new(None),
             keepers: Keepers::default(),
             verifying: Verifying::default(),
+            uses: Uses::default(),
         };
         let node = Self {
             inner: Arc::new(inner),
@@ -141,6 +144,10 @@ impl Node {
 
     pub(crate) fn keepers(&self) -> &Keepers {
         &self.inner.keepers
+    }
+
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.inner.uses
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -187,17 +194,17 @@ impl Node {
     }
 
     /// The keys of faces, by a permit for this use. They are made by the key in custody and held
-    /// until another version makes.
-    pub(crate) fn face_keys(&self, now: Timestamp) -> Result<Arc<FaceKeys>, ServiceError> {
-        let permit = self.keys().face_permit(now)?;
-        let key = permit.key();
+    /// until another version makes; each time they are asked for is a use of that key.
+    pub(crate) async fn face_keys(&self, now: Timestamp) -> Result<Arc<FaceKeys>, ServiceError> {
+        let opened = self.key_open(self.keys().allow_faces(now)?, now).await?;
+        let key = opened.key();
         let held = || self.inner.face_keys.lock();
         let made = held().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, keys)) = made.filter(|(number, _)| *number == key) {
-            self.keys().noted_use(key, now);
+            self.keys().face_keys_held(&opened);
             return Ok(keys);
         }
-        let keys = Arc::new(self.keys().face_keys(permit, now)?);
+        let keys = Arc::new(self.keys().face_keys(&opened)?);
         *held().unwrap_or_else(PoisonError::into_inner) = Some((key, Arc::clone(&keys)));
         Ok(keys)
     }

@@ -61,6 +61,11 @@ pub(crate) fn count(number: i64) -> Result<u64, ServiceError> {
     u64::try_from(number).map_err(|_| fault("count"))
 }
 
+/// A count as the store has it.
+pub(crate) fn number(count: u64) -> Result<i64, ServiceError> {
+    i64::try_from(count).map_err(|_| fault("count"))
+}
+
 pub(crate) fn account_type(number: i64) -> Result<u8, ServiceError> {
     u8::try_from(number).map_err(|_| fault("account type"))
 }

@@ -10,6 +10,7 @@ use tongtu_types::{BusinessDay, InstitutionCode, Timestamp};
 
 use super::files_keep;
 use super::sealed::{Sealed, Source};
+use crate::keys::CardKeys;
 use crate::revoking::Revocations;
 use crate::{Node, ServiceError};
 
@@ -59,9 +60,10 @@ impl Node {
                 revoked: self.revocations(&mut tx).await?,
             };
             drop(tx);
+            let keys = self.card_keys(now).await?;
             let (sealed, made) = self
                 .compute(move |node| {
-                    let made = node.judge_all(day, &sealed, claims, &since);
+                    let made = node.judge_all(day, &sealed, claims, (&since, &keys));
                     (sealed, made)
                 })
                 .await?;
@@ -89,16 +91,14 @@ impl Node {
         day: BusinessDay,
         sealed: &[Sealed],
         claims: Vec<ClaimRow>,
-        since: &Since,
+        by: (&Since, &CardKeys),
     ) -> Result<Judged, ServiceError> {
         let mut taken: BTreeMap<(String, i64), String> = claims
             .into_iter()
             .map(|claim| ((claim.account, claim.generated_at), claim.record))
             .collect();
-        let mut looked: Vec<(&Sealed, Option<RideFacts>)> = sealed
-            .iter()
-            .zip(self.look_at_all(sealed, since)?)
-            .collect();
+        let mut looked: Vec<(&Sealed, Option<RideFacts>)> =
+            sealed.iter().zip(self.look_at_all(sealed, by)?).collect();
         looked.sort_by(|(a, _), (b, _)| {
             let key = |s: &'_ Sealed| (s.row.scanned_at, s.row.record.clone());
             key(a).cmp(&key(b))

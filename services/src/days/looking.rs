@@ -40,9 +40,8 @@ impl Node {
     pub(super) fn look_at_all(
         &self,
         sealed: &[Sealed],
-        since: &Since,
+        (since, keys): (&Since, &CardKeys),
     ) -> Result<Vec<Option<RideFacts>>, ServiceError> {
-        let keys = self.keys().lend()?;
         let state = || (self.verifier(), self.keys().moments());
         // One issuer's rides beside each other, and one rider's: what they share is verified once.
         let mut order: Vec<usize> = (0..sealed.len()).collect();
@@ -52,7 +51,7 @@ impl Node {
         });
         let ordered: Vec<&Sealed> = order.iter().map(|at| &sealed[*at]).collect();
         let look = |(verifier, moments): &mut (Lent<'_>, Moments), sealed: &[&Sealed]| match self
-            .look_together(sealed, &keys, (verifier, moments), since)
+            .look_together(sealed, keys, (verifier, moments), since)
         {
             Ok(looks) => looks.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],

@@ -27,7 +27,7 @@ use super::upper::{Upper, fees, is_settled};
 use crate::cards::table;
 use crate::cash::{CashClaim, card_sequence};
 use crate::issuing::whole_fen;
-use crate::keys::{Claim, Moments, card_slot};
+use crate::keys::{CardKeys, Claim, Moments, card_slot};
 use crate::node::alarm;
 use crate::proof::ProofNumber;
 use crate::verifying::{Lent, Measured};
@@ -346,7 +346,7 @@ impl Node {
     pub(super) async fn check_charges(
         &self,
         tx: &mut Tx,
-        upper: Option<&Upper>,
+        upper: Option<(&Upper, &CardKeys)>,
         charged: &[ChargedRow],
         now: Timestamp,
     ) -> Result<(), ServiceError> {
@@ -390,10 +390,10 @@ impl Node {
             let about = row.record.as_str();
             alarm(tx, "issuing.account_unknown", about, message, now).await?;
         }
-        let Some(upper) = upper else {
+        let Some((upper, keys)) = upper else {
             return Ok(());
         };
-        for record in self.unsound_charges(upper, now)? {
+        for record in self.unsound_charges(upper, keys) {
             let message = format!("what paid for {record} does not verify, or is another's");
             alarm(tx, "issuing.charge_unsound", record, message, now).await?;
         }
@@ -401,14 +401,8 @@ impl Node {
     }
 
     /// The charged rides whose code is not the rider's, or does not verify.
-    fn unsound_charges(
-        &self,
-        upper: &Upper,
-        now: Timestamp,
-    ) -> Result<Vec<RecordId>, ServiceError> {
-        self.keys().fresh(now)?;
+    fn unsound_charges(&self, upper: &Upper, keys: &CardKeys) -> Vec<RecordId> {
         let issuer = self.code();
-        let keys = self.keys().lend()?;
         let state = || (self.verifier(), self.keys().moments());
         // Codes and proofs of cards are collected first and asked about together.
         let unsound = |(verifier, moments): &mut (Lent<'_>, Moments), lines: &[ClRecord]| {
@@ -472,7 +466,7 @@ impl Node {
             unsound.collect()
         };
         let found = parallel::map_together(&upper.charges, state, unsound);
-        Ok(found.into_iter().flatten().collect())
+        found.into_iter().flatten().collect()
     }
 }
 

@@ -14,6 +14,7 @@ use tongtu_types::{BusinessDay, Timestamp};
 use super::publishing::Publication;
 use super::upper::{Upper, UpperFiles};
 use super::{files_keep, run, sealed};
+use crate::keys::CardKeys;
 use crate::node::alarm;
 use crate::{Node, ServiceError};
 
@@ -70,10 +71,18 @@ impl Node {
             }
             Err(refusal) => return Err(ServiceError::Day(refusal)),
         };
+        // Before the transaction, because the lines of the keys' uses have one of their own.
+        let keys = if !again && self.is_member() && outputs.upper.is_some() {
+            self.keys().fresh(now)?;
+            Some(self.card_keys(now).await?)
+        } else {
+            None
+        };
         let _books = self.books().lock().await;
         let mut tx = self.store().write().await?;
         if !again {
-            self.publish(&mut tx, &inputs, &outputs, now).await?;
+            let made = (&outputs, keys.as_ref());
+            self.publish(&mut tx, &inputs, made, now).await?;
         }
         files_keep(&mut tx, &outputs.files).await?;
         Ok(tx.commit().await?)
@@ -131,7 +140,7 @@ impl Node {
         &self,
         tx: &mut Tx,
         inputs: &Inputs,
-        outputs: &Outputs,
+        (outputs, keys): (&Outputs, Option<&CardKeys>),
         now: Timestamp,
     ) -> Result<(), ServiceError> {
         let (day, result) = (inputs.day, &outputs.result);
@@ -139,7 +148,8 @@ impl Node {
         let mut ended = own_ends(inputs, result)?;
         if self.is_member() {
             let made = self.member_day(tx, &inputs.judged, result, upper).await?;
-            self.check_charges(tx, upper, &made.charged, now).await?;
+            self.check_charges(tx, upper.zip(keys), &made.charged, now)
+                .await?;
             tx.entries_post(&made.entries).await?;
             tx.charged_insert(&made.charged).await?;
             ended.extend(made.ended);

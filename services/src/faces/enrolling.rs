@@ -45,7 +45,7 @@ impl Node {
         now: Timestamp,
     ) -> Result<FaceView, ServiceError> {
         let config = self.faces()?;
-        let keys = self.face_keys(now)?;
+        let keys = self.face_keys(now).await?;
         let asked = Asked {
             keys: &keys,
             account,

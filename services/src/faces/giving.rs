@@ -10,6 +10,7 @@ use tongtu_types::{LineCode, TerminalNumber, Timestamp};
 
 use super::enrolling::{engine, fault, handle, open};
 use super::{FaceError, FaceKeys, FaceTerminalView};
+use crate::keys::Opened;
 use crate::{Node, ServiceError, stored};
 
 /// A terminal is told of a later end of an enrolment when it is so much later: 30 days.
@@ -69,7 +70,7 @@ impl Node {
         now: Timestamp,
     ) -> Result<Vec<u8>, ServiceError> {
         let config = self.faces()?;
-        let keys = self.face_keys(now)?;
+        let keys = self.face_keys(now).await?;
         let guard = self.faces_lock().lock().await;
         let mut tx = self.store().write().await?;
         let number = terminal.as_str();
@@ -120,13 +121,16 @@ impl Node {
         };
         let forgotten = forgotten.iter().map(|text| handle(text));
         let forgotten: Vec<Handle> = forgotten.collect::<Result<_, _>>()?;
-        self.compute(move |node| node.face_update(&keys, head, forgotten, &rows, &templates))
-            .await?
+        let list = self.list_key(now).await?;
+        self.compute(move |node| {
+            node.face_update((&keys, &list), head, forgotten, &rows, &templates)
+        })
+        .await?
     }
 
     fn face_update(
         &self,
-        keys: &FaceKeys,
+        (keys, list): (&FaceKeys, &Opened),
         head: UpdateHead,
         forgotten: Vec<Handle>,
         rows: &[FaceVisibleRow],
@@ -164,9 +168,7 @@ impl Node {
         let terminal = head.terminal.as_str().as_bytes();
         let mut noise = keys.noise(&[b"move", terminal, &base, &version, &at]);
         let seal = keys.terminal_seal(head.terminal);
-        update.signed_with(&seal, &mut noise, |bytes| {
-            self.list_sign(bytes, head.issued_at)
-        })
+        update.signed_with(&seal, &mut noise, |bytes| self.list_sign(list, bytes))
     }
 
     /// Keeps a terminal's report of its gallery: whatever its version tells to forget is

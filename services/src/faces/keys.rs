@@ -32,7 +32,17 @@ impl FaceKeys {
     /// # Errors
     /// [`CustodyError`] when there is no such key, or it makes no CMAC.
     pub fn made_by(custody: &(impl Custody + ?Sized), label: Label) -> Result<Self, CustodyError> {
+        Self::made_noting(custody, label, |_| ())
+    }
+
+    /// The same; before each of its uses the key's holder is told over what.
+    pub(crate) fn made_noting(
+        custody: &(impl Custody + ?Sized),
+        label: Label,
+        noted: impl Fn(&[u8]),
+    ) -> Result<Self, CustodyError> {
         Self::of(|message| {
+            noted(message);
             let made = Zeroizing::new(custody.mac(KeyPath::of(label), MacScheme::Cmac, message)?);
             let mut key = Zeroizing::new([0; 16]);
             // A CMAC of SM4 has sixteen bytes.

@@ -2,23 +2,44 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tongtu_audit::UsedKey;
 use tongtu_crypto::{Algorithm, sm3};
-use tongtu_hsm::{LentKey, MacClaim, MacScheme};
+use tongtu_hsm::{KeyInfo, LentKey, MacClaim, MacScheme};
 use tongtu_keyring::code::{Ground, KeyAlgorithm, Purpose, Usage};
 use tongtu_keyring::{Check, Extract, KeyBook, KeyNumber, RefusedUse, Slot, Use};
 use tongtu_ride_code::layout::IssuerCertificate;
 use tongtu_types::{CityCode, Timestamp};
 
+use super::using::{Opened, used_key};
 use super::{KeyFault, NodeKeys, version_of};
+use crate::{Node, ServiceError};
 
 /// The masters that verify proofs of this node's cards, lent by its custody for one run.
 ///
 /// Opened when the run begins and overwritten when it ends: nothing is kept from one run to the
 /// next, so a key is open for as long as one day's rides are judged or charged, and no longer.
 pub struct CardKeys {
-    lent: BTreeMap<KeyNumber, LentKey>,
+    lent: BTreeMap<KeyNumber, Lent>,
+}
+
+/// A master that was lent, under the line that opened it.
+struct Lent {
+    key: LentKey,
+    opened: Opened,
+    /// Digests of the proofs that were tried under it.
+    tried: Mutex<Vec<sm3::Digest>>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let tried = self.tried.get_mut();
+        let tried = tried.unwrap_or_else(PoisonError::into_inner);
+        // Threads end as they like; in order of digests whoever has the rides gets the same sum.
+        tried.sort_unstable();
+        self.opened.used_all(tried);
+    }
 }
 
 impl fmt::Debug for CardKeys {
@@ -66,15 +87,12 @@ pub(crate) struct Claim {
 }
 
 impl NodeKeys {
-    /// Borrows the masters of TACs and cryptograms from the custody for one run.
-    ///
-    /// # Errors
-    /// [`KeyFault`] when the custody does not lend one that it has.
-    pub fn lend(&self) -> Result<CardKeys, KeyFault> {
-        let mut lent = BTreeMap::new();
+    /// The masters of TACs and cryptograms that the custody has and the book knows.
+    fn masters(&self) -> Vec<(KeyNumber, KeyInfo, UsedKey)> {
         let Some(books) = self.books() else {
-            return Ok(CardKeys { lent });
+            return Vec::new();
         };
+        let mut masters = Vec::new();
         for info in self.held.values() {
             let slot = info.name.slot;
             if !matches!(slot.purpose, Purpose::Tac | Purpose::CashCryptogram) {
@@ -82,8 +100,20 @@ impl NodeKeys {
             }
             let life = version_of(books.book(), slot, info.name.version);
             if let Some(life) = life.filter(|life| life.activated_at().is_some()) {
-                lent.insert(life.number(), self.desk()?.lend(info.name.label)?);
+                let used = used_key(life.number(), info, books.book().last_number());
+                masters.push((life.number(), *info, used));
             }
+        }
+        masters
+    }
+
+    /// Borrows opened masters from the custody for one run.
+    fn lend(&self, opened: Vec<Opened>) -> Result<CardKeys, KeyFault> {
+        let mut lent = BTreeMap::new();
+        for opened in opened {
+            let key = self.desk()?.lend(opened.label)?;
+            let tried = Mutex::default();
+            lent.insert(opened.key, Lent { key, opened, tried });
         }
         Ok(CardKeys { lent })
     }
@@ -99,6 +129,14 @@ impl NodeKeys {
             newest,
             before: BTreeMap::new(),
         }
+    }
+}
+
+impl Node {
+    /// The masters for one run over many rides, each under a line that opened it.
+    pub(crate) async fn card_keys(&self, now: Timestamp) -> Result<CardKeys, ServiceError> {
+        let opened = self.keys_open_for_run(&self.keys().masters(), now).await?;
+        Ok(self.keys().lend(opened)?)
     }
 }
 
@@ -122,6 +160,7 @@ impl CardKeys {
                 Err(objection) => found[at] = Err(objection),
             }
         }
+        let digests = digests(claims);
         while !left.is_empty() {
             let mut under: BTreeMap<KeyNumber, Vec<(usize, Vec<KeyNumber>)>> = BTreeMap::new();
             for (at, mut keys) in left.drain(..) {
@@ -132,7 +171,14 @@ impl CardKeys {
             for (key, tried) in under {
                 let asked: Vec<MacClaim<'_>> =
                     tried.iter().map(|(at, _)| claims[*at].mac()).collect();
-                let holds = self.lent[&key].verify_macs(&asked);
+                let lent = &self.lent[&key];
+                // A use is counted before it is made.
+                let digests = tried.iter().map(|(at, _)| digests[*at]);
+                let counted = lent.tried.lock();
+                counted
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(digests);
+                let holds = lent.key.verify_macs(&asked);
                 for ((at, keys), holds) in tried.into_iter().zip(holds) {
                     if holds {
                         found[at] = Ok(Some(key));
@@ -168,6 +214,17 @@ impl CardKeys {
         accepted.reverse();
         Ok(accepted)
     }
+}
+
+/// What is counted of each claim that is tried.
+fn digests(claims: &[Claim]) -> Vec<sm3::Digest> {
+    let whole = |claim: &Claim| {
+        let factors = claim.factors.as_flattened();
+        [b"mac\n", factors, &claim.message].concat()
+    };
+    let whole: Vec<Vec<u8>> = claims.iter().map(whole).collect();
+    let whole: Vec<&[u8]> = whole.iter().map(Vec::as_slice).collect();
+    sm3::digest_each(&whole)
 }
 
 impl Claim {

@@ -61,6 +61,12 @@ pub enum KeyFault {
     /// The custody did not do it.
     #[error("the custody of keys did not do what it was asked")]
     Custody(#[from] CustodyError),
+    /// The chain of key uses in the node's store does not go on from its end: it was changed.
+    #[error("the chain of key uses in the node's store does not go on")]
+    Chain(#[source] tongtu_audit::Fault),
+    /// No line, without which no key is used.
+    #[error("the chain of key uses takes no line")]
+    Line(#[source] tongtu_audit::LogRefusal),
     /// An extract of the book does not hold.
     #[error("the extract of the key book does not hold")]
     Extract(#[from] ExtractError),
@@ -80,6 +86,8 @@ impl KeyFault {
             Self::BookEarlier { .. } => "keys.book_earlier",
             Self::NoCustody => "keys.no_custody",
             Self::Custody(_) => "keys.custody",
+            Self::Chain(_) => "keys.chain",
+            Self::Line(_) => "keys.line",
             Self::Extract(_) => "keys.extract",
         }
     }

@@ -195,9 +195,11 @@ impl Node {
         notes.ok_or(ServiceError::Stored { what: "key note" })
     }
 
-    /// Keeps what was noted while something was done, whatever became of that.
+    /// Keeps what was noted while something was done, and closes the keys of runs, whatever became
+    /// of that.
     pub(crate) async fn noting<T>(&self, done: Result<T, ServiceError>) -> Result<T, ServiceError> {
-        let kept = self.key_notes_keep().await;
+        let closed = self.key_runs_close().await;
+        let kept = self.key_notes_keep().await.and(closed);
         let done = done?;
         kept?;
         Ok(done)

@@ -160,6 +160,14 @@ pub(crate) fn balance(fen: u32) -> Balance {
     Balance::from_fen(Fen::new(fen.into())).unwrap()
 }
 
+/// The factor from its city's master down to a card, and what the card's TAC is over.
+pub(crate) fn proved(record: &TapRecord) -> ([u8; 8], Vec<u8>) {
+    let message = record
+        .deal()
+        .purchase_tac_message(record.terminal_sequence, record.at);
+    (record.serial.factor(), message.to_vec())
+}
+
 pub(crate) fn signed(record: &TapRecord, terminal: &Terminal) -> Vec<u8> {
     record
         .encode_signed(&mut |message| terminal.key.sign(message))

@@ -117,7 +117,7 @@ impl Country {
         }
     }
 
-    fn url(&self, text: &str) -> String {
+    pub(crate) fn url(&self, text: &str) -> String {
         format!("sqlite:{}", self.folder.join(text).display())
     }
 

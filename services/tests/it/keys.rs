@@ -33,7 +33,15 @@ pub(crate) struct Keys {
     extract: Vec<u8>,
     /// Every key given, in order.
     pub(crate) given: Vec<(Slot, KeyNumber)>,
+    /// What stands around a city's custody, where something does.
+    pub(crate) around: Option<Around>,
 }
+
+/// A custody as a node has it.
+pub(crate) type Desk = Box<dyn tongtu_hsm::Custody + Send>;
+
+/// Puts something around a city's custody.
+pub(crate) type Around = Box<dyn Fn(&str, Desk) -> Desk>;
 
 const SEED: &[u8] = b"services";
 
@@ -46,6 +54,7 @@ impl Keys {
             folder: folder.to_path_buf(),
             extract: Vec::new(),
             given: Vec::new(),
+            around: None,
         };
         for city in CITIES {
             let holder = code(city);
@@ -110,6 +119,15 @@ impl Keys {
         self.extract = self.centre.extract().unwrap();
     }
 
+    /// A key for a city's anchors; no node may have the store meanwhile.
+    pub(crate) fn give_anchors(&mut self, city: &str) {
+        let mut store = Store::open(&self.folder, city, SEED).unwrap();
+        let value = key(&format!("anchors {city}")).danger_to_bytes();
+        let which = (Purpose::AuditAnchor, KeyAlgorithm::Sm2);
+        self.give(city, which, &mut store, &value[..]);
+        self.extract = self.centre.extract().unwrap();
+    }
+
     /// A newer version of a city's purchase key, in a store of whoever makes cards and modules.
     pub(crate) fn renew_purchase(&mut self, city: &str, at: Timestamp) {
         self.centre.wait_until(at);
@@ -160,7 +178,11 @@ impl Keys {
     pub(crate) fn of(&self, text: &str) -> NodeKeys {
         let custody = CITIES.contains(&text).then(|| {
             let store = Store::open(&self.folder, text, SEED).unwrap();
-            Box::new(store.custody) as Box<dyn tongtu_hsm::Custody + Send>
+            let custody: Desk = Box::new(store.custody);
+            match &self.around {
+                Some(around) => around(text, custody),
+                None => custody,
+            }
         });
         NodeKeys::new(code(text).city(), self.extract(), custody).unwrap()
     }

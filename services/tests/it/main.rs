@@ -26,4 +26,5 @@ mod torn;
 mod travelling;
 mod untold;
 mod upload;
+mod uses;
 mod year;

@@ -28,6 +28,7 @@ mod face_given;
 mod file;
 mod key_note;
 mod key_report;
+mod key_use;
 mod ledger;
 mod list;
 mod masked;
@@ -53,6 +54,7 @@ pub use face_given::{FaceGivenRow, FacePlaceRow, FaceTerminalRow, FaceVisibleRow
 pub use file::{OutgoingRow, ReceivedRow, WaitingRow};
 pub use key_note::KeyNoteRow;
 pub use key_report::KeyReportRow;
+pub use key_use::{KeyUseAnchorRow, KeyUseRow};
 pub use ledger::Posted;
 pub use list::ListVersionRow;
 pub use revocation::{PsamRow, RevocationRow};

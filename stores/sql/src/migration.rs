@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0017_callers.sql"),
     include_str!("../migrations/0018_caller_acts.sql"),
     include_str!("../migrations/0019_key_reports.sql"),
+    include_str!("../migrations/0020_key_uses.sql"),
 ];
 
 const VERSION_TABLE: &str =

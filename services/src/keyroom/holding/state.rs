@@ -202,7 +202,9 @@ impl State {
                 }
                 Part::Line => self.log.follow(&entry.bytes)?,
                 Part::Anchor => self.log.follow_anchor(&entry.bytes, &self.anchor_keys)?,
-                Part::Key | Part::Authority | Part::Officer => return Err(HoldingFault::Part),
+                Part::Key | Part::Authority | Part::Officer | Part::Cash => {
+                    return Err(HoldingFault::Part);
+                },
             }
         }
         Ok(())
