@@ -700,3 +700,22 @@ fn papers() {
         r#"{"new":1,"already":2}"#,
     );
 }
+
+#[test]
+fn key_uses() {
+    check_request(&KeyUsesQuery { after: 7 }, r#"{"after":7}"#);
+    check_answer(
+        &KeyUsesView {
+            lines: vec![KeyUseLine {
+                line: hex(&[1]),
+                said: hex(&[2]),
+            }],
+            anchors: vec![hex(&[3])],
+            anchor_keys: vec![KeyUseAnchorKey {
+                number: 9,
+                public_key: hex(&[4]),
+            }],
+        },
+        r#"{"lines":[{"line":"01","use":"02"}],"anchors":["03"],"anchor_keys":[{"number":9,"public_key":"04"}]}"#,
+    );
+}

@@ -44,6 +44,7 @@
 //! | `GET /papers/{paper}` | | the paper's bytes |
 //! | `GET /key-notes` | | [`KeyNotesView`] |
 //! | `POST /key-notes` | [`KeyNotesPut`] | [`KeyNotesTaken`] |
+//! | `GET /key-uses?after=N` | [`KeyUsesQuery`] | [`KeyUsesView`] |
 //! | `POST /days/{day}/close`, `POST /days/{day}/settle`, `GET /days/{day}` | | [`DayView`] |
 //! | `GET /audit/ledger` | | [`LedgerView`] |
 //! | `GET /audit/rides?role=ROLE` | [`RidesQuery`] | [`RidesView`] |
@@ -126,7 +127,10 @@ pub use file::{
 };
 pub use hex::Hex;
 pub use node::{HealthView, PumpProblem, PumpReport, PumpStep};
-pub use paper::{KeyNote, KeyNotesPut, KeyNotesTaken, KeyNotesView, PaperView, PapersView};
+pub use paper::{
+    KeyNote, KeyNotesPut, KeyNotesTaken, KeyNotesView, KeyUseAnchorKey, KeyUseLine, KeyUsesQuery,
+    KeyUsesView, PaperView, PapersView,
+};
 
 /// Header of `PUT /exchange/files/{name}`: the sending institution's code, 8 digits.
 pub const SENDER_HEADER: &str = "tongtu-sender";

@@ -1,4 +1,4 @@
-//! Papers that go from node to node, and notes of keys that go up.
+//! Papers that go from node to node, notes of keys that go up, and the chain of what keys did.
 
 use serde::{Deserialize, Serialize};
 
@@ -75,4 +75,42 @@ pub struct KeyNotesView {
     pub notes: Vec<KeyNote>,
     /// SM3 over all of them, 32 bytes: they are carried to the key room by hand, as a file.
     pub digest: Hex,
+}
+
+/// The query of key uses: `?after=N`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyUsesQuery {
+    /// The number of the last line that is known; 0 for none.
+    pub after: u64,
+}
+
+/// A piece of the chain of what the node's keys were used for. `tongtu audit verify` reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUsesView {
+    /// Lines after the one that is known, in order; not all at once, and none where there are no more.
+    pub lines: Vec<KeyUseLine>,
+    /// Every anchor of the chain, 157 bytes each.
+    pub anchors: Vec<Hex>,
+    /// The keys that signed them.
+    pub anchor_keys: Vec<KeyUseAnchorKey>,
+}
+
+/// A line of that chain, and what is said beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUseLine {
+    /// The line, 192 bytes.
+    pub line: Hex,
+    /// The use that it is about, in full, 112 bytes.
+    #[serde(rename = "use")]
+    pub said: Hex,
+}
+
+/// A key of anchors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUseAnchorKey {
+    /// Its number in the key book.
+    pub number: u32,
+    /// The public key, 33 bytes.
+    pub public_key: Hex,
 }

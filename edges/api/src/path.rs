@@ -78,6 +78,8 @@ pub const PAPERS: &str = "/papers";
 pub const PAPER: &str = "/papers/{paper}";
 /// `GET`: notes of keys that the node has; `POST`: brings notes of keys.
 pub const KEY_NOTES: &str = "/key-notes";
+/// `GET`: the chain of what the node's keys were used for.
+pub const KEY_USES: &str = "/key-uses";
 /// `GET`: views a settlement day.
 pub const DAY: &str = "/days/{day}";
 /// `POST`: closes a settlement day.
@@ -148,6 +150,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", PAPER),
     ("GET", KEY_NOTES),
     ("POST", KEY_NOTES),
+    ("GET", KEY_USES),
     ("GET", DAY),
     ("POST", DAY_CLOSE),
     ("POST", DAY_SETTLE),

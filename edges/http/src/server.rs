@@ -167,6 +167,7 @@ pub fn router_with(
             path::KEY_NOTES,
             get(papers::key_notes_view).post(papers::key_notes_take),
         )
+        .route(path::KEY_USES, get(papers::key_uses_view))
         .route(path::DAY, get(days::day_view))
         .route(path::DAY_CLOSE, post(days::day_close))
         .route(path::DAY_SETTLE, post(days::day_settle))

@@ -30,8 +30,9 @@ record! {
     /// What a line about the use of a key says in full; the line has the SM3 of it.
     ///
     /// The digest over all uses is SM3 of their digests one after the other, in the order in which they
-    /// were done; of a use it is SM3 of a word for what was done, a line feed, the factors from the
-    /// key down to the one that did it, and what was signed or proved.
+    /// were done, or in ascending order where threads did them side by side; of a use it is SM3 of a
+    /// word for what was done, a line feed, the factors from the key down to the one that did it, and
+    /// what was signed or proved.
     pub struct KeyUse: 112 {
         [0..4] magic: [u8; 4] as Raw, Ours, "magic, TTKU", "记录标志";
         [4..5] version: u8 as Be, Ours, "version of the table, 01", "版本";

@@ -233,6 +233,7 @@ pub const TABLE: &[Rule] = &[
     entry(("GET", "/papers/{paper}"), Segment, PAPERS, ("read one of them", "读取其一")),
     entry(("GET", "/key-notes"), Nothing, &[OPERATOR, AUDITOR, AUTHORITY, OFFICER], ("read notes of keys", "查阅密钥使用记录")),
     entry(("POST", "/key-notes"), Body("institution"), NEIGHBOUR, ("bring notes of keys", "上报密钥使用记录")),
+    entry(("GET", "/key-uses"), Nothing, &[OFFICER, AUDITOR, AUTHORITY], ("read what its keys were used for", "查阅密钥使用审计链")),
     entry(("GET", "/days/{day}"), Nothing, SUPERVISE, ("view a day", "查阅清算日")),
     entry(("POST", "/days/{day}/close"), Nothing, RUN, ("close a day", "日切")),
     entry(("POST", "/days/{day}/settle"), Nothing, RUN, ("settle a day", "清算")),

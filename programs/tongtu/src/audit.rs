@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
-use tongtu_audit::{Anchor, AnchorKeys, AuditLine, Fault, Verifier};
+use tongtu_api::KeyUsesView;
+use tongtu_audit::{
+    Anchor, AnchorKeys, AuditLine, Fault, UseFault, UseReader, UsesFound, Verified, Verifier,
+    is_about_use,
+};
+use tongtu_crypto::PublicKey;
 use tongtu_services::keyroom::parse_anchor_key;
 use tongtu_types::Timestamp;
 
@@ -30,13 +35,14 @@ pub(crate) const HELP: &[Row] = &[
     ),
     (
         "audit verify/files",
-        "审计行、审计锚、锚公钥文件（按内容识别），或含有三者的目录",
+        "审计行、审计锚、锚公钥、密钥使用明细文件（按内容识别），节点 GET /key-uses 的应答（JSON，按序给出），或含有前三者的目录",
     ),
     (
         "audit verify#examples",
         "示例：
   tongtu audit verify audit-lines audit-anchors anchor-keys
   tongtu audit verify keyroom
+  tongtu call --as AUD-1.caller GET /key-uses?after=0 > uses.json && tongtu audit verify uses.json
 
 退出码 1：不符，指明第一处。锚之后的行与最后的锚若被删去则无从得知，故锚须当日交付他人。",
     ),
@@ -69,6 +75,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   tongtu audit verify audit-lines audit-anchors anchor-keys
   tongtu audit verify keyroom
+  tongtu call --as AUD-1.caller GET /key-uses?after=0 > uses.json && tongtu audit verify uses.json
 
 Exit code 1 when it does not hold; the first line or day is named. That lines behind the last anchor
 or the last anchors themselves are gone cannot be seen, so anchors go to somebody else on their day.")]
@@ -85,7 +92,8 @@ or the last anchors themselves are gone cannot be seen, so anchors go to somebod
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
-    /// Lines, anchors and public keys, told apart by what they are; or a folder with all three
+    /// Lines, anchors, public keys and what is said of key uses, told apart by what they are; what a
+    /// node answered to GET /key-uses (JSON, in order); or a folder with the first three
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
@@ -121,9 +129,10 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
 }
 
 /// The files of a chain, by what they are.
-#[derive(Default)]
 struct Chain {
     lines: Lines,
+    /// What is said of uses of keys, where it was given.
+    uses: Lines,
     anchors: Vec<u8>,
     keys: AnchorKeys,
 }
@@ -134,7 +143,12 @@ const KEYS: &str = "anchor-keys";
 
 impl Chain {
     fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
-        let mut chain = Self::default();
+        let mut chain = Self {
+            lines: Lines::default(),
+            uses: Lines::uses(),
+            anchors: Vec::new(),
+            keys: AnchorKeys::new(),
+        };
         for path in paths {
             if path.is_dir() {
                 for name in [LINES, ANCHORS, KEYS] {
@@ -155,10 +169,17 @@ impl Chain {
         let name = path.file_name().and_then(|name| name.to_str());
         // The name decides where there is one that we know: a changed first byte is then found by
         // its line and not by a guess.
-        if name == Some(LINES) || (name != Some(ANCHORS) && lines::begin(path)?) {
+        let head = lines::head(path)?;
+        if name == Some(LINES) || (name != Some(ANCHORS) && head == b"TTAU") {
             return self.lines.add(path);
         }
+        if name != Some(ANCHORS) && head == b"TTKU" {
+            return self.uses.add(path);
+        }
         let bytes = input::read_file(path)?;
+        if bytes.starts_with(b"{") {
+            return self.add_answer(path, &bytes);
+        }
         if name == Some(ANCHORS) || bytes.starts_with(b"TTAA") {
             self.anchors.extend(bytes);
             return Ok(());
@@ -181,6 +202,82 @@ impl Chain {
     }
 }
 
+impl Chain {
+    /// Adds what a node answered: a piece of its lines, and every anchor that it had then.
+    fn add_answer(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        let refused = |because: String| {
+            let name = path.display();
+            Failure::usage(both(
+                format!("`{name}` is no answer to GET /key-uses"),
+                format!("`{name}` 不是 GET /key-uses 的应答"),
+            ))
+            .because(because)
+        };
+        let view: KeyUsesView =
+            serde_json::from_slice(bytes).map_err(|error| refused(error.to_string()))?;
+        let (mut lines, mut uses) = (Vec::new(), Vec::new());
+        for line in &view.lines {
+            lines.extend_from_slice(&line.line.0);
+            uses.extend_from_slice(&line.said.0);
+        }
+        self.lines.add_bytes(path, lines);
+        self.uses.add_bytes(path, uses);
+        // A later answer has the anchors of an earlier one and those since.
+        self.anchors = view.anchors.iter().flat_map(|a| a.0.clone()).collect();
+        for key in view.anchor_keys {
+            let public = key.public_key.0.as_slice().try_into().ok();
+            let public = public.and_then(|bytes| PublicKey::from_compressed(bytes).ok());
+            let number = key.number;
+            let public = public.ok_or_else(|| refused(format!("key {number} is no public key")))?;
+            self.keys.insert(number, public);
+        }
+        Ok(())
+    }
+
+    fn verified(&mut self) -> Result<Result<Verified, Fault>, Failure> {
+        let mut verifier = Verifier::new(&self.anchors, &self.keys);
+        while let Some(place) = verifier.wants() {
+            verifier.take(self.lines.at(place)?);
+        }
+        Ok(verifier.finish())
+    }
+
+    /// What is said of uses beside the lines of a chain that holds; nothing where it was not given.
+    fn uses_found(&mut self) -> Result<Option<Result<UsesFound, UseFault>>, Failure> {
+        if self.uses.is_empty() {
+            return Ok(None);
+        }
+        let mut reader = UseReader::new();
+        let mut next = 1;
+        for place in 1..=self.lines.count() {
+            // A chain that holds is made of lines.
+            let Ok(line) = AuditLine::decode(self.lines.at(place)?) else {
+                continue;
+            };
+            if is_about_use(&line) {
+                if let Err(fault) = reader.take(&line, self.uses.at(next)?) {
+                    return Ok(Some(Err(fault)));
+                }
+                next += 1;
+            }
+        }
+        Ok(Some(reader.finish(self.uses.at(next)?)))
+    }
+}
+
+/// What the uses of keys come to.
+#[derive(Serialize)]
+struct UsesForm {
+    /// How often keys were opened.
+    opened: u64,
+    /// How often they were used, as far as that is known.
+    uses: u64,
+    /// How often that is not known.
+    unknown: u64,
+    /// How many keys are open at the end.
+    open: usize,
+}
+
 #[derive(Serialize)]
 struct Checked {
     holds: bool,
@@ -190,35 +287,45 @@ struct Checked {
     anchored_to: Option<String>,
     /// Lines behind it: these could be cut off unseen.
     unanchored: Option<u64>,
+    /// What the uses of keys come to, where what is said of them was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<UsesForm>,
     /// The first thing that does not hold.
     fault: Option<String>,
-    /// `line` or `anchor`.
+    /// `line`, `anchor` or `use`.
     fault_in: Option<&'static str>,
 }
 
 fn check(args: &VerifyArgs, report: &mut Report) -> Result<Exit, Failure> {
     let mut chain = Chain::read(&args.files)?;
-    let mut verifier = Verifier::new(&chain.anchors, &chain.keys);
-    while let Some(place) = verifier.wants() {
-        verifier.take(chain.lines.at(place)?);
-    }
-    let verified = verifier.finish();
+    let verified = chain.verified()?;
     let checked = match &verified {
-        Ok(found) => Checked {
-            holds: true,
-            lines: found.lines,
-            anchors: found.anchors,
-            anchored_to: found.anchored.map(|day| day.compact()),
-            unanchored: Some(found.unanchored),
-            fault: None,
-            fault_in: None,
-        },
+        Ok(found) => {
+            let uses = chain.uses_found()?;
+            let fault = uses.as_ref().and_then(|uses| uses.as_ref().err());
+            Checked {
+                holds: fault.is_none(),
+                lines: found.lines,
+                anchors: found.anchors,
+                anchored_to: found.anchored.map(|day| day.compact()),
+                unanchored: Some(found.unanchored),
+                fault: fault.map(|fault| format!("uses of keys: {fault}")),
+                fault_in: fault.map(|_| "use"),
+                uses: uses.and_then(Result::ok).map(|found| UsesForm {
+                    opened: found.opened,
+                    uses: found.uses,
+                    unknown: found.lost,
+                    open: found.open.len(),
+                }),
+            }
+        }
         Err(fault) => Checked {
             holds: false,
             lines: chain.lines.count(),
             anchors: u32::try_from(chain.anchors.len() / Anchor::LEN).unwrap_or(u32::MAX),
             anchored_to: None,
             unanchored: None,
+            uses: None,
             fault: Some(fault.to_string()),
             fault_in: Some(match fault {
                 Fault::Line(_) => "line",
@@ -255,6 +362,23 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<Exit, Failure> {
         Lang::En => format!("  anchored to {day}; {unanchored} lines behind the last anchor"),
         Lang::Zh => format!("  已锚定至 {day}；其后 {unanchored} 行尚未锚定"),
     })?;
+    if let Some(uses) = checked.uses {
+        let UsesForm {
+            opened,
+            uses,
+            unknown,
+            open,
+        } = uses;
+        report.line(&match lang {
+            Lang::En => format!(
+                "  keys opened {opened} times and used {uses} times; {unknown} times nobody knows how \
+                 often; {open} open at the end"
+            ),
+            Lang::Zh => format!(
+                "  密钥开启 {opened} 次，使用 {uses} 次；另有 {unknown} 次开启的使用次数不明；末尾仍开启 {open} 个"
+            ),
+        })?;
+    }
     Ok(exit)
 }
 

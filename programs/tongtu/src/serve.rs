@@ -159,12 +159,27 @@ async fn follow_book(node: Node, book: Arc<BookKeeper>, kind: ClockKind) {
         }
         // A node whose clock is simulated is told the time by each request, and by nothing else.
         if kind == ClockKind::System {
+            keep_uses(&node).await;
             match node.book_age_tell(clock::now_or(None)).await {
                 Ok(BookStanding::Fresh) => {}
                 Ok(standing) => tracing::warn!(%code, ?standing, "the key book is old"),
                 Err(error) => tracing::error!(%code, %error, "an alarm was not raised"),
             }
         }
+    }
+}
+
+/// Closes keys that were open long enough, and what a crash left open.
+async fn keep_uses(node: &Node) {
+    if let Err(error) = node.key_uses_keep(clock::now_or(None)).await {
+        tracing::error!(code = %node.config().code, %error, "the chain of key uses was not kept");
+    }
+}
+
+/// Closes every key of a node that stops.
+async fn end_uses(node: &Node) {
+    if let Err(error) = node.key_uses_end(clock::now_or(None)).await {
+        tracing::error!(code = %node.config().code, %error, "keys were not closed");
     }
 }
 
@@ -251,6 +266,7 @@ async fn serve(
     report: &mut Report,
 ) -> Result<Exit, Failure> {
     let mut servers = Vec::new();
+    let mut served = Vec::new();
     let (stop, _) = tokio::sync::broadcast::channel::<()>(1);
     for file in files {
         let ready = NodeFile::load(file).map_err(|error| {
@@ -289,6 +305,10 @@ async fn serve(
             .map_err(|e| fault(&e))?;
         let book = Arc::new(ready.book);
         node.paper_kept_by(Paper::KeyBook, Arc::clone(&book) as _);
+        if ready.clock == ClockKind::System {
+            keep_uses(&node).await;
+            served.push(node.clone());
+        }
         tokio::spawn(follow_book(node.clone(), book, ready.clock));
         if let Some(country) = country {
             register_terminals(&node, country)
@@ -344,6 +364,9 @@ async fn serve(
     for server in servers {
         // A node that panicked has said so on stderr.
         let _ = server.await;
+    }
+    for node in &served {
+        end_uses(node).await;
     }
     Ok(Exit::Done)
 }

@@ -61,6 +61,15 @@ impl Client {
         offered(self.get(path::PAPER, at), begun).await
     }
 
+    /// Reads what the node's keys were used for, after a line.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn key_uses(&self, after: u64) -> Result<api::KeyUsesView, ClientError> {
+        let at = format!("{}?after={after}", path::KEY_USES);
+        self.get(path::KEY_USES, at).json().await
+    }
+
     /// Brings notes of keys in the name of `institution`; safe to repeat.
     ///
     /// # Errors

@@ -1,17 +1,19 @@
-//! `/papers`: what the node goes by, for nodes below it; `/key-notes`: what they noted of keys.
+//! `/papers`: what the node goes by, for nodes below it; `/key-notes`: what they noted of keys;
+//! `/key-uses`: what its own keys were used for.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use tongtu_api as api;
+use tongtu_crypto::PublicKey;
 use tongtu_services::{Edition, KeyReport, ListFile, Offered, Paper};
 use tongtu_types::Timestamp;
 
 use super::Service;
 use super::failure::Failure;
 use super::ranged;
-use super::request::{Body, Now, RequestError, Segment, parse};
+use super::request::{Asked, Body, Now, RequestError, Segment, parse};
 use super::tls::Calling;
 
 pub(super) async fn papers_view(
@@ -67,6 +69,27 @@ pub(super) async fn key_notes_view(
         digest: tongtu_services::keyroom::notes_digest(&reports)
             .as_slice()
             .into(),
+    }))
+}
+
+pub(super) async fn key_uses_view(
+    State(service): State<Service>,
+    Asked(query): Asked<api::KeyUsesQuery>,
+) -> Result<Json<api::KeyUsesView>, Failure> {
+    let uses = service.node.key_uses(query.after).await?;
+    let lines = uses.lines.iter().map(|(line, said)| api::KeyUseLine {
+        line: line.as_slice().into(),
+        said: said.as_slice().into(),
+    });
+    let key = |(number, key): &(u32, PublicKey)| api::KeyUseAnchorKey {
+        number: *number,
+        public_key: key.to_compressed().as_slice().into(),
+    };
+    let anchors = uses.anchors.iter();
+    Ok(Json(api::KeyUsesView {
+        lines: lines.collect(),
+        anchors: anchors.map(|anchor| anchor.as_slice().into()).collect(),
+        anchor_keys: uses.anchor_keys.iter().map(key).collect(),
     }))
 }
 

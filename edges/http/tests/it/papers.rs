@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use tongtu_audit::{AnchorKeys, AuditLine, UseReader, verify};
 use tongtu_http::client::Client;
 use tongtu_http::courier::{CourierError, carry};
 use tongtu_ride_code::{RevocationError, RevocationList, Root};
@@ -304,4 +305,29 @@ async fn nobody_brings_notes_in_the_name_of_another() {
         (422, "node.key_report_other")
     );
     assert_eq!(up.node.key_reports().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_auditor_reads_what_keys_were_used_for_and_an_operator_does_not() {
+    let (_up, down) = both().await;
+    used(&down, "3104100000000000017", T0).await;
+    let after = T0.plus_s(tongtu_services::keys::OPEN_S);
+    used(&down, "3104100000000000025", after).await;
+    let client = down.called("AU-1");
+    let uses = client.key_uses(0).await.unwrap();
+    let mut reader = UseReader::new();
+    let lines = uses.lines.iter().flat_map(|line| line.line.0.clone());
+    let lines: Vec<u8> = lines.collect();
+    verify(&lines, &[], &AnchorKeys::new()).unwrap();
+    for line in &uses.lines {
+        let read = AuditLine::decode(&line.line.0).unwrap();
+        reader.take(&read, &line.said.0).unwrap();
+    }
+    let found = reader.finish(&[]).unwrap();
+    // Riders get a certificate when they come; the last one opened the key anew.
+    assert_eq!((found.opened, found.uses, found.open.len()), (2, 3, 1));
+    let more = client.key_uses(2).await.unwrap();
+    assert_eq!(more.lines, uses.lines[2..]);
+    let error = down.called("OP-1").key_uses(0).await.unwrap_err();
+    assert_eq!(status_of(&error), (403, "caller.not_allowed"));
 }

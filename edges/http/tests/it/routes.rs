@@ -127,6 +127,7 @@ fn rows() -> Vec<Row> {
         ("GET", path::AUDIT_REJECTED, s(path::AUDIT_REJECTED), Header(NOW_HEADER, ""), 400, "http.bad_header", "header tongtu-now"),
         ("GET", path::AUDIT_FILES, s(path::AUDIT_FILES), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
         ("GET", path::AUDIT_ENVELOPES, s(path::AUDIT_ENVELOPES), Header(NOW_HEADER, "now"), 400, "http.bad_header", "header tongtu-now"),
+        ("GET", path::KEY_USES, s("/key-uses?after=-1"), Nothing, 400, "http.bad_query", "query: "),
         ("GET", path::AUDIT_CALLERS, s("/audit/callers?after=-1"), Nothing, 400, "http.bad_query", "query: "),
         ("GET", path::CALLERS, s(path::CALLERS), NoTime, 400, "http.bad_header", "header tongtu-now: missing"),
         ("POST", path::CALLERS, s(path::CALLERS), Json(r#"{"caller":"x","role":"clerk","public_key":""}"#), 400, "http.bad_body", "body: caller: "),

@@ -1,10 +1,11 @@
-//! Lines of a chain in their files, read a window at a time: a log may be longer than memory.
+//! Lines of a chain, and what is said of uses, in their files, read a window at a time: a log may be
+//! longer than memory.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
 
-use tongtu_audit::AuditLine;
+use tongtu_audit::{AuditLine, KeyUse};
 
 use crate::exit::Failure;
 use crate::input::unreadable;
@@ -12,11 +13,11 @@ use crate::input::unreadable;
 /// So much of the files is in memory.
 const WINDOW: usize = 1 << 18;
 
-const LINE: u64 = AuditLine::LEN as u64;
-
-/// Files of lines, one behind the other.
+/// Files of records of one length, one behind the other.
 pub(super) struct Lines {
     files: Vec<Part>,
+    /// Bytes of a record.
+    record: u64,
     len: u64,
     window: Vec<u8>,
     /// Where the window begins.
@@ -25,33 +26,61 @@ pub(super) struct Lines {
 
 struct Part {
     name: String,
-    file: File,
+    source: Source,
     /// Where it begins in the whole.
     from: u64,
     len: u64,
 }
 
+/// Where the bytes are.
+enum Source {
+    File(File),
+    /// Those of an answer, which is in memory as a whole anyway.
+    Memory(Vec<u8>),
+}
+
+/// The first four bytes of a file.
+pub(super) fn head(path: &Path) -> Result<Vec<u8>, Failure> {
+    let name = path.display().to_string();
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(4).read_to_end(&mut head));
+    read.map_err(|error| unreadable(&name, &error))?;
+    Ok(head)
+}
+
 impl Default for Lines {
     fn default() -> Self {
+        Self::of(AuditLine::LEN)
+    }
+}
+
+impl Lines {
+    /// Nothing yet of what is said of uses.
+    pub(super) fn uses() -> Self {
+        Self::of(KeyUse::LEN)
+    }
+
+    fn of(record: usize) -> Self {
         Self {
             files: Vec::new(),
+            record: u64::try_from(record).unwrap_or(u64::MAX),
             len: 0,
             window: Vec::with_capacity(WINDOW),
             from: 0,
         }
     }
-}
 
-/// Whether a file begins as lines do.
-pub(super) fn begin(path: &Path) -> Result<bool, Failure> {
-    let name = path.display().to_string();
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(4).read_to_end(&mut head));
-    read.map_err(|error| unreadable(&name, &error))?;
-    Ok(head == b"TTAU")
-}
+    /// Adds bytes at the end.
+    pub(super) fn add_bytes(&mut self, name: &Path, bytes: Vec<u8>) {
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.push(name.display().to_string(), Source::Memory(bytes), len);
+    }
 
-impl Lines {
+    /// Whether nothing was added.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Adds a file at the end. What it has now is what is read of it, however it grows.
     pub(super) fn add(&mut self, path: &Path) -> Result<(), Failure> {
         let name = path.display().to_string();
@@ -60,26 +89,30 @@ impl Lines {
             Ok((file, len))
         });
         let (file, len) = opened.map_err(|error| unreadable(&name, &error))?;
+        self.push(name, Source::File(file), len);
+        Ok(())
+    }
+
+    fn push(&mut self, name: String, source: Source, len: u64) {
         let from = self.len;
         self.len += len;
         self.files.push(Part {
             name,
-            file,
+            source,
             from,
             len,
         });
-        Ok(())
     }
 
     /// How many whole lines there are.
     pub(super) const fn count(&self) -> u64 {
-        self.len / LINE
+        self.len / self.record
     }
 
     /// What stands at a place, counted from 1: a line, less at the end, nothing behind it.
     pub(super) fn at(&mut self, place: u64) -> Result<&[u8], Failure> {
-        let from = (place - 1).saturating_mul(LINE).min(self.len);
-        let to = from.saturating_add(LINE).min(self.len);
+        let from = (place - 1).saturating_mul(self.record).min(self.len);
+        let to = from.saturating_add(self.record).min(self.len);
         let held = u64::try_from(self.window.len()).unwrap_or(u64::MAX);
         if from < self.from || to > self.from + held {
             self.load(from)?;
@@ -99,7 +132,7 @@ impl Lines {
             let len = index(there).min(room);
             // Parts lie one behind the other, and so do the pieces of them.
             if len > 0 {
-                let read = read_at(&mut part.file, at - part.from, len, &mut self.window);
+                let read = part.source.read_at(at - part.from, len, &mut self.window);
                 read.map_err(|error| unreadable(&part.name, &error))?;
             }
         }
@@ -107,11 +140,23 @@ impl Lines {
     }
 }
 
-fn read_at(file: &mut File, at: u64, len: usize, out: &mut Vec<u8>) -> io::Result<()> {
-    file.seek(SeekFrom::Start(at))?;
-    let before = out.len();
-    out.resize(before + len, 0);
-    file.read_exact(&mut out[before..])
+impl Source {
+    fn read_at(&mut self, at: u64, len: usize, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::File(file) => {
+                file.seek(SeekFrom::Start(at))?;
+                let before = out.len();
+                out.resize(before + len, 0);
+                file.read_exact(&mut out[before..])
+            }
+            Self::Memory(bytes) => {
+                let from = index(at).min(bytes.len());
+                let to = (from + len).min(bytes.len());
+                out.extend_from_slice(&bytes[from..to]);
+                Ok(())
+            }
+        }
+    }
 }
 
 fn index(len: u64) -> usize {
