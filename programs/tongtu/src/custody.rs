@@ -3,6 +3,8 @@
 //! Here: opening and making one, and the test keys that every side of a try-out has. Not here:
 //! production stores; no command of personalisation opens one yet.
 
+mod used;
+
 use std::path::{Path, PathBuf};
 
 use tongtu_crypto::PublicKey;
@@ -13,6 +15,7 @@ use tongtu_hsm::{
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_types::CityCode;
 
+pub(crate) use self::used::UsedCustody;
 use crate::exit::Failure;
 use crate::lang::both;
 use crate::room::{entropy, passphrase};
@@ -101,6 +104,11 @@ impl StoreArgs {
                 )),
             }
         })
+    }
+
+    /// The store, each of whose keys is opened by an audit line before it is used.
+    pub(crate) fn open_used(&self) -> Result<UsedCustody, Failure> {
+        UsedCustody::open(self.open()?, &self.store)
     }
 
     /// The store; one that is not there is made, with the test keys that others have too.

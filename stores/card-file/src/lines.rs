@@ -9,7 +9,7 @@ use crate::{CardFileError, io_error, keep_name, lock};
 /// The most that such a file may have.
 const SIZE_MAX: u64 = 1 << 30;
 
-/// A file of lines of fixed length behind a head, held by this process alone. What lines mean is its
+/// A file of lines of fixed length behind a head, or alone, held by this process alone. What lines mean is its
 /// owner's business.
 #[derive(Debug)]
 pub struct LineFile {
@@ -42,6 +42,9 @@ impl LineFile {
             lines.append(head)?;
             keep_name(path)?;
             bytes = head.to_vec();
+        } else if bytes.is_empty() {
+            // Lines alone; the file may be new.
+            keep_name(path)?;
         }
         Ok((lines, bytes))
     }

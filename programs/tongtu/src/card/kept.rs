@@ -8,7 +8,7 @@ use tongtu_crypto::mac::SessionKey;
 use tongtu_crypto::{Algorithm, BlockKey, mac};
 use tongtu_ecash::cryptogram::{self, card_factor, session_block};
 use tongtu_ecash::test_card;
-use tongtu_hsm::{Custody as _, KeyPath, Label, MacScheme, SealedCustody};
+use tongtu_hsm::{Custody as _, KeyPath, Label, MacScheme};
 use tongtu_keyring::code::Purpose;
 use tongtu_purse::field::{Institution, Serial};
 use tongtu_purse::keys::KeyUse;
@@ -17,7 +17,7 @@ use tongtu_services::personalising::{CardIssuer, MASTERS, master_label, purse_ke
 use tongtu_types::CardNumber;
 
 use super::transaction::{test_key, version_of};
-use crate::custody::{StoreArgs, refused};
+use crate::custody::{StoreArgs, UsedCustody, refused};
 use crate::exit::Failure;
 use crate::lang::both;
 
@@ -47,7 +47,7 @@ impl KeptArgs {
             passphrase_file: self.passphrase_file.clone(),
         };
         Ok(CardKeys::Kept {
-            custody: Box::new(args.open()?),
+            custody: Box::new(args.open_used()?),
             version: self.master_version,
         })
     }
@@ -59,7 +59,7 @@ pub(crate) enum CardKeys {
     Published,
     /// An issuer's masters in a store.
     Kept {
-        custody: Box<SealedCustody>,
+        custody: Box<UsedCustody>,
         version: u8,
     },
 }
@@ -187,7 +187,7 @@ impl CardKeys {
 }
 
 fn purse_mac(
-    custody: &SealedCustody,
+    custody: &UsedCustody,
     version: u8,
     card: &PurseCard,
     (key, index): (KeyUse, u8),
@@ -217,7 +217,7 @@ fn published_cash(card: &CashCard<'_>, purpose: Purpose) -> BlockKey {
 }
 
 fn kept_cash(
-    custody: &SealedCustody,
+    custody: &UsedCustody,
     version: u8,
     card: &CashCard<'_>,
     purpose: Purpose,

@@ -15,13 +15,13 @@ use tongtu_globalplatform::command::{
 use tongtu_globalplatform::key::read_key_information;
 use tongtu_globalplatform::recognition::Recognition;
 use tongtu_globalplatform::scp::{ChannelError, HostChannel, Protocol, SecurityLevel, StaticKeys};
-use tongtu_hsm::{CardSession, Custody as _, DomainKeys, Opening, SealedCustody};
+use tongtu_hsm::{CardSession, Custody as _, DomainKeys, Opening};
 use tongtu_reader::CardChannel;
 use tongtu_services::personalising::{CardManager, algorithm_of};
 use zeroize::Zeroizing;
 
 use super::place::no_card;
-use crate::custody::{blank_key, refused};
+use crate::custody::{UsedCustody, blank_key, refused};
 use crate::exit::Failure;
 use crate::lang::both;
 
@@ -37,7 +37,7 @@ pub(crate) enum Opener<'a> {
     /// One key, three times.
     Key(&'a [u8; 16]),
     /// Those of a store.
-    Kept(&'a SealedCustody, CardManager),
+    Kept(&'a UsedCustody, CardManager),
 }
 
 /// A domain whose channel is open.
@@ -202,7 +202,7 @@ impl<'a> Management<'a> {
     /// store's.
     pub(crate) fn take_own_keys(
         &mut self,
-        custody: &SealedCustody,
+        custody: &UsedCustody,
         manager: &CardManager,
     ) -> Result<bool, Failure> {
         let version = manager.key_version(self.kind);

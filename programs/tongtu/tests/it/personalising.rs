@@ -447,3 +447,111 @@ fn a_wrong_passphrase_opens_no_store() {
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     assert!(ran.err.contains("test.keys"), "{}", ran.err);
 }
+
+/// What `tongtu audit verify` says of the chain beside the store.
+fn uses(folder: &Path) -> serde_json::Value {
+    let verify = ["audit", "verify", "test.keys.uses", "test.keys.uses.said"];
+    done(folder, &verify)
+}
+
+#[test]
+fn every_use_of_a_store_for_a_card_is_in_the_chain_beside_it() {
+    let folder = founded("uses-told");
+    let kept = ["--state", "a.card", "--store", "test.keys"];
+    let perso = [&["card", "perso"][..], &kept].concat();
+    done(&folder, &perso);
+    let made = &uses(&folder)["uses"];
+    assert!(made["uses"].as_u64().unwrap() > 10, "{made}");
+    let load = [&["card", "load", "--amount", "50"][..], &kept].concat();
+    done(&folder, &load);
+    let loaded = &uses(&folder)["uses"];
+    // MAC1 and MAC2 by the load key, the TAC by its own.
+    let more = |what: &str| loaded[what].as_u64().unwrap() - made[what].as_u64().unwrap();
+    assert_eq!((more("opened"), more("uses")), (2, 3));
+    assert_eq!(
+        (&loaded["open"], &loaded["unknown"]),
+        (&0.into(), &0.into())
+    );
+}
+
+#[test]
+fn a_chain_beside_a_store_that_was_changed_or_cut_is_named_and_the_store_not_used() {
+    let folder = founded("uses-changed");
+    let kept = ["--state", "a.card", "--store", "test.keys"];
+    done(&folder, &[&["card", "perso"][..], &kept].concat());
+    let load = [
+        &["--lang", "en", "card", "load", "--amount", "5"][..],
+        &kept,
+    ]
+    .concat();
+    let path = folder.join("test.keys.uses");
+    let said = folder.join("test.keys.uses.said");
+    let (lines, details) = (fs::read(&path).unwrap(), fs::read(&said).unwrap());
+    let count = lines.len() / 192;
+    let flipped = |bytes: &[u8], at: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= 1;
+        bytes
+    };
+    for (lines, details, expected) in [
+        (
+            flipped(&lines, 192 + 40),
+            details.clone(),
+            "line 2 was changed".to_owned(),
+        ),
+        (
+            lines.clone(),
+            flipped(&details, 2 * 112 + 70),
+            "line 3: what is said".to_owned(),
+        ),
+        (
+            lines[192..].to_vec(),
+            details.clone(),
+            "lines 1 to 1 are missing".to_owned(),
+        ),
+        (
+            lines[..lines.len() - 3 * 192].to_vec(),
+            details.clone(),
+            format!("lines {} to {count} are missing", count - 2),
+        ),
+        (
+            lines.clone(),
+            details[..details.len() - 112].to_vec(),
+            format!("line {count}: nothing is said"),
+        ),
+        (
+            lines[..lines.len() - 1].to_vec(),
+            details[..details.len() - 112].to_vec(),
+            format!("line {count} is cut"),
+        ),
+    ] {
+        fs::write(&path, lines).unwrap();
+        fs::write(&said, details).unwrap();
+        let ran = tongtu(&folder, &load);
+        assert_eq!(ran.code, 1, "{expected}: {}", ran.out);
+        assert!(ran.err.contains(&expected), "{expected}: {}", ran.err);
+    }
+    fs::write(&path, &lines).unwrap();
+    fs::write(&said, &details).unwrap();
+    assert_eq!(tongtu(&folder, &load).code, 0);
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_closed_by_the_next_one() {
+    let folder = founded("uses-cut");
+    let kept = ["--state", "a.card", "--store", "test.keys"];
+    done(&folder, &[&["card", "perso"][..], &kept].concat());
+    let path = folder.join("test.keys.uses");
+    let said = folder.join("test.keys.uses.said");
+    let (lines, details) = (fs::read(&path).unwrap(), fs::read(&said).unwrap());
+    // Where the power may go while the last line is written: the line is there in part or not at all,
+    // and what it says is there whole, or in part with no line.
+    for (line, detail) in [(0, 0), (0, 50), (0, 112), (100, 112), (191, 112)] {
+        fs::write(&path, &lines[..lines.len() - 192 + line]).unwrap();
+        fs::write(&said, &details[..details.len() - 112 + detail]).unwrap();
+        let load = [&["card", "load", "--amount", "5"][..], &kept].concat();
+        done(&folder, &load);
+        let found = &uses(&folder)["uses"];
+        assert_eq!((&found["unknown"], &found["open"]), (&1.into(), &0.into()));
+    }
+}

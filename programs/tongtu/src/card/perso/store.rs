@@ -7,7 +7,7 @@ use tongtu_codec::hex_encode;
 use tongtu_ecash::oda::VerifyingKey;
 use tongtu_ecash::oda::paper::IssuerPaper;
 use tongtu_ecash::test_card;
-use tongtu_hsm::{CardSession, Custody as _, KeyPath, MacScheme, SealedCustody};
+use tongtu_hsm::{CardSession, Custody as _, KeyPath, MacScheme};
 use tongtu_perso::{
     Application, CardBook, CardCount, CardLine, CardName, Chip, Mark, Start, Step, encoded,
 };
@@ -24,7 +24,7 @@ use crate::card::management::{DataGroup, Secrecy};
 use crate::card::unusable;
 use crate::cert::cash;
 use crate::clock;
-use crate::custody::{BOOK_KEY, StoreArgs, label, refused};
+use crate::custody::{BOOK_KEY, StoreArgs, UsedCustody, label, refused};
 use crate::exit::Failure;
 use crate::lang::both;
 
@@ -41,7 +41,7 @@ enum CashCertificate {
 
 /// A store, the numbers of the card that is being made, and the book.
 pub(super) struct Store {
-    pub(super) custody: SealedCustody,
+    pub(super) custody: UsedCustody,
     pub(super) manager: CardManager,
     issuer: CardIssuer,
     numbers: Vec<Number>,
@@ -80,7 +80,7 @@ impl Args {
             store: store.clone(),
             passphrase_file: self.passphrase_file.clone(),
         };
-        let custody = args.open()?;
+        let custody = args.open_used()?;
         let certificate = self.cash_certificate()?;
         let mut numbers = vec![(Application::Purse, purse_number(purse)?)];
         if self.cash {
@@ -361,7 +361,7 @@ fn contradicts(error: &tongtu_perso::BookError) -> Failure {
 }
 
 /// What stands for a number in the book.
-fn name(custody: &SealedCustody, number: &CardNumber) -> Result<CardName, Failure> {
+fn name(custody: &UsedCustody, number: &CardNumber) -> Result<CardName, Failure> {
     let path = KeyPath::of(label(BOOK_KEY)?);
     let made = custody.mac(path, MacScheme::Cmac, number.reveal().as_bytes());
     let made = made.map_err(|error| {
