@@ -60,7 +60,8 @@ impl Node {
                 revoked: self.revocations(&mut tx).await?,
             };
             drop(tx);
-            let keys = self.card_keys(now).await?;
+            let by_card = sealed.iter().any(|s| TapRecord::is_one(s.record()));
+            let keys = self.card_keys(by_card, now).await?;
             let (sealed, made) = self
                 .compute(move |node| {
                     let made = node.judge_all(day, &sealed, claims, (&since, &keys));

@@ -72,11 +72,12 @@ impl Node {
             Err(refusal) => return Err(ServiceError::Day(refusal)),
         };
         // Before the transaction, because the lines of the keys' uses have one of their own.
-        let keys = if !again && self.is_member() && outputs.upper.is_some() {
-            self.keys().fresh(now)?;
-            Some(self.card_keys(now).await?)
-        } else {
-            None
+        let keys = match &outputs.upper {
+            Some(upper) if !again && self.is_member() => {
+                self.keys().fresh(now)?;
+                Some(self.card_keys(upper.has_cards(), now).await?)
+            }
+            _ => None,
         };
         let _books = self.books().lock().await;
         let mut tx = self.store().write().await?;

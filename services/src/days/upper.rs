@@ -4,8 +4,8 @@ use tongtu_clearing::{
     ClearingSerial, DayResult, Fees, Mcc, Position, Side, UpperLine, UpperResult,
 };
 use tongtu_exchange_file::{
-    BpFile, BpRecord, ClFile, ClRecord, ExchangeFile, FbFile, FbRecord, FileKind, LdFile, LdRecord,
-    Record, ResultCode,
+    BalanceKind, BpFile, BpRecord, ClFile, ClRecord, ExchangeFile, FbFile, FbRecord, FileKind,
+    LdFile, LdRecord, Record, ResultCode,
 };
 use tongtu_sql::{ReceivedRow, Tx};
 use tongtu_types::{BusinessDay, FenE7, InstitutionCode};
@@ -125,6 +125,13 @@ impl UpperFiles {
 }
 
 impl Upper {
+    /// Whether a charge is of a card, so that there is a proof to ask about.
+    pub(super) fn has_cards(&self) -> bool {
+        let of_card = [BalanceKind::PURSE, BalanceKind::ECASH];
+        let mut charges = self.charges.iter();
+        charges.any(|line| of_card.contains(&line.fixed.balance_kind))
+    }
+
     /// Whether the lines are all there: they must come to the published income and outgo. The
     /// net position alone would not tell, because what is missing may cancel out.
     pub(super) fn is_whole(&self, result: &DayResult) -> Result<bool, ServiceError> {
