@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use tongtu_clearing::{Outcome, Repeat, RideFacts, Verdict, judge};
 use tongtu_sql::{ClaimRow, JudgementRow};
+use tongtu_tap_record::TapRecord;
 use tongtu_types::{BusinessDay, InstitutionCode, Timestamp};
 
 use super::files_keep;

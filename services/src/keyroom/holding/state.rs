@@ -204,7 +204,7 @@ impl State {
                 Part::Anchor => self.log.follow_anchor(&entry.bytes, &self.anchor_keys)?,
                 Part::Key | Part::Authority | Part::Officer | Part::Cash => {
                     return Err(HoldingFault::Part);
-                },
+                }
             }
         }
         Ok(())

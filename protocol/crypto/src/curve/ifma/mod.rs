@@ -27,8 +27,8 @@ use super::limbs::Limbs;
 use super::multiple;
 use super::order::Scalar;
 use super::point::Affine;
-use crate::trial;
 use crate::lanes::wipe_stack;
+use crate::trial;
 
 /// How many vectors are computed side by side.
 const GROUPS: usize = 2;
