@@ -244,6 +244,25 @@ pub(crate) fn act(
     finish(room, approval, signing, brought, report)
 }
 
+/// Makes a folder and founds something in it.
+pub(crate) fn in_new_folder<T>(
+    folder: &Path,
+    found: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    std::fs::create_dir(folder).map_err(|error| {
+        let name = folder.display();
+        Failure::usage(both(
+            format!("cannot make the folder `{name}`"),
+            format!("无法建立目录 `{name}`"),
+        ))
+        .because(error)
+    })?;
+    found().inspect_err(|_| {
+        // Nobody founded it; what is there would only stand in the way.
+        let _ = std::fs::remove_dir_all(folder);
+    })
+}
+
 /// Adds the signatures of everybody who is there.
 pub(crate) fn sign(
     room: &mut Room,
@@ -251,12 +270,7 @@ pub(crate) fn sign(
     signing: &Signing,
     now: Timestamp,
 ) -> Result<Approval, Failure> {
-    if signing.passphrase.len() > signing.officers.len() {
-        return Err(Failure::usage(both(
-            "there are more --passphrase than --as",
-            "--passphrase 多于 --as",
-        )));
-    }
+    passphrase::of_officers(&signing.passphrase, &signing.officers)?;
     for (at, path) in signing.officers.iter().enumerate() {
         let of_file = signing.passphrase.get(at).map(PathBuf::as_path);
         let officer = credential::officer_of(room, path)?;

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::lang::Row;
 use crate::report::Report;
-use crate::room::custody::{CustodyArgs, MODULE_ZH, PASSPHRASE_ZH};
+use crate::room::custody::{CustodyArgs, FoundingArgs, MODULE_ZH, PASSPHRASE_ZH};
 use crate::room::words;
 
 pub(crate) const HELP: &[Row] = &[
@@ -308,21 +308,8 @@ pub(crate) struct NewArgs {
     /// The key centre's key that extracts are signed by, a compressed point in hex
     #[arg(long, value_name = "HEX", value_parser = parse_public)]
     centre: PublicKey,
-    /// A file with the custody's passphrase, or its token's PIN, in its first line; otherwise asked for
-    #[arg(long, visible_alias = "pin-file", value_name = "FILE")]
-    custody_passphrase: Option<PathBuf>,
-    /// Keep the custody on a PKCS#11 token: the token's library
-    #[arg(long, value_name = "FILE", requires = "token")]
-    module: Option<PathBuf>,
-    /// The token's label
-    #[arg(long, value_name = "LABEL", requires = "module")]
-    token: Option<String>,
-    /// The token's serial number, where several have this label
-    #[arg(long, value_name = "NUMBER", requires = "token")]
-    serial: Option<String>,
-    /// A wrapping key that is on the token; without it, a new one is made
-    #[arg(long, value_name = "LABEL", requires = "token")]
-    wrapping_key: Option<String>,
+    #[command(flatten)]
+    founding: FoundingArgs,
     /// The custody's name as a device in the key book
     #[arg(long, value_name = "NAME", value_parser = words::device, default_value = "CUSTODY-1")]
     device: DeviceName,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use tongtu_codec::hex_encode;
-use tongtu_hsm::{Mark, Token};
+use tongtu_hsm::Mark;
 use tongtu_keyring::DeviceName;
 use tongtu_keyring::register::{Credential, FOUNDERS};
 use tongtu_keyroom::Head;
@@ -16,7 +16,7 @@ use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::lang::{Lang, Row, both};
 use crate::report::{Report, Tone};
-use crate::room::custody::{self, CustodyArgs, MODULE_ZH, PASSPHRASE_ZH};
+use crate::room::custody::{self, CustodyArgs, FoundingArgs, MODULE_ZH, PASSPHRASE_ZH};
 use crate::room::{self, credential, mark_word};
 
 pub(crate) const HELP: &[Row] = &[
@@ -125,21 +125,8 @@ pub(crate) struct NewArgs {
     /// A file with the founder's passphrase in its first line, one for each --as; otherwise asked for
     #[arg(long, value_name = "FILE")]
     passphrase: Vec<PathBuf>,
-    /// A file with the custody's passphrase, or its token's PIN, in its first line; otherwise asked for
-    #[arg(long, visible_alias = "pin-file", value_name = "FILE")]
-    custody_passphrase: Option<PathBuf>,
-    /// Keep the custody on a PKCS#11 token: the token's library
-    #[arg(long, value_name = "FILE", requires = "token")]
-    module: Option<PathBuf>,
-    /// The token's label
-    #[arg(long, value_name = "LABEL", requires = "module")]
-    token: Option<String>,
-    /// The token's serial number, where several have this label
-    #[arg(long, value_name = "NUMBER", requires = "token")]
-    serial: Option<String>,
-    /// A wrapping key that is on the token; without it, a new one is made
-    #[arg(long, value_name = "LABEL", requires = "token")]
-    wrapping_key: Option<String>,
+    #[command(flatten)]
+    founding: FoundingArgs,
     /// The custody's name as a device in the key book
     #[arg(long, value_name = "NAME", value_parser = crate::room::words::device, default_value = "ROOM-1")]
     device: DeviceName,
@@ -225,20 +212,9 @@ fn new(args: &NewArgs, report: &mut Report) -> Result<Exit, Failure> {
         })
         .collect();
     let credentials: [Credential; 4] = credentials.try_into().expect("counted above");
-    std::fs::create_dir(&args.room).map_err(|error| {
-        let name = args.room.display();
-        Failure::usage(both(
-            format!("cannot make the folder `{name}`"),
-            format!("无法建立目录 `{name}`"),
-        ))
-        .because(error)
+    room::in_new_folder(&args.room, || {
+        found(args, (now, mark), credentials, (&order, &founders))
     })?;
-    let made = found(args, (now, mark), credentials, (&order, &founders));
-    if made.is_err() {
-        // Nobody founded it; what is there would only stand in the way.
-        let _ = std::fs::remove_dir_all(&args.room);
-    }
-    made?;
     let lang = report.lang();
     if report.json() {
         return show(&args.room, report);
@@ -270,7 +246,7 @@ fn found(
 ) -> Result<(), Failure> {
     let mut room_id = [0; 16];
     room::entropy()(&mut room_id);
-    let token = founding_token(args, &room_id)?;
+    let token = args.founding.token(&room_id)?;
     let head = Head {
         room: room_id,
         mark,
@@ -290,32 +266,13 @@ fn found(
         })?;
         credential.sign(&mut approval, request.officer)?;
     }
-    let made = match token {
-        None => custody::make(&args.room, mark, args.custody_passphrase.as_deref()),
-        Some(token) => custody::make_on(&args.room, mark, token),
-    };
-    let mut custody = made?;
+    let mut custody = args.founding.make(&args.room, mark, token)?;
     let hands = Hands {
         custody: Some(&mut *custody),
         ..Hands::default()
     };
     room.carry_out(&approval, hands, now).map_err(failed)?;
     Ok(())
-}
-
-/// The token that a room is founded on, with its wrapping key.
-fn founding_token(args: &NewArgs, room_id: &[u8; 16]) -> Result<Option<Token>, Failure> {
-    let (Some(module), Some(token)) = (&args.module, &args.token) else {
-        return Ok(None);
-    };
-    let founding = custody::Founding {
-        module,
-        token,
-        serial: args.serial.as_deref(),
-        wrapping_key: args.wrapping_key.as_deref(),
-        pin: args.custody_passphrase.as_deref(),
-    };
-    founding.open(room_id).map(Some)
 }
 
 #[derive(Serialize)]

@@ -76,52 +76,44 @@ pub(crate) fn open_of(head: &Head, folder: &Path, args: &CustodyArgs) -> Result<
     }
 }
 
-/// Makes a new room's custody under a passphrase.
-pub(crate) fn make(folder: &Path, mark: Mark, secret: Option<&Path>) -> Result<Open, Failure> {
-    let asked = both("new passphrase of the custody", "密钥库的新口令");
-    let words = passphrase::read_new(secret, &asked)?;
-    let protection = passphrase::protection(words, mark)?;
-    let path = folder.join(CUSTODY_FILE);
-    match SealedCustody::make(&path, mark, &protection, entropy()) {
-        Ok(custody) => Ok(Box::new(custody)),
-        Err(error) => Err(not_made(&error)),
-    }
+/// What a custody that is founded is kept on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FoundingArgs {
+    /// A file with the custody's passphrase, or its token's PIN, in its first line; otherwise asked for
+    #[arg(long, visible_alias = "pin-file", value_name = "FILE")]
+    custody_passphrase: Option<PathBuf>,
+    /// Keep the custody on a PKCS#11 token: the token's library
+    #[arg(long, value_name = "FILE", requires = "token")]
+    module: Option<PathBuf>,
+    /// The token's label
+    #[arg(long, value_name = "LABEL", requires = "module")]
+    token: Option<String>,
+    /// The token's serial number, where several have this label
+    #[arg(long, value_name = "NUMBER", requires = "token")]
+    serial: Option<String>,
+    /// A wrapping key that is on the token; without it, a new one is made
+    #[arg(long, value_name = "LABEL", requires = "token")]
+    wrapping_key: Option<String>,
 }
 
-/// Makes a new room's custody on a token.
-pub(crate) fn make_on(folder: &Path, mark: Mark, token: Token) -> Result<Open, Failure> {
-    let path = folder.join(CUSTODY_FILE);
-    match TokenCustody::make(&path, mark, token, entropy()) {
-        Ok(custody) => Ok(Box::new(custody)),
-        Err(error) => Err(not_made(&error)),
-    }
-}
-
-/// The token that something is founded on.
-pub(crate) struct Founding<'a> {
-    pub(crate) module: &'a Path,
-    pub(crate) token: &'a str,
-    pub(crate) serial: Option<&'a str>,
-    /// One that is there already; otherwise a new one is made.
-    pub(crate) wrapping_key: Option<&'a str>,
-    pub(crate) pin: Option<&'a Path>,
-}
-
-impl Founding<'_> {
-    /// Logs in, and makes the wrapping key where it is not there.
+impl FoundingArgs {
+    /// Logs in to the token, if there is to be one, and makes the wrapping key where it is not there.
     ///
     /// A founding that does not come about may leave that key on the token: by its name it is of
     /// nothing else.
-    pub(crate) fn open(&self, id: &[u8; 16]) -> Result<Token, Failure> {
+    pub(crate) fn token(&self, id: &[u8; 16]) -> Result<Option<Token>, Failure> {
+        let (Some(module), Some(label)) = (&self.module, &self.token) else {
+            return Ok(None);
+        };
         let own = || format!("tongtu-{}", hex_encode(&id[..8]));
         let config = TokenConfig {
-            module: self.module.to_path_buf(),
-            token: self.token.to_owned(),
-            serial: self.serial.map(str::to_owned),
-            wrapping_key: self.wrapping_key.map_or_else(own, str::to_owned),
+            module: module.clone(),
+            token: label.clone(),
+            serial: self.serial.clone(),
+            wrapping_key: self.wrapping_key.clone().unwrap_or_else(own),
             vendor: None,
         };
-        let token = token(config, self.pin)?;
+        let token = token(config, self.custody_passphrase.as_deref())?;
         if self.wrapping_key.is_none() {
             token.make_wrapping_key().map_err(|error| {
                 Failure::fault(both(
@@ -131,7 +123,26 @@ impl Founding<'_> {
                 .because(error)
             })?;
         }
-        Ok(token)
+        Ok(Some(token))
+    }
+
+    /// Makes the custody, on the token or under a passphrase.
+    pub(crate) fn make(
+        &self,
+        folder: &Path,
+        mark: Mark,
+        token: Option<Token>,
+    ) -> Result<Open, Failure> {
+        let path = folder.join(CUSTODY_FILE);
+        if let Some(token) = token {
+            let made = TokenCustody::make(&path, mark, token, entropy());
+            return Ok(Box::new(made.map_err(|error| not_made(&error))?));
+        }
+        let asked = both("new passphrase of the custody", "密钥库的新口令");
+        let words = passphrase::read_new(self.custody_passphrase.as_deref(), &asked)?;
+        let protection = passphrase::protection(words, mark)?;
+        let made = SealedCustody::make(&path, mark, &protection, entropy());
+        Ok(Box::new(made.map_err(|error| not_made(&error))?))
     }
 }
 

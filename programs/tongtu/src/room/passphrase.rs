@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tongtu_hsm::{Mark, Passphrase, Protection, Work};
 use zeroize::Zeroizing;
@@ -30,6 +30,17 @@ pub(crate) fn read(file: Option<&Path>, what: &Both) -> Result<Zeroizing<String>
             Ok(Zeroizing::new(typed))
         }
     }
+}
+
+/// Refuses files of passphrases that belong to nobody who signs.
+pub(crate) fn of_officers(files: &[PathBuf], officers: &[PathBuf]) -> Result<(), Failure> {
+    if files.len() > officers.len() {
+        return Err(Failure::usage(both(
+            "there are more --passphrase than --as",
+            "--passphrase 多于 --as",
+        )));
+    }
+    Ok(())
 }
 
 /// Reads a new passphrase; whoever types it types it twice.

@@ -25,7 +25,7 @@ use crate::key::step::components;
 use crate::lang::{Lang, both};
 use crate::report::{Report, Tone};
 use crate::room::credential::{Closed, Credential, Request, public_of, read_request};
-use crate::room::{self, custody, mark_word};
+use crate::room::{self, custody, mark_word, passphrase};
 
 /// A holder's custody in a folder.
 pub(super) type Folder = Holding<FolderMedium>;
@@ -133,20 +133,7 @@ pub(super) fn new(args: &NewArgs, report: &mut Report) -> Result<Exit, Failure> 
         return Err(room::no_moment());
     }
     let (institution, custodians) = founders(args)?;
-    std::fs::create_dir(&args.dir).map_err(|error| {
-        let name = args.dir.display();
-        Failure::usage(both(
-            format!("cannot make the folder `{name}`"),
-            format!("无法建立目录 `{name}`"),
-        ))
-        .because(error)
-    })?;
-    let made = found(args, institution, custodians);
-    if made.is_err() {
-        // Nobody founded it; what is there would only stand in the way.
-        let _ = std::fs::remove_dir_all(&args.dir);
-    }
-    let mark = made?;
+    let mark = room::in_new_folder(&args.dir, || found(args, institution, custodians))?;
     if !report.json() {
         let (name, lang) = (args.dir.display(), report.lang());
         report.toned(
@@ -175,22 +162,9 @@ fn found(
         Mark::Test
     };
     let now = moment(mark, args.now)?;
-    let secret = args.custody_passphrase.as_deref();
     let mut id = [0; 16];
     room::entropy()(&mut id);
-    let token = match (&args.module, &args.token) {
-        (Some(module), Some(token)) => Some(
-            custody::Founding {
-                module,
-                token,
-                serial: args.serial.as_deref(),
-                wrapping_key: args.wrapping_key.as_deref(),
-                pin: secret,
-            }
-            .open(&id)?,
-        ),
-        _ => None,
-    };
+    let token = args.founding.token(&id)?;
     let head = Head {
         room: id,
         mark,
@@ -214,10 +188,7 @@ fn found(
         })?;
         credential.sign_for_custody(&mut approval, custodian.officer(institution))?;
     }
-    let mut custody = match token {
-        None => custody::make(&args.dir, mark, secret)?,
-        Some(token) => custody::make_on(&args.dir, mark, token)?,
-    };
+    let mut custody = args.founding.make(&args.dir, mark, token)?;
     let orders = Orders {
         hands: Hands {
             custody: Some(&mut *custody),
@@ -426,12 +397,7 @@ fn sign(
     signing: &Signing,
     now: Timestamp,
 ) -> Result<HoldingApproval, Failure> {
-    if signing.passphrase.len() > signing.officers.len() {
-        return Err(Failure::usage(both(
-            "there are more --passphrase than --as",
-            "--passphrase 多于 --as",
-        )));
-    }
+    passphrase::of_officers(&signing.passphrase, &signing.officers)?;
     for (at, path) in signing.officers.iter().enumerate() {
         let of_file = signing.passphrase.get(at).map(PathBuf::as_path);
         let public = public_of(path)?;
