@@ -9,6 +9,7 @@ use crate::curve::limbs::{self, Limbs};
 use crate::curve::multiple;
 use crate::curve::order::{N, Scalar};
 use crate::curve::point::Affine;
+use crate::curve::recode::OddDigits;
 use crate::sm3;
 
 /// The next x of a point, from here up or down.
@@ -90,8 +91,8 @@ pub(super) fn sums(cases: &mut Cases, numbers: &mut Numbers) {
         (below_n(1), below_n(1)),
     ] {
         // t·d = -s: nothing is left of the sum. t·d = s: its halves are equal.
-        let d = r.add(&s).invert().times(&s);
-        let opposite = Scalar::default().sub(&d);
+        let half = r.add(&s).invert().times(&s);
+        let opposite = Scalar::default().sub(&half);
         let sig = both(&r.to_bytes(), &s.to_bytes());
         for (e, comment) in [
             (numbers.next(), "the sum is infinity"),
@@ -107,9 +108,18 @@ pub(super) fn sums(cases: &mut Cases, numbers: &mut Numbers) {
             let key = Key::of(&opposite);
             cases.digest(false, "InfiniteSum", comment, (&key, &e, &sig));
         }
-        cases.holds("SameSummands", "s·G = t·P", &Key::of(&d), (&r, &s));
+        cases.holds("SameSummands", "s·G = t·P", &Key::of(&half), (&r, &s));
+        // What is there before the last window of s is added is that window's part.
+        let last = highest_window(&s);
+        let d = r.add(&s).invert().times(&last.add(&last).sub(&s));
+        let key = Key::of(&d);
+        let comment = "the highest window of s adds a point to itself";
+        let e = cases.holds("SameSummands", comment, &key, (&r, &s));
+        let e = Scalar::reduced(&e).add(&Scalar::ONE).to_bytes();
+        let comment = "the same; any digest holds if nobody sees that z is zero";
+        cases.digest(false, "SameSummands", comment, (&key, &e, &sig));
         // One more than the half: the last addition meets neighbours.
-        let next = Key::of(&d.add(&Scalar::ONE));
+        let next = Key::of(&half.add(&Scalar::ONE));
         cases.holds("SameSummands", "beside s·G = t·P", &next, (&r, &s));
     }
     let key = Key {
@@ -142,6 +152,21 @@ pub(super) fn sums(cases: &mut Cases, numbers: &mut Numbers) {
             &key,
             (&small(2).sub(&s).add(&small(1)), &s),
         );
+    }
+}
+
+/// What the highest of windows of eight bits is in s, or in n less it, whichever is odd: the last
+/// that is added where a table is walked upwards.
+fn highest_window(s: &Scalar) -> Scalar {
+    type Digits = OddDigits<8>;
+    let digit = Digits::of(s).at(Digits::COUNT - 1);
+    let mut value = small(2 * digit.entry as u64 + 1);
+    for _ in 0..8 * (Digits::COUNT - 1) {
+        value = value.add(&value);
+    }
+    match digit.negative {
+        0 => value,
+        _ => Scalar::default().sub(&value),
     }
 }
 
