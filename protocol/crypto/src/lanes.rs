@@ -12,8 +12,8 @@
 //! kernels serve, which compile everywhere.
 //!
 //! Keys are secret here: nothing branches on them or looks up by them. Keys and their copies across
-//! lanes are overwritten after use, and so is the stack ([`wipe_stack`]). What is not here: which key and which message belong together
-//! ([`crate::tac`]), and single calls.
+//! lanes are overwritten after use, and so is the stack ([`wipe_stack`]). What is not here: which key
+//! and which message belong together ([`crate::tac`]), and single calls.
 
 mod bits;
 mod des;
