@@ -15,6 +15,7 @@
 //! is remembered until its approval ends.
 
 use std::fmt::Write as _;
+use std::str::SplitInclusive;
 
 use tongtu_codec::hex_decode;
 use tongtu_crypto::{PublicKey, Signature, Signer, SignerFault, sm3};
@@ -89,8 +90,7 @@ impl Approval {
     /// The bytes that this officer signs.
     #[must_use]
     pub fn signed_bytes(&self, officer: &Officer) -> Vec<u8> {
-        let (body, officer) = (self.body(), officer_text(officer));
-        [b"TTAPPROVAL1\n", body.as_bytes(), officer.as_bytes()].concat()
+        bytes_to_sign("TTAPPROVAL1", &self.body(), officer)
     }
 
     /// Signs as this officer.
@@ -106,8 +106,7 @@ impl Approval {
     /// Whether this signature is that of this key.
     #[must_use]
     pub fn verifies(&self, officer: &Officer, key: &[u8; 33], signature: &Signature) -> bool {
-        let key = PublicKey::from_compressed(key);
-        key.is_ok_and(|key| key.verify(&self.signed_bytes(officer), signature).is_ok())
+        holds(key, &self.signed_bytes(officer), signature)
     }
 
     /// Who signed, as the books know them; nothing for more than two.
@@ -136,12 +135,7 @@ impl Approval {
     /// The text.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = self.body();
-        for (officer, signature) in &self.by {
-            let (officer, signature) = (officer_text(officer), lower_hex(&signature.0));
-            writeln!(text, "by {officer} {signature}").expect("a String takes everything");
-        }
-        text
+        signed_text(self.body(), &self.by)
     }
 
     /// Reads a text; one approval has one text.
@@ -149,36 +143,22 @@ impl Approval {
     /// # Errors
     /// [`ApprovalError`] naming the line.
     pub fn parse(text: &str) -> Result<Self, ApprovalError> {
-        let mut lines = text.split_inclusive('\n');
-        let mut line = 0;
-        let mut next = |prefix: &str, expected| {
-            line += 1;
-            let found = lines.next().and_then(|found| found.strip_suffix('\n'));
-            let found = found.and_then(|found| found.strip_prefix(prefix));
-            found.ok_or(ApprovalError::Line { line, expected })
-        };
+        let mut lines = Lines::of(text, TITLE)?;
         let bad = |line, expected| ApprovalError::Line { line, expected };
-        let rest = next(TITLE, "the title")?;
-        if !rest.is_empty() {
-            return Err(bad(1, "the title"));
-        }
-        let room = next("room ", "the room")?;
+        let room = lines.next("room ", "the room")?;
         let room = hex_decode(room).ok().and_then(|room| room.try_into().ok());
         let room = room.ok_or(bad(2, "a room of 32 hex digits"))?;
-        let book = next("book ", "the book")?;
+        let book = lines.next("book ", "the book")?;
         let book = book
             .split_once(' ')
             .and_then(|(book, after)| Some((Book::of(book)?, after.parse().ok()?)));
         let (book, after) = book.ok_or(bad(3, "a book and the number of its last event"))?;
-        let until = next("until ", "its end")?;
+        let until = lines.next("until ", "its end")?;
         let until = until.parse().map_err(|_| bad(4, "Unix seconds"))?;
-        let act = next("act ", "the act")?;
+        let act = lines.next("act ", "the act")?;
         let act = Act::parse(act).map_err(|error| ApprovalError::Act { line: 5, error })?;
         let mut approval = Self::new(room, after, Timestamp::new(until), act);
-        for (at, found) in (6..).zip(lines) {
-            let expected = "`by`, officer, role, institution and 128 hex digits";
-            approval.by.push(read_by(found).ok_or(bad(at, expected))?);
-        }
+        approval.by = lines.by("`by`, officer, role, institution and 128 hex digits")?;
         if approval.act.book() == book && approval.text() == text {
             Ok(approval)
         } else {
@@ -190,7 +170,71 @@ impl Approval {
     }
 }
 
-pub(super) fn read_by(line: &str) -> Option<(Officer, Signature)> {
+/// What a signature under an approval covers: what kind it is, its text, who signs.
+pub(super) fn bytes_to_sign(kind: &str, body: &str, officer: &Officer) -> Vec<u8> {
+    format!("{kind}\n{body}{}", officer_text(officer)).into_bytes()
+}
+
+/// Whether a signature over these bytes is that of this key.
+pub(super) fn holds(key: &[u8; 33], bytes: &[u8], signature: &Signature) -> bool {
+    let key = PublicKey::from_compressed(key);
+    key.is_ok_and(|key| key.verify(bytes, signature).is_ok())
+}
+
+/// An approval's text: its body and a line for everybody who signed.
+pub(super) fn signed_text(body: String, by: &[(Officer, Signature)]) -> String {
+    let mut text = body;
+    for (officer, signature) in by {
+        let (officer, signature) = (officer_text(officer), lower_hex(&signature.0));
+        writeln!(text, "by {officer} {signature}").expect("a String takes everything");
+    }
+    text
+}
+
+/// The lines of an approval's text, one after the other.
+pub(super) struct Lines<'a> {
+    lines: SplitInclusive<'a, char>,
+    line: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// Of a text with this title.
+    pub(super) fn of(text: &'a str, title: &str) -> Result<Self, ApprovalError> {
+        let mut out = Self {
+            lines: text.split_inclusive('\n'),
+            line: 0,
+        };
+        if !out.next(title, "the title")?.is_empty() {
+            let expected = "the title";
+            return Err(ApprovalError::Line { line: 1, expected });
+        }
+        Ok(out)
+    }
+
+    /// What follows this word in the next line.
+    pub(super) fn next(
+        &mut self,
+        prefix: &str,
+        expected: &'static str,
+    ) -> Result<&'a str, ApprovalError> {
+        self.line += 1;
+        let found = self.lines.next().and_then(|line| line.strip_suffix('\n'));
+        let found = found.and_then(|line| line.strip_prefix(prefix));
+        let line = self.line;
+        found.ok_or(ApprovalError::Line { line, expected })
+    }
+
+    /// Everybody who signed: all lines that are left.
+    pub(super) fn by(
+        self,
+        expected: &'static str,
+    ) -> Result<Vec<(Officer, Signature)>, ApprovalError> {
+        let read = |(line, found)| read_by(found).ok_or(ApprovalError::Line { line, expected });
+        (self.line + 1..).zip(self.lines).map(read).collect()
+    }
+}
+
+fn read_by(line: &str) -> Option<(Officer, Signature)> {
     let words = line.strip_suffix('\n')?.strip_prefix("by ")?;
     let mut words = Words::of_text(words);
     let officer = words.officer().ok()?;

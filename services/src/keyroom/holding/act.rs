@@ -13,16 +13,16 @@
 //! The signature is SM2 under the default identifier over `TTCUSTODY1`, the lines before the first
 //! `by`, and the custodian's own words. The number of acts so far makes it good once.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use tongtu_codec::hex_decode;
-use tongtu_crypto::{PublicKey, Signature, Signer, SignerFault};
+use tongtu_crypto::{Signature, Signer, SignerFault};
 use tongtu_keyring::code::Role;
 use tongtu_keyring::{Check, KeyNumber, Officer, OfficerNumber};
 use tongtu_types::{InstitutionCode, Timestamp};
 
-use super::super::act::{ActError, check_text, lower_hex, officer_text};
-use super::super::approval::ApprovalError;
+use super::super::act::{ActError, check_text, lower_hex};
+use super::super::approval::{ApprovalError, Lines, bytes_to_sign, holds, signed_text};
 use super::super::words::Words;
 
 const TITLE: &str = "Tongtu custody approval 1";
@@ -243,8 +243,7 @@ impl HoldingApproval {
     /// The bytes that this custodian signs.
     #[must_use]
     pub fn signed_bytes(&self, officer: &Officer) -> Vec<u8> {
-        let (body, officer) = (self.body(), officer_text(officer));
-        [b"TTCUSTODY1\n", body.as_bytes(), officer.as_bytes()].concat()
+        bytes_to_sign("TTCUSTODY1", &self.body(), officer)
     }
 
     /// Signs as this custodian.
@@ -260,19 +259,13 @@ impl HoldingApproval {
     /// Whether this signature is that of this key.
     #[must_use]
     pub fn verifies(&self, officer: &Officer, key: &[u8; 33], signature: &Signature) -> bool {
-        let key = PublicKey::from_compressed(key);
-        key.is_ok_and(|key| key.verify(&self.signed_bytes(officer), signature).is_ok())
+        holds(key, &self.signed_bytes(officer), signature)
     }
 
     /// The text.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = self.body();
-        for (officer, signature) in &self.by {
-            let (officer, signature) = (officer_text(officer), lower_hex(&signature.0));
-            writeln!(text, "by {officer} {signature}").expect("a String takes everything");
-        }
-        text
+        signed_text(self.body(), &self.by)
     }
 
     /// Reads a text; one approval has one text.
@@ -280,28 +273,18 @@ impl HoldingApproval {
     /// # Errors
     /// [`ApprovalError`] naming the line.
     pub fn parse(text: &str) -> Result<Self, ApprovalError> {
-        let mut lines = text.split_inclusive('\n');
-        let mut line = 0;
-        let mut next = |prefix: &str, expected| {
-            line += 1;
-            let found = lines.next().and_then(|found| found.strip_suffix('\n'));
-            let found = found.and_then(|found| found.strip_prefix(prefix));
-            found.ok_or(ApprovalError::Line { line, expected })
-        };
+        let mut lines = Lines::of(text, TITLE)?;
         let bad = |line, expected| ApprovalError::Line { line, expected };
-        if !next(TITLE, "the title")?.is_empty() {
-            return Err(bad(1, "the title"));
-        }
-        let custody = next("custody ", "the custody")?;
+        let custody = lines.next("custody ", "the custody")?;
         let custody = hex_decode(custody).ok().and_then(|id| id.try_into().ok());
         let custody = custody.ok_or(bad(2, "a custody of 32 hex digits"))?;
-        let acts = next("acts ", "the number of acts before")?;
+        let acts = lines.next("acts ", "the number of acts before")?;
         let acts = acts
             .parse()
             .map_err(|_| bad(3, "the number of acts before"))?;
-        let until = next("until ", "its end")?;
+        let until = lines.next("until ", "its end")?;
         let until = until.parse().map_err(|_| bad(4, "Unix seconds"))?;
-        let act = next("act ", "the act")?;
+        let act = lines.next("act ", "the act")?;
         let act = HoldingAct::parse(act).map_err(|error| ApprovalError::Act { line: 5, error })?;
         let mut approval = Self {
             custody,
@@ -310,11 +293,7 @@ impl HoldingApproval {
             act,
             by: Vec::new(),
         };
-        for (at, found) in (6..).zip(lines) {
-            let expected = "`by`, custodian, role, institution and 128 hex digits";
-            let read = super::super::approval::read_by(found);
-            approval.by.push(read.ok_or(bad(at, expected))?);
-        }
+        approval.by = lines.by("`by`, custodian, role, institution and 128 hex digits")?;
         if approval.text() == text {
             Ok(approval)
         } else {
