@@ -8,10 +8,11 @@
 mod rides;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use tongtu_callers::CallerName;
 use tongtu_http::Credential;
@@ -69,8 +70,6 @@ struct Answer {
     rides: usize,
     by_code: usize,
     by_card: usize,
-    /// Whether verifying is timed by the processor's time of its thread, or by the time that went by.
-    timed_by: &'static str,
     stages: Vec<Stage>,
 }
 
@@ -120,11 +119,6 @@ pub(super) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         rides,
         by_code: rides.div_ceil(2),
         by_card: rides / 2,
-        timed_by: if thread_cpu_nanos().is_some() {
-            "cpu"
-        } else {
-            "wall"
-        },
         stages,
     };
     if report.json() {
@@ -371,38 +365,20 @@ async fn day(
     ])
 }
 
-/// Nanoseconds that the calling thread has been on a processor; that went by, where the system does
-/// not say.
+/// Nanoseconds that the calling thread has been on a processor.
 fn thread_nanos() -> u64 {
-    static BEGUN: OnceLock<Instant> = OnceLock::new();
-    thread_cpu_nanos().unwrap_or_else(|| {
-        let begun = BEGUN.get_or_init(Instant::now);
-        u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    })
+    let spent = processor_time(ClockId::ThreadCPUTime);
+    u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The first number that Linux keeps of a thread's scheduling: as of the last tick of the clock, so that
-/// what is timed by it is right in the sum of many, as a whole day's batches are.
-fn thread_cpu_nanos() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split(' ').next()?.parse().ok()
-}
-
-/// The processors' time of this process so far, or the time since it was first asked for.
+/// The processors' time of this process so far.
 fn process_cpu() -> Duration {
-    static BEGUN: OnceLock<Instant> = OnceLock::new();
-    /// Hundredths of a second: what Linux counts in, whatever its clock ticks at.
-    const TICK_MS: u64 = 10;
-    let read = || {
-        let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-        // The program's name, in parentheses, may hold anything; user and system time are the
-        // twelfth and thirteenth field behind it.
-        let (_, fields) = text.rsplit_once(") ")?;
-        let mut fields = fields.split(' ').skip(11);
-        let mut next = || fields.next()?.parse::<u64>().ok();
-        Some(Duration::from_millis((next()? + next()?) * TICK_MS))
-    };
-    read().unwrap_or_else(|| BEGUN.get_or_init(Instant::now).elapsed())
+    processor_time(ClockId::ProcessCPUTime)
+}
+
+fn processor_time(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::try_from(time).expect("a processor's time is not below zero")
 }
 
 #[cfg(test)]
