@@ -18,6 +18,8 @@ pub enum Place {
     Head,
     /// A record, by its place from 1.
     Record(usize),
+    /// The head or the only record: a check is over both, and no other record tells which.
+    HeadOrRecord,
     /// The seal at the end.
     Seal,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Place {
         match self {
             Self::Head => f.write_str("the head"),
             Self::Record(number) => write!(f, "record {number}"),
+            Self::HeadOrRecord => f.write_str("the head or record 1"),
             Self::Seal => f.write_str("the seal"),
         }
     }
@@ -217,6 +220,7 @@ pub(crate) fn read<'a>(
         [] => {}
         // Whatever is wrong with every record is wrong with the head, where there are several.
         _ if count > 1 && wrong.len() == count => return damaged(Place::Head),
+        [_] if count == 1 => return damaged(Place::HeadOrRecord),
         [first, ..] => return damaged(Place::Record(first)),
     }
     let seal = Seal::decode(seal)?;

@@ -46,9 +46,14 @@ pub enum KeyError {
         /// How many.
         found: usize,
     },
-    /// A record of a key-injection file that does not hold.
-    #[error("{0}")]
-    Record(#[from] DecodeError),
+    /// A field of a record of a key-injection file that does not hold.
+    #[error("record {number} of the key-injection file: {source}")]
+    Record {
+        /// Which record, counted from 1.
+        number: usize,
+        /// Its field.
+        source: DecodeError,
+    },
     /// A record that is not as it was written, counted from 1.
     #[error("record {number} of the key-injection file is not as it was written")]
     Damaged {

@@ -83,7 +83,8 @@ impl Injection {
         let mut out = Vec::new();
         for (number, bytes) in (1..).zip(bytes.chunks(Self::LEN)) {
             let damaged = KeyError::Damaged { number };
-            let record = Self::decode(bytes)?;
+            let record =
+                Self::decode(bytes).map_err(|source| KeyError::Record { number, source })?;
             let is_known = (record.magic, record.version) == (MAGIC, VERSION)
                 && matches!(record.mark, 1 | 2)
                 && matches!(record.algorithm, 0 | 4);

@@ -1,6 +1,7 @@
 //! Any flipped byte of anything that is signed or sealed is refused, and the error names what it was
 //! in. One row for each such thing that travels between parties; what lies in one store alone (the
-//! journal, key stores, galleries at rest, cards' files) has the same test beside that store.
+//! journal, key stores, galleries at rest, cards' files) has the same test beside that store. Files
+//! with keys, of which the error says the very place, are in `placed`.
 
 use tongtu_audit::{AuditLine, Entry, Outcome, Word};
 use tongtu_blacklist::{Blacklist, Change, Issue, ListedNumber, Loader, Span};
@@ -29,6 +30,8 @@ use tongtu_types::InstitutionCode;
 
 use crate::card::{Card, signed};
 use crate::country::{BEIJING_CODE, Country, GUANGZHOU_CODE, Tap, code, key, morning};
+
+mod placed;
 
 type Open = Box<dyn Fn(&[u8]) -> Result<(), String>>;
 

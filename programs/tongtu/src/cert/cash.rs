@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use tongtu_codec::hex_encode;
 use tongtu_ecash::oda::NumberHead;
-use tongtu_ecash::oda::paper::{AuthorityPaper, IssuerApplication, IssuerPaper, PaperError};
+use tongtu_ecash::oda::paper::{self, AuthorityPaper, IssuerApplication, IssuerPaper, PaperError};
 use tongtu_keyring::KeyNumber;
 use tongtu_services::keyroom::{Act, CashEntry};
 use tongtu_types::MonthYear;
@@ -246,7 +246,8 @@ fn read<T>(
     parse: impl FnOnce(&str) -> Result<T, PaperError>,
     (en, zh): (&str, &str),
 ) -> Result<T, Failure> {
-    parse(&input::read_text(path)?).map_err(|error| {
+    let bytes = input::read_file(path)?;
+    paper::text_of(&bytes).and_then(parse).map_err(|error| {
         let name = path.display();
         Failure::usage(both(
             format!("`{name}` is no {en}"),

@@ -15,6 +15,11 @@
 //! key's own signature over all lines before it, SM2 under the default identifier or RSA PSS with
 //! SHA-256, so nobody has another's key certified.
 //!
+//! What terminals take has one more line at its end, `sums`: four bytes of SM3 over each line before, and
+//! four over those. The check value of an authority's key covers neither version nor last day, and
+//! nobody signs it; so a changed byte is found, and named by its line. It is no protection from who
+//! writes the line anew: that is the way on which the file is brought.
+//!
 //! UNSPECIFIED: what authorities want as an application and hand out as a file; all of it is ours. Of
 //! an authority's key there is what EMV Book 2 §11.2.2 says that a terminal keeps of it.
 
@@ -23,12 +28,15 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_crypto::{PublicKey, RsaPublicKey, Signature, sha1, sm3};
+use tongtu_codec::hex_encode;
+use tongtu_crypto::{Signature, sha1, sm3};
 use tongtu_types::{BusinessDay, InstitutionCode, MonthYear, Timestamp};
 
+use self::lines::{Lines, exactly, key_text, mark, one_writing};
 use super::{Authority, IssuerCertificate, Layer, NumberHead, OdaError, VerifyingKey, not_expired};
 use crate::{Values, tag};
+
+mod lines;
 
 /// Why a text is no paper of its kind, or does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +49,12 @@ pub enum PaperError {
         line: usize,
         /// What was expected.
         expected: &'static str,
+    },
+    /// A byte of a line is another one than was written.
+    #[error("line {line} is not as it was written")]
+    Changed {
+        /// Which, from 1.
+        line: usize,
     },
     /// The same could be written otherwise, or there is more.
     #[error("expected one writing of every line, and no further line")]
@@ -58,7 +72,7 @@ pub const RID: [u8; 5] = [0xA0, 0x00, 0x00, 0x06, 0x32];
 
 const APPLICATION: &str = "Tongtu e-cash issuer application 1";
 const CERTIFICATE: &str = "Tongtu e-cash issuer certificate 1";
-const AUTHORITY: &str = "Tongtu e-cash authority 1";
+const AUTHORITY: &str = "Tongtu e-cash authority 2";
 
 /// What an issuer wants certified: its key for the numbers with this head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -318,17 +332,18 @@ impl AuthorityPaper {
         let (index, version) = (self.authority.index, self.version);
         let (expires, key) = (self.expires.compact(), key_text(&self.authority.key));
         let check = hex_encode(&check_value(self.rid, &self.authority));
-        format!(
+        lines::with_sums(format!(
             "{AUTHORITY}\nmark {mark}\nrid {rid}\nindex {index:02x}\nversion {version}\n\
              expires {expires}\nkey {key}\ncheck {check}\n"
-        )
+        ))
     }
 
-    /// Reads a text, whose check value must be the key's.
+    /// Reads a text whose lines are all as they were written, and whose check value is the key's.
     ///
     /// # Errors
     /// [`PaperError`].
     pub fn parse(text: &str) -> Result<Self, PaperError> {
+        lines::check_sums(text)?;
         let mut lines = Lines::of(text, AUTHORITY)?;
         let is_test = lines.mark()?;
         let rid = lines.parsed("rid ", "a scheme of 10 hex digits", exactly)?;
@@ -371,116 +386,22 @@ pub fn check_value(rid: [u8; 5], authority: &Authority) -> Vec<u8> {
     }
 }
 
+/// The text of a paper's file.
+///
+/// # Errors
+/// [`PaperError::Changed`] naming the line with the first byte that is of no text.
+pub fn text_of(bytes: &[u8]) -> Result<&str, PaperError> {
+    core::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        PaperError::Changed { line }
+    })
+}
+
 /// A month as certificates have it.
 #[must_use]
 pub fn month(month: MonthYear) -> [u8; 2] {
     exactly(&month.mmyy().to_string()).expect("four digits are two bytes")
-}
-
-const fn mark(is_test: bool) -> &'static str {
-    match is_test {
-        true => "test",
-        false => "production",
-    }
-}
-
-fn key_text(key: &VerifyingKey) -> String {
-    match key {
-        VerifyingKey::Rsa(key) => {
-            let (modulus, exponent) = (hex_encode(&key.modulus()), hex_encode(&key.exponent()));
-            format!("rsa {modulus} {exponent}")
-        }
-        VerifyingKey::Sm2(key) => format!("sm2 {}", hex_encode(&key.to_xy())),
-    }
-}
-
-fn exactly<const N: usize>(word: &str) -> Option<[u8; N]> {
-    hex_decode(word).ok()?.try_into().ok()
-}
-
-fn one_writing(written: &str, read: &str) -> Result<(), PaperError> {
-    if written == read {
-        Ok(())
-    } else {
-        Err(PaperError::Writing)
-    }
-}
-
-/// The lines of a paper, one after the other.
-struct Lines<'a> {
-    rest: core::str::SplitInclusive<'a, char>,
-    line: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn of(text: &'a str, title: &'static str) -> Result<Self, PaperError> {
-        let mut lines = Self {
-            rest: text.split_inclusive('\n'),
-            line: 0,
-        };
-        match lines.next(title, title)? {
-            "" => Ok(lines),
-            _ => Err(lines.bad(title)),
-        }
-    }
-
-    const fn bad(&self, expected: &'static str) -> PaperError {
-        PaperError::Line {
-            line: self.line,
-            expected,
-        }
-    }
-
-    fn next(&mut self, prefix: &str, expected: &'static str) -> Result<&'a str, PaperError> {
-        self.line += 1;
-        let line = self.rest.next().and_then(|line| line.strip_suffix('\n'));
-        let value = line.and_then(|line| line.strip_prefix(prefix));
-        value.ok_or(self.bad(expected))
-    }
-
-    fn parsed<T>(
-        &mut self,
-        prefix: &str,
-        expected: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, PaperError> {
-        let value = self.next(prefix, expected)?;
-        parse(value).ok_or(self.bad(expected))
-    }
-
-    fn mark(&mut self) -> Result<bool, PaperError> {
-        self.parsed("mark ", "mark test or mark production", |word| match word {
-            "test" => Some(true),
-            "production" => Some(false),
-            _ => None,
-        })
-    }
-
-    fn hex(&mut self, prefix: &'static str) -> Result<Vec<u8>, PaperError> {
-        let expected = "its name and hex digits";
-        self.parsed(prefix, expected, |word| hex_decode(word).ok())
-    }
-
-    fn key(&mut self) -> Result<VerifyingKey, PaperError> {
-        let expected = "key rsa, modulus and exponent, or key sm2 and a point";
-        self.parsed("key ", expected, |words| {
-            let (algorithm, key) = words.split_once(' ')?;
-            match algorithm {
-                "rsa" => {
-                    let (modulus, exponent) = key.split_once(' ')?;
-                    let (modulus, exponent) =
-                        (hex_decode(modulus).ok()?, hex_decode(exponent).ok()?);
-                    let key = RsaPublicKey::new(&modulus, &exponent).ok()?;
-                    Some(VerifyingKey::Rsa(key))
-                }
-                "sm2" => {
-                    let key = PublicKey::from_xy(&exactly(key)?).ok()?;
-                    Some(VerifyingKey::Sm2(key))
-                }
-                _ => None,
-            }
-        })
-    }
 }
 
 #[cfg(test)]

@@ -98,7 +98,10 @@ fn every_truncation_and_every_flipped_bit_of_a_file_is_named() {
             match Injection::read_all(&other).unwrap_err() {
                 KeyError::Damaged { number } => assert_eq!(number, at / 47 + 1),
                 // A character that no terminal's name has.
-                KeyError::Record(_) => assert!((6..14).contains(&(at % 47))),
+                KeyError::Record { number, source } => {
+                    assert!((6..14).contains(&(at % 47)));
+                    assert_eq!((number, source.field), (at / 47 + 1, "terminal"));
+                }
                 error => panic!("{at}.{bit}: {error}"),
             }
         }

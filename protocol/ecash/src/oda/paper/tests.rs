@@ -166,14 +166,49 @@ fn the_elements_of_a_paper_are_those_of_the_card() {
 fn an_authoritys_key_with_another_check_value_is_none() {
     for algorithm in ALGORITHMS {
         let text = authority(algorithm).text();
-        let (before, check) = text.split_once("check ").unwrap();
+        // The lines before the sums, which whoever forges makes anew.
+        let (body, _) = text.split_once("sums ").unwrap();
+        let (before, check) = body.split_once("check ").unwrap();
         let other = if check.starts_with('0') { "1" } else { "0" };
-        let forged = format!("{before}check {other}{}", &check[1..]);
+        let forged = lines::with_sums(format!("{before}check {other}{}", &check[1..]));
         assert_eq!(AuthorityPaper::parse(&forged), Err(PaperError::Check));
         // Of another index it is another key.
-        let forged = text.replace("index ", "index 7");
-        assert!(AuthorityPaper::parse(&forged).is_err());
+        let index = authority(algorithm).authority.index;
+        let forged = body.replace(&format!("index {index:02x}"), "index 7f");
+        let forged = AuthorityPaper::parse(&lines::with_sums(forged));
+        assert_eq!(forged, Err(PaperError::Check));
     }
+}
+
+#[test]
+fn every_flipped_bit_of_an_authoritys_paper_is_named_by_its_line() {
+    for algorithm in ALGORITHMS {
+        let text = authority(algorithm).text();
+        let mut line = 1;
+        for (at, byte) in text.bytes().enumerate() {
+            for bit in 0..8 {
+                let mut other = text.clone().into_bytes();
+                other[at] ^= 1 << bit;
+                let read = text_of(&other).and_then(AuthorityPaper::parse);
+                let named = match read {
+                    Err(PaperError::Changed { line } | PaperError::Line { line, .. }) => line,
+                    other => panic!("byte {at} bit {bit}: {other:?}"),
+                };
+                assert_eq!(named, line, "byte {at} bit {bit}");
+            }
+            line += usize::from(byte == b'\n');
+        }
+    }
+}
+
+/// Whoever writes a reader elsewhere has this.
+#[test]
+fn the_sums_of_a_paper_are_the_first_bytes_of_sm3_over_each_line() {
+    let text = lines::with_sums("abc\n".into());
+    let of_line = hex_encode(&sm3::digest(b"abc\n")[..4]);
+    let of_sums = hex_encode(&sm3::digest(of_line.as_bytes())[..4]);
+    assert_eq!(text, format!("abc\nsums {of_line} {of_sums}\n"));
+    assert_eq!(lines::check_sums(&text), Ok(()));
 }
 
 #[test]
