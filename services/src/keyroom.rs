@@ -40,7 +40,7 @@ mod words;
 
 pub use act::{Act, ActError, Book, Source};
 pub use approval::{APPROVAL_MAX_S, Approval, ApprovalError};
-pub use audited::{Audited, OnBehalf};
+pub use audited::{Audited, Entries, OnBehalf};
 pub use books::parse_anchor_key;
 pub use carry::{Done, Hands};
 pub use cash::{CashBook, CashEntry, CashRefusal};

@@ -15,6 +15,7 @@ use tongtu_hsm::{
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 use tongtu_types::CityCode;
 
+use self::used::UseChain;
 pub(crate) use self::used::UsedCustody;
 use crate::exit::Failure;
 use crate::lang::both;
@@ -108,7 +109,8 @@ impl StoreArgs {
 
     /// The store, each of whose keys is opened by an audit line before it is used.
     pub(crate) fn open_used(&self) -> Result<UsedCustody, Failure> {
-        UsedCustody::open(self.open()?, &self.store)
+        let custody = self.open()?;
+        Ok(UseChain::open(&self.store)?.of(custody))
     }
 
     /// The store; one that is not there is made, with the test keys that others have too.

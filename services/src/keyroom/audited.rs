@@ -2,17 +2,9 @@
 
 use std::cell::RefCell;
 
-use tongtu_apdu::Command;
 use tongtu_audit::{Entry, Outcome, Word};
 use tongtu_crypto::sm3;
-use tongtu_globalplatform::key::KeyBlock;
-use tongtu_hsm::{
-    CardPair, CardSession, Component, Custody, CustodyError, DomainKeys, Fill, KeyInfo, KeyName,
-    KeyPath, Label, MacScheme, Opening, PublicPart, SealedKeys, SignScheme, Signed, TestKey, Vault,
-    VaultState, Wrapped,
-};
-use tongtu_keyring::Check;
-use tongtu_keyring::code::KeyAlgorithm;
+use tongtu_hsm::{Custody, CustodyError, Deed, Label, Use, Watched, Watcher};
 use tongtu_types::InstitutionCode;
 
 /// On whose behalf a key is used.
@@ -28,41 +20,61 @@ pub struct OnBehalf {
 
 /// A custody each of whose uses leaves an entry for the audit chain, whatever came of it.
 ///
-/// The entries are for whoever has the chain; what asks for nothing but what is public leaves none.
-pub struct Audited<'a, C: ?Sized> {
-    custody: &'a mut C,
+/// The entries are for whoever has the chain; what counts as a use, [`Watched`] says.
+pub type Audited<'a, C> = Watched<&'a mut C, Entries>;
+
+/// Watches a custody.
+pub(super) const fn audited<C: Custody + ?Sized>(custody: &mut C, who: OnBehalf) -> Audited<'_, C> {
+    let entries = RefCell::new(Vec::new());
+    Watched::new(custody, Entries { who, entries })
+}
+
+/// What was asked of a custody.
+#[derive(Debug)]
+pub struct Entries {
     who: OnBehalf,
     entries: RefCell<Vec<Entry>>,
 }
 
-impl<'a, C: Custody + ?Sized> Audited<'a, C> {
-    /// Watches a custody.
-    pub const fn new(custody: &'a mut C, who: OnBehalf) -> Self {
-        Self {
-            custody,
-            who,
-            entries: RefCell::new(Vec::new()),
+impl Entries {
+    /// Everything, in order.
+    #[must_use]
+    pub fn all(self) -> Vec<Entry> {
+        self.entries.into_inner()
+    }
+}
+
+impl Watcher for Entries {
+    fn before<C: Custody + ?Sized>(
+        &self,
+        _custody: &C,
+        used: &Use<'_>,
+    ) -> Result<(), CustodyError> {
+        // What a lent key does would leave no entry.
+        match used.deed {
+            Deed::Lend => Err(CustodyError::Stays { label: used.label }),
+            _ => Ok(()),
         }
     }
 
-    /// Everything that was asked of it, in order.
-    #[must_use]
-    pub fn entries(self) -> Vec<Entry> {
-        self.entries.into_inner()
-    }
-
-    fn note<T>(&self, deed: &str, label: Label, about: &[u8], result: &Result<T, CustodyError>) {
-        let outcome = match result {
-            Ok(_) => Outcome::Done,
-            Err(error) => Outcome::Failed(reason(error)),
+    fn after(&self, used: &Use<'_>, end: Result<(), &CustodyError>) {
+        // Of a key that came in under another the entry names the one that came.
+        let (label, about) = match (used.deed, used.made) {
+            (Deed::Unwrap, Some(made)) => (made.label, used.label.as_str().as_bytes()),
+            (Deed::TakeIn, Some(made)) => (made.label, used.about),
+            _ => (used.label, used.about),
         };
+        let deed = format!("use.{}", used.deed.word());
         self.entries.borrow_mut().push(Entry {
             institution: self.who.institution,
             actor: self.who.actor,
-            deed: Word::parse(deed).expect("the deeds below are short words"),
+            deed: Word::parse(&deed).expect("every deed is a short word"),
             key: number_of(label),
             permit: self.who.permit,
-            outcome,
+            outcome: match end {
+                Ok(()) => Outcome::Done,
+                Err(error) => Outcome::Failed(reason(error)),
+            },
             about: Some(sm3::digest_parts(&[
                 label.as_str().as_bytes(),
                 b"\n",
@@ -97,183 +109,4 @@ pub(crate) fn reason(error: &CustodyError) -> Word<30> {
         _ => "custody.fault",
     })
     .expect("the codes above are short words")
-}
-
-impl<C: Custody + ?Sized> Custody for Audited<'_, C> {
-    fn list(&self) -> Result<Vec<KeyInfo>, CustodyError> {
-        self.custody.list()
-    }
-
-    fn check(&self, label: Label) -> Result<KeyInfo, CustodyError> {
-        self.custody.check(label)
-    }
-
-    fn long_check(&self, label: Label) -> Result<[u8; 4], CustodyError> {
-        self.custody.long_check(label)
-    }
-
-    fn public(&self, label: Label) -> Result<PublicPart, CustodyError> {
-        self.custody.public(label)
-    }
-
-    fn generate(&mut self, name: &KeyName) -> Result<Check, CustodyError> {
-        let result = self.custody.generate(name);
-        self.note("use.generate", name.label, &[], &result);
-        result
-    }
-
-    fn import(
-        &mut self,
-        name: &KeyName,
-        components: Vec<Component>,
-        expected: Check,
-    ) -> Result<(), CustodyError> {
-        let result = self.custody.import(name, components, expected);
-        self.note("use.import", name.label, &[], &result);
-        result
-    }
-
-    fn import_test(&mut self, name: &KeyName, key: TestKey) -> Result<Check, CustodyError> {
-        let result = self.custody.import_test(name, key);
-        self.note("use.import-test", name.label, &[], &result);
-        result
-    }
-
-    fn derive(&mut self, from: KeyPath<'_>, name: &KeyName) -> Result<Check, CustodyError> {
-        let result = self.custody.derive(from, name);
-        let below = name.label.as_str().as_bytes();
-        self.note("use.derive", from.label, below, &result);
-        result
-    }
-
-    fn mac(
-        &self,
-        path: KeyPath<'_>,
-        scheme: MacScheme,
-        message: &[u8],
-    ) -> Result<Vec<u8>, CustodyError> {
-        let result = self.custody.mac(path, scheme, message);
-        self.note("use.mac", path.label, message, &result);
-        result
-    }
-
-    fn verify_mac(
-        &self,
-        path: KeyPath<'_>,
-        scheme: MacScheme,
-        message: &[u8],
-        mac: &[u8],
-    ) -> Result<(), CustodyError> {
-        let result = self.custody.verify_mac(path, scheme, message, mac);
-        self.note("use.verify-mac", path.label, message, &result);
-        result
-    }
-
-    fn sign(
-        &mut self,
-        label: Label,
-        scheme: SignScheme,
-        message: &[u8],
-    ) -> Result<Signed, CustodyError> {
-        let result = self.custody.sign(label, scheme, message);
-        self.note("use.sign", label, message, &result);
-        result
-    }
-
-    fn verify(
-        &self,
-        label: Label,
-        scheme: SignScheme,
-        message: &[u8],
-        signed: &Signed,
-    ) -> Result<(), CustodyError> {
-        self.custody.verify(label, scheme, message, signed)
-    }
-
-    fn wrap(&self, path: KeyPath<'_>, by: Label) -> Result<Wrapped, CustodyError> {
-        let result = self.custody.wrap(path, by);
-        self.note("use.wrap", path.label, by.as_str().as_bytes(), &result);
-        result
-    }
-
-    fn open_channel(
-        &self,
-        keys: DomainKeys<'_>,
-        opening: &Opening<'_>,
-    ) -> Result<(CardSession, Command), CustodyError> {
-        let result = self.custody.open_channel(keys, opening);
-        let card = opening.answer.diversification;
-        self.note("use.channel", keys.label, &card, &result);
-        result
-    }
-
-    fn domain_keys(
-        &self,
-        keys: DomainKeys<'_>,
-        session: &CardSession,
-    ) -> Result<[KeyBlock; 3], CustodyError> {
-        let result = self.custody.domain_keys(keys, session);
-        let card = keys.card.map_or(&[][..], |card| card);
-        self.note("use.card-keys", keys.label, card, &result);
-        result
-    }
-
-    fn seal_for(
-        &self,
-        paths: &[KeyPath<'_>],
-        fill: Fill,
-        session: &CardSession,
-    ) -> Result<SealedKeys, CustodyError> {
-        let result = self.custody.seal_for(paths, fill, session);
-        for path in paths {
-            let by = session.label();
-            self.note("use.wrap", path.label, by.as_str().as_bytes(), &result);
-        }
-        result
-    }
-
-    fn make_pair(
-        &mut self,
-        algorithm: KeyAlgorithm,
-        session: &CardSession,
-    ) -> Result<CardPair, CustodyError> {
-        let result = self.custody.make_pair(algorithm, session);
-        self.note("use.pair", session.label(), &[], &result);
-        result
-    }
-
-    fn unwrap(&mut self, name: &KeyName, by: Label, wrapped: &Wrapped) -> Result<(), CustodyError> {
-        let result = self.custody.unwrap(name, by, wrapped);
-        self.note("use.unwrap", name.label, by.as_str().as_bytes(), &result);
-        result
-    }
-
-    fn export(&mut self, label: Label, by: Label) -> Result<Vec<u8>, CustodyError> {
-        let result = self.custody.export(label, by);
-        self.note("use.export", label, by.as_str().as_bytes(), &result);
-        result
-    }
-
-    fn take_in(&mut self, container: &[u8], by: Label) -> Result<KeyInfo, CustodyError> {
-        let result = self.custody.take_in(container, by);
-        let label = result.as_ref().map_or(by, |info| info.name.label);
-        self.note("use.take-in", label, container, &result);
-        result
-    }
-
-    fn destroy(&mut self, label: Label) -> Result<(), CustodyError> {
-        let result = self.custody.destroy(label);
-        self.note("use.destroy", label, &[], &result);
-        result
-    }
-}
-
-impl<C: Vault + ?Sized> Vault for Audited<'_, C> {
-    fn state(&self) -> VaultState {
-        self.custody.state()
-    }
-
-    fn keeps_itself(&self, name: &KeyName) -> bool {
-        self.custody.keeps_itself(name)
-    }
 }

@@ -340,7 +340,7 @@ impl<M: Medium> KeyRoom<M> {
             actor: own_actor(),
             permit,
         };
-        let mut audited = super::audited::Audited::new(custody, who);
+        let mut audited = super::audited::audited(custody, who);
         let mut log = self.books.log.clone();
         let mut made = || -> Result<_, RoomError> {
             let mut signer = tongtu_hsm::CustodySigner::new(&mut audited, label)?;
@@ -353,7 +353,7 @@ impl<M: Medium> KeyRoom<M> {
         };
         let result = made();
         parts.vault = Some(audited.state());
-        parts.lines = audited.entries();
+        parts.lines = audited.into_watcher().all();
         let (public, anchors) = match result {
             Ok(made) => made,
             Err(error) => {

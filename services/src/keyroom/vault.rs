@@ -5,7 +5,7 @@ use tongtu_audit::Entry as LineEntry;
 use tongtu_hsm::{Custody as _, CustodyError, Label, Vault, VaultState};
 use tongtu_keyroom::{Intent, Medium, RoomStore};
 
-use super::audited::{Audited, OnBehalf};
+use super::audited::{Audited, OnBehalf, audited};
 use super::error::RoomError;
 
 /// What came of something that was done in a custody.
@@ -66,7 +66,7 @@ pub(super) fn within<M: Medium, T>(
         deed: String::from(deed),
         labels: labels.iter().map(ToString::to_string).collect(),
     })?;
-    let mut audited = Audited::new(custody, who);
+    let mut audited = audited(custody, who);
     let mut result = act(&mut audited);
     if result.is_err() {
         for label in labels {
@@ -80,7 +80,7 @@ pub(super) fn within<M: Medium, T>(
     Ok(Watched {
         result,
         vault: audited.state(),
-        uses: audited.entries(),
+        uses: audited.into_watcher().all(),
     })
 }
 
@@ -89,7 +89,7 @@ pub(super) fn mend(
     (custody, who): (&mut dyn Vault, OnBehalf),
     intent: &Intent,
 ) -> Result<(VaultState, Vec<LineEntry>), RoomError> {
-    let mut audited = Audited::new(custody, who);
+    let mut audited = audited(custody, who);
     for label in &intent.labels {
         if let Ok(label) = Label::parse(label)
             && audited.check(label).is_ok()
@@ -97,5 +97,5 @@ pub(super) fn mend(
             audited.destroy(label)?;
         }
     }
-    Ok((audited.state(), audited.entries()))
+    Ok((audited.state(), audited.into_watcher().all()))
 }

@@ -10,12 +10,13 @@ use tongtu_audit::{
     is_about_use, verify,
 };
 use tongtu_crypto::sm3;
+use tongtu_hsm::Deed;
 use tongtu_keyring::code::{Purpose, Usage};
 use tongtu_services::Node;
 use tongtu_services::keys::{KeyUses, OPEN_S};
 use tongtu_types::{CardNumber, Timestamp};
 
-use self::watched::{Watch, Watched};
+use self::watched::{Watch, looked_over};
 use crate::card::{Card, signed};
 use crate::country::{BEIJING_CODE, Country, GUANGZHOU_CODE, Tap, code, day, morning, night};
 
@@ -107,7 +108,7 @@ async fn watched(country: &mut Country) -> Arc<Watch> {
     let watcher = Arc::clone(&watch);
     country.keys.around = Some(Box::new(move |city, custody| {
         if code(city) == code(BEIJING_CODE) {
-            Box::new(Watched::new(custody, url.clone(), Arc::clone(&watcher)))
+            Box::new(looked_over(custody, url.clone(), Arc::clone(&watcher)))
         } else {
             custody
         }
@@ -154,7 +155,7 @@ async fn every_operation_of_a_custody_is_under_an_open_line_and_counted() {
     let seen = watch.seen.lock().unwrap();
     // Masters are lent for each run, and every proof is counted: three of rides that the node judges,
     // and one of a ride elsewhere that it is charged for.
-    let lent = seen.iter().filter(|seen| seen.deed == "lend").count();
+    let lent = seen.iter().filter(|seen| seen.deed == Deed::Lend).count();
     let proofs: u64 = chain
         .details()
         .iter()
@@ -170,7 +171,7 @@ async fn every_operation_of_a_custody_is_under_an_open_line_and_counted() {
         let details = chain.details();
         let mut signed = seen
             .iter()
-            .filter(|seen| seen.deed == "sign" && seen.purpose == purpose);
+            .filter(|seen| seen.deed == Deed::Sign && seen.purpose == purpose);
         for detail in details.iter().filter(of_purpose) {
             let mut tally = UseTally::new();
             for seen in signed.by_ref().take(usize::try_from(detail.count).unwrap()) {
@@ -181,9 +182,13 @@ async fn every_operation_of_a_custody_is_under_an_open_line_and_counted() {
         assert!(signed.next().is_none(), "uncounted: {purpose}");
     }
     for seen in seen.iter() {
-        assert!(seen.was_open, "{} {} under no line", seen.deed, seen.label);
+        assert!(
+            seen.was_open,
+            "{:?} {} under no line",
+            seen.deed, seen.label
+        );
     }
-    let signs = seen.iter().filter(|seen| seen.deed == "sign").count();
+    let signs = seen.iter().filter(|seen| seen.deed == Deed::Sign).count();
     assert_eq!(found.uses, u64::try_from(signs).unwrap() + proofs);
 }
 

@@ -11,9 +11,9 @@
 //!
 //! What is here: the trait [`Custody`] with the names and rules of keys ([`KeyName`],
 //! [`Operation`]), [`SealedCustody`] and its file, the container in which keys travel
-//! ([`ContainerHead`]), and `TokenCustody` for PKCS#11. What is not here: whose turn a key is and
-//! who may use it (the key book), cryptography (`tongtu-crypto`), and any call of GM/T 0018, which
-//! docs/custody.md maps to this trait.
+//! ([`ContainerHead`]), `TokenCustody` for PKCS#11, and a custody whose uses are told ([`Watched`]).
+//! What is not here: whose turn a key is and who may use it (the key book), cryptography
+//! (`tongtu-crypto`), and any call of GM/T 0018, which docs/custody.md maps to this trait.
 //!
 //! Invariants: no key's bytes leave a custody but enciphered; a key does only what its purpose
 //! says; a test key never comes into a production store, nor a real one into a test store; after
@@ -36,6 +36,7 @@ mod sealed;
 mod token;
 #[cfg(feature = "pkcs11")]
 mod token_custody;
+mod watched;
 
 pub use card::{CardPair, CardSession, DomainKeys, Fill, Opening, PairPart, SealedKeys};
 pub use custody::{
@@ -54,6 +55,7 @@ pub use sealed::SealedCustody;
 pub use token::{Token, TokenConfig, VendorCipher};
 #[cfg(feature = "pkcs11")]
 pub use token_custody::TokenCustody;
+pub use watched::{Deed, Use, Watched, Watcher};
 
 /// Every table of this crate, for the documents.
 pub const SPECS: &[tongtu_codec::RecordSpec] =

@@ -2,8 +2,8 @@
 //!
 //! Beside the store lie the lines (`test.keys.uses`), and what is said in full of each
 //! (`test.keys.uses.said`); `tongtu audit verify` reads both. The form is that of a node's chain: a run
-//! opens a key when it first uses it and closes it when it ends, with how often and over what. A run
-//! that was cut off is closed by the next one, which does not know how often.
+//! opens a key when it first uses or makes it and closes it when it ends, with how often and over
+//! what. A run that was cut off is closed by the next one, which does not know how often.
 //!
 //! What is said of a line is written before the line, and that before the key is used. So after a
 //! power cut there is one more said than there are lines at most; whatever else is missing was taken
@@ -14,19 +14,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use tongtu_apdu::Command;
 use tongtu_audit::{
     AnchorKeys, AuditLine, AuditLog, KeyUse, UseEnd, UseReader, UseTally, UsedKey, Word,
 };
 use tongtu_card_file::LineFile;
-use tongtu_globalplatform::key::KeyBlock;
 use tongtu_hsm::{
-    CardPair, CardSession, Component, Custody, CustodyError, DomainKeys, Fill, KeyInfo, KeyName,
-    KeyPath, Label, LentKey, MacScheme, Opening, PublicPart, SealedCustody, SealedKeys, SignScheme,
-    Signed, TestKey, Wrapped,
+    Custody, CustodyError, Deed, KeyName, Label, SealedCustody, Use, Watched, Watcher,
 };
-use tongtu_keyring::Check;
-use tongtu_keyring::code::{KeyAlgorithm, Usage};
+use tongtu_keyring::code::Usage;
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use crate::clock;
@@ -34,8 +29,10 @@ use crate::exit::Failure;
 use crate::lang::both;
 
 /// A store, and the chain beside it.
-pub(crate) struct UsedCustody {
-    custody: SealedCustody,
+pub(crate) type UsedCustody = Watched<Box<SealedCustody>, UseChain>;
+
+/// The chain beside a store, which is told of each use.
+pub(crate) struct UseChain {
     chain: RefCell<Chain>,
 }
 
@@ -46,12 +43,6 @@ struct Chain {
     said: LineFile,
     log: AuditLog,
     open: BTreeMap<Label, (u64, UsedKey, UseTally)>,
-}
-
-impl fmt::Debug for UsedCustody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.custody.fmt(f)
-    }
 }
 
 /// What stands behind a store's name for its lines, and for what is said of them.
@@ -70,52 +61,45 @@ fn who() -> (InstitutionCode, Word<12>) {
     (InstitutionCode::national(), actor)
 }
 
-impl UsedCustody {
+impl UseChain {
     /// Goes on with the chain beside this store; one that is not there is begun.
-    pub(super) fn open(custody: SealedCustody, store: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(store: &Path) -> Result<Self, Failure> {
         let mut chain = Chain::open(store)?;
         chain.close_lost().map_err(|error| unusable(&error))?;
-        Ok(Self {
-            custody,
-            chain: RefCell::new(chain),
-        })
+        let chain = RefCell::new(chain);
+        Ok(Self { chain })
     }
 
-    /// Counts a use that is about to be made, of a key that is open then.
-    fn used(
-        &self,
-        deed: &str,
-        label: Label,
-        (factors, about): (&[[u8; 8]], &[u8]),
-    ) -> Result<(), CustodyError> {
-        let key = || Ok(self.custody.check(label)?.name);
-        self.count(deed, key, label, (factors, about))
+    /// A store that tells this chain of each use.
+    pub(super) fn of(self, custody: SealedCustody) -> UsedCustody {
+        Watched::new(Box::new(custody), self)
     }
+}
 
-    /// The same of a key that is about to be made.
-    fn made(&self, deed: &str, name: &KeyName, about: &[u8]) -> Result<(), CustodyError> {
-        self.count(deed, || Ok(*name), name.label, (&[], about))
-    }
-
-    fn count(
-        &self,
-        deed: &str,
-        name: impl Fn() -> Result<KeyName, CustodyError>,
-        label: Label,
-        (factors, about): (&[[u8; 8]], &[u8]),
-    ) -> Result<(), CustodyError> {
+impl Watcher for UseChain {
+    fn before<C: Custody + ?Sized>(&self, custody: &C, used: &Use<'_>) -> Result<(), CustodyError> {
+        let label = used.label;
+        let deed = match used.deed {
+            // What a lent key does is not seen from here.
+            Deed::Lend => return Err(CustodyError::Stays { label }),
+            // As a node tells them.
+            Deed::VerifyMac => Deed::Mac,
+            Deed::ImportTest => Deed::Import,
+            deed => deed,
+        };
         let mut chain = self.chain.borrow_mut();
         if !chain.open.contains_key(&label) {
-            chain.open_key(&name()?)?;
+            chain.open_key(&used.name(custody)?)?;
         }
         let mut tally = RefMut::filter_map(chain, |chain| chain.open.get_mut(&label))
             .map_err(|_| CustodyError::Unknown { label })?;
-        tally.2.used(&UseTally::digest(deed, factors, about));
+        let digest = UseTally::digest(deed.word(), used.factors, used.about);
+        tally.2.used(&digest);
         Ok(())
     }
 }
 
-impl Drop for UsedCustody {
+impl Drop for UseChain {
     fn drop(&mut self) {
         // What is not closed here the next run closes, and does not know how often it was used.
         let _ = self.chain.get_mut().close_all();
@@ -268,165 +252,4 @@ fn broken(path: &Path, fault: &str) -> Failure {
         "`tongtu audit verify` says where it was changed; without its chain no key of this store is used",
         "`tongtu audit verify` 可指明改动之处；审计链不成立时不使用该库的密钥",
     ))
-}
-
-impl Custody for UsedCustody {
-    fn list(&self) -> Result<Vec<KeyInfo>, CustodyError> {
-        self.custody.list()
-    }
-
-    fn check(&self, label: Label) -> Result<KeyInfo, CustodyError> {
-        self.custody.check(label)
-    }
-
-    fn long_check(&self, label: Label) -> Result<[u8; 4], CustodyError> {
-        self.custody.long_check(label)
-    }
-
-    fn public(&self, label: Label) -> Result<PublicPart, CustodyError> {
-        self.custody.public(label)
-    }
-
-    fn generate(&mut self, name: &KeyName) -> Result<Check, CustodyError> {
-        self.made("generate", name, &[])?;
-        self.custody.generate(name)
-    }
-
-    fn import(
-        &mut self,
-        name: &KeyName,
-        components: Vec<Component>,
-        expected: Check,
-    ) -> Result<(), CustodyError> {
-        self.made("import", name, &[])?;
-        self.custody.import(name, components, expected)
-    }
-
-    fn import_test(&mut self, name: &KeyName, key: TestKey) -> Result<Check, CustodyError> {
-        self.made("import", name, &[])?;
-        self.custody.import_test(name, key)
-    }
-
-    fn derive(&mut self, from: KeyPath<'_>, name: &KeyName) -> Result<Check, CustodyError> {
-        let below = name.label.as_str().as_bytes();
-        self.used("derive", from.label, (from.factors, below))?;
-        self.custody.derive(from, name)
-    }
-
-    fn mac(
-        &self,
-        path: KeyPath<'_>,
-        scheme: MacScheme,
-        message: &[u8],
-    ) -> Result<Vec<u8>, CustodyError> {
-        self.used("mac", path.label, (path.factors, message))?;
-        self.custody.mac(path, scheme, message)
-    }
-
-    fn lend(&self, label: Label) -> Result<LentKey, CustodyError> {
-        // What a lent key does is not seen from here.
-        Err(CustodyError::Stays { label })
-    }
-
-    fn verify_mac(
-        &self,
-        path: KeyPath<'_>,
-        scheme: MacScheme,
-        message: &[u8],
-        mac: &[u8],
-    ) -> Result<(), CustodyError> {
-        self.used("mac", path.label, (path.factors, message))?;
-        self.custody.verify_mac(path, scheme, message, mac)
-    }
-
-    fn sign(
-        &mut self,
-        label: Label,
-        scheme: SignScheme,
-        message: &[u8],
-    ) -> Result<Signed, CustodyError> {
-        self.used("sign", label, (&[], message))?;
-        self.custody.sign(label, scheme, message)
-    }
-
-    fn verify(
-        &self,
-        label: Label,
-        scheme: SignScheme,
-        message: &[u8],
-        signed: &Signed,
-    ) -> Result<(), CustodyError> {
-        self.custody.verify(label, scheme, message, signed)
-    }
-
-    fn wrap(&self, path: KeyPath<'_>, by: Label) -> Result<Wrapped, CustodyError> {
-        let wrapping = by.as_str().as_bytes();
-        self.used("wrap", path.label, (path.factors, wrapping))?;
-        self.custody.wrap(path, by)
-    }
-
-    fn open_channel(
-        &self,
-        keys: DomainKeys<'_>,
-        opening: &Opening<'_>,
-    ) -> Result<(CardSession, Command), CustodyError> {
-        let card = opening.answer.diversification;
-        self.used("channel", keys.label, (&[], &card))?;
-        self.custody.open_channel(keys, opening)
-    }
-
-    fn domain_keys(
-        &self,
-        keys: DomainKeys<'_>,
-        session: &CardSession,
-    ) -> Result<[KeyBlock; 3], CustodyError> {
-        let card = keys.card.map_or(&[][..], |card| card);
-        self.used("card-keys", keys.label, (&[], card))?;
-        self.custody.domain_keys(keys, session)
-    }
-
-    fn seal_for(
-        &self,
-        paths: &[KeyPath<'_>],
-        fill: Fill,
-        session: &CardSession,
-    ) -> Result<SealedKeys, CustodyError> {
-        let by = session.label();
-        for path in paths {
-            let by = by.as_str().as_bytes();
-            self.used("wrap", path.label, (path.factors, by))?;
-        }
-        self.custody.seal_for(paths, fill, session)
-    }
-
-    fn make_pair(
-        &mut self,
-        algorithm: KeyAlgorithm,
-        session: &CardSession,
-    ) -> Result<CardPair, CustodyError> {
-        self.used("pair", session.label(), (&[], &[]))?;
-        self.custody.make_pair(algorithm, session)
-    }
-
-    fn unwrap(&mut self, name: &KeyName, by: Label, wrapped: &Wrapped) -> Result<(), CustodyError> {
-        let taken = name.label.as_str().as_bytes();
-        self.used("unwrap", by, (&[], taken))?;
-        self.custody.unwrap(name, by, wrapped)
-    }
-
-    fn export(&mut self, label: Label, by: Label) -> Result<Vec<u8>, CustodyError> {
-        let wrapping = by.as_str().as_bytes();
-        self.used("export", label, (&[], wrapping))?;
-        self.custody.export(label, by)
-    }
-
-    fn take_in(&mut self, container: &[u8], by: Label) -> Result<KeyInfo, CustodyError> {
-        self.used("take-in", by, (&[], container))?;
-        self.custody.take_in(container, by)
-    }
-
-    fn destroy(&mut self, label: Label) -> Result<(), CustodyError> {
-        self.used("destroy", label, (&[], &[]))?;
-        self.custody.destroy(label)
-    }
 }

@@ -4,11 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tongtu_audit::KeyUse;
-use tongtu_hsm::{
-    Component, Custody, CustodyError, KeyInfo, KeyName, KeyPath, Label, LentKey, MacScheme,
-    PublicPart, SignScheme, Signed, TestKey, Wrapped,
-};
-use tongtu_keyring::Check;
+use tongtu_hsm::{Custody, CustodyError, Deed, Label, Use, Watched, Watcher};
 use tongtu_keyring::code::Purpose;
 use tongtu_sql::{KeyUseRow, Sealing, Store};
 
@@ -18,7 +14,7 @@ use crate::keys::Desk;
 /// An operation that a custody was asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    pub(super) deed: &'static str,
+    pub(super) deed: Deed,
     pub(super) label: Label,
     pub(super) purpose: Purpose,
     pub(super) message: Vec<u8>,
@@ -33,22 +29,23 @@ pub(super) struct Watch {
     pub(super) cut: AtomicBool,
 }
 
-pub(super) struct Watched {
-    custody: Desk,
+/// Looks into a node's store at each operation of its custody.
+pub(super) struct Looking {
     url: String,
     watch: Arc<Watch>,
 }
 
-impl Watched {
-    pub(super) const fn new(custody: Desk, url: String, watch: Arc<Watch>) -> Self {
-        Self {
-            custody,
-            url,
-            watch,
-        }
-    }
+/// Puts that around a custody.
+pub(super) const fn looked_over(
+    custody: Desk,
+    url: String,
+    watch: Arc<Watch>,
+) -> Watched<Desk, Looking> {
+    Watched::new(custody, Looking { url, watch })
+}
 
-    fn see(&self, deed: &'static str, label: Label, message: &[u8]) {
+impl Watcher for Looking {
+    fn before<C: Custody + ?Sized>(&self, custody: &C, used: &Use<'_>) -> Result<(), CustodyError> {
         let url = self.url.clone();
         // The node holds its own connections meanwhile; what others can read is durable.
         let open = std::thread::spawn(move || {
@@ -59,15 +56,15 @@ impl Watched {
             runtime.block_on(open_labels(&url))
         });
         let open = open.join().unwrap();
-        let info = self.custody.check(label).unwrap();
         self.watch.seen.lock().unwrap().push(Seen {
-            deed,
-            label,
-            purpose: info.name.slot.purpose,
-            message: message.to_vec(),
-            was_open: open.iter().any(|open| open == label.as_str()),
+            deed: used.deed,
+            label: used.label,
+            purpose: used.name(custody)?.slot.purpose,
+            message: used.about.to_vec(),
+            was_open: open.iter().any(|open| open == used.label.as_str()),
         });
         assert!(!self.watch.cut.load(Ordering::Relaxed), "the power is gone");
+        Ok(())
     }
 }
 
@@ -100,97 +97,4 @@ pub(super) async fn spoil(url: &str) {
     tx.key_use_insert(&row).await.unwrap();
     tx.commit().await.unwrap();
     store.close().await;
-}
-
-impl Custody for Watched {
-    fn list(&self) -> Result<Vec<KeyInfo>, CustodyError> {
-        self.custody.list()
-    }
-
-    fn check(&self, label: Label) -> Result<KeyInfo, CustodyError> {
-        self.custody.check(label)
-    }
-
-    fn long_check(&self, label: Label) -> Result<[u8; 4], CustodyError> {
-        self.custody.long_check(label)
-    }
-
-    fn public(&self, label: Label) -> Result<PublicPart, CustodyError> {
-        self.custody.public(label)
-    }
-
-    fn generate(&mut self, name: &KeyName) -> Result<Check, CustodyError> {
-        self.see("generate", name.label, &[]);
-        self.custody.generate(name)
-    }
-
-    fn import(
-        &mut self,
-        name: &KeyName,
-        components: Vec<Component>,
-        expected: Check,
-    ) -> Result<(), CustodyError> {
-        self.see("import", name.label, &[]);
-        self.custody.import(name, components, expected)
-    }
-
-    fn import_test(&mut self, name: &KeyName, key: TestKey) -> Result<Check, CustodyError> {
-        self.see("import", name.label, &[]);
-        self.custody.import_test(name, key)
-    }
-
-    fn derive(&mut self, from: KeyPath<'_>, name: &KeyName) -> Result<Check, CustodyError> {
-        self.see("derive", from.label, &[]);
-        self.custody.derive(from, name)
-    }
-
-    fn mac(
-        &self,
-        path: KeyPath<'_>,
-        scheme: MacScheme,
-        message: &[u8],
-    ) -> Result<Vec<u8>, CustodyError> {
-        self.see("mac", path.label, message);
-        self.custody.mac(path, scheme, message)
-    }
-
-    fn lend(&self, label: Label) -> Result<LentKey, CustodyError> {
-        self.see("lend", label, &[]);
-        self.custody.lend(label)
-    }
-
-    fn sign(
-        &mut self,
-        label: Label,
-        scheme: SignScheme,
-        message: &[u8],
-    ) -> Result<Signed, CustodyError> {
-        self.see("sign", label, message);
-        self.custody.sign(label, scheme, message)
-    }
-
-    fn wrap(&self, path: KeyPath<'_>, by: Label) -> Result<Wrapped, CustodyError> {
-        self.see("wrap", path.label, &[]);
-        self.custody.wrap(path, by)
-    }
-
-    fn unwrap(&mut self, name: &KeyName, by: Label, wrapped: &Wrapped) -> Result<(), CustodyError> {
-        self.see("unwrap", by, &[]);
-        self.custody.unwrap(name, by, wrapped)
-    }
-
-    fn export(&mut self, label: Label, by: Label) -> Result<Vec<u8>, CustodyError> {
-        self.see("export", label, &[]);
-        self.custody.export(label, by)
-    }
-
-    fn take_in(&mut self, container: &[u8], by: Label) -> Result<KeyInfo, CustodyError> {
-        self.see("take_in", by, &[]);
-        self.custody.take_in(container, by)
-    }
-
-    fn destroy(&mut self, label: Label) -> Result<(), CustodyError> {
-        self.see("destroy", label, &[]);
-        self.custody.destroy(label)
-    }
 }

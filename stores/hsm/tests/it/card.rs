@@ -12,17 +12,17 @@ use tongtu_globalplatform::scp::{
     CardChannel, Offer, OfferInput, Protocol, SecurityLevel, StaticKeys,
 };
 use tongtu_hsm::{
-    CardSession, Custody as _, CustodyError, DomainKeys, Export, Fill, KeyName, KeyPath, Label,
-    Mark, Opening, PairPart, PublicPart, SealedCustody, TestKey,
+    CardSession, Custody, CustodyError, DomainKeys, Export, Fill, KeyName, KeyPath, Label, Mark,
+    Opening, PairPart, PublicPart, SealedCustody, TestKey,
 };
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
 
 use crate::fixture::{Stores, label, name};
 
 /// 40 to 4F: what published check values are of.
-const MASTER: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
+pub(crate) const MASTER: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
 /// 00 to 09.
-const CHIP: [u8; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+pub(crate) const CHIP: [u8; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::SCP02_15, Protocol::SCP03_70, Protocol::SM4];
 
@@ -34,7 +34,7 @@ const fn algorithm(protocol: Protocol) -> KeyAlgorithm {
     }
 }
 
-fn flat(protocol: Protocol, keys: [[u8; 16]; 3]) -> StaticKeys {
+pub(crate) fn flat(protocol: Protocol, keys: [[u8; 16]; 3]) -> StaticKeys {
     let [enc, mac, dek] = keys;
     let wide = |cipher| {
         let [enc, mac, dek] = keys.map(|key| WideKey::new(cipher, &key).unwrap());
@@ -65,8 +65,8 @@ fn offered(protocol: Protocol, keys: &StaticKeys) -> (Offer, InitializeAnswer) {
     Offer::make(&input, &mut |out: &mut [u8]| out.fill(9)).unwrap()
 }
 
-fn opened(
-    custody: &SealedCustody,
+pub(crate) fn opened(
+    custody: &dyn Custody,
     keys: DomainKeys<'_>,
     protocol: Protocol,
     card: &StaticKeys,

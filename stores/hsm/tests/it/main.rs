@@ -10,3 +10,4 @@ mod sealed;
 mod suite;
 #[cfg(feature = "pkcs11")]
 mod token;
+mod watched;
