@@ -54,6 +54,15 @@ impl Wide {
         out
     }
 
+    /// Two digests side by side.
+    #[inline(always)]
+    fn two_digests(self) -> [Digest; 2] {
+        let mut out = [[0; 32]; 2];
+        // SAFETY: as the module says; the place has 64 bytes.
+        unsafe { x86::_mm512_storeu_si512(out.as_mut_ptr().cast(), self.0) };
+        out
+    }
+
     /// Four blocks side by side.
     #[inline(always)]
     fn of_blocks(blocks: &[Block16; 4]) -> Self {
@@ -148,13 +157,6 @@ impl Words for Wide {
     }
 
     #[inline(always)]
-    fn scatter(self, lanes: &mut [u32]) {
-        let words: &mut [u32; 16] = lanes.try_into().expect("a word of each lane");
-        // SAFETY: as the module says; both have 64 bytes.
-        unsafe { x86::_mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) };
-    }
-
-    #[inline(always)]
     fn splat(word: u32) -> Self {
         wide!(_mm512_set1_epi32(word.cast_signed()))
     }
@@ -208,6 +210,25 @@ impl Words for Wide {
             for (quarter, words) in column.into_iter().enumerate() {
                 out[4 * quarter + word] = words;
             }
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn digests(words: &[Self; 8]) -> [Digest; MOST_LANES] {
+        let [a, b, c, d, e, f, g, h] = *words;
+        // Sixteen bytes of the lanes 4q + i each, in quarter q of row i.
+        let rows = Self::crossed([a, b, c, d]).into_iter();
+        let rows = rows.zip(Self::crossed([e, f, g, h]));
+        let low = Self::of([0, 1, 8, 9, 2, 3, 10, 11]);
+        let high = Self::of([4, 5, 12, 13, 6, 7, 14, 15]);
+        let mut out = [[0; 32]; MOST_LANES];
+        for (row, (first, second)) in rows.enumerate() {
+            let (first, second) = (first.turned_bytes(), second.turned_bytes());
+            let low = wide!(_mm512_permutex2var_epi64(first.0, low.0, second.0));
+            let high = wide!(_mm512_permutex2var_epi64(first.0, high.0, second.0));
+            [out[row], out[4 + row]] = low.two_digests();
+            [out[8 + row], out[12 + row]] = high.two_digests();
         }
         out
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Block32;
 use super::sm3::{START, State, compress};
 use super::wiped::Wiped;
-use super::words::{MOST_LANES, Words};
+use super::words::{MOST_LANES, Words, in_lanes};
 
 /// One block on the way. `K` and `V` are those of the RFC, `d` the key, `e` the digest.
 #[derive(Clone, Copy)]
@@ -129,20 +129,15 @@ pub(super) fn nonces_each<V: Words>(d: &Block32, digests: &[Block32], out: &mut 
             key: Wiped::blank(),
             value: Wiped::new([V::splat(ONES); 8]),
             inner: Wiped::blank(),
-            outer: Wiped::new(outer.map(V::splat)),
-            state: Wiped::new(inner.map(V::splat)),
+            outer: Wiped::new(in_lanes(&outer)),
+            state: Wiped::new(in_lanes(&inner)),
         };
         for step in WAY {
             take(&mut memory, step, &first, &second);
         }
-        let mut lanes = Wiped::<[u32; MOST_LANES], 8>::blank();
-        for (word, lanes) in memory.value.iter().zip(lanes.iter_mut()) {
-            word.scatter(&mut lanes[..V::LANES]);
-        }
-        for (lane, out) in out.iter_mut().enumerate() {
-            for (bytes, words) in out.as_chunks_mut::<4>().0.iter_mut().zip(lanes.iter()) {
-                *bytes = words[lane].to_be_bytes();
-            }
+        let nonces = Wiped::new(V::digests(&memory.value));
+        for (out, nonce) in out.iter_mut().zip(nonces.iter()) {
+            *out = *nonce;
         }
     }
 }
@@ -150,7 +145,7 @@ pub(super) fn nonces_each<V: Words>(d: &Block32, digests: &[Block32], out: &mut 
 #[inline(always)]
 fn take<V: Words>(memory: &mut Memory<V>, step: Step, first: &[u32; 16], second: &[V; 16]) {
     let mut state = match step {
-        Step::Inner | Step::Outer => START.map(V::splat),
+        Step::Inner | Step::Outer => in_lanes(&START),
         Step::Renewing | Step::Value => *memory.inner,
         Step::Renewed => *memory.state,
         Step::IntoKey | Step::IntoValue => *memory.outer,
@@ -159,7 +154,7 @@ fn take<V: Words>(memory: &mut Memory<V>, step: Step, first: &[u32; 16], second:
         Step::Inner => padded(&memory.key, INNER),
         Step::Outer => padded(&memory.key, OUTER),
         Step::Renewing => {
-            let mut words = first.map(V::splat);
+            let mut words = in_lanes(first);
             words[..8].copy_from_slice(&*memory.value);
             words
         }

@@ -1,6 +1,6 @@
 //! SM3 (GB/T 32905) in lanes: a message each, and the next as soon as one is done.
 
-use super::words::{MOST_LANES, Words};
+use super::words::{MOST_LANES, Words, in_lanes};
 use crate::sm3::Digest;
 
 /// The state between blocks.
@@ -60,31 +60,36 @@ const TURNED: [u32; 64] = {
 #[inline(always)]
 pub(super) fn compress<V: Words>(state: &mut [V; 8], words: &mut [V; 16]) {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    // Four rounds rename what one would move. The message's words are made in place, each one
-    // after its last use. What the round before gives last is added last: rounds wait for each
-    // other by six instructions then.
+    // What rounds wait for is a chain of six operations from ss1 to the next, so everything else is
+    // done a round before: the message's words are made one round earlier than they are asked for,
+    // each in the place of one after its last use, and added to what becomes d and h.
+    let mut d_and_word = d.add(words[0].xor(words[4]));
+    let mut h_and_word = h.add(words[0]);
+    // Four rounds rename what one would move.
     macro_rules! round {
         ($at:expr, $in:expr, $most:expr, $choose:expr,
          $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {{
             let turned = $a.turn::<12>();
-            let ss1 = turned.add(V::splat(TURNED[$at])).add($e).turn::<7>();
-            let ss2 = ss1.xor(turned);
-            let (now, later) = (words[$in % 16], words[($in + 4) % 16]);
-            let tt1 = $most.add($d).add(now.xor(later)).add(ss2);
-            let tt2 = $choose.add($h).add(now).add(ss1);
+            let sum = turned.add($e).add(V::splat(TURNED[$at]));
+            let (most, choose) = ($most.add(d_and_word), $choose.add(h_and_word));
+            let ss1 = sum.turn::<7>();
+            let tt2 = choose.add(ss1);
+            $d = most.add(ss1.xor(turned));
             $b = $b.turn::<9>();
-            $d = tt1;
             $f = $f.turn::<19>();
-            $h = tt2.xor3(tt2.turn::<9>(), tt2.turn::<17>());
+            $h = tt2.spread::<9, 17>();
+            let (now, later) = (words[($in + 1) % 16], words[($in + 5) % 16]);
+            d_and_word = $c.add(now.xor(later));
+            h_and_word = $g.add(now);
         }};
     }
     macro_rules! expand {
         ($in:expr) => {{
             let sum =
                 words[$in % 16].xor3(words[($in + 7) % 16], words[($in + 13) % 16].turn::<15>());
-            let spread = sum.xor3(sum.turn::<15>(), sum.turn::<23>());
-            words[$in % 16] =
-                spread.xor3(words[($in + 3) % 16].turn::<7>(), words[($in + 10) % 16]);
+            words[$in % 16] = sum
+                .spread::<15, 23>()
+                .xor3(words[($in + 3) % 16].turn::<7>(), words[($in + 10) % 16]);
         }};
     }
     macro_rules! early {
@@ -94,7 +99,7 @@ pub(super) fn compress<V: Words>(state: &mut [V; 8], words: &mut [V; 16]) {
     }
     macro_rules! late {
         ($at:expr, $in:expr, $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {
-            expand!($in + 4);
+            expand!($in + 5);
             round!($at, $in, $a.most($b, $c), $e.choose($f, $g), $a $b $c $d $e $f $g $h);
         };
     }
@@ -114,12 +119,14 @@ pub(super) fn compress<V: Words>(state: &mut [V; 8], words: &mut [V; 16]) {
             late!($from + $in + 3, $in + 3, b c d a f g h e);
         )*};
     }
-    four_early!(0 4 8);
-    // Word 16 enters with round 12.
+    four_early!(0 4);
+    // Word 16 is added in round 11, and one more in each round after.
     expand!(0);
+    four_early!(8);
     expand!(1);
     expand!(2);
     expand!(3);
+    expand!(4);
     four_early!(12);
     for from in [16, 32, 48] {
         four_late!(from, 0 4 8 12);
@@ -129,97 +136,195 @@ pub(super) fn compress<V: Words>(state: &mut [V; 8], words: &mut [V; 16]) {
     }
 }
 
-/// A message on its way through a lane.
-#[derive(Clone, Copy)]
-struct Riding<'a> {
-    /// Which of the messages.
-    number: usize,
-    /// What is left of it in whole blocks.
-    rest: &'a [u8],
-    /// Its length, and that of what came before it.
-    len: u64,
-    /// Whether the bit after the message was taken in already.
-    is_marked: bool,
+/// How many blocks a message has, completed.
+const fn blocks(message: &[u8]) -> usize {
+    (message.len() + 8) / 64 + 1
 }
 
-impl<'a> Riding<'a> {
-    /// The next block; the last ones are made in `place`. Whether it was the last.
+/// The digest of each message, in order; before each of them came the same blocks. Messages of as
+/// many blocks go through all lanes together, others one after another's end.
+#[inline(always)]
+pub(super) fn digest_each<V: Words>(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
+    let mut endings = [Ending([[0; 64]; 2]); MOST_LANES];
+    // Looking after each lane by itself takes a fifth of the time; most come in sets of one length.
+    let is_even = |set: &[&[u8]]| {
+        let is_like = |message: &&[u8]| blocks(message) == blocks(set[0]);
+        set.len() == V::LANES && set.iter().all(is_like)
+    };
+    let sets = || messages.chunks(V::LANES);
+    for (set, out) in sets().zip(out.chunks_mut(V::LANES)) {
+        if is_even(set) {
+            evenly::<V>(before, set, &mut endings, out);
+        }
+    }
+    let uneven = sets().zip(out.chunks_mut(V::LANES));
+    let uneven = uneven.filter(|(set, _)| !is_even(set));
+    let each = uneven.flat_map(|(set, out)| set.iter().copied().zip(out));
+    unevenly::<V>(before, &mut endings, each);
+}
+
+/// The last two blocks of a message, the bit after it and its length included. A message of one block
+/// has it second.
+#[repr(align(64))]
+#[derive(Clone, Copy)]
+struct Ending([[u8; 64]; 2]);
+
+/// Makes the last blocks of a message of so many bits, of which these bytes are left.
+#[inline(always)]
+fn end(rest: &[u8], bits: u64, ending: &mut Ending) {
+    *ending = Ending([[0; 64]; 2]);
+    let bytes = ending.0.as_flattened_mut();
+    // Fewer than 56 are left of messages of one block alone.
+    let start = if rest.len() < 56 { 64 } else { 0 };
+    let end = start + rest.len();
+    bytes[start..end].copy_from_slice(rest);
+    bytes[end] = 0x80;
+    bytes[120..].copy_from_slice(&bits.to_be_bytes());
+}
+
+/// What a lane goes through: whole blocks where they are, then those that were made.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    beginning: &'a [[u8; 64]],
+    /// How many of the ending.
+    last: usize,
+}
+
+impl<'a> Parts<'a> {
+    const NONE: Self = Self {
+        beginning: &[],
+        last: 0,
+    };
+
+    /// The parts of a message, whose last blocks are made.
     #[inline(always)]
-    fn next<'b>(&mut self, place: &'b mut [u8; 64]) -> (&'b [u8; 64], bool)
+    fn of(before: &Before, message: &'a [u8], ending: &mut Ending) -> Self {
+        let len = before.len.wrapping_add(message.len() as u64);
+        let blocks = blocks(message);
+        let beginning = &message.as_chunks::<64>().0[..blocks.saturating_sub(2)];
+        let rest = &message[beginning.as_flattened().len()..];
+        end(rest, len.wrapping_mul(8), ending);
+        Self {
+            beginning,
+            last: blocks.min(2),
+        }
+    }
+
+    /// The next blocks that lie one after the other; none after the last.
+    #[inline(always)]
+    fn ahead<'b>(&self, ending: &'b Ending) -> &'b [[u8; 64]]
     where
         'a: 'b,
     {
-        if let Some((block, rest)) = self.rest.split_first_chunk::<64>() {
-            self.rest = rest;
-            return (block, false);
+        if self.beginning.is_empty() {
+            &ending.0[2 - self.last..]
+        } else {
+            self.beginning
         }
-        let len = self.rest.len();
-        *place = [0; 64];
-        place[..len].copy_from_slice(self.rest);
-        if !self.is_marked {
-            place[len] = 0x80;
-            self.is_marked = true;
-        }
-        self.rest = &[];
-        if len < 56 {
-            place[56..].copy_from_slice(&self.len.wrapping_mul(8).to_be_bytes());
-            return (place, true);
-        }
-        (place, false)
     }
 }
 
-/// The digest of each message, in order; before each of them came the same blocks.
+/// Blocks of each lane that lie one after the other.
+type Ahead<'a> = [&'a [[u8; 64]]; MOST_LANES];
+
+/// Takes so many blocks of each lane.
 #[inline(always)]
-pub(super) fn digest_each<V: Words>(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
-    const IDLE: [u8; 64] = [0; 64];
-    let mut waiting = messages.iter().enumerate().map(|(number, message)| Riding {
-        number,
-        rest: message,
-        len: before.len.wrapping_add(message.len() as u64),
-        is_marked: false,
-    });
-    let mut lanes: [Option<Riding<'_>>; MOST_LANES] = [None; MOST_LANES];
-    for riding in lanes.iter_mut().take(V::LANES) {
-        *riding = waiting.next();
+fn take<V: Words>(state: &mut [V; 8], ahead: &Ahead<'_>, blocks: usize) {
+    for at in 0..blocks {
+        let mut next = [&[0; 64]; MOST_LANES];
+        for (next, ahead) in next.iter_mut().zip(ahead).take(V::LANES) {
+            *next = &ahead[at];
+        }
+        compress(state, &mut V::blocks(&next));
     }
-    let mut state = before.state.map(V::splat);
-    let mut places = [[0; 64]; MOST_LANES];
-    while lanes.iter().any(Option::is_some) {
-        let mut blocks = [&IDLE; MOST_LANES];
-        let mut is_last = [false; MOST_LANES];
-        let given = lanes.iter_mut().zip(places.iter_mut()).take(V::LANES);
-        for (lane, (riding, place)) in given.enumerate() {
-            if let Some(riding) = riding {
-                (blocks[lane], is_last[lane]) = riding.next(place);
-            }
-        }
-        compress(&mut state, &mut V::blocks(&blocks));
-        if !is_last.contains(&true) {
-            continue;
-        }
-        // States are taken apart only when a message is done: its lane begins anew.
-        let mut states = [[0u32; MOST_LANES]; 8];
-        for (state, lanes) in state.iter().zip(states.iter_mut()) {
-            state.scatter(&mut lanes[..V::LANES]);
-        }
+}
+
+/// A message in each lane, as many blocks each.
+#[inline(always)]
+fn evenly<V: Words>(
+    before: &Before,
+    messages: &[&[u8]],
+    endings: &mut [Ending; MOST_LANES],
+    out: &mut [Digest],
+) {
+    let mut beginnings: Ahead<'_> = [&[]; MOST_LANES];
+    let mut last = 0;
+    let lanes = beginnings.iter_mut().zip(&mut *endings);
+    for (message, (beginning, ending)) in messages.iter().zip(lanes) {
+        let parts = Parts::of(before, message, ending);
+        (*beginning, last) = (parts.beginning, parts.last);
+    }
+    let mut ends: Ahead<'_> = [&[]; MOST_LANES];
+    for (end, ending) in ends.iter_mut().zip(&*endings) {
+        *end = &ending.0[2 - last..];
+    }
+    let mut state = in_lanes(&before.state);
+    for ahead in [beginnings, ends] {
+        take::<V>(&mut state, &ahead, ahead[0].len());
+    }
+    for (out, digest) in out.iter_mut().zip(V::digests(&state)) {
+        *out = digest;
+    }
+}
+
+/// Messages of any lengths: the next begins where one is done.
+#[inline(always)]
+fn unevenly<'a, V: Words>(
+    before: &Before,
+    endings: &mut [Ending; MOST_LANES],
+    mut waiting: impl Iterator<Item = (&'a [u8], &'a mut Digest)>,
+) {
+    let mut lanes = [Parts::NONE; MOST_LANES];
+    let mut outs = [const { None::<&mut Digest> }; MOST_LANES];
+    let start = in_lanes(&before.state);
+    let mut state = start;
+    let mut steps = 0;
+    loop {
+        let digests = V::digests(&state);
+        let mut renewed = [0; MOST_LANES];
         for lane in 0..V::LANES {
-            if !is_last[lane] {
+            let parts = &mut lanes[lane];
+            if !parts.beginning.is_empty() {
+                parts.beginning = &parts.beginning[steps..];
                 continue;
             }
-            if let Some(done) = lanes[lane] {
-                let words = out[done.number].as_chunks_mut::<4>().0;
-                for (bytes, state) in words.iter_mut().zip(&states) {
-                    *bytes = state[lane].to_be_bytes();
-                }
+            parts.last = parts.last.saturating_sub(steps);
+            if parts.last > 0 {
+                continue;
             }
-            lanes[lane] = waiting.next();
-            for (state, word) in states.iter_mut().zip(before.state) {
-                state[lane] = word;
+            if let Some(out) = outs[lane].take() {
+                *out = digests[lane];
+            }
+            if let Some((message, out)) = waiting.next() {
+                *parts = Parts::of(before, message, &mut endings[lane]);
+                outs[lane] = Some(out);
+                renewed[lane] = u32::MAX;
             }
         }
-        for (state, lanes) in state.iter_mut().zip(&states) {
-            *state = V::gather(&lanes[..V::LANES]);
+        let renewed = V::gather(&renewed[..V::LANES]);
+        for (state, start) in state.iter_mut().zip(start) {
+            *state = renewed.choose(start, *state);
         }
+        // As far as no lane ends, all go on without a look at any.
+        let mut ahead: Ahead<'_> = [&[]; MOST_LANES];
+        let mut shortest: &[[u8; 64]] = &[];
+        for lane in 0..V::LANES {
+            ahead[lane] = lanes[lane].ahead(&endings[lane]);
+            let is_shorter = shortest.is_empty() || ahead[lane].len() < shortest.len();
+            if is_shorter && !ahead[lane].is_empty() {
+                shortest = ahead[lane];
+            }
+        }
+        steps = shortest.len();
+        if steps == 0 {
+            return;
+        }
+        // A lane without a message does for nothing what another does.
+        for ahead in &mut ahead {
+            if ahead.is_empty() {
+                *ahead = shortest;
+            }
+        }
+        take::<V>(&mut state, &ahead, steps);
     }
 }

@@ -142,6 +142,43 @@ fn sm3_takes_every_length_up_to_five_blocks() {
 }
 
 #[test]
+fn sm3_of_messages_of_one_length_takes_every_length_up_to_five_blocks() {
+    let all: Vec<u8> = (0..360u32).map(|at| at.to_le_bytes()[0] ^ 0xA5).collect();
+    for kernels in kernels() {
+        for len in 0..=320 {
+            // Two of all lanes and a few more, every one different, and the last one longer.
+            let given: Vec<&[u8]> = (0..38).map(|at| &all[at..][..len + at / 37]).collect();
+            let mut out = vec![[0; 32]; given.len()];
+            (kernels.sm3_each)(&Before::NOTHING, &given, &mut out);
+            for (message, digest) in given.iter().zip(&out) {
+                assert_eq!(*digest, their_sm3(&[message]), "{} {len}", kernels.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn sm3_keeps_its_order_where_sets_of_one_length_stand_between_others() {
+    let all: Vec<u8> = (0..999u32).map(|at| at.to_le_bytes()[0] ^ 0x3C).collect();
+    // Sets of sixteen in turns: of one length, of any.
+    let len = |at: usize| {
+        if (at / 16).is_multiple_of(2) {
+            100
+        } else {
+            at * 53 % 400
+        }
+    };
+    let given: Vec<&[u8]> = (0..200).map(|at| &all[at..][..len(at)]).collect();
+    for kernels in kernels() {
+        let mut out = vec![[0; 32]; given.len()];
+        (kernels.sm3_each)(&Before::NOTHING, &given, &mut out);
+        for (at, (message, digest)) in given.iter().zip(&out).enumerate() {
+            assert_eq!(*digest, their_sm3(&[message]), "{} {at}", kernels.name);
+        }
+    }
+}
+
+#[test]
 fn sm3_of_messages_after_blocks_that_came_before_is_that_of_all_of_it() {
     trials(4, |kernels, numbers, count| {
         let count = count.min(70);

@@ -1,5 +1,7 @@
 //! Words in lanes: one 32-bit word of each lane beside the others'.
 
+use crate::sm3::Digest;
+
 /// A word of each lane.
 pub(crate) trait Words: Copy + Default {
     /// How many lanes.
@@ -7,8 +9,6 @@ pub(crate) trait Words: Copy + Default {
 
     /// The words of the lanes, of which there are [`Self::LANES`].
     fn gather(lanes: &[u32]) -> Self;
-    /// The lanes again.
-    fn scatter(self, lanes: &mut [u32]);
     /// Every lane the same.
     fn splat(word: u32) -> Self;
     /// Sum, modulo 2^32.
@@ -23,21 +23,26 @@ pub(crate) trait Words: Copy + Default {
     fn choose(self, then: Self, other: Self) -> Self;
     /// Turned to the left.
     fn turn<const BY: i32>(self) -> Self;
+    /// With itself turned, and turned eight more.
+    #[inline(always)]
+    fn spread<const BY: i32, const AND_EIGHT: i32>(self) -> Self {
+        self.xor3(self.turn::<BY>(), self.turn::<AND_EIGHT>())
+    }
     /// The sixteen words of a block of each lane, most significant byte first.
     fn blocks(blocks: &[&[u8; 64]; MOST_LANES]) -> [Self; 16];
+    /// Of each lane the bytes of these words, most significant first.
+    fn digests(words: &[Self; 8]) -> [Digest; MOST_LANES];
 }
 
 /// The most lanes that there are.
 pub(crate) const MOST_LANES: usize = 16;
 
-/// [`Words::blocks`] for whoever has no better way: word by word.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
+/// The same words in every lane. `map` would be a function of its own, without the instructions.
 #[inline(always)]
-pub(crate) fn blocks_by_word<V: Words>(blocks: &[&[u8; 64]; MOST_LANES]) -> [V; 16] {
-    let mut out = [V::default(); 16];
-    for (word, out) in out.iter_mut().enumerate() {
-        let column = blocks.map(|block| u32::from_be_bytes(block.as_chunks::<4>().0[word]));
-        *out = V::gather(&column[..V::LANES]);
+pub(crate) fn in_lanes<V: Words, const N: usize>(words: &[u32; N]) -> [V; N] {
+    let mut out = [V::default(); N];
+    for (lanes, word) in out.iter_mut().zip(words) {
+        *lanes = V::splat(*word);
     }
     out
 }
@@ -48,11 +53,6 @@ impl Words for u32 {
     #[inline(always)]
     fn gather(lanes: &[u32]) -> Self {
         lanes[0]
-    }
-
-    #[inline(always)]
-    fn scatter(self, lanes: &mut [u32]) {
-        lanes[0] = self;
     }
 
     #[inline(always)]
@@ -94,5 +94,14 @@ impl Words for u32 {
     fn blocks(blocks: &[&[u8; 64]; MOST_LANES]) -> [Self; 16] {
         let (words, _) = blocks[0].as_chunks::<4>();
         core::array::from_fn(|word| Self::from_be_bytes(words[word]))
+    }
+
+    #[inline(always)]
+    fn digests(words: &[Self; 8]) -> [Digest; MOST_LANES] {
+        let mut out = [[0; 32]; MOST_LANES];
+        for (bytes, word) in out[0].as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *bytes = word.to_be_bytes();
+        }
+        out
     }
 }
