@@ -58,7 +58,7 @@ pub(crate) fn blank_key(algorithm: KeyAlgorithm) -> Result<Label, Failure> {
 
 /// What a store for cards has beside masters: keys of blank cards, and the book's. Those that are
 /// there stay.
-pub(crate) fn ready_for_cards(custody: &mut SealedCustody) -> Result<(), Failure> {
+pub(crate) fn ready_for_cards(custody: &mut UsedCustody) -> Result<(), Failure> {
     let nation = CityCode::parse("0000").expect("four digits");
     let stays = |name: KeyName| KeyName {
         export: Export::Never,
@@ -66,18 +66,23 @@ pub(crate) fn ready_for_cards(custody: &mut SealedCustody) -> Result<(), Failure
     };
     for (text, algorithm) in BLANKS {
         let name = KeyName::test(label(text)?, nation, Purpose::SecurityDomain, algorithm);
-        let key = TestKey::new(TEST_TRANSPORT.to_vec());
-        there(custody.import_test(&stays(name), key))?;
+        if is_new(custody, name.label) {
+            let key = TestKey::new(TEST_TRANSPORT.to_vec());
+            let taken = custody.import_test(&stays(name), key);
+            taken.map_err(|error| refused(&error))?;
+        }
     }
     let name = KeyName::test(label(BOOK_KEY)?, nation, Purpose::Token, KeyAlgorithm::Sm4);
-    there(custody.generate(&stays(name)))
+    if is_new(custody, name.label) {
+        let made = custody.generate(&stays(name));
+        made.map_err(|error| refused(&error))?;
+    }
+    Ok(())
 }
 
-fn there<T>(made: Result<T, CustodyError>) -> Result<(), Failure> {
-    match made {
-        Ok(_) | Err(CustodyError::Exists { .. }) => Ok(()),
-        Err(error) => Err(refused(&error)),
-    }
+/// Whether there is no such key yet. To try to make it would be told of as a use.
+fn is_new(custody: &UsedCustody, label: Label) -> bool {
+    matches!(custody.check(label), Err(CustodyError::Unknown { .. }))
 }
 
 /// Which store, and what opens it.
@@ -92,10 +97,11 @@ pub(crate) struct StoreArgs {
 }
 
 impl StoreArgs {
-    /// The store, which must be there.
-    pub(crate) fn open(&self) -> Result<SealedCustody, Failure> {
+    /// The store, which must be there. Each of its keys is opened by an audit line before it is used.
+    pub(crate) fn open(&self) -> Result<UsedCustody, Failure> {
         let protection = protection(&self.passphrase_file)?;
-        SealedCustody::open(&self.store, Mark::Test, &protection, entropy()).map_err(|error| {
+        let opened = SealedCustody::open(&self.store, Mark::Test, &protection, entropy());
+        let custody = opened.map_err(|error| {
             let failure = refused(&error);
             match self.store.exists() {
                 true => failure,
@@ -104,23 +110,20 @@ impl StoreArgs {
                     "`tongtu card masters` 可新建测试密钥库",
                 )),
             }
-        })
-    }
-
-    /// The store, each of whose keys is opened by an audit line before it is used.
-    pub(crate) fn open_used(&self) -> Result<UsedCustody, Failure> {
-        let custody = self.open()?;
+        })?;
         Ok(UseChain::open(&self.store)?.of(custody))
     }
 
     /// The store; one that is not there is made, with the test keys that others have too.
-    pub(crate) fn open_or_make(&self) -> Result<(SealedCustody, bool), Failure> {
+    pub(crate) fn open_or_make(&self) -> Result<UsedCustody, Failure> {
         if self.store.exists() {
-            return Ok((self.open()?, false));
+            return self.open();
         }
         let protection = protection(&self.passphrase_file)?;
+        // First, so that no store is left without its keys where the chain does not hold.
+        let chain = UseChain::open(&self.store)?;
         let made = SealedCustody::make(&self.store, Mark::Test, &protection, entropy());
-        let mut custody = made.map_err(|error| refused(&error))?;
+        let mut custody = chain.of(made.map_err(|error| refused(&error))?);
         let nation = CityCode::parse("0000").expect("four digits");
         let label = |text| Label::parse(text).expect("written here as labels");
         for (text, algorithm) in TRANSPORTS {
@@ -144,7 +147,7 @@ impl StoreArgs {
             ..name
         };
         custody.generate(&name).map_err(|error| refused(&error))?;
-        Ok((custody, true))
+        Ok(custody)
     }
 }
 

@@ -10,7 +10,7 @@ use tongtu_types::CityCode;
 
 use super::card::key_block;
 use super::error::PersonalisingError;
-use super::master::book_algorithm;
+use super::master::{book_algorithm, once};
 
 /// Where the keys of POS terminals are.
 ///
@@ -39,19 +39,10 @@ impl<'a> TerminalRoom<'a> {
     /// [`PersonalisingError`] for a name that is none, or a custody that refuses.
     pub fn make(&mut self, terminal: &str, algorithm: Algorithm) -> Result<(), PersonalisingError> {
         let name = self.name("TMK", Purpose::PosMaster, terminal, algorithm)?;
-        match self.custody.generate(&name) {
-            Ok(_) | Err(CustodyError::Exists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let found = self.custody.check(name.label)?.name;
-        if found == name {
-            Ok(())
-        } else {
-            Err(PersonalisingError::Occupied {
-                label: name.label,
-                expected: Box::new(name),
-            })
-        }
+        once(self.custody, &name, |custody| {
+            custody.generate(&name).map(drop)
+        })?;
+        Ok(())
     }
 
     /// The record with which the device that has this transport key injects the master key.

@@ -47,7 +47,7 @@ impl KeptArgs {
             passphrase_file: self.passphrase_file.clone(),
         };
         Ok(CardKeys::Kept {
-            custody: Box::new(args.open_used()?),
+            custody: Box::new(args.open()?),
             version: self.master_version,
         })
     }

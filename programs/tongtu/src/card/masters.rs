@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let issuer = CardIssuer::of(id).map_err(|error| {
         Failure::usage(both("the issuer names no city", "发卡机构标识无城市代码")).because(error)
     })?;
-    let (mut custody, _) = args.store.open_or_make()?;
+    let mut custody = args.store.open_or_make()?;
     let mut masters = derive_masters(&mut custody, &issuer, args.version);
     // A store that was made for something else has no nation yet; only the first version is published.
     if matches!(masters, Err(PersonalisingError::NoMasters { .. })) && args.version == 1 {

@@ -133,7 +133,7 @@ fn new(args: &NewArgs, report: &mut Report) -> Result<Exit, Failure> {
         Cipher::Sm4 => (Algorithm::Sm4, "POS-INJECT-SM4"),
         Cipher::Tdes => (Algorithm::Tdes, "POS-INJECT-3DES"),
     };
-    let (mut custody, _) = args.store.open_or_make()?;
+    let mut custody = args.store.open_or_make()?;
     let mut terminals = TerminalRoom::new(&mut custody, city, Mark::Test);
     let made = terminals.make(&args.terminal, algorithm);
     made.map_err(|error| refused(&error))?;

@@ -474,6 +474,104 @@ fn every_use_of_a_store_for_a_card_is_in_the_chain_beside_it() {
     );
 }
 
+/// How many keys a command opened, how often it used keys, and what it said.
+fn telling(folder: &Path, args: &[&str]) -> (u64, u64, serde_json::Value) {
+    let count = || -> [u64; 2] {
+        if !folder.join("test.keys.uses").exists() {
+            return [0; 2];
+        }
+        let found = &uses(folder)["uses"];
+        assert_eq!((&found["open"], &found["unknown"]), (&0.into(), &0.into()));
+        ["opened", "uses"].map(|what| found[what].as_u64().unwrap())
+    };
+    let before = count();
+    let said = done(folder, args);
+    let after = count();
+    (after[0] - before[0], after[1] - before[1], said)
+}
+
+fn used_by(folder: &Path, args: &[&str]) -> (u64, u64) {
+    let (opened, used, _) = telling(folder, args);
+    (opened, used)
+}
+
+#[test]
+fn keys_that_a_command_makes_in_a_store_are_in_the_chain_and_keys_that_were_there_are_not() {
+    let folder = folder("uses-made");
+    fs::write(folder.join("test.passphrase"), "a passphrase for tests\n").unwrap();
+    // Six transport keys and the signing key of a new store; the master key and three work keys, each
+    // made and wrapped.
+    let new = ["pos", "key", "new", "--terminal", "20010001", "--out"];
+    assert_eq!(used_by(&folder, &[&new[..], &["a"]].concat()), (11, 15));
+    // The master key is wrapped; two work keys are destroyed, made and wrapped.
+    let again = [&new[..], &["b", "--no-track"]].concat();
+    assert_eq!(used_by(&folder, &again), (3, 7));
+    let masters = ["card", "masters"];
+    let (opened, used) = used_by(&folder, &masters);
+    // Each master of the issuer's is derived by one of the nation's, which is made besides.
+    assert!(opened > 30 && used > opened, "{opened} {used}");
+    assert_eq!(used_by(&folder, &masters), (0, 0));
+}
+
+#[test]
+fn batches_of_psams_and_applications_of_issuers_are_in_the_chain_key_by_key() {
+    let folder = founded("uses-batch");
+    let new = ["psam", "batch", "new", "--number", "1", "--count", "2"];
+    let (opened, used, said) = telling(&folder, &[&new[..], &["--out", "lot"]].concat());
+    let keys = said["keys"].as_u64().unwrap();
+    // Each master is wrapped once for all modules of the batch, and the batch is signed.
+    assert_eq!((opened, used), (keys + 1, keys + 1));
+    let apply = ["card", "apply", "--algorithm", "sm2", "--head", "629930"];
+    let wanted = ["--expires", "1230", "--application", "issuer.application"];
+    assert_eq!(used_by(&folder, &[&apply[..], &wanted].concat()), (1, 1));
+}
+
+#[test]
+fn no_command_uses_a_store_whose_chain_does_not_hold() {
+    let folder = founded("uses-broken");
+    let path = folder.join("test.keys.uses");
+    let mut lines = fs::read(&path).unwrap();
+    lines[192 + 40] ^= 1;
+    fs::write(&path, &lines).unwrap();
+    let store = fs::read(folder.join("test.keys")).unwrap();
+    for args in [
+        &["card", "masters", "--version", "1"][..],
+        &[
+            "pos",
+            "key",
+            "new",
+            "--terminal",
+            "20010001",
+            "--out",
+            "out",
+        ],
+        &[
+            "psam", "batch", "new", "--number", "1", "--count", "1", "--out", "out",
+        ],
+        &[
+            "card",
+            "apply",
+            "--head",
+            "629930",
+            "--expires",
+            "1230",
+            "--application",
+            "out",
+        ],
+    ] {
+        let ran = tongtu(&folder, &[&["--lang", "en"], args].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}");
+        assert!(ran.err.contains("line 2 was changed"), "{}", ran.err);
+        assert!(!folder.join("out").exists(), "{args:?}");
+    }
+    assert_eq!(fs::read(folder.join("test.keys")).unwrap(), store);
+    // Nor is another store made in the place of one that was taken away.
+    fs::remove_file(folder.join("test.keys")).unwrap();
+    let ran = tongtu(&folder, &["card", "masters"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(!folder.join("test.keys").exists());
+}
+
 #[test]
 fn a_chain_beside_a_store_that_was_changed_or_cut_is_named_and_the_store_not_used() {
     let folder = founded("uses-changed");

@@ -80,7 +80,7 @@ impl Args {
             store: store.clone(),
             passphrase_file: self.passphrase_file.clone(),
         };
-        let custody = args.open_used()?;
+        let custody = args.open()?;
         let certificate = self.cash_certificate()?;
         let mut numbers = vec![(Application::Purse, purse_number(purse)?)];
         if self.cash {
