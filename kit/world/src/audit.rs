@@ -20,6 +20,7 @@ use crate::plan::Trick;
 use crate::terms::Ridden;
 
 mod chains;
+mod uses;
 
 /// One thing the auditor looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +146,7 @@ pub fn audit(
     let by_face = faces::audit::findings(country, seen.looks, observed);
     audit.findings.extend(by_face);
     audit.findings.push(chains::chains(country, observed));
+    audit.findings.push(uses::uses(country, observed));
     audit.findings.push(positions(&claims, observed));
     audit.findings.push(zero_sums(observed));
     for claim in &cards {

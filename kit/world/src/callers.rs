@@ -102,6 +102,13 @@ pub fn as_terminal(
     client.acting_as(credential, own)
 }
 
+/// The same client in the name of a node's auditor.
+#[must_use]
+pub fn as_auditor(client: &Client, country: &Country, index: usize) -> Client {
+    let credential = credential(country, person(index, "AU-1"), "auditor");
+    client.acting_as(credential, NODES[index].institution())
+}
+
 /// A client of each node in the name of its operator; over TLS where there are links.
 #[must_use]
 pub fn operators(country: &Country, urls: &[String], links: Option<&Links>) -> Vec<Client> {

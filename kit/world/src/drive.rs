@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tongtu_api::{RideRole, RideState as ApiRideState, UploadKind};
+use tongtu_api::{KeyUsesView, RideRole, RideState as ApiRideState, UploadKind};
 use tongtu_http::client::{Client, ClientError};
 use tongtu_ride_code::record::RideRecord;
 use tongtu_ride_code::{RideCode, Verdict};
@@ -16,7 +16,7 @@ use tongtu_types::{
 };
 
 use crate::WorldError;
-use crate::callers::as_terminal;
+use crate::callers::{as_auditor, as_terminal};
 use crate::cards::{CardSide, ObservedCardRide, PlannedTap, TapLog};
 use crate::codes::Phone;
 use crate::country::{CITIES, Country, NODES, Place, Post};
@@ -733,6 +733,8 @@ impl<'a, C: Caretaker> Drive<'a, C> {
                 .map_err(WorldError::http("asking for refused uploads", at))?;
             let reasons = rejected.uploads.into_iter().map(|u| u.reason).collect();
             observed.refused_uploads.insert(city, reasons);
+            let uses = self.observe_uses(city, at).await?;
+            observed.key_uses.insert(city, uses);
         }
         for rider in &self.country.riders {
             let client = self.clients[rider.home].at(at);
@@ -763,6 +765,29 @@ impl<'a, C: Caretaker> Drive<'a, C> {
             observed.ledgers.insert(node, balances);
         }
         Ok(observed)
+    }
+
+    /// A city's whole chain of what its keys were used for; it is handed out piece by piece.
+    async fn observe_uses(
+        &mut self,
+        city: usize,
+        at: Timestamp,
+    ) -> Result<KeyUsesView, WorldError> {
+        let client = as_auditor(&self.clients[city], self.country, city).at(at);
+        let http = || WorldError::http("asking for uses of keys", at);
+        let mut uses = insist(&mut self.caretaker, || client.key_uses(0))
+            .await
+            .map_err(http())?;
+        loop {
+            let known = u64::try_from(uses.lines.len()).map_err(malformed)?;
+            let more = insist(&mut self.caretaker, || client.key_uses(known))
+                .await
+                .map_err(http())?;
+            if more.lines.is_empty() {
+                return Ok(uses);
+            }
+            uses.lines.extend(more.lines);
+        }
     }
 }
 

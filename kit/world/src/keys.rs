@@ -69,10 +69,11 @@ const CASH: [Purpose; 3] = [
 /// With what the e-cash authority certifies, and the indices under which terminals know its keys.
 const AUTHORITIES: [(KeyAlgorithm, u8); 2] = [(KeyAlgorithm::Rsa, 0x03), (KeyAlgorithm::Sm2, 0x59)];
 /// What a city signs with.
-const SIGNING: [Purpose; 3] = [
+const SIGNING: [Purpose; 4] = [
     Purpose::RideCode,
     Purpose::ListSignature,
     Purpose::FileSignature,
+    Purpose::AuditAnchor,
 ];
 /// What all of the country's e-cash numbers begin with.
 const CASH_HEAD: &str = "6299";
@@ -104,6 +105,7 @@ pub struct CountryKeys {
     labels: BTreeMap<Slot, Label>,
     stores: BTreeMap<usize, StoreFiles>,
     lists: BTreeMap<usize, PublicKey>,
+    anchors: BTreeMap<usize, PublicKey>,
     faces: BTreeMap<usize, Arc<FaceKeys>>,
     desks: BTreeMap<CityCode, Desk>,
     cash: CashPapers,
@@ -213,6 +215,7 @@ impl CountryKeys {
             labels: given.labels,
             stores: given.stores,
             lists: given.lists,
+            anchors: given.anchors,
             faces: given.faces,
             desks: given.desks,
             cash: CashPapers {
@@ -450,6 +453,16 @@ impl CountryKeys {
         self.lists.get(&node).expect("asked for a city's node only")
     }
 
+    /// The key that anchors of what a city's keys were used for verify under.
+    ///
+    /// # Panics
+    /// When the node is no city.
+    #[must_use]
+    pub fn anchor_key(&self, node: usize) -> &PublicKey {
+        let found = self.anchors.get(&node);
+        found.expect("asked for a city's node only")
+    }
+
     /// A city's keys of faces.
     ///
     /// # Panics
@@ -483,6 +496,7 @@ struct Gifts {
     labels: BTreeMap<Slot, Label>,
     stores: BTreeMap<usize, StoreFiles>,
     lists: BTreeMap<usize, PublicKey>,
+    anchors: BTreeMap<usize, PublicKey>,
     faces: BTreeMap<usize, Arc<FaceKeys>>,
     desks: BTreeMap<CityCode, Desk>,
     issuers: BTreeMap<(CityCode, KeyAlgorithm), IssuerPaper>,
@@ -509,17 +523,23 @@ impl Gifts {
             let paper = centre.certify_cash(holder, algorithm, wanted, &mut store)?;
             self.issuers.insert((holder.city(), algorithm), paper);
         }
+        let labels = &self.labels;
         let label = |purpose, algorithm| {
             let city = holder.city();
-            self.labels[&Slot {
+            labels[&Slot {
                 city,
                 purpose,
                 algorithm,
             }]
         };
-        let list = label(Purpose::ListSignature, KeyAlgorithm::Sm2);
-        if let PublicPart::Sm2(key) = store.custody.public(list).map_err(CentreError::from)? {
-            self.lists.insert(node, key);
+        for (purpose, keys) in [
+            (Purpose::ListSignature, &mut self.lists),
+            (Purpose::AuditAnchor, &mut self.anchors),
+        ] {
+            let label = label(purpose, KeyAlgorithm::Sm2);
+            if let PublicPart::Sm2(key) = store.custody.public(label).map_err(CentreError::from)? {
+                keys.insert(node, key);
+            }
         }
         let face = label(Purpose::FaceSeal, KeyAlgorithm::Sm4);
         let faces = FaceKeys::made_by(&store.custody, face).map_err(CentreError::from)?;

@@ -150,6 +150,8 @@ pub struct Observed {
     pub ledgers: BTreeMap<usize, Vec<i128>>,
     /// The chains that each acquirer follows (an index into the nodes).
     pub chains: BTreeMap<usize, Vec<ObservedChain>>,
+    /// What each city's keys were used for (an index into the nodes).
+    pub key_uses: BTreeMap<usize, tongtu_api::KeyUsesView>,
     /// Every record of the terminals that are only for cards, by number, as it lies in the journal.
     pub journals: BTreeMap<TerminalNumber, Vec<(u64, Vec<u8>)>>,
     /// Uploads refused at each acquirer, with the reason.

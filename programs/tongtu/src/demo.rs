@@ -165,6 +165,7 @@ async fn live(
         exchange.extend(place.exchange_files(folder, &client.at(after)).await?);
     }
     place.key_centre(country)?;
+    place.key_uses(&observed)?;
     let symbols = place.symbols(country, |rider| drive.shown(rider).to_vec())?;
     let story = Story {
         country,

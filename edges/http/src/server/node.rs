@@ -33,5 +33,10 @@ pub(super) async fn pump(
         Some(parent) => pump::pump(&service.node, parent, now).await,
         None => pump::without_parent(&service.node).await,
     };
+    // What a minute does in a node whose clock is the machine's: of another time it hears by requests
+    // alone.
+    if let Err(error) = service.node.key_uses_keep(now).await {
+        tracing::error!(code = %service.node.config().code, %error, "the chain of key uses was not kept");
+    }
     Ok(Json(report))
 }

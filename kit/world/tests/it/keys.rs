@@ -30,6 +30,7 @@ fn every_key_of_a_city_is_in_use_and_its_certificate_is_the_authoritys() {
             (Purpose::CashCryptogram, KeyAlgorithm::Tdes),
             (Purpose::ListSignature, KeyAlgorithm::Sm2),
             (Purpose::RideCode, KeyAlgorithm::Sm2),
+            (Purpose::AuditAnchor, KeyAlgorithm::Sm2),
             (Purpose::FaceSeal, KeyAlgorithm::Sm4),
         ] {
             let city = holder.city();

@@ -8,6 +8,8 @@ use tongtu_http::client::Client;
 use tongtu_symbol::{Display, QrEncoder, SymbolEncoder as _, render_png, render_svg};
 use tongtu_types::InstitutionCode;
 use tongtu_world::Country;
+use tongtu_world::country::NODES;
+use tongtu_world::log::Observed;
 use tongtu_world::report::{Story, page};
 
 use crate::exit::Failure;
@@ -90,6 +92,21 @@ impl Place {
         let written = country.keys.write_room(&place);
         let written = written.and_then(|()| country.keys.write_cash(&place));
         written.map_err(|e| Failure::fault(both("cannot write", "无法写入")).because(e))
+    }
+
+    /// Writes what the cities' keys were used for, as nodes answer it.
+    pub(super) fn key_uses(&self, observed: &Observed) -> Result<(), Failure> {
+        let place = self.part.join("key-uses");
+        fs::create_dir_all(&place).map_err(io(&place))?;
+        for (node, uses) in &observed.key_uses {
+            let path = place.join(format!("{}.json", NODES[*node].id));
+            let text = serde_json::to_vec(uses).map_err(|error| {
+                Failure::fault(both("the uses cannot be written", "无法写出密钥使用记录"))
+                    .because(error)
+            })?;
+            fs::write(&path, text).map_err(io(&path))?;
+        }
+        Ok(())
     }
 
     /// Draws some riders' codes.

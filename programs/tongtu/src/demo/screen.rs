@@ -128,7 +128,7 @@ pub(super) fn where_it_is(out: &Path, report: &mut Report) -> Result<(), Failure
     let shown = out.display();
     let page = report.lang().pick(("report.en.html", "report.zh.html"));
     report.say(&both(
-        format!("Written to {shown}: {page}, qr/, exchange/, keys/, events.jsonl, summary.json"),
-        format!("已写入 {shown}：{page}、qr/、exchange/、keys/、events.jsonl、summary.json"),
+        format!("Written to {shown}: {page}, qr/, exchange/, keys/, key-uses/, events.jsonl, summary.json"),
+        format!("已写入 {shown}：{page}、qr/、exchange/、keys/、key-uses/、events.jsonl、summary.json"),
     ))
 }
