@@ -18,14 +18,14 @@ const DAY: i64 = 86_400;
 const CUSTODIANS: [&str; 2] = ["H-01", "H-02"];
 
 /// A nation's room with a key for extracts, and a holder whose custody is founded.
-struct Holder {
-    office: Office,
-    centre: String,
+pub(crate) struct Holder {
+    pub(crate) office: Office,
+    pub(crate) centre: String,
     extracts: u32,
 }
 
 impl Holder {
-    fn founded(name: &str, more: &[&str]) -> Self {
+    pub(crate) fn founded(name: &str, more: &[&str]) -> Self {
         let office = Office::staffed(name).with_nation();
         let files = office.apply_own("1", "file-signature", "sm2");
         office.made(&files);
@@ -101,6 +101,35 @@ impl Holder {
         (key, container)
     }
 
+    /// A key for lists that the nation made, taken in and in use: its number, its digest, and the
+    /// extract that says so.
+    pub(crate) fn list_key(&mut self) -> [String; 3] {
+        let transport = self.transport("2");
+        #[rustfmt::skip]
+        let apply = [
+            "key", "apply", "--batch", "3", "--province", "00003000", "--holder", "01343010",
+            "--city", "3010", "--purpose", "list-signature", "--algorithm", "sm2", "--days", "3650",
+        ];
+        let key = self.office.done(&apply, &["P-01"])["keys"][0].to_string();
+        self.office.made(&key);
+        let export = ["key", "export", &key, "--transport", &transport];
+        let export = [&export[..], &["--container", "list.container"]].concat();
+        self.office.done(&export, &["N-03", "N-04"]);
+        let book = self.extract();
+        let take_in = take_in(&key, "list.container", &transport, &book);
+        let done = self.office.done(&take_in, &CUSTODIANS);
+        // What `key distribute` asks for.
+        assert_eq!(done["device"], "CITY-1");
+        let check = done["check"].as_str().unwrap();
+        let check = check.strip_prefix("SM3 ").unwrap();
+        let distribute = ["key", "distribute", &key, "--device", "CITY-1"];
+        let as_made = ["--check", check, "--kind", "test-key-file"];
+        let distribute = [&distribute[..], &as_made].concat();
+        self.office.done(&distribute, &["P-01", "H-01"]);
+        self.office.done(&["key", "activate", &key], &CUSTODIANS);
+        [key, check.to_ascii_lowercase(), self.extract()]
+    }
+
     fn show(&self, book: &str) -> Ran {
         let args = ["key", "custody", "show", "--book", book, "--json"];
         self.office.run(&args, false)
@@ -128,7 +157,7 @@ fn take_in<'a>(
 }
 
 /// The keys of a node of city 3010 with the holder's custody.
-fn node(holder: &Holder, book: &str) -> NodeKeys {
+pub(crate) fn node(holder: &Holder, book: &str) -> NodeKeys {
     let centre = hex_decode(&holder.centre).unwrap().try_into().unwrap();
     let centre = PublicKey::from_compressed(&centre).unwrap();
     let read = std::fs::read(holder.office.path(book)).unwrap();
@@ -147,42 +176,7 @@ fn node(holder: &Holder, book: &str) -> NodeKeys {
 #[test]
 fn a_holder_takes_in_its_keys_and_its_node_signs_with_them() {
     let mut holder = Holder::founded("custody-life", &[]);
-    let transport = holder.transport("2");
-    #[rustfmt::skip]
-    let apply = [
-        "key", "apply", "--batch", "3", "--province", "00003000", "--holder", "01343010",
-        "--city", "3010", "--purpose", "list-signature", "--algorithm", "sm2",
-    ];
-    let key = holder.office.done(&apply, &["P-01"])["keys"][0].to_string();
-    holder.office.made(&key);
-    let export = ["key", "export", &key, "--transport", &transport];
-    let export = [&export[..], &["--container", "list.container"]].concat();
-    holder.office.done(&export, &["N-03", "N-04"]);
-    let book = holder.extract();
-    let done = holder.office.done(
-        &take_in(&key, "list.container", &transport, &book),
-        &CUSTODIANS,
-    );
-    // What `key distribute` asks for.
-    assert_eq!(done["device"], "CITY-1");
-    let check = done["check"]
-        .as_str()
-        .unwrap()
-        .strip_prefix("SM3 ")
-        .unwrap();
-    let distribute = [
-        "key",
-        "distribute",
-        &key,
-        "--device",
-        "CITY-1",
-        "--check",
-        check,
-    ];
-    let distribute = [&distribute[..], &["--kind", "test-key-file"]].concat();
-    holder.office.done(&distribute, &["P-01", "H-01"]);
-    holder.office.done(&["key", "activate", &key], &CUSTODIANS);
-    let book = holder.extract();
+    let [_, check, book] = holder.list_key();
     let shown = holder.show(&book);
     assert_eq!(shown.code, 0, "{}", shown.err);
     let shown = shown.json();
@@ -195,7 +189,7 @@ fn a_holder_takes_in_its_keys_and_its_node_signs_with_them() {
     assert!(keys.holds(&public.to_compressed()));
     assert_eq!(
         tongtu_codec::hex_encode(&sm3::digest(&public.to_compressed())),
-        check.to_ascii_lowercase()
+        check
     );
 }
 

@@ -20,6 +20,7 @@ mod code_read;
 mod code_show;
 mod code_verify;
 mod custody;
+mod custody_serve;
 mod demo;
 mod extract;
 mod fare;
