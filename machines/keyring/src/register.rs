@@ -12,10 +12,12 @@
 //!
 //! UNSPECIFIED: no text that we could read says how officers are told apart; all of it is ours.
 
+mod attempts;
 mod book;
 mod event;
 mod refusal;
 
-pub use book::{FAILURES_MAX, FOUNDERS, Member, Register, WAIT_FIRST_S, WAIT_MAX_S};
+pub use attempts::{Attempts, FAILURES_MAX, WAIT_FIRST_S, WAIT_MAX_S};
+pub use book::{FOUNDERS, Member, Register};
 pub use event::{Credential, CredentialBody, Event, RotationBody, Step, What};
 pub use refusal::{RegisterRefusal, ReplayError};

@@ -262,7 +262,7 @@ impl<M: Medium> Holding<M> {
         }
         self.commit(parts, now)?;
         if done.is_ok() {
-            self.state.apply(&approval.act);
+            self.state.apply(approval);
         }
         done.map(drop)
     }
@@ -370,7 +370,10 @@ impl<M: Medium> Holding<M> {
                 })?;
                 Ok(None)
             }
-            HoldingAct::Enter(_) | HoldingAct::End(_) | HoldingAct::Centre(_) => Ok(None),
+            HoldingAct::Enter(_)
+            | HoldingAct::End(_)
+            | HoldingAct::Unlock(_)
+            | HoldingAct::Centre(_) => Ok(None),
         }
     }
 
@@ -488,27 +491,44 @@ impl<M: Medium> Holding<M> {
         result
     }
 
-    /// Keeps that somebody gave a wrong passphrase for a custodian's key.
+    /// Whether a passphrase for this custodian's key is looked at now; asked before it is.
     ///
     /// # Errors
-    /// [`HoldingError`] when it cannot be kept.
+    /// [`HoldingRefusal::Waits`] while there is a wait, as for officers of a key room.
+    pub fn admit_passphrase(&self, officer: &Officer, at: Timestamp) -> Result<(), HoldingRefusal> {
+        match self.state.wait(officer, at) {
+            Some(until) => Err(HoldingRefusal::Waits {
+                officer: *officer,
+                until,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps that somebody gave a wrong passphrase for a custodian's key; after too many in a row
+    /// none is looked at for a while ([`Self::admit_passphrase`]).
+    ///
+    /// # Errors
+    /// [`HoldingError`] when a wait is not over, or it cannot be kept.
     pub fn report_passphrase(
         &mut self,
         officer: &Officer,
         now: Timestamp,
     ) -> Result<(), HoldingError> {
         vault::ready(&self.store)?;
-        let reason = Word::parse("holding.passphrase").expect("a short word");
+        self.admit_passphrase(officer, now)?;
         let line = LineEntry {
             actor: actor_of(officer),
-            outcome: Outcome::Refused(reason),
-            ..self.own_line("officer.unseal")
+            outcome: Outcome::Refused(state::wrong_passphrase()),
+            ..self.own_line(state::UNSEAL)
         };
         let parts = Parts {
             lines: vec![line],
             ..Parts::default()
         };
-        self.commit(parts, now)
+        self.commit(parts, now)?;
+        self.state.fail(officer, now);
+        Ok(())
     }
 
     /// Anchors every day that is over and has lines without an anchor.

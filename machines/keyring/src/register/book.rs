@@ -4,20 +4,13 @@ use alloc::collections::BTreeMap;
 
 use tongtu_types::{InstitutionCode, Timestamp};
 
+use super::attempts::Attempts;
 use super::event::{Credential, Event, Step, What};
 use super::refusal::{RegisterRefusal, ReplayError};
 use crate::code::Role;
 use crate::name::Officer;
 use crate::policy::{TERM_DAYS_MAX, days_s};
 use crate::record::Signers;
-
-/// How many wrong passphrases in a row make the room wait before it looks at another.
-pub const FAILURES_MAX: u8 = 5;
-/// The first wait, in seconds; each further wrong one doubles it.
-pub const WAIT_FIRST_S: i64 = 60;
-/// No wait is longer: whoever types wrong ones keeps an officer away from a console for so long,
-/// and never for good.
-pub const WAIT_MAX_S: i64 = 3_600;
 
 /// The roles of the first four, in their order: whoever founds a register is enough to approve and
 /// to make keys, and to register everybody else.
@@ -33,8 +26,7 @@ pub const FOUNDERS: [Role; 4] = [
 pub struct Member {
     entry: u32,
     credential: Credential,
-    failures: u8,
-    failed_at: Timestamp,
+    attempts: Attempts,
     ended: bool,
 }
 
@@ -54,27 +46,20 @@ impl Member {
     /// Wrong passphrases in a row.
     #[must_use]
     pub const fn failures(&self) -> u8 {
-        self.failures
+        self.attempts.failures()
     }
 
     /// Until when no passphrase is looked at for this officer, if so many were wrong that there is
     /// a wait; that moment may be over.
-    ///
-    /// A signature that holds is not held up by it: it cannot be guessed, and proves who it is.
     #[must_use]
     pub fn waits_until(&self) -> Option<Timestamp> {
-        let beyond = self.failures.checked_sub(FAILURES_MAX)?;
-        let mut wait_s = WAIT_FIRST_S;
-        for _ in 0..beyond {
-            wait_s = wait_s.saturating_mul(2).min(WAIT_MAX_S);
-        }
-        Some(self.failed_at.plus_s(wait_s))
+        self.attempts.waits_until()
     }
 
     /// Whether no passphrase is looked at for this officer at `at`.
     #[must_use]
     pub fn is_waiting(&self, at: Timestamp) -> bool {
-        self.waits_until().is_some_and(|until| at < until)
+        self.attempts.wait(at).is_some()
     }
 
     /// Whether this is no officer any more.
@@ -310,14 +295,14 @@ impl Register {
         match &event.what {
             What::Rotated { public_key } => self.check_key(public_key),
             What::Unlocked => follows(
-                member.failures >= FAILURES_MAX,
+                member.attempts.have_wait(),
                 "an officer with a wait after failures",
             ),
             What::Failed => follows(
                 !member.is_waiting(event.at),
                 "an officer for whom a passphrase was looked at",
             ),
-            What::Cleared => follows(member.failures > 0, "some failures"),
+            What::Cleared => follows(member.failures() > 0, "some failures"),
             What::Founded(_) | What::Registered(_) | What::Ended(_) => Ok(()),
         }
     }
@@ -341,8 +326,7 @@ impl Register {
             let member = Member {
                 entry,
                 credential,
-                failures: 0,
-                failed_at: event.at,
+                attempts: Attempts::default(),
                 ended: false,
             };
             self.members.insert(entry, member);
@@ -357,11 +341,8 @@ impl Register {
                 self.keys.insert(public_key, entry);
             }
             What::Ended(_) => member.ended = true,
-            What::Unlocked | What::Cleared => member.failures = 0,
-            What::Failed => {
-                member.failures = member.failures.saturating_add(1);
-                member.failed_at = event.at;
-            }
+            What::Unlocked | What::Cleared => member.attempts.clear(),
+            What::Failed => member.attempts.fail(event.at),
         }
     }
 
@@ -402,12 +383,15 @@ impl Register {
         officer: &Officer,
         at: Timestamp,
     ) -> Result<(), RegisterRefusal> {
-        match self.find(officer).and_then(Member::waits_until) {
-            Some(until) if at < until => Err(RegisterRefusal::Waits {
+        let wait = self
+            .find(officer)
+            .and_then(|member| member.attempts.wait(at));
+        match wait {
+            Some(until) => Err(RegisterRefusal::Waits {
                 officer: *officer,
                 until,
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

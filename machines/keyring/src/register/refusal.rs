@@ -2,7 +2,7 @@
 
 use tongtu_types::{InstitutionCode, Timestamp};
 
-use super::book::FAILURES_MAX;
+use super::attempts::FAILURES_MAX;
 use super::event::Step;
 use crate::code::Role;
 use crate::name::{Officer, OfficerNumber};

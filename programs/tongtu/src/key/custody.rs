@@ -132,6 +132,16 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu key custody end H-02 --as H-01.key --as H-03.key",
     ),
+    (
+        "key custody unlock",
+        "保管员口令多次错误后解除等待（另两名保管员）",
+    ),
+    ("key custody unlock/number", "等待中的保管员编号"),
+    (
+        "key custody unlock#examples",
+        "示例：
+  tongtu key custody unlock H-02 --as H-01.key --as H-03.key",
+    ),
     ("key custody centre", "密钥中心更换签名密钥（两名保管员）"),
     (
         "key custody centre/centre",
@@ -207,6 +217,7 @@ pub(crate) const SIGNING_HELP: &[Row] = signing_help![
     "key custody destroy",
     "key custody enter",
     "key custody end",
+    "key custody unlock",
     "key custody centre",
     "key custody commit",
 ];
@@ -248,6 +259,10 @@ Copies of the custody's file made before still have it.")]
     #[command(after_help = "Examples:
   tongtu key custody end H-02 --as H-01.key --as H-03.key")]
     End(EndArgs),
+    /// End a custodian's wait after too many wrong passphrases: two other custodians
+    #[command(after_help = "Examples:
+  tongtu key custody unlock H-02 --as H-01.key --as H-03.key")]
+    Unlock(UnlockArgs),
     /// The key centre signs extracts with another key: two custodians
     #[command(after_help = "Examples:
   tongtu key custody centre 02AB… --as H-01.key --as H-02.key")]
@@ -398,6 +413,15 @@ pub(crate) struct EndArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct UnlockArgs {
+    /// The number of the one who waits
+    #[arg(value_name = "NUMBER", value_parser = words::officer_number)]
+    number: OfficerNumber,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct CentreArgs {
     /// The key centre's new key, a compressed point in hex
     #[arg(value_name = "HEX", value_parser = parse_public)]
@@ -445,6 +469,7 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         Command::Destroy(args) => step::destroy(&args, report),
         Command::Enter(args) => step::enter(&args, report),
         Command::End(args) => step::end(&args, report),
+        Command::Unlock(args) => step::unlock(&args, report),
         Command::Centre(args) => step::centre(&args, report),
         Command::Commit(args) => step::commit(&args, report),
         Command::Anchor(args) => step::anchor(&args, report),

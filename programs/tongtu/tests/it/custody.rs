@@ -345,6 +345,36 @@ fn two_custodians_who_never_meet_take_a_key_in_by_way_of_a_file() {
 }
 
 #[test]
+fn a_custodian_waits_after_five_wrong_passphrases_until_two_others_end_it() {
+    let holder = Holder::founded("custody-waits", &[]);
+    let office = &holder.office;
+    let new = ["key", "officer", "new", "--number", "H-03"];
+    let seat = ["--role", "holder-custodian", "--institution", "01343010"];
+    let new = [&new[..], &seat, &["--passphrase", "words"]].concat();
+    assert_eq!(office.run(&new, false).code, 0);
+    office.done(&["key", "custody", "enter", "H-03.request"], &CUSTODIANS);
+    let end = ["key", "custody", "end", "H-03"];
+    let wrong = ["--as", "H-01.key", "--passphrase", "wrong"];
+    for _ in 0..5 {
+        let ran = office.run(&[&end[..], &wrong].concat(), true);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains("does not open"), "{}", ran.err);
+    }
+    // The right one is not looked at either, and the others do what they can do without this one.
+    let error = office.refused(&end, &CUSTODIANS);
+    assert!(error.contains("H-01"), "{error}");
+    assert!(
+        error.contains("two other custodians can end the wait"),
+        "{error}"
+    );
+    let unlock = ["key", "custody", "unlock", "H-01"];
+    let error = office.refused(&unlock, &["H-02"]);
+    assert!(error.contains("two custodians of the holder"), "{error}");
+    office.done(&unlock, &["H-02", "H-03"]);
+    office.done(&end, &CUSTODIANS);
+}
+
+#[test]
 fn a_custody_is_founded_once_by_two_of_one_holder() {
     let holder = Holder::founded("custody-founding", &[]);
     assert_eq!(holder.found(&[]).code, 2);

@@ -77,6 +77,8 @@ pub enum HoldingAct {
     Enter(Custodian),
     /// One is none any more.
     End(OfficerNumber),
+    /// The wait after too many wrong passphrases of a custodian ends.
+    Unlock(OfficerNumber),
     /// The key centre signs with another key from now on.
     Centre([u8; 33]),
 }
@@ -92,6 +94,7 @@ impl HoldingAct {
             Self::Destroy { .. } => "key.destroy",
             Self::Enter(_) => "custodian.enter",
             Self::End(_) => "custodian.end",
+            Self::Unlock(_) => "custodian.unlock",
             Self::Centre(_) => "custody.centre",
         }
     }
@@ -169,7 +172,7 @@ impl fmt::Display for HoldingAct {
             }
             Self::Destroy { key, book } => write!(f, " {key} {}", book.get()),
             Self::Enter(entered) => f.write_str(&custodian(entered)),
-            Self::End(number) => write!(f, " {number}"),
+            Self::End(number) | Self::Unlock(number) => write!(f, " {number}"),
             Self::Centre(centre) => write!(f, " {}", lower_hex(centre)),
         }
     }
@@ -206,6 +209,7 @@ fn read(words: &mut Words<'_>) -> Result<HoldingAct, ActError> {
         }),
         "custodian.enter" => Ok(HoldingAct::Enter(custodian(words)?)),
         "custodian.end" => Ok(HoldingAct::End(number(words)?)),
+        "custodian.unlock" => Ok(HoldingAct::Unlock(number(words)?)),
         "custody.centre" => Ok(HoldingAct::Centre(words.bytes(point)?)),
         _ => Err(words.expected("the word of an act")),
     }

@@ -4,6 +4,7 @@ use tongtu_audit::{Fault, LogRefusal, Word};
 use tongtu_crypto::SignerFault;
 use tongtu_hsm::CustodyError;
 use tongtu_keyring::code::Stage;
+use tongtu_keyring::register::FAILURES_MAX;
 use tongtu_keyring::{Check, ExtractError, KeyNumber, Officer, OfficerNumber, RefusedUse};
 use tongtu_keyroom::{OpenError, RoomFault, StoreError};
 use tongtu_types::{InstitutionCode, Timestamp};
@@ -71,6 +72,29 @@ pub enum HoldingRefusal {
     /// There is none of this number.
     #[error("there is no custodian {number}")]
     NoCustodian {
+        /// Who.
+        number: OfficerNumber,
+    },
+    /// Too many wrong passphrases: none is looked at for a while.
+    #[error(
+        "no passphrase of custodian {officer} is looked at before {until}, after {FAILURES_MAX} \
+         wrong ones or more; two other custodians can end the wait"
+    )]
+    Waits {
+        /// Who.
+        officer: Officer,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Not so many were wrong that there is a wait.
+    #[error("custodian {number} has no wait after wrong passphrases")]
+    NoWait {
+        /// Who.
+        number: OfficerNumber,
+    },
+    /// Whoever waits does not end it.
+    #[error("the wait of custodian {number} is ended by two others")]
+    OwnWait {
         /// Who.
         number: OfficerNumber,
     },
@@ -170,6 +194,9 @@ impl HoldingRefusal {
             Self::Founding => "holding.founding",
             Self::Entered { .. } => "holding.entered",
             Self::NoCustodian { .. } => "holding.no_custodian",
+            Self::Waits { .. } => "holding.waits",
+            Self::NoWait { .. } => "holding.no_wait",
+            Self::OwnWait { .. } => "holding.own_wait",
             Self::LastTwo => "holding.last_two",
             Self::Held { .. } => "holding.held",
             Self::NotHeld { .. } => "holding.not_held",

@@ -2,17 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tongtu_audit::{AnchorKeys, AuditLine, AuditLog};
+use tongtu_audit::{AnchorKeys, AuditLine, AuditLog, Outcome, Word};
 use tongtu_crypto::PublicKey;
 use tongtu_keyring::code::Role;
-use tongtu_keyring::{Check, KeyNumber, Officer};
+use tongtu_keyring::register::Attempts;
+use tongtu_keyring::{Check, KeyNumber, Officer, OfficerNumber};
 use tongtu_keyroom::{Head, Part, Step};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::super::approval::APPROVAL_MAX_S;
 use super::super::books::parse_anchor_key;
+use super::super::room::actor_of;
 use super::act::{Custodian, HoldingAct, HoldingApproval};
 use super::error::{HoldingFault, HoldingRefusal};
+
+/// The deed of a line that says of a wrong passphrase.
+pub(super) const UNSEAL: &str = "officer.unseal";
+
+/// The reason in that line.
+pub(super) fn wrong_passphrase() -> Word<30> {
+    Word::parse("holding.passphrase").expect("a short word")
+}
 
 /// Whose custody it is and by whose books it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +38,8 @@ pub(super) struct State {
     pub(super) custodians: Vec<Custodian>,
     /// Keys that are or were somebody's: a person with one key is not two.
     known: BTreeSet<[u8; 33]>,
+    /// Wrong passphrases of custodians in a row: the chain's lines say of them.
+    attempts: BTreeMap<OfficerNumber, Attempts>,
     pub(super) held: BTreeMap<KeyNumber, Check>,
     /// When the newest extract was made that an act went by.
     pub(super) book: Option<Timestamp>,
@@ -69,7 +81,40 @@ impl State {
         if first.0.is_same_person(&second.0) {
             return Err(HoldingRefusal::Twice { officer: first.0 });
         }
+        if let HoldingAct::Unlock(number) = approval.act
+            && approval.by.iter().any(|(by, _)| by.number == number)
+        {
+            return Err(HoldingRefusal::OwnWait { number });
+        }
         self.admit(&approval.act)
+    }
+
+    /// Until when no passphrase of a custodian is looked at, if there is a wait at `at`.
+    pub(super) fn wait(&self, officer: &Officer, at: Timestamp) -> Option<Timestamp> {
+        self.attempts.get(&officer.number)?.wait(at)
+    }
+
+    /// A passphrase of a custodian was wrong.
+    pub(super) fn fail(&mut self, officer: &Officer, at: Timestamp) {
+        self.attempts.entry(officer.number).or_default().fail(at);
+    }
+
+    /// What a line of the chain says of a wrong passphrase.
+    fn count(&mut self, line: &AuditLine) {
+        let outcome = line.entry().map(|entry| entry.outcome);
+        let is_wrong = outcome == Ok(Outcome::Refused(wrong_passphrase()));
+        let is_one = is_wrong && line.deed.as_str() == UNSEAL;
+        let Some(founded) = self.founded.filter(|_| is_one) else {
+            return;
+        };
+        let mut officers = self
+            .custodians
+            .iter()
+            .map(|c| c.officer(founded.institution));
+        let officer = officers.find(|officer| actor_of(officer) == line.actor);
+        if let Some(officer) = officer {
+            self.fail(&officer, line.at);
+        }
     }
 
     /// The custodian that an officer is; at the founding, one of those who found.
@@ -140,14 +185,30 @@ impl State {
                 }
                 Ok(())
             }
+            HoldingAct::Unlock(number) => {
+                let number = *number;
+                if !self.custodians.iter().any(|c| c.number == number) {
+                    return Err(HoldingRefusal::NoCustodian { number });
+                }
+                let attempts = self.attempts.get(&number);
+                if !attempts.is_some_and(Attempts::have_wait) {
+                    return Err(HoldingRefusal::NoWait { number });
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
 
-    /// Takes in an act that was carried out.
-    pub(super) fn apply(&mut self, act: &HoldingAct) {
+    /// Takes in an act that was carried out. Whoever signed is who they are: what was wrong before
+    /// counts no more.
+    pub(super) fn apply(&mut self, approval: &HoldingApproval) {
+        let act = &approval.act;
         self.acts += 1;
         self.book = act.book().or(self.book);
+        for (officer, _) in &approval.by {
+            self.attempts.remove(&officer.number);
+        }
         match act {
             HoldingAct::Found {
                 institution,
@@ -171,7 +232,13 @@ impl State {
                 self.custodians.push(*custodian);
                 self.known.insert(custodian.public_key);
             }
-            HoldingAct::End(number) => self.custodians.retain(|c| c.number != *number),
+            HoldingAct::End(number) => {
+                self.custodians.retain(|c| c.number != *number);
+                self.attempts.remove(number);
+            }
+            HoldingAct::Unlock(number) => {
+                self.attempts.remove(number);
+            }
             HoldingAct::Centre(centre) => {
                 if let Some(founded) = &mut self.founded {
                     founded.centre = *centre;
@@ -192,7 +259,7 @@ impl State {
                     let text = String::from_utf8_lossy(&entry.bytes);
                     let approval = HoldingApproval::parse(&text)?;
                     self.check(&head.room, &approval, at)?;
-                    self.apply(&approval.act);
+                    self.apply(&approval);
                 }
                 Part::AnchorKey => {
                     let (number, key) = read_anchor_key(&entry.bytes)?;
@@ -200,7 +267,12 @@ impl State {
                         return Err(HoldingFault::AnchorKey);
                     }
                 }
-                Part::Line => self.log.follow(&entry.bytes)?,
+                Part::Line => {
+                    self.log.follow(&entry.bytes)?;
+                    if let Ok(line) = AuditLine::decode(&entry.bytes) {
+                        self.count(&line);
+                    }
+                }
                 Part::Anchor => self.log.follow_anchor(&entry.bytes, &self.anchor_keys)?,
                 Part::Key | Part::Authority | Part::Officer | Part::Cash => {
                     return Err(HoldingFault::Part);

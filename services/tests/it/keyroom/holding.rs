@@ -5,13 +5,14 @@ use tongtu_audit::{AuditLine, Outcome};
 use tongtu_crypto::{Algorithm, BlockKey, Signature};
 use tongtu_hsm::{Component, Custody as _, SealedCustody, Vault as _};
 use tongtu_keyring::code::{Cause, Purpose};
+use tongtu_keyring::register::{FAILURES_MAX, WAIT_FIRST_S};
 use tongtu_keyring::{Check, Event, Extract, KeyNumber, OfficerNumber};
 use tongtu_keyroom::sim::{SimMedium, Survival};
 use tongtu_keyroom::{File, Head, Part};
 use tongtu_services::NodeKeys;
 use tongtu_services::keyroom::{
-    Act, Custodian, Hands, Holding, HoldingAct, HoldingApproval, HoldingError, Orders, Source,
-    key_label,
+    Act, Custodian, Hands, Holding, HoldingAct, HoldingApproval, HoldingError, HoldingRefusal,
+    Orders, Source, key_label,
 };
 use tongtu_types::Timestamp;
 
@@ -366,6 +367,64 @@ fn custodians_come_and_go_and_two_remain() {
 }
 
 #[test]
+fn too_many_wrong_passphrases_make_a_custodian_wait_and_no_signature_waits() {
+    let mut both = Both::founded("waits");
+    let now = both.now;
+    let who = custodian("H-01").officer(institution(HOLDER));
+    let other = custodian("H-02").officer(institution(HOLDER));
+    let wrong = |both: &mut Both| both.holding.report_passphrase(&who, now);
+    let waits = |both: &Both, at| both.holding.admit_passphrase(&who, at);
+    for _ in 0..FAILURES_MAX {
+        assert!(waits(&both, now).is_ok());
+        wrong(&mut both).unwrap();
+    }
+    let until = now.plus_s(WAIT_FIRST_S);
+    let refused = HoldingRefusal::Waits {
+        officer: who,
+        until,
+    };
+    assert_eq!(waits(&both, now), Err(refused));
+    assert_eq!(waits(&both, until), Ok(()));
+    assert!(both.holding.admit_passphrase(&other, now).is_ok());
+    // What is typed in a wait is not counted, and leaves no line.
+    let lines = both.holding.log().tip();
+    assert!(wrong(&mut both).is_err());
+    assert_eq!(both.holding.log().tip(), lines);
+    // The next process knows of the wait.
+    let again = Holding::open(both.holding.medium().clone()).unwrap();
+    assert!(again.admit_passphrase(&who, now).is_err());
+    // After it, the next one doubles the wait.
+    both.holding.report_passphrase(&who, until).unwrap();
+    let doubled = until.plus_s(2 * WAIT_FIRST_S);
+    assert!(waits(&both, doubled.plus_s(-1)).is_err() && waits(&both, doubled).is_ok());
+    // A signature made elsewhere holds all the same, and says who it is.
+    both.now = until;
+    both.act(HoldingAct::Enter(custodian("H-03")), &["H-01", "H-02"])
+        .unwrap();
+    assert!(waits(&both, until).is_ok());
+}
+
+#[test]
+fn two_other_custodians_end_a_wait() {
+    let mut both = Both::founded("unlock");
+    let who = custodian("H-01").officer(institution(HOLDER));
+    let unlock = || HoldingAct::Unlock(OfficerNumber::parse("H-01").unwrap());
+    both.act(HoldingAct::Enter(custodian("H-03")), &["H-01", "H-02"])
+        .unwrap();
+    for _ in 0..FAILURES_MAX {
+        both.act(unlock(), &["H-02", "H-03"]).unwrap_err();
+        assert_eq!(both.last_word(), "holding.no_wait");
+        both.holding.report_passphrase(&who, both.now).unwrap();
+    }
+    both.act(unlock(), &["H-02", "H-01"]).unwrap_err();
+    assert_eq!(both.last_word(), "holding.own_wait");
+    both.act(unlock(), &["H-02", "H-03"]).unwrap();
+    assert!(both.holding.admit_passphrase(&who, both.now).is_ok());
+    let again = Holding::open(both.holding.medium().clone()).unwrap();
+    assert!(again.admit_passphrase(&who, both.now).is_ok());
+}
+
+#[test]
 fn every_flipped_byte_of_the_holders_files_is_named() {
     let mut both = Both::founded("flip");
     both.component(&["H-01", "H-02"]).unwrap();
@@ -504,6 +563,7 @@ fn act() -> impl Strategy<Value = HoldingAct> {
         (number(), moment()).prop_map(|(key, book)| HoldingAct::Destroy { key, book }),
         Just(HoldingAct::Enter(custodian("H-03"))),
         Just(HoldingAct::End(OfficerNumber::parse("H-03").unwrap())),
+        Just(HoldingAct::Unlock(OfficerNumber::parse("H-03").unwrap())),
         any::<[u8; 33]>().prop_map(HoldingAct::Centre),
     ]
 }

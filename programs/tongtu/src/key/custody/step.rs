@@ -16,7 +16,7 @@ use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::{
     CentreArgs, CommitArgs, ComponentArgs, DestroyArgs, EndArgs, EnterArgs, NewArgs, OpenArgs,
-    Signing, TakeInArgs, show,
+    Signing, TakeInArgs, UnlockArgs, show,
 };
 use crate::clock;
 use crate::exit::{Exit, Failure};
@@ -305,6 +305,12 @@ pub(super) fn end(args: &EndArgs, report: &mut Report) -> Result<Exit, Failure> 
     carry(holding, act, &args.signing, Brought::default(), report)
 }
 
+pub(super) fn unlock(args: &UnlockArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let holding = open(&args.signing.dir)?;
+    let act = HoldingAct::Unlock(args.number);
+    carry(holding, act, &args.signing, Brought::default(), report)
+}
+
 pub(super) fn centre(args: &CentreArgs, report: &mut Report) -> Result<Exit, Failure> {
     let holding = open(&args.signing.dir)?;
     let centre: &PublicKey = &args.centre;
@@ -412,11 +418,15 @@ fn sign(
                 format!("`{name}` 不是本密钥库保管员的密钥"),
             ))
         })?;
+        // Before anything is tried: in a wait, nothing of what is typed is looked at.
+        let waits = holding.admit_passphrase(&officer, now);
+        waits.map_err(|refusal| failure(&signing.dir, refusal.into()))?;
         let act = room::shorten(&approval.act.to_string());
         let what = (Some(&*act), holding.mark());
         let mut credential = match Credential::open(path, of_file, what) {
             Ok(credential) => credential,
             Err(Closed::Passphrase(closed)) => {
+                // Counted against the custodian; after too many there is a wait.
                 let kept = holding.report_passphrase(&officer, now);
                 kept.map_err(|error| failure(&signing.dir, error))?;
                 return Err(closed);
