@@ -250,7 +250,9 @@ impl Opener<'_> {
 }
 
 impl TokenFile {
-    fn config(&self) -> TokenConfig {
+    /// Which token it is, as a session with it is opened.
+    #[must_use]
+    pub fn config(&self) -> TokenConfig {
         TokenConfig {
             module: self.module.clone(),
             token: self.token.clone(),

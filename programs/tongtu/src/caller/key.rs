@@ -1,17 +1,18 @@
 //! `tongtu caller key`: a caller's own key, made where it stays and sealed from its first byte on.
 //!
-//! A person's is under a passphrase, a machine's under a key file that lies elsewhere. What is here too:
-//! the next key of a renewal, which is on the disk with its credential before the node hears of it.
+//! A person's is under a passphrase, a machine's under a key file that lies elsewhere or under the
+//! wrapping key of a PKCS#11 token. What is here too: the next key of a renewal, which is on the disk with its credential before the node hears of it.
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use tongtu_callers::CallerName;
 use tongtu_codec::hex_encode;
-use tongtu_config::{ConfigError, CredentialFile, Mode, SamFile, write_key};
+use tongtu_config::{ConfigError, CredentialFile, Mode, SamFile, TokenFile, write_key};
 use tongtu_crypto::{PublicKey, Signature, Signer};
 use tongtu_hsm::{
-    Custody as _, CustodyError, CustodySigner, Export, KeyName, Label, Protection, SealedCustody,
+    Custody, CustodyError, CustodySigner, Export, KeyName, Label, Protection, SealedCustody, Token,
+    TokenCustody,
 };
 use tongtu_http::client::ClientError;
 use tongtu_keyring::Slot;
@@ -23,6 +24,7 @@ use crate::exit::{Exit, Failure};
 use crate::key::{fresh, place};
 use crate::lang::{Lang, Row, both};
 use crate::report::Report;
+use crate::room::custody::{self, TokenArgs};
 use crate::room::{entropy, passphrase, write_new};
 
 pub(crate) const HELP: &[Row] = &[
@@ -49,6 +51,23 @@ pub(crate) const HELP: &[Row] = &[
         "caller key new/key_file",
         "无人值守：以此密钥文件密封，不存在时生成；与凭据分开存放",
     ),
+    (
+        "caller key new/module",
+        "以 PKCS#11 令牌密封：令牌的库文件；另须给出 --token 与 --pin-file",
+    ),
+    ("caller key new/token", "令牌的标签"),
+    (
+        "caller key new/serial",
+        "令牌的序列号；同名令牌不止一个时须给出",
+    ),
+    (
+        "caller key new/wrapping_key",
+        "令牌上已有的包装密钥；未给出则新建一个",
+    ),
+    (
+        "caller key new/pin_file",
+        "首行为令牌 PIN 的文件；此后每次使用该凭据都从中读取",
+    ),
     ("caller key new/production", "生产用；默认为测试用"),
     (
         "caller key new#examples",
@@ -56,6 +75,7 @@ pub(crate) const HELP: &[Row] = &[
   tongtu caller key new 01341000.C-2 --to https://node.example:7300 --production
   tongtu caller key new C-2 --like C-1.caller
   tongtu caller key new APP --like C-1.caller --key-file /run/app/open
+  tongtu caller key new APP --like C-1.caller --module /usr/lib/token.so --token APP --pin-file /run/app/pin
 
 写入 C-2.key 与 C-2.caller，输出公钥；由密钥管理员以 `tongtu caller add --public-key` 登记。",
     ),
@@ -79,11 +99,12 @@ pub(crate) const HELP: &[Row] = &[
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make one's own key, sealed by a passphrase or a key file, and the credential file
+    /// Make one's own key, sealed by a passphrase, a key file or a token, and the credential file
     #[command(after_help = "Examples:
   tongtu caller key new 01341000.C-2 --to https://node.example:7300 --production
   tongtu caller key new C-2 --like C-1.caller
   tongtu caller key new APP --like C-1.caller --key-file /run/app/open
+  tongtu caller key new APP --like C-1.caller --module /usr/lib/token.so --token APP --pin-file /run/app/pin
 
 Writes C-2.key and C-2.caller and says the public key, which an officer admits with
 `tongtu caller add --public-key`.")]
@@ -114,6 +135,16 @@ pub(crate) struct NewArgs {
     /// Where nobody sits: seal by this key file, made if it is not there; keep it elsewhere
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    #[command(flatten)]
+    token: TokenArgs,
+    /// The file with the token's PIN in its first line, from which every use of the credential takes it
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "module",
+        conflicts_with_all = ["passphrase", "key_file"]
+    )]
+    pin_file: Option<PathBuf>,
     /// For production; without it, for tests
     #[arg(long)]
     production: bool,
@@ -143,14 +174,27 @@ fn not_made(error: &CustodyError) -> Failure {
     Failure::usage(both("the key cannot be made", "无法生成密钥")).because(error)
 }
 
+/// What a key is sealed under.
+enum Under {
+    /// A passphrase or a key file.
+    Protection(Protection),
+    /// A token's wrapping key.
+    Token(Token),
+}
+
 /// Makes a sealed key; it is on the disk, and nowhere else, when this returns.
-fn make(
-    path: &Path,
-    (name, mode): (CallerName, Mode),
-    protection: &Protection,
-) -> Result<PublicKey, Failure> {
+fn make(path: &Path, (name, mode): (CallerName, Mode), under: Under) -> Result<PublicKey, Failure> {
     let mark = mode.mark();
-    let custody = SealedCustody::make(path, mark, protection, entropy());
+    let custody: Result<Box<dyn Custody>, _> = match under {
+        Under::Protection(protection) => {
+            let made = SealedCustody::make(path, mark, &protection, entropy());
+            made.map(|custody| Box::new(custody) as _)
+        }
+        Under::Token(token) => {
+            let made = TokenCustody::make(path, mark, token, entropy());
+            made.map(|custody| Box::new(custody) as _)
+        }
+    };
     let mut custody = custody.map_err(|error| not_made(&error))?;
     let key = KeyName {
         label: label(),
@@ -166,7 +210,7 @@ fn make(
         export: Export::Never,
     };
     custody.generate(&key).map_err(|error| not_made(&error))?;
-    let signer = CustodySigner::new(&mut custody, label());
+    let signer = CustodySigner::new(&mut *custody, label());
     Ok(signer.map_err(|error| not_made(&error))?.public())
 }
 
@@ -179,6 +223,35 @@ fn key_file(path: &Path) -> Result<PathBuf, Failure> {
         write_new(&path, &bytes[..])?;
     }
     Ok(path)
+}
+
+/// The token that a key is to be under, and how the credential says so: this one and no other of its
+/// label, and where its PIN is.
+fn token(args: &NewArgs, name: CallerName) -> Result<Option<(Token, TokenFile)>, Failure> {
+    let pin = args.pin_file.as_deref();
+    let pin = pin.map(std::path::absolute).transpose();
+    let pin = pin.map_err(|error| not_written(&error))?;
+    let own = format!("tongtu-{name}");
+    let Some(token) = args.token.login(&own, pin.as_deref())? else {
+        return Ok(None);
+    };
+    let pin = pin.ok_or_else(|| {
+        Failure::usage(both(
+            "a key under a token is used where nobody sits: name the file with its PIN with --pin-file",
+            "由令牌密封的密钥用于无人值守：请用 --pin-file 指明 PIN 文件",
+        ))
+    })?;
+    let config = token.config();
+    let module = std::path::absolute(&config.module).map_err(|error| not_written(&error))?;
+    let file = TokenFile {
+        module,
+        token: config.token.clone(),
+        serial: Some(token.serial().to_owned()),
+        wrapping_key: config.wrapping_key.clone(),
+        pin_file: pin.display().to_string(),
+        vendor: None,
+    };
+    Ok(Some((token, file)))
 }
 
 fn new(args: &NewArgs, report: &mut Report) -> Result<Exit, Failure> {
@@ -222,32 +295,33 @@ fn new(args: &NewArgs, report: &mut Report) -> Result<Exit, Failure> {
             )));
         }
     }
-    let (protection, opener) = match &args.key_file {
-        Some(path) => {
-            let path = key_file(path)?;
-            let opener = path.display().to_string();
-            (Protection::KeyFile(path), Some(opener))
-        }
-        None => {
-            let asked = both(format!("passphrase of {name}"), format!("{name} 的口令"));
-            let words = passphrase::read_new(args.passphrase.as_deref(), &asked)?;
-            (passphrase::protection(words, mode.mark())?, None)
-        }
+    let mut store = SamFile {
+        custody: key_name,
+        label: label().to_string(),
+        key_file: None,
+        passphrase_file: None,
+        token: None,
     };
-    let public = make(&key, (name, mode), &protection)?;
+    let under = if let Some((token, file)) = token(args, name)? {
+        store.token = Some(file);
+        Under::Token(token)
+    } else if let Some(path) = &args.key_file {
+        let path = key_file(path)?;
+        store.key_file = Some(path.display().to_string());
+        Under::Protection(Protection::KeyFile(path))
+    } else {
+        let asked = both(format!("passphrase of {name}"), format!("{name} 的口令"));
+        let words = passphrase::read_new(args.passphrase.as_deref(), &asked)?;
+        Under::Protection(passphrase::protection(words, mode.mark())?)
+    };
+    let public = make(&key, (name, mode), under)?;
     let file = CredentialFile {
         name: name.to_string(),
         key_number: 1,
         mode,
         key: None,
         url: args.to.clone().or(like.and_then(|(_, file)| file.url)),
-        store: Some(SamFile {
-            custody: key_name,
-            label: label().to_string(),
-            key_file: opener,
-            passphrase_file: None,
-            token: None,
-        }),
+        store: Some(store),
         link,
     };
     file.save(&credential)
@@ -359,14 +433,19 @@ impl Next {
                 file.key = Some(key_name);
             }
             Some(store) => {
-                let protection = protection(place, present, store)?;
-                make(&key, (present.name, present.mode), &protection)?;
+                make(
+                    &key,
+                    (present.name, present.mode),
+                    under(place, present, store)?,
+                )?;
                 file.store = Some(SamFile {
                     custody: key_name,
                     label: label().to_string(),
                     ..store.clone()
                 });
-                typed = store.asks_passphrase().then_some(protection);
+                if store.asks_passphrase() {
+                    typed = Some(typed_in(present)?);
+                }
             }
         }
         // Opened as it will be: a key that nobody can open is not announced.
@@ -423,27 +502,27 @@ impl Next {
     }
 }
 
+/// The passphrase with which the present key was opened.
+fn typed_in(present: &Who) -> Result<Protection, Failure> {
+    let words = present.words.clone().expect("it was opened with one");
+    passphrase::protection(words, present.mode.mark())
+}
+
 /// What the present key is under.
-fn protection(place: &Path, present: &Who, store: &SamFile) -> Result<Protection, Failure> {
-    let mark = present.mode.mark();
-    let words = match (&store.key_file, &store.passphrase_file, &store.token) {
-        (Some(path), _, _) => return Ok(Protection::KeyFile(folder_of(place).join(path))),
+fn under(place: &Path, present: &Who, store: &SamFile) -> Result<Under, Failure> {
+    let beside = |path: &String| folder_of(place).join(path);
+    let asked = both("passphrase", "口令");
+    match (&store.key_file, &store.passphrase_file, &store.token) {
+        (Some(path), _, _) => Ok(Under::Protection(Protection::KeyFile(beside(path)))),
         (_, Some(path), _) => {
-            let path = folder_of(place).join(path);
-            let asked = both("passphrase", "口令");
-            passphrase::read(Some(&path), &asked)?
+            let words = passphrase::read(Some(&beside(path)), &asked)?;
+            let protection = passphrase::protection(words, present.mode.mark())?;
+            Ok(Under::Protection(protection))
         }
-        (_, _, Some(_)) => {
-            return Err(Failure::usage(both(
-                "a key under a token's is not renewed by this command",
-                "由令牌密封的密钥不能用本命令更换",
-            ))
-            .hint(both(
-                "make a key on that machine, and have an officer announce it",
-                "请在该机生成新密钥，并由密钥管理员登记",
-            )));
+        (_, _, Some(token)) => {
+            let pin = beside(&token.pin_file);
+            custody::token(token.config(), Some(&pin)).map(Under::Token)
         }
-        (None, None, None) => present.words.clone().expect("it was opened with one"),
-    };
-    passphrase::protection(words, mark)
+        (None, None, None) => typed_in(present).map(Under::Protection),
+    }
 }

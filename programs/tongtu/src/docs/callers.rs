@@ -85,14 +85,17 @@ who it is, which node, and where the key is: in a store of its own, sealed as an
 |---|---|---|
 | a person's | a passphrase, asked for without echo or read from the first line of a file (`--passphrase`) | `caller key new NAME` |
 | a machine's | a key file that lies elsewhere | `caller key new NAME --key-file FILE` |
-| a machine's | a passphrase in a file, or a token: `passphrase_file` or `[store.token]` in `NAME.caller`, as a node's settings have them | no command seals one for a token yet |
+| a machine's | a PKCS#11 token, whose PIN is in a file | `caller key new NAME --module LIBRARY --token LABEL --pin-file FILE` |
+| a machine's | a passphrase in a file: `passphrase_file` in `NAME.caller`, as a node's settings have it | as a person's, and that line by hand |
 | for tests | nothing: `key` names a test key file | only where `NAME.caller` says `mode = \"test\"` |
 
 `caller key passphrase` changes the passphrase and leaves the key; whoever has a copy of the older file and the older
 passphrase still opens that, so where one is known, renew the key with `caller rotate --overlap-s 0`. A renewal puts the
 new key and `NAME.caller.next` on the disk before the node hears of it, and takes the old credential's place when the
 node said yes; where no answer came, `tongtu call --as NAME.caller.next` tells whether it did. Old key files may be
-deleted when the overlap is over. One process at a time has a store.
+deleted when the overlap is over. One process at a time has a store. A key under a token is
+sealed in its file by a wrapping key that never leaves the token; the credential names the token by its serial number, and
+another one is refused before its PIN is tried.
 
 ## Locks and rates
 

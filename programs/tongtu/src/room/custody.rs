@@ -82,7 +82,14 @@ pub(crate) struct FoundingArgs {
     /// A file with the custody's passphrase, or its token's PIN, in its first line; otherwise asked for
     #[arg(long, visible_alias = "pin-file", value_name = "FILE")]
     custody_passphrase: Option<PathBuf>,
-    /// Keep the custody on a PKCS#11 token: the token's library
+    #[command(flatten)]
+    token: TokenArgs,
+}
+
+/// A PKCS#11 token under which a store of keys is to be.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TokenArgs {
+    /// Keep it on a PKCS#11 token: the token's library
     #[arg(long, value_name = "FILE", requires = "token")]
     module: Option<PathBuf>,
     /// The token's label
@@ -96,24 +103,24 @@ pub(crate) struct FoundingArgs {
     wrapping_key: Option<String>,
 }
 
-impl FoundingArgs {
-    /// Logs in to the token, if there is to be one, and makes the wrapping key where it is not there.
+impl TokenArgs {
+    /// Logs in to the token, if there is to be one, and makes the wrapping key, called `own`, where it
+    /// is not said which one is there.
     ///
-    /// A founding that does not come about may leave that key on the token: by its name it is of
-    /// nothing else.
-    pub(crate) fn token(&self, id: &[u8; 16]) -> Result<Option<Token>, Failure> {
+    /// What does not come about then may leave that key on the token: by its name it is of nothing
+    /// else.
+    pub(crate) fn login(&self, own: &str, pin: Option<&Path>) -> Result<Option<Token>, Failure> {
         let (Some(module), Some(label)) = (&self.module, &self.token) else {
             return Ok(None);
         };
-        let own = || format!("tongtu-{}", hex_encode(&id[..8]));
         let config = TokenConfig {
             module: module.clone(),
             token: label.clone(),
             serial: self.serial.clone(),
-            wrapping_key: self.wrapping_key.clone().unwrap_or_else(own),
+            wrapping_key: self.wrapping_key.clone().unwrap_or_else(|| own.to_owned()),
             vendor: None,
         };
-        let token = token(config, self.custody_passphrase.as_deref())?;
+        let token = token(config, pin)?;
         if self.wrapping_key.is_none() {
             token.make_wrapping_key().map_err(|error| {
                 Failure::fault(both(
@@ -124,6 +131,14 @@ impl FoundingArgs {
             })?;
         }
         Ok(Some(token))
+    }
+}
+
+impl FoundingArgs {
+    /// Logs in to the token, if there is to be one; its wrapping key is named after what is founded.
+    pub(crate) fn token(&self, id: &[u8; 16]) -> Result<Option<Token>, Failure> {
+        let own = format!("tongtu-{}", hex_encode(&id[..8]));
+        self.token.login(&own, self.custody_passphrase.as_deref())
     }
 
     /// Makes the custody, on the token or under a passphrase.

@@ -420,6 +420,52 @@ fn key_on(token: &SoftToken, store: &Path) -> String {
 }
 
 #[test]
+fn a_callers_key_is_made_and_renewed_under_a_token() {
+    let test = "a_callers_key_is_made_and_renewed_under_a_token";
+    SoftToken::within(&format!("{}::{test}", module_path!()), |token| {
+        let node = Node::start(&country("call-token-made"), "beijing");
+        let module = token.module().display().to_string();
+        std::fs::write(node.folder.join("pin"), format!("{}\n", SoftToken::PIN)).unwrap();
+        let make = ["caller", "key", "new", "APP", "--like", "C-1.caller"];
+        let under = ["--module", &module, "--token", SoftToken::LABEL];
+        let bare = node.run(&[&make[..], &under].concat());
+        assert_ne!(bare.code, 0, "a PIN is read from somewhere: {}", bare.out);
+        assert!(!node.folder.join("APP.caller").exists());
+        let twice = ["--pin-file", "pin", "--key-file", "app.open"];
+        let twice = node.run(&[&make[..], &under, &twice].concat());
+        assert_eq!(twice.code, 2, "{}", twice.err);
+        let made = [&make[..], &under, &["--pin-file", "pin", "--json"]].concat();
+        let made = node.run(&made);
+        assert_eq!(made.code, 0, "{}", made.err);
+        let key = std::fs::read(node.folder.join("APP.key")).unwrap();
+        let text = std::fs::read_to_string(node.folder.join("APP.caller")).unwrap();
+        assert!(
+            text.contains("[store.token]") && text.contains("serial = "),
+            "{text}"
+        );
+        assert!(!text.contains(SoftToken::PIN), "{text}");
+        admit(&node, &made, &["partner", "--accounts", "3101"]);
+        let path = "/issuer/accounts/3101000009999900001";
+        let call = ["call", "--as", "APP.caller", "GET", path];
+        let served = || node.run(&call).out.contains("issuing.account_unknown");
+        assert!(served());
+        // The next key is under the same token; the old file alone is not the credential any more.
+        let rotated = node.run(&["caller", "rotate", "--as", "APP.caller"]);
+        assert_eq!(rotated.code, 0, "{}", rotated.err);
+        assert_ne!(std::fs::read(node.folder.join("APP-2.key")).unwrap(), key);
+        let text = std::fs::read_to_string(node.folder.join("APP.caller")).unwrap();
+        assert!(
+            text.contains("APP-2.key") && text.contains("[store.token]"),
+            "{text}"
+        );
+        assert!(served());
+        // Without its PIN there is nothing to call with.
+        std::fs::write(node.folder.join("pin"), "654321\n").unwrap();
+        assert!(!served());
+    });
+}
+
+#[test]
 fn a_callers_key_under_a_token_calls_with_the_token_alone() {
     let test = "a_callers_key_under_a_token_calls_with_the_token_alone";
     SoftToken::within(&format!("{}::{test}", module_path!()), |token| {
