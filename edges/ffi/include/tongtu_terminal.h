@@ -1013,6 +1013,12 @@ int32_t tt_tap_end(uint64_t terminal, tt_tap_end_t *end);
  * than the one held). */
 int32_t tt_authority_take(uint64_t terminal, const tt_authority_t *authority);
 
+/* Takes the list of issuers' certificates that an authority took back, as its text; cards of those
+ * issuers are refused from the next tap on. The authority's key is handed in first, and must have
+ * signed it. It is in memory only: hand all of them in after a start. Errors: HANDLE, BUSY, NULL, STATE
+ * (a dialogue is under way), VALUE (no list, another signature, or older than the one held). */
+int32_t tt_revocations_take(uint64_t terminal, const uint8_t *list, size_t len);
+
 /* Takes e-cashes (电子现金) from the next tap on; called again, by other rules. Errors: HANDLE, BUSY,
  * NULL, SIZE, STATE (a dialogue is under way), VALUE (which field, in tt_last_error). */
 int32_t tt_cash_serve(uint64_t terminal, const tt_cash_t *cash);

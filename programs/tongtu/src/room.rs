@@ -110,6 +110,8 @@ pub(crate) const SIGNING_HELP: &[crate::lang::Row] = signing_help![
     "cert cash approve",
     "cert cash issue",
     "cert cash authority",
+    "cert cash revoke",
+    "cert cash revocations",
 ];
 
 /// An approval is good for a day unless somebody is quicker.

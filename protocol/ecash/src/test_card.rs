@@ -8,9 +8,10 @@
 use alloc::vec::Vec;
 
 use tongtu_crypto::{Algorithm, BlockKey, Entropy, RsaSecretKey, SecretKey};
-use tongtu_types::{CardNumber, Fen};
+use tongtu_types::{CardNumber, Fen, Timestamp};
 
 use crate::cryptogram::card_key;
+use crate::oda::paper::{RID, RevocationPaper};
 use crate::oda::{self, Authority, SigningKey, VerifyingKey};
 use crate::perso::{self, CardKeys, ExtensionFile, FileEntry, FileKind, Group, Issuer, Profile};
 use crate::{Amount, CompositeSupport, Dol, TransportData, Values, tag};
@@ -86,6 +87,29 @@ pub fn authorities() -> Vec<Authority> {
             key: authority_key(algorithm).public(),
         })
         .into()
+}
+
+/// A list of the test authority of an algorithm set that takes these certificates back.
+#[must_use]
+pub fn revocations(
+    algorithm: Algorithm,
+    (version, made_at): (u64, Timestamp),
+    serials: &[[u8; 3]],
+    entropy: &mut dyn Entropy,
+) -> RevocationPaper {
+    let month = "1240".parse().expect("as in EXPIRY");
+    let revoked = serials.iter().map(|serial| (*serial, month)).collect();
+    let whose = (true, RID, index(algorithm));
+    let made = RevocationPaper::made_by(whose, (version, made_at), revoked, |body| {
+        Ok::<_, core::convert::Infallible>(match authority_key(algorithm) {
+            SigningKey::Rsa(key) => key.sign_pss_sha256(body, entropy),
+            SigningKey::Sm2(key) => key.sign(body).0.to_vec(),
+        })
+    });
+    match made {
+        Ok(paper) => paper,
+        Err(never) => match never {},
+    }
 }
 
 /// The test issuer of an algorithm set, certified by the test authority.

@@ -145,6 +145,10 @@ pub enum Act {
     IssueCash { certificate: u32, key: KeyNumber },
     /// The public half of an e-cash authority's key is handed out.
     PublishAuthority { key: KeyNumber },
+    /// An e-cash issuer's certificate is taken back.
+    RevokeCash { certificate: u32, cause: Cause },
+    /// The e-cash authority's key signs the list of its certificates that were taken back.
+    ListCash { key: KeyNumber },
     /// Four officers found the room.
     Found(Box<[Credential; 4]>),
     /// A further officer.
@@ -190,6 +194,8 @@ impl Act {
             Self::ApproveCash { .. } => "cash.approve",
             Self::IssueCash { .. } => "cash.issue",
             Self::PublishAuthority { .. } => "cash.authority",
+            Self::RevokeCash { .. } => "cash.revoke",
+            Self::ListCash { .. } => "cash.list",
             Self::Found(_) => "room.found",
             Self::Register(_) => "officer.register",
             Self::Rotate { .. } => "officer.rotate",
@@ -222,7 +228,10 @@ impl Act {
             | Self::Withdraw { .. }
             | Self::ApplyCash { .. }
             | Self::PublishAuthority { .. } => Book::Keys,
-            Self::ApproveCash { .. } | Self::IssueCash { .. } => Book::Cash,
+            Self::ApproveCash { .. }
+            | Self::IssueCash { .. }
+            | Self::RevokeCash { .. }
+            | Self::ListCash { .. } => Book::Cash,
             Self::IssueRoot { .. }
             | Self::RetireRoot { .. }
             | Self::Draft { .. }
@@ -259,7 +268,8 @@ impl Act {
             | Self::Withdraw { key }
             | Self::ApplyCash { key, .. }
             | Self::IssueCash { key, .. }
-            | Self::PublishAuthority { key } => Some(*key),
+            | Self::PublishAuthority { key }
+            | Self::ListCash { key } => Some(*key),
             _ => None,
         }
     }
@@ -276,6 +286,7 @@ impl Act {
                 | Self::ApplyCash { .. }
                 | Self::IssueCash { .. }
                 | Self::PublishAuthority { .. }
+                | Self::ListCash { .. }
                 | Self::IssueRoot { .. }
                 | Self::IssueCertificate { .. }
                 | Self::Found(_)
@@ -339,6 +350,7 @@ impl fmt::Display for Act {
             Self::IssueCash { certificate, key } => write!(f, " {certificate} {key}"),
             Self::Approve { key }
             | Self::PublishAuthority { key }
+            | Self::ListCash { key }
             | Self::Review { key }
             | Self::Resume { key }
             | Self::Withdraw { key } => write!(f, " {key}"),
@@ -388,7 +400,8 @@ impl fmt::Display for Act {
             | Self::IssueCertificate { certificate }
             | Self::ActivateCertificate { certificate } => write!(f, " {certificate}"),
             Self::RefuseCertificate { certificate, cause }
-            | Self::RevokeCertificate { certificate, cause } => {
+            | Self::RevokeCertificate { certificate, cause }
+            | Self::RevokeCash { certificate, cause } => {
                 write!(f, " {certificate} {:02x}", cause.byte())
             }
             Self::Found(founders) => founders

@@ -277,6 +277,8 @@ impl<M: Medium> KeyRoom<M> {
             Act::ApproveCash { application } => self.approve_cash(application, way),
             Act::IssueCash { certificate, key } => self.issue_cash(*certificate, *key, way),
             Act::PublishAuthority { key } => self.publish_authority(*key, way),
+            Act::RevokeCash { certificate, cause } => self.revoke_cash(*certificate, *cause, way),
+            Act::ListCash { key } => self.list_cash(*key, way),
             Act::IssueRoot { ca_index, expiry } => self.issue_root(*ca_index, *expiry, way),
             Act::IssueCertificate { certificate } => self.issue(*certificate, way),
             Act::Found(founders) => self.found(founders, way),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! an issuer's application ─▶ approved (nation's key officer, approver) ─▶ issued (two custodians)
+//!                                                           revoked (two supervisors) ◀─┘
 //! ```
 //! What is here: the book's entries and what may follow ([`CashBook`]), their lines. What is not here:
 //! what a certificate is (`tongtu-ecash`), the authority's keys, which are keys of the nation in the key
@@ -11,9 +12,8 @@
 //! book, and is opened again whenever the room is; no two institutions have numbers in common; who
 //! approved an application does not sign its certificate.
 //!
-//! UNSPECIFIED: how a transport scheme certifies its e-cash issuers; all of it is ours. There is no way
-//! back: a certificate is on cards and no terminal of the standards asks after it. Terminals stop
-//! taking an issuer by the list of heads that they accept.
+//! UNSPECIFIED: how a transport scheme certifies its e-cash issuers, and takes that back; all of it is
+//! ours, but what a terminal compares (`EMV Book 2` §6.3, step 10).
 
 use std::fmt::Write as _;
 
@@ -22,12 +22,14 @@ use tongtu_crypto::{PublicKey, RsaPublicKey, sm3};
 use tongtu_ecash::oda::paper::{IssuerApplication, IssuerPaper, PaperError};
 use tongtu_ecash::oda::{Authority, OdaError, VerifyingKey};
 use tongtu_hsm::Mark;
-use tongtu_keyring::code::{KeyAlgorithm, Purpose, Role, Usage};
+use tongtu_keyring::code::{Cause, KeyAlgorithm, Purpose, Role, Usage};
 use tongtu_keyring::{Check, KeyBook, KeyLife, KeyNumber, Officer, RefusedUse, Signers, Use};
 use tongtu_types::{InstitutionCode, Timestamp};
 
 use super::act::{Act, lower_hex};
 use super::room::are_two_custodians;
+
+mod revoked;
 
 /// Why the e-cash authority does not certify.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +77,12 @@ pub enum CashRefusal {
     /// No such entry, or it has its certificate.
     #[error("certificate {found} is not one that waits to be issued")]
     NotWaiting {
+        /// Its number.
+        found: u32,
+    },
+    /// No such entry, or its certificate is not issued, or taken back already.
+    #[error("certificate {found} is not one that was issued and is not revoked")]
+    NotIssued {
         /// Its number.
         found: u32,
     },
@@ -131,6 +139,7 @@ impl CashRefusal {
             Self::Taken { .. } => "cash.taken",
             Self::Before { .. } => "cash.before",
             Self::NotWaiting { .. } => "cash.not_waiting",
+            Self::NotIssued { .. } => "cash.not_issued",
             Self::NoAuthority { .. } => "cash.no_authority",
             Self::Index { .. } => "cash.index",
             Self::Use(_) => "cash.use",
@@ -158,6 +167,8 @@ pub(crate) enum CashEvent {
         public: VerifyingKey,
         paper: Box<IssuerPaper>,
     },
+    /// Its certificate was taken back.
+    Revoked { certificate: u32, cause: Cause },
 }
 
 impl CashEvent {
@@ -181,6 +192,9 @@ impl CashEvent {
                 let (public, text) = (lower_hex(&bytes_of(public)), paper.text());
                 let text = lower_hex(text.as_bytes());
                 writeln!(line, "issued {certificate} {key} {public} {text}")
+            }
+            Self::Revoked { certificate, cause } => {
+                writeln!(line, "revoked {certificate} {:02x}", cause.byte())
             }
         };
         written.expect("a String takes everything");
@@ -216,6 +230,13 @@ impl CashEvent {
                     paper,
                 }
             }
+            ["revoked", certificate, cause] => {
+                let byte = u8::from_str_radix(cause, 16).ok();
+                Self::Revoked {
+                    certificate: number(certificate)?,
+                    cause: byte.and_then(Cause::of).ok_or(CashRefusal::Line)?,
+                }
+            }
             _ => return Err(CashRefusal::Line),
         };
         // One line only.
@@ -244,6 +265,13 @@ impl CashEvent {
                     key: by,
                 },
             ) => (certificate, key) == (wanted, by),
+            (
+                Self::Revoked { certificate, cause },
+                Act::RevokeCash {
+                    certificate: wanted,
+                    cause: why,
+                },
+            ) => (certificate, cause) == (wanted, why),
             _ => false,
         }
     }
@@ -256,6 +284,7 @@ pub struct CashEntry {
     application: IssuerApplication,
     approved_by: Signers,
     issued: Option<(KeyNumber, IssuerPaper)>,
+    revoked: Option<Cause>,
 }
 
 impl CashEntry {
@@ -468,6 +497,9 @@ impl CashBook {
                     false => Err(CashRefusal::OtherPaper),
                 }
             }
+            CashEvent::Revoked { certificate, .. } => {
+                self.may_revoke(*certificate, signers, keys, at)
+            }
         }
     }
 
@@ -483,6 +515,7 @@ impl CashBook {
                 application: (**application).clone(),
                 approved_by: signers,
                 issued: None,
+                revoked: None,
             }),
             CashEvent::Issued {
                 certificate,
@@ -493,6 +526,12 @@ impl CashBook {
                 let mut entries = self.entries.iter_mut();
                 if let Some(entry) = entries.find(|entry| entry.number == *certificate) {
                     entry.issued = Some((*key, (**paper).clone()));
+                }
+            }
+            CashEvent::Revoked { certificate, cause } => {
+                let mut entries = self.entries.iter_mut();
+                if let Some(entry) = entries.find(|entry| entry.number == *certificate) {
+                    entry.revoked = Some(*cause);
                 }
             }
         }

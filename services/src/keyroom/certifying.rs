@@ -1,13 +1,15 @@
-//! The acts of the e-cash authority: the custody's part of an application, a certificate, and of a
-//! public key that is handed out.
+//! The acts of the e-cash authority: the custody's part of an application, a certificate, of a public
+//! key that is handed out, and of the list of certificates that were taken back.
 
-use tongtu_ecash::oda::paper::{AuthorityPaper, IssuerApplication, IssuerPaper, RID, month};
+use tongtu_ecash::oda::paper::{
+    AuthorityPaper, IssuerApplication, IssuerPaper, RID, RevocationPaper, month,
+};
 use tongtu_ecash::oda::{
     Authority, Certifier as _, Layer, NumberHead, OdaError, VerifyingKey, rsa, sm2,
 };
-use tongtu_hsm::{Custody as _, Mark};
-use tongtu_keyring::code::{Purpose, Role, Stage};
-use tongtu_keyring::{KeyNumber, Signers};
+use tongtu_hsm::{Custody as _, Mark, SignScheme, Signed};
+use tongtu_keyring::code::{Cause, Purpose, Role, Stage, Usage};
+use tongtu_keyring::{KeyLife, KeyNumber, Signers, Use};
 use tongtu_keyroom::Medium;
 use tongtu_types::{BusinessDay, MonthYear};
 
@@ -132,23 +134,8 @@ impl<M: Medium> KeyRoom<M> {
         key: KeyNumber,
         way: &mut Way<'_>,
     ) -> Result<(), RoomError> {
-        if !are_two_custodians(&way.signers) {
-            let expected = "two of the nation's custodians";
-            return Err(CashRefusal::Officers { expected }.into());
-        }
-        let keys = &self.books.keys;
-        let life = authority_key(keys, key).ok_or_else(|| {
-            let found = keys.key(key).map(|life| life.request().slot.purpose);
-            RoomError::WrongKey {
-                key,
-                found: found.map_or_else(|| String::from("not there"), |found| found.to_string()),
-                expected: "a key of the e-cash authority that was made and is not over",
-            }
-        })?;
+        let life = self.authority_of(key, &way.signers)?;
         let (index, version) = (life.request().index, u32::from(life.request().version));
-        if let Some(other) = same_index(keys, life) {
-            return Err(CashRefusal::Index { key, index, other }.into());
-        }
         // The last day in China that is whole before the term's end.
         let last_day = life.request().until.china().day.days() - 1;
         let check = life.custody().map(|custody| custody.check);
@@ -172,6 +159,86 @@ impl<M: Medium> KeyRoom<M> {
         way.done.check = Some(check);
         way.done.container = Some(paper.text().into_bytes());
         Ok(())
+    }
+
+    /// The authority takes an issuer's certificate back.
+    pub(super) fn revoke_cash(
+        &self,
+        certificate: u32,
+        cause: Cause,
+        way: &mut Way<'_>,
+    ) -> Result<(), RoomError> {
+        let (book, keys) = (&self.books.cash, &self.books.keys);
+        book.may_revoke(certificate, &way.signers, keys, way.now)?;
+        let event = CashEvent::Revoked { certificate, cause };
+        way.parts.cash.push((event, way.signers));
+        way.done.certificate = Some(certificate);
+        Ok(())
+    }
+
+    /// Two custodians let an authority's key sign the list of its certificates that were taken back.
+    ///
+    /// It is asked for as what is still accepted: a key in overlap makes no certificate any more, and
+    /// those that it made are on cards.
+    pub(super) fn list_cash(&mut self, key: KeyNumber, way: &mut Way<'_>) -> Result<(), RoomError> {
+        let life = self.authority_of(key, &way.signers)?;
+        let index = life.request().index;
+        let check = life.custody().map(|custody| custody.check);
+        let check = check.ok_or(RoomError::NotMade { key })?;
+        let asked = Use {
+            city: life.request().slot.city,
+            purpose: Purpose::CashAuthority,
+            usage: Usage::Accept,
+        };
+        let keys = &self.books.keys;
+        way.who.permit = Some(keys.permit(key, asked, way.now)?.rests_on());
+        let book = &self.books.cash;
+        let (version, now) = (book.last_number(), way.now);
+        let revoked = book.revoked_of(key, now);
+        let (label, is_test) = (key_label(key), self.mark() == Mark::Test);
+        let paper = self.in_custody("cash.list", &[], way, |custody, _| {
+            if custody.check(label)?.check != check {
+                return Err(RoomError::OtherKey { label });
+            }
+            let scheme = match verifying(custody.public(label)?) {
+                VerifyingKey::Rsa(_) => SignScheme::RsaPss,
+                VerifyingKey::Sm2(_) => SignScheme::Sm2,
+            };
+            let whose = (is_test, RID, index);
+            RevocationPaper::made_by(whose, (version, now), revoked, |body| {
+                Ok(match custody.sign(label, scheme, body)? {
+                    Signed::Rsa(signature) => signature,
+                    Signed::Sm2(signature) => signature.0.to_vec(),
+                })
+            })
+        })?;
+        let keys = &self.books.keys;
+        way.parts.keys.extend(keys.first_use_of_day(key, now));
+        way.done.check = Some(check);
+        way.done.container = Some(paper.text().into_bytes());
+        Ok(())
+    }
+
+    /// A key of the authority for two of the nation's custodians, which no terminal takes for another.
+    fn authority_of(&self, key: KeyNumber, signers: &Signers) -> Result<&KeyLife, RoomError> {
+        if !are_two_custodians(signers) {
+            let expected = "two of the nation's custodians";
+            return Err(CashRefusal::Officers { expected }.into());
+        }
+        let keys = &self.books.keys;
+        let life = authority_key(keys, key).ok_or_else(|| {
+            let found = keys.key(key).map(|life| life.request().slot.purpose);
+            RoomError::WrongKey {
+                key,
+                found: found.map_or_else(|| String::from("not there"), |found| found.to_string()),
+                expected: "a key of the e-cash authority that was made and is not over",
+            }
+        })?;
+        let index = life.request().index;
+        match same_index(keys, life) {
+            Some(other) => Err(CashRefusal::Index { key, index, other }.into()),
+            None => Ok(life),
+        }
     }
 }
 

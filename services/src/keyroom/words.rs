@@ -246,6 +246,11 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Act, ActError> {
             certificate: words.number(certificate)?,
             key: words.key()?,
         },
+        "cash.revoke" => Act::RevokeCash {
+            certificate: words.number(certificate)?,
+            cause: words.cause()?,
+        },
+        "cash.list" => Act::ListCash { key: words.key()? },
         "cash.authority" => Act::PublishAuthority { key: words.key()? },
         "room.found" => {
             let mut founders = Vec::with_capacity(FOUNDERS.len());

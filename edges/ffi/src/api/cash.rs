@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tongtu_crypto::{PublicKey, RsaPublicKey};
 use tongtu_ecash::Ttq;
+use tongtu_ecash::oda::paper::{self, RevocationPaper};
 use tongtu_ecash::oda::{Authority, VerifyingKey};
 use tongtu_purse::field::{Amount, Date};
 use tongtu_terminal::tap::{AuthorityKey, CashRules, RecordKeys};
@@ -43,6 +44,21 @@ pub unsafe extern "C" fn tt_authority_take(terminal: u64, authority: *const TtAu
         let check = unsafe { raw::bytes(plain.check, plain.check_len, "authority.check") }?;
         let key = authority_key(&plain, key, exponent, check)?;
         table::with(terminal, |terminal| terminal.take_authority(key))
+    })
+}
+
+/// Takes the list of issuers' certificates that an authority took back, as its text; cards of those
+/// issuers are refused from the next tap on. The authority's key is handed in first, and must have
+/// signed it. It is in memory only: hand all of them in after a start. Errors: HANDLE, BUSY, NULL, STATE
+/// (a dialogue is under way), VALUE (no list, another signature, or older than the one held).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tt_revocations_take(terminal: u64, list: *const u8, len: usize) -> i32 {
+    guarded(|| {
+        // SAFETY: as the header demands.
+        let list = unsafe { raw::bytes(list, len, "list") }?;
+        let list = paper::text_of(list).and_then(RevocationPaper::parse);
+        let list = list.map_err(|error| wrong("list", error))?;
+        table::with(terminal, |terminal| terminal.take_revocations(&list))
     })
 }
 

@@ -42,7 +42,7 @@ mod tap;
 mod upload;
 
 pub use about::{tt_abi, tt_error_text, tt_last_error, tt_version};
-pub use cash::{tt_authority_take, tt_cash_serve};
+pub use cash::{tt_authority_take, tt_cash_serve, tt_revocations_take};
 pub use clock::{tt_clock_now, tt_clock_read, tt_clock_rules, tt_clock_set_rules};
 pub use face::{
     tt_face_digits, tt_face_look, tt_face_open, tt_face_usual, tt_gallery_expire, tt_gallery_keep,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tongtu_crypto::sm3;
+use tongtu_ecash::oda::paper::RevocationPaper;
 use tongtu_terminal::tap::{
     AuthorityKey, AuthorityTable, Cash, CashRules, RecordKeys, Unpredictable,
 };
@@ -41,6 +42,15 @@ impl Terminal {
     pub(crate) fn take_authority(&mut self, key: AuthorityKey) -> Result<(), Fault> {
         self.idle()?;
         let taken = Arc::make_mut(&mut self.authorities).take(key);
+        taken.map_err(|error| Fault::of(TT_ERR_VALUE)(&error))?;
+        self.serve_till();
+        Ok(())
+    }
+
+    /// Takes a list of certificates that an authority took back.
+    pub(crate) fn take_revocations(&mut self, list: &RevocationPaper) -> Result<(), Fault> {
+        self.idle()?;
+        let taken = Arc::make_mut(&mut self.authorities).take_revocations(list);
         taken.map_err(|error| Fault::of(TT_ERR_VALUE)(&error))?;
         self.serve_till();
         Ok(())

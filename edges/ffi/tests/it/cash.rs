@@ -7,12 +7,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tongtu_crypto::{Algorithm, BlockKey};
 use tongtu_ecash::cryptogram::composite_mac;
 use tongtu_ecash::test_card;
-use tongtu_ffi::api::{tt_authority_take, tt_cash_serve, tt_close, tt_close_stale, tt_status};
+use tongtu_ffi::api::{
+    tt_authority_take, tt_cash_serve, tt_close, tt_close_stale, tt_reason, tt_revocations_take,
+    tt_status,
+};
 use tongtu_ffi::code::{TT_ERR_NULL, TT_ERR_SIZE, TT_ERR_VALUE, TT_OK};
 use tongtu_ffi::types::{
     TT_ACCEPTED, TT_POST_ENTRY, TT_POST_EXIT, TT_RECOVERED, TT_REFUSED, TT_TORN, TtAuthority,
     TtCash, TtRecordUpdate, TtSetup,
 };
+use tongtu_types::Timestamp;
 
 use crate::fixture::{
     Flash, Rider, T0, authorities, blank_status, cash, open, serve_cash, tap, words,
@@ -54,6 +58,48 @@ fn without_its_rules_or_its_authority_an_e_cash_is_refused() {
     rider.present();
     assert_eq!(tap(terminal, &mut rider, T0 + 40).outcome, TT_ACCEPTED);
     tt_close(terminal);
+}
+
+#[test]
+fn an_issuer_whose_certificate_was_taken_back_is_refused_from_the_next_tap_on() {
+    for algorithm in BOTH {
+        let mut flash = Flash::with_room(0);
+        let terminal = open(&mut flash, |_| {});
+        let take = |version, serials: &[[u8; 3]]| {
+            let mut count = 0_u8;
+            let made = (version, Timestamp::new(T0));
+            let list = test_card::revocations(algorithm, made, serials, &mut |out: &mut [u8]| {
+                count = count.wrapping_add(1);
+                out.fill(count);
+            });
+            let text = list.text();
+            unsafe { tt_revocations_take(terminal, text.as_ptr(), text.len()) }
+        };
+        // Before its authority's key there is nobody who could have signed it.
+        assert_eq!(take(1, &[]), TT_ERR_VALUE);
+        assert!(words().contains("whose key is not held"), "{}", words());
+        serve_cash(terminal);
+        let mut rider = Rider::with_cash(algorithm);
+        assert_eq!(take(2, &[[0, 0, 9]]), TT_OK);
+        rider.present();
+        assert_eq!(tap(terminal, &mut rider, T0).outcome, TT_ACCEPTED);
+        assert_eq!(take(3, &[[0, 0, 1]]), TT_OK);
+        rider.present();
+        let end = tap(terminal, &mut rider, T0 + 2_000);
+        assert_eq!((end.outcome, end.seq), (TT_REFUSED, 0));
+        let mut why = [0_u8; 200];
+        let mut len = 0;
+        let code = unsafe { tt_reason(terminal, why.as_mut_ptr().cast(), why.len(), &raw mut len) };
+        assert_eq!(code, TT_OK);
+        let why = std::str::from_utf8(&why[..len]).unwrap();
+        assert!(why.contains("IssuerRevoked"), "{why}");
+        assert_eq!(take(2, &[]), TT_ERR_VALUE);
+        assert_eq!(
+            unsafe { tt_revocations_take(terminal, b"none".as_ptr(), 4) },
+            TT_ERR_VALUE
+        );
+        tt_close(terminal);
+    }
 }
 
 #[test]

@@ -13,8 +13,8 @@ use tongtu_ffi::api::{
     tt_gallery_report, tt_gallery_restore, tt_gallery_update, tt_gallery_withdraw, tt_last_error,
     tt_lists_open, tt_make_up_begin, tt_next, tt_next_stop, tt_notice_next, tt_notice_take,
     tt_open, tt_pending, tt_prompt_display, tt_prompt_voice, tt_psam_begin, tt_reason,
-    tt_rules_usual, tt_scan, tt_status, tt_tap_begin, tt_tap_end, tt_told, tt_upload_answered,
-    tt_upload_begin, tt_upload_failed, tt_upload_next, tt_version,
+    tt_revocations_take, tt_rules_usual, tt_scan, tt_status, tt_tap_begin, tt_tap_end, tt_told,
+    tt_upload_answered, tt_upload_begin, tt_upload_failed, tt_upload_next, tt_version,
 };
 use tongtu_ffi::code::{
     TT_ERR_BROKEN, TT_ERR_BUSY, TT_ERR_HANDLE, TT_ERR_LISTS, TT_ERR_NONE, TT_ERR_NULL,
@@ -64,6 +64,7 @@ fn every_function_that_takes_a_pointer_says_when_it_is_null() {
             tt_rules_usual(null_mut()),
             tt_make_up_begin(terminal, T0, null(), &mut blank_ask()),
             tt_authority_take(terminal, null()),
+            tt_revocations_take(terminal, null(), 1),
             tt_cash_serve(terminal, null()),
             tt_face_usual(null_mut()),
             tt_face_open(terminal, null()),

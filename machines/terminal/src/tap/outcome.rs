@@ -173,6 +173,13 @@ pub enum Refusal {
     },
     /// The e-cash's certificates or signature do not hold, or its authority is not known.
     NotAuthentic(OdaError),
+    /// The e-cash's issuer has a certificate that its authority took back.
+    IssuerRevoked {
+        /// Index of the authority's key (8F).
+        index: u8,
+        /// Serial number of the certificate.
+        serial: [u8; 3],
+    },
     /// The card refused a command otherwise.
     Card {
         /// The command.
@@ -192,6 +199,22 @@ pub enum Refusal {
     Mac2Wrong,
     /// MAC2 could not be verified, and the card did not vouch for itself. The record says so.
     Unverified,
+}
+
+impl Refusal {
+    /// What a refusal of offline data authentication says in the terminal verification results (TVR,
+    /// 95), for a terminal that reports them; none for another one.
+    #[must_use]
+    pub const fn results(&self) -> Option<[u8; 5]> {
+        match self {
+            Self::NotAuthentic(error) => Some(error.results()),
+            Self::IssuerRevoked { index, serial } => {
+                let (index, serial) = (*index, *serial);
+                Some(OdaError::Revoked { index, serial }.results())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Why a terminal serves no card.

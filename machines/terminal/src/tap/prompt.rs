@@ -226,7 +226,10 @@ impl TapPrompt {
 const fn said(refusal: &Refusal) -> Say {
     match refusal {
         Refusal::NoTransitCard | Refusal::CityUnion | Refusal::CashNotServed => Say::OtherWay,
-        Refusal::Blocked { .. } | Refusal::Blacklisted { .. } | Refusal::UsedUp => Say::SeeIssuer,
+        Refusal::Blocked { .. }
+        | Refusal::Blacklisted { .. }
+        | Refusal::IssuerRevoked { .. }
+        | Refusal::UsedUp => Say::SeeIssuer,
         Refusal::NotEnabled => Say::NotStarted,
         Refusal::IssuerNotListed
         | Refusal::NotInteroperable

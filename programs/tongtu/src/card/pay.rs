@@ -41,6 +41,10 @@ pub(crate) const HELP: &[Row] = &[
         "card pay/authority",
         "所信任的电子现金认证中心公钥；默认为公开的测试认证中心",
     ),
+    (
+        "card pay/revocations",
+        "认证中心已吊销的发卡行公钥证书列表；须由所信任的认证中心签名",
+    ),
     ("card pay/bus", "乘公交而非轨道"),
     ("card pay/line", "线路，一字节十六进制"),
     ("card pay/station", "站点，两字节十六进制"),
@@ -107,6 +111,10 @@ pub(crate) struct Args {
     /// authorities
     #[arg(long, value_name = "FILE", requires = "cash")]
     authority: Vec<PathBuf>,
+    /// A list of issuers' certificates that an authority took back; it must be signed by one that is
+    /// believed
+    #[arg(long, value_name = "FILE", requires = "cash")]
+    revocations: Vec<PathBuf>,
     /// By bus, not by rail
     #[arg(long)]
     bus: bool,
@@ -154,7 +162,8 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
     let fare = args.amount.unwrap_or(Fen::new(0));
     if args.cash {
         let desk = Desk::new(args.place.open()?, args.kept.open()?, report);
-        tap::pay(desk, fare, &tap::believed(&args.authority)?, now)?;
+        let trust = tap::believed(&args.authority, &args.revocations)?;
+        tap::pay(desk, fare, &trust, now)?;
         return Ok(Exit::Done);
     }
     let amount = purse_amount(fare)?;

@@ -8,7 +8,7 @@ use tongtu_apdu::select::{E_CASH, Select};
 use tongtu_apdu::tlv;
 use tongtu_codec::hex_encode;
 use tongtu_ecash::command::{GetData, GetProcessingOptions, ReadRecord};
-use tongtu_ecash::oda::{self, Authority, Evidence};
+use tongtu_ecash::oda::{self, Evidence, Trust};
 use tongtu_ecash::{Amount, Dol, Fci, Values, tag, test_card};
 use tongtu_purse::field::{DateTime, Institution};
 use tongtu_types::{Fen, Timestamp};
@@ -34,22 +34,41 @@ pub(super) struct TapReceipt {
     signature: &'static str,
 }
 
-/// The authorities that a terminal believes: those of these files, or the published test ones.
-pub(super) fn believed(files: &[PathBuf]) -> Result<Vec<Authority>, Failure> {
-    if files.is_empty() {
-        return Ok(test_card::authorities());
-    }
+/// What a terminal believes: the authorities of these files, or the published test ones, without the
+/// issuers' certificates that they took back.
+pub(super) fn believed(files: &[PathBuf], lists: &[PathBuf]) -> Result<Trust, Failure> {
     let papers = files.iter().map(|path| cash::read_authority(path));
-    papers
-        .map(|paper| paper.map(|paper| paper.authority))
-        .collect()
+    let papers = papers.map(|paper| paper.map(|paper| paper.authority));
+    let authorities = papers.collect::<Result<Vec<_>, _>>()?;
+    let mut trust = Trust::from(match authorities.is_empty() {
+        true => test_card::authorities(),
+        false => authorities,
+    });
+    for path in lists {
+        let list = cash::read_revocations(path)?;
+        let name = path.display();
+        let refused = both(
+            format!("`{name}` is not signed by an authority that is believed"),
+            format!("`{name}` 并非由所信任的认证中心签名"),
+        );
+        let authority = trust.authority(list.index);
+        let authority =
+            authority.map_err(|error| Failure::refused(refused.clone()).because(error))?;
+        let verified = list.verify(authority);
+        verified.map_err(|error| Failure::refused(refused).because(error))?;
+        let serials = list.revoked.into_keys();
+        trust
+            .revoked
+            .extend(serials.map(|serial| (list.index, serial)));
+    }
+    Ok(trust)
 }
 
 /// Pays this much by one tap.
 pub(super) fn pay(
     mut desk: Desk<'_>,
     fare: Fen,
-    authorities: &[Authority],
+    trust: &Trust,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let amount = amount(fare)?;
@@ -106,7 +125,7 @@ pub(super) fn pay(
         static_data: &static_data,
         terminal: &heard,
     };
-    let verified = oda::verify(authorities, evidence, now).map_err(|error| {
+    let verified = oda::verify(trust, evidence, now).map_err(|error| {
         Failure::refused(both(
             "the card does not verify under the authorities that are believed",
             "卡片未通过所信任的认证中心的校验",

@@ -6,8 +6,11 @@ use clap::Subcommand;
 use serde::Serialize;
 use tongtu_codec::hex_encode;
 use tongtu_ecash::oda::NumberHead;
-use tongtu_ecash::oda::paper::{self, AuthorityPaper, IssuerApplication, IssuerPaper, PaperError};
+use tongtu_ecash::oda::paper::{
+    self, AuthorityPaper, IssuerApplication, IssuerPaper, PaperError, RevocationPaper,
+};
 use tongtu_keyring::KeyNumber;
+use tongtu_keyring::code::Cause;
 use tongtu_services::keyroom::{Act, CashEntry};
 use tongtu_types::MonthYear;
 
@@ -21,7 +24,7 @@ use crate::room::{self, Brought, Signing, words};
 pub(crate) const HELP: &[Row] = &[
     (
         "cert cash",
-        "电子现金认证中心：发卡行公钥的申请、批准、签发；终端所用的认证中心公钥",
+        "电子现金认证中心：发卡行公钥的申请、批准、签发、吊销；终端所用的认证中心公钥与吊销列表",
     ),
     (
         "cert cash apply",
@@ -75,6 +78,33 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu cert cash authority --key 8 --paper cash-authority-03 --as N-03.key --as N-04.key",
     ),
+    (
+        "cert cash revoke",
+        "吊销发卡行公钥证书（主管部门两名监管员）",
+    ),
+    ("cert cash revoke/certificate", "证书编号"),
+    ("cert cash revoke/cause", "原因"),
+    (
+        "cert cash revoke#examples",
+        "示例：
+  tongtu cert cash revoke 1 --cause compromise --as S-01.key --as S-02.key
+
+终端在取得新的吊销列表（cert cash revocations）后拒绝该发卡行的卡。",
+    ),
+    (
+        "cert cash revocations",
+        "由认证中心密钥签发终端所用的吊销列表：索引、证书序列号；已到期的不再列入（国家两名保管员）",
+    ),
+    (
+        "cert cash revocations/key",
+        "密钥簿中的电子现金认证中心密钥编号",
+    ),
+    ("cert cash revocations/paper", "写入的吊销列表文件"),
+    (
+        "cert cash revocations#examples",
+        "示例：
+  tongtu cert cash revocations --key 8 --paper cash-revoked-03 --as N-03.key --as N-04.key",
+    ),
     ("cert cash list", "列出已批准的申请与已签发的证书"),
     ("cert cash list/room", "密钥室目录"),
     (
@@ -115,6 +145,17 @@ With a key in a TEST store, `tongtu card apply` applies.")]
     #[command(after_help = "Examples:
   tongtu cert cash authority --key 8 --paper cash-authority-03 --as N-03.key --as N-04.key")]
     Authority(AuthorityArgs),
+    /// Take an issuer's certificate back: two supervisors of the authority
+    #[command(after_help = "Examples:
+  tongtu cert cash revoke 1 --cause compromise --as S-01.key --as S-02.key
+
+Terminals refuse the issuer's cards once they have a newer list (cert cash revocations).")]
+    Revoke(RevokeArgs),
+    /// Let the authority's key sign the list of what was taken back, for terminals; what is over has
+    /// fallen out: two of the nation's custodians
+    #[command(after_help = "Examples:
+  tongtu cert cash revocations --key 8 --paper cash-revoked-03 --as N-03.key --as N-04.key")]
+    Revocations(RevocationsArgs),
     /// List approved applications and certificates
     #[command(after_help = "Examples:
   tongtu cert cash list --room keyroom")]
@@ -180,6 +221,30 @@ pub(crate) struct AuthorityArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct RevokeArgs {
+    /// The certificate's number
+    #[arg(value_name = "CERTIFICATE")]
+    certificate: u32,
+    /// Why
+    #[arg(long, value_name = "CAUSE", value_parser = words::cause)]
+    cause: Cause,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RevocationsArgs {
+    /// The e-cash authority's key in the book
+    #[arg(long, value_name = "KEY", value_parser = words::key)]
+    key: KeyNumber,
+    /// The list that is written
+    #[arg(long, value_name = "FILE")]
+    paper: PathBuf,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
     /// The key room's folder
     #[arg(long, value_name = "FOLDER", default_value = "keyroom")]
@@ -220,6 +285,15 @@ pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure
         }
         Command::Authority(args) => {
             let act = Act::PublishAuthority { key: args.key };
+            written(act, args.paper, &args.signing, report)
+        }
+        Command::Revoke(args) => {
+            let (certificate, cause) = (args.certificate, args.cause);
+            let act = Act::RevokeCash { certificate, cause };
+            plain(act, &args.signing, report)
+        }
+        Command::Revocations(args) => {
+            let act = Act::ListCash { key: args.key };
             written(act, args.paper, &args.signing, report)
         }
         Command::List(args) => list(&args, report),
@@ -274,6 +348,15 @@ pub(crate) fn read_authority(path: &Path) -> Result<AuthorityPaper, Failure> {
     read(path, AuthorityPaper::parse, what)
 }
 
+/// A list of issuers' certificates that an authority took back.
+pub(crate) fn read_revocations(path: &Path) -> Result<RevocationPaper, Failure> {
+    let what = (
+        "list of revoked certificates of e-cash issuers",
+        "电子现金发卡行证书吊销列表",
+    );
+    read(path, RevocationPaper::parse, what)
+}
+
 #[derive(Serialize)]
 struct Listed {
     certificate: u32,
@@ -281,7 +364,7 @@ struct Listed {
     head: String,
     expires: String,
     algorithm: &'static str,
-    /// `approved` or `issued`.
+    /// `approved`, `issued` or `revoked`.
     stage: &'static str,
     /// The authority's key that signed, once one did.
     key: Option<u32>,
@@ -302,10 +385,10 @@ fn form(entry: &CashEntry) -> Listed {
             tongtu_ecash::oda::VerifyingKey::Rsa(_) => "RSA",
             tongtu_ecash::oda::VerifyingKey::Sm2(_) => "SM2",
         },
-        stage: if issued.is_some() {
-            "issued"
-        } else {
-            "approved"
+        stage: match (issued, entry.revoked()) {
+            (_, Some(_)) => "revoked",
+            (Some(_), None) => "issued",
+            (None, None) => "approved",
         },
         key: issued.map(|(key, _)| key.get()),
         index: issued.map(|(_, paper)| format!("{:02X}", paper.index)),
@@ -347,6 +430,7 @@ fn list(args: &ListArgs, report: &mut Report) -> Result<Exit, Failure> {
         let none = || String::from("-");
         let stage = match form.stage {
             "issued" => lang.pick(("issued", "已签发")),
+            "revoked" => lang.pick(("revoked", "已吊销")),
             _ => lang.pick(("approved", "已批准")),
         };
         [

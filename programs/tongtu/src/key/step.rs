@@ -462,7 +462,8 @@ pub(crate) fn commit(args: &CommitArgs, report: &mut Report) -> Result<Exit, Fai
             Act::Export { .. }
             | Act::ApplyCash { .. }
             | Act::IssueCash { .. }
-            | Act::PublishAuthority { .. },
+            | Act::PublishAuthority { .. }
+            | Act::ListCash { .. },
             path,
         ) => brought.container_out = Some(path.clone().ok_or_else(wants_container)?),
         (

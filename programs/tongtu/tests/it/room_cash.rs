@@ -82,6 +82,7 @@ fn cards_of_a_certified_issuer_are_made_of_its_store_and_pay_under_that_authorit
     let folder = &office.folder;
     std::fs::write(folder.join("test.passphrase"), "a passphrase for tests\n").unwrap();
     personalising::done(folder, &["card", "masters"]);
+    let mut keys = Vec::new();
     for (batch, algorithm, index, profile, number) in [
         ("1", "rsa", "3", "default", "3104899999900000025"),
         ("2", "sm2", "89", "sm4", "3104899999900000033"),
@@ -148,7 +149,9 @@ fn cards_of_a_certified_issuer_are_made_of_its_store_and_pay_under_that_authorit
             "{paid}"
         );
         assert_eq!(personalising::tongtu(folder, &pay).code, 1);
+        keys.push(key);
     }
+    taken_back(&office, &keys);
     let listed = office.json(&["cert", "cash", "list"]);
     let stages: Vec<&Value> = listed
         .as_array()
@@ -156,12 +159,74 @@ fn cards_of_a_certified_issuer_are_made_of_its_store_and_pay_under_that_authorit
         .iter()
         .map(|c| &c["stage"])
         .collect();
-    assert_eq!(stages, ["issued", "issued"]);
+    assert_eq!(stages, ["revoked", "issued"]);
     // What the room has is what it wrote.
     let show = ["cert", "cash", "show", "1", "--paper", "again"];
     assert_eq!(office.run(&show, false).code, 0);
     let read = |name: &str| std::fs::read_to_string(office.path(name)).unwrap();
     assert_eq!(read("again"), read("rsa.certificate"));
+}
+
+/// The nation's supervisors take the first certificate back, and terminals with the new list refuse its
+/// cards and no others.
+fn taken_back(office: &Office, keys: &[String]) {
+    for number in ["T-01", "T-02"] {
+        let new = ["key", "officer", "new", "--number", number, "--role"];
+        let seat = ["authority-supervisor", "--institution", "00000000"];
+        let new = [&new[..], &seat, &["--passphrase", "words"]].concat();
+        assert_eq!(office.run(&new, false).code, 0);
+        let request = format!("{number}.request");
+        office.done(&["key", "officer", "register", &request], &["N-01", "N-02"]);
+    }
+    let revoke = ["cert", "cash", "revoke", "1", "--cause", "compromise"];
+    // Another city's authority.
+    let error = office.refused(&revoke, &["S-01", "S-02"]);
+    assert!(
+        error.contains("two supervisors of the authority"),
+        "{error}"
+    );
+    office.done(&revoke, &["T-01", "T-02"]);
+    let list = |key: &str, name: &str| {
+        let args = ["cert", "cash", "revocations", "--key", key, "--paper", name];
+        office.done(&args, &["N-03", "N-04"]);
+        std::fs::read_to_string(office.path(name)).unwrap()
+    };
+    assert!(list(&keys[0], "rsa.revoked").contains("\nrevoked 000001 1135\n"));
+    assert!(!list(&keys[1], "sm2.revoked").contains("\nrevoked "));
+    let both = [
+        "--authority",
+        "rsa.authority",
+        "--authority",
+        "sm2.authority",
+    ];
+    let lists = [
+        "--revocations",
+        "rsa.revoked",
+        "--revocations",
+        "sm2.revoked",
+    ];
+    let pay = |state: &str, more: &[&str]| {
+        let pay = ["card", "pay", "--cash", "--amount", "3", "--state", state];
+        let args = [&pay[..], &both, more, &["--lang", "en"]].concat();
+        personalising::tongtu(&office.folder, &args)
+    };
+    assert_eq!(pay("rsa.card", &[]).code, 0);
+    let refused = pay("rsa.card", &lists);
+    assert_eq!(refused.code, 1);
+    let words = "the issuer's certificate 000001 of authority 03 is revoked";
+    assert!(refused.err.contains(words), "{}", refused.err);
+    assert_eq!(pay("sm2.card", &lists).code, 0);
+    // A list that somebody changed.
+    let text = std::fs::read_to_string(office.path("rsa.revoked")).unwrap();
+    let bent = text.replace("revoked 000001", "revoked 000003");
+    std::fs::write(office.path("bent.revoked"), bent).unwrap();
+    let refused = pay("sm2.card", &["--revocations", "bent.revoked"]);
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.err.contains("line 7 is not as it was written"),
+        "{}",
+        refused.err
+    );
 }
 
 #[test]

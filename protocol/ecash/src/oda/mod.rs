@@ -10,8 +10,10 @@ mod head;
 pub mod paper;
 pub mod rsa;
 pub mod sm2;
+mod trust;
 
 pub use head::NumberHead;
+pub use trust::Trust;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -111,12 +113,38 @@ pub enum OdaError {
         /// Which.
         layer: Layer,
     },
+    /// The authority took the issuer's certificate back.
+    #[error(
+        "the issuer's certificate {} of authority {index:02X} is revoked",
+        tongtu_codec::hex_encode(serial)
+    )]
+    Revoked {
+        /// Index of the authority.
+        index: u8,
+        /// Serial number of the certificate.
+        serial: [u8; 3],
+    },
     /// Whoever keeps the certifying key did not sign with it.
     #[error("{layer} was not signed by whoever keeps the key")]
     Unsigned {
         /// Which.
         layer: Layer,
     },
+}
+
+impl OdaError {
+    /// What it says in the terminal verification results (TVR, 95): DDA failed, and where an element
+    /// is not there, that ICC data are missing (`EMV Book 3` annex C5). It is what a terminal reports; the
+    /// zeros that the card was told before are in its cryptogram.
+    #[must_use]
+    pub const fn results(&self) -> [u8; 5] {
+        const DDA_FAILED: u8 = 0x08;
+        const DATA_MISSING: u8 = 0x20;
+        match self {
+            Self::Missing { .. } => [DDA_FAILED | DATA_MISSING, 0, 0, 0, 0],
+            _ => [DDA_FAILED, 0, 0, 0, 0],
+        }
+    }
 }
 
 /// A key that certifies cards or issuers, wherever it is kept. What it does not sign, for whatever
@@ -369,11 +397,11 @@ pub struct Evidence<'a> {
 /// # Errors
 /// [`OdaError`] naming the layer.
 pub fn verify(
-    authorities: &[Authority],
+    trust: &Trust,
     evidence: Evidence<'_>,
     now: Timestamp,
 ) -> Result<CardCertificate, OdaError> {
-    let card = verify_card(authorities, evidence, now)?;
+    let card = verify_card(trust, evidence, now)?;
     let signed = element(evidence.card, tag::SIGNED_DYNAMIC)?;
     let card_authentication = evidence.card.get(&tag::CARD_AUTHENTICATION);
     let terminal = tap_data(evidence.terminal, card_authentication.map(Vec::as_slice));
@@ -389,11 +417,11 @@ pub fn verify(
 /// # Errors
 /// [`OdaError`] naming the layer.
 pub fn verify_card(
-    authorities: &[Authority],
+    trust: &Trust,
     evidence: Evidence<'_>,
     now: Timestamp,
 ) -> Result<CardCertificate, OdaError> {
-    let issuer = verify_issuer(authorities, evidence.card, now)?;
+    let issuer = verify_issuer(trust, evidence.card, now)?;
     let certificate = element(evidence.card, tag::ICC_CERTIFICATE)?;
     let card = match &issuer.key {
         VerifyingKey::Rsa(key) => {
@@ -422,7 +450,7 @@ pub fn verify_card(
 /// # Errors
 /// [`OdaError`] naming what does not hold.
 pub fn verify_issuer(
-    authorities: &[Authority],
+    trust: &Trust,
     card: &Values,
     now: Timestamp,
 ) -> Result<IssuerCertificate, OdaError> {
@@ -430,10 +458,7 @@ pub fn verify_issuer(
         [index] => *index,
         _ => return Err(OdaError::Missing { tag: tag::CA_INDEX }),
     };
-    let authority = authorities
-        .iter()
-        .find(|authority| authority.index == index)
-        .ok_or(OdaError::UnknownAuthority { index })?;
+    let authority = trust.authority(index)?;
     let certificate = element(card, tag::ISSUER_CERTIFICATE)?;
     let issuer = match &authority.key {
         VerifyingKey::Rsa(key) => {
@@ -451,6 +476,7 @@ pub fn verify_issuer(
         });
     }
     not_expired(Layer::Issuer, issuer.expiry, now)?;
+    trust.check(index, issuer.serial)?;
     Ok(issuer)
 }
 

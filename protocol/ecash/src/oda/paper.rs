@@ -1,5 +1,5 @@
 //! What goes between an issuer, its authority and terminals as text that a person can read: an
-//! application, a certificate, an authority's public key.
+//! application, a certificate, an authority's public key, certificates taken back.
 //!
 //! ```text
 //! Tongtu e-cash issuer application 1
@@ -29,14 +29,17 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use tongtu_codec::hex_encode;
-use tongtu_crypto::{Signature, sha1, sm3};
+use tongtu_crypto::{sha1, sm3};
 use tongtu_types::{BusinessDay, InstitutionCode, MonthYear, Timestamp};
 
-use self::lines::{Lines, exactly, key_text, mark, one_writing};
+use self::lines::{Lines, exactly, key_text, mark, one_writing, verifies};
 use super::{Authority, IssuerCertificate, Layer, NumberHead, OdaError, VerifyingKey, not_expired};
 use crate::{Values, tag};
 
 mod lines;
+mod revoked;
+
+pub use revoked::RevocationPaper;
 
 /// Why a text is no paper of its kind, or does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +65,17 @@ pub enum PaperError {
     /// The proof is not that of the key.
     #[error("the proof does not verify under the key of the application")]
     Proof,
+    /// The signature of a list is not the authority's.
+    #[error("the signature does not verify under the authority's key")]
+    Signature,
+    /// A list of another authority.
+    #[error("the list is of authority {found:02X}, expected {expected:02X}")]
+    OtherAuthority {
+        /// Its index.
+        found: u8,
+        /// Whose was expected.
+        expected: u8,
+    },
     /// The check value is of another key.
     #[error("the check value is not that of the key")]
     Check,
@@ -171,15 +185,7 @@ impl IssuerApplication {
             proof: lines.hex("proof ")?,
         };
         one_writing(&application.text(), text)?;
-        let body = application.body();
-        let holds = match &application.key {
-            VerifyingKey::Rsa(key) => key
-                .verify_pss_sha256(body.as_bytes(), &application.proof)
-                .is_ok(),
-            VerifyingKey::Sm2(key) => <[u8; 64]>::try_from(&application.proof[..])
-                .is_ok_and(|proof| key.verify(body.as_bytes(), &Signature(proof)).is_ok()),
-        };
-        if holds {
+        if verifies(&application.key, &application.body(), &application.proof) {
             Ok(application)
         } else {
             Err(PaperError::Proof)

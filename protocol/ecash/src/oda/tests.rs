@@ -67,12 +67,39 @@ fn tap(algorithm: Algorithm, ttq: [u8; 4]) -> Tap {
     }
 }
 
+fn trust() -> Trust {
+    test_card::authorities().into()
+}
+
+#[test]
+fn an_issuers_certificate_that_its_authority_took_back_is_believed_no_more() {
+    for (algorithm, index) in [(Algorithm::Tdes, 0x01), (Algorithm::Sm4, 0x57)] {
+        let tap = tap(algorithm, [0x26, 0, 0, 0x80]);
+        let serial = [0, 0, 1];
+        let mut trust = trust();
+        // Of another authority, or another certificate of this one.
+        trust.revoked.extend([(0x58, serial), (index, [0, 0, 2])]);
+        assert!(verify(&trust, tap.evidence(), NOW).is_ok());
+        trust.revoked.insert((index, serial));
+        let error = verify(&trust, tap.evidence(), NOW).unwrap_err();
+        assert_eq!(error, OdaError::Revoked { index, serial });
+        assert_eq!(error.results(), [0x08, 0, 0, 0, 0]);
+        // What is over is over first.
+        let later = Timestamp::new(2_240_000_000 + 400_000_000);
+        let layer = Layer::Issuer;
+        let over = verify(&trust, tap.evidence(), later);
+        assert_eq!(over, Err(OdaError::Expired { layer }));
+    }
+    let missing = OdaError::Missing { tag: tag::PAN };
+    assert_eq!(missing.results(), [0x28, 0, 0, 0, 0]);
+}
+
 #[test]
 fn a_tap_of_the_test_card_is_believed_in_both_versions() {
     for algorithm in ALGORITHMS {
         for ttq in [[0x26, 0, 0, 0x80], [0x26, 0, 0, 0]] {
             let tap = tap(algorithm, ttq);
-            let card = verify(&test_card::authorities(), tap.evidence(), NOW);
+            let card = verify(&trust(), tap.evidence(), NOW);
             let card = card.unwrap_or_else(|error| panic!("{algorithm:?} {ttq:?}: {error}"));
             assert_eq!(card.number[..3], [0x62, 0x17, 0x00]);
         }
@@ -127,7 +154,7 @@ fn certificates_have_the_lengths_of_the_sample() {
 
 #[test]
 fn the_first_thing_that_does_not_hold_is_named() {
-    let authorities = test_card::authorities();
+    let authorities = trust();
     for algorithm in ALGORITHMS {
         let verdict = |change: &dyn Fn(&mut Tap)| {
             let mut tap = tap(algorithm, [0x26, 0, 0, 0x80]);
@@ -196,7 +223,7 @@ fn a_certificate_ends_with_its_month() {
     let tap = tap(Algorithm::Sm4, [0; 4]);
     let later = Timestamp::new(2_240_000_000 + 400_000_000);
     assert_eq!(
-        verify(&test_card::authorities(), tap.evidence(), later),
+        verify(&trust(), tap.evidence(), later),
         Err(OdaError::Expired {
             layer: Layer::Issuer
         })

@@ -60,10 +60,12 @@ fn events(algorithm: Algorithm) -> [CashEvent; 2] {
 
 #[test]
 fn every_event_comes_back_from_its_line() {
-    for event in [Algorithm::Tdes, Algorithm::Sm4]
-        .into_iter()
-        .flat_map(events)
-    {
+    let revoked = Cause::ALL.iter().map(|cause| CashEvent::Revoked {
+        certificate: 1,
+        cause: *cause,
+    });
+    let both = [Algorithm::Tdes, Algorithm::Sm4];
+    for event in both.into_iter().flat_map(events).chain(revoked) {
         assert_eq!(CashEvent::decode(&event.encode()), Ok(event));
     }
 }
@@ -93,6 +95,14 @@ fn an_event_comes_of_its_act_alone() {
     assert!(issued.comes_of(&issue(1, 7)));
     assert!(!issued.comes_of(&issue(2, 7)) && !issued.comes_of(&issue(1, 8)));
     assert!(!approved.comes_of(&issue(1, 7)));
+    let cause = Cause::Compromise;
+    let revoked = CashEvent::Revoked {
+        certificate: 1,
+        cause,
+    };
+    let revoke = |certificate, cause| Act::RevokeCash { certificate, cause };
+    assert!(revoked.comes_of(&revoke(1, cause)) && !revoked.comes_of(&revoke(2, cause)));
+    assert!(!revoked.comes_of(&revoke(1, Cause::Misuse)) && !revoked.comes_of(&issue(1, 7)));
 }
 
 #[test]
@@ -104,6 +114,12 @@ fn an_approval_out_of_its_turn_or_an_issue_of_nothing_is_not_admitted() {
     assert!(matches!(nobody, Err(CashRefusal::Officers { .. })));
     let nothing = book.admit(&issued, &Signers::System, room, at);
     assert_eq!(nothing, Err(CashRefusal::NotWaiting { found: 1 }));
+    let revoked = CashEvent::Revoked {
+        certificate: 1,
+        cause: Cause::Compromise,
+    };
+    let nothing = book.admit(&revoked, &Signers::System, room, at);
+    assert_eq!(nothing, Err(CashRefusal::NotIssued { found: 1 }));
     let CashEvent::Approved { application, .. } = approved else {
         panic!("the first is an approval");
     };

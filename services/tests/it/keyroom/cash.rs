@@ -3,8 +3,8 @@
 use tongtu_audit::AuditLine;
 use tongtu_codec::hex_encode;
 use tongtu_crypto::{SecretKey, SignerFault};
-use tongtu_ecash::oda::paper::{AuthorityPaper, IssuerApplication, IssuerPaper};
-use tongtu_ecash::oda::{NumberHead, VerifyingKey};
+use tongtu_ecash::oda::paper::{AuthorityPaper, IssuerApplication, IssuerPaper, RevocationPaper};
+use tongtu_ecash::oda::{Authority, NumberHead, VerifyingKey};
 use tongtu_keyring::code::{Cause, KeyAlgorithm, Purpose, Stage};
 use tongtu_keyring::{Application, ApplicationLine, KeyNumber, Slot};
 use tongtu_keyroom::sim::Survival;
@@ -141,6 +141,66 @@ fn an_issuers_key_is_certified_after_approval_and_stays_in_the_room() {
         assert_eq!(entry.issued(), Some(&(key, paper)));
         assert!(room.keys().key(key).unwrap().used_at().is_some());
         assert_eq!(room.cash(), scene.room.cash());
+    }
+}
+
+/// The list that an authority's key signs now, which must hold under it.
+fn revocations(scene: &mut Scene, key: KeyNumber, authority: &Authority) -> RevocationPaper {
+    let done = scene.by(Act::ListCash { key }, &["N-03", "N-04"]).unwrap();
+    let list = RevocationPaper::parse(&text(done)).unwrap();
+    list.verify(authority).unwrap();
+    assert_eq!((list.index, list.is_test), (authority.index, true));
+    list
+}
+
+#[test]
+fn a_certificate_is_taken_back_by_two_supervisors_and_is_on_the_list_until_its_month_is_over() {
+    for (algorithm, index) in [(KeyAlgorithm::Rsa, 0x05), (KeyAlgorithm::Sm2, 0x59)] {
+        let name = format!("cash-revoked-{index}");
+        let (mut scene, key, application) = waiting(&name, algorithm, index);
+        let cause = Cause::Compromise;
+        let revoke = || Act::RevokeCash {
+            certificate: 1,
+            cause,
+        };
+        scene.by(approve(&application), &["N-01", "N-02"]).unwrap();
+        let early = scene.by(revoke(), &["S-01", "S-02"]);
+        assert_eq!(refusal(early), "cash.not_issued");
+        let issue = Act::IssueCash {
+            certificate: 1,
+            key,
+        };
+        scene.by(issue, &["N-03", "N-04"]).unwrap();
+        let done = scene.by(Act::PublishAuthority { key }, &["N-03", "N-04"]);
+        let authority = AuthorityPaper::parse(&text(done.unwrap())).unwrap();
+        let authority = authority.authority;
+        // The list wants two custodians of the nation.
+        let alone = scene.by(Act::ListCash { key }, &["N-03"]);
+        assert_eq!(refusal(alone), "cash.officers");
+        let before = revocations(&mut scene, key, &authority);
+        assert!(before.revoked.is_empty());
+        for by in [&["S-01"][..], &["S-01", "N-03"], &["N-01", "N-02"]] {
+            assert_eq!(refusal(scene.by(revoke(), by)), "cash.officers");
+        }
+        scene.by(revoke(), &["S-01", "S-02"]).unwrap();
+        let again = scene.by(revoke(), &["S-01", "S-02"]);
+        assert_eq!(refusal(again), "cash.not_issued");
+        let list = revocations(&mut scene, key, &authority);
+        assert!(list.version > before.version);
+        let serials: Vec<_> = list.revoked.keys().collect();
+        assert_eq!(serials, [&[0, 0, 1]]);
+        let other = scene.reopened().unwrap();
+        assert_eq!(other.cash().entry(1).unwrap().revoked(), Some(cause));
+        assert_eq!(other.cash(), scene.room.cash());
+        // The month of the certificate is November 2035; this is December.
+        let over = tongtu_types::Timestamp::new(2_081_000_000);
+        assert!(scene.room.cash().revoked_of(key, over).is_empty());
+        assert_eq!(scene.room.cash().revoked_of(key, scene.now), list.revoked);
+        let lines = scene.room.medium().bytes(File::Of(Part::Line));
+        for deed in ["cash.revoke", "cash.list"] {
+            let deed = deed.as_bytes();
+            assert!(lines.windows(deed.len()).any(|part| part == deed));
+        }
     }
 }
 

@@ -121,6 +121,9 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         }),
         (any::<u32>(), number()).prop_map(|(certificate, key)| Act::IssueCash { certificate, key }),
         number().prop_map(|key| Act::PublishAuthority { key }),
+        number().prop_map(|key| Act::ListCash { key }),
+        (any::<u32>(), cause())
+            .prop_map(|(certificate, cause)| Act::RevokeCash { certificate, cause }),
         Just(Act::Found(Box::new(
             ["N-01", "N-02", "N-03", "N-04"].map(credential)
         ))),

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use tongtu_crypto::{Algorithm, BlockKey};
-use tongtu_ecash::oda::paper::{AuthorityPaper, RID, text_of};
+use tongtu_ecash::oda::paper::{AuthorityPaper, RID, RevocationPaper, text_of};
 use tongtu_ecash::test_card;
 use tongtu_perso::{Batch, Mark, Module, Transport};
 use tongtu_pos_key::layout::Injection;
@@ -222,11 +222,40 @@ fn authorities() -> Vec<Placed> {
     test_card::authorities().into_iter().map(file).collect()
 }
 
+/// Certificates of issuers that terminals take no more. The last line is the authority's signature, and
+/// the error names that.
+fn revocations() -> Vec<Placed> {
+    let file = |algorithm| {
+        let made = (7, morning());
+        let serials = [[0, 0, 1], [0, 0, 9]];
+        let mut count = 0_u8;
+        let paper = test_card::revocations(algorithm, made, &serials, &mut |out: &mut [u8]| {
+            count = count.wrapping_add(1);
+            out.fill(count);
+        });
+        let mut authorities = test_card::authorities().into_iter();
+        let own = authorities.find(|own| own.index == paper.index).unwrap();
+        let what = format!("revocations of {:02X}", own.index);
+        let mut file = lines(what, &paper.text(), move |bytes: &[u8]| {
+            let list = text_of(bytes).and_then(RevocationPaper::parse)?;
+            list.verify(&own)
+        });
+        let (_, names) = file.parts.last_mut().unwrap();
+        names.extend(words(&["the signature", "one writing of every line"]));
+        file
+    };
+    [Algorithm::Tdes, Algorithm::Sm4]
+        .into_iter()
+        .map(file)
+        .collect()
+}
+
 #[test]
 fn any_flipped_bit_of_a_key_file_is_named_by_record_line_or_field() {
     let mut rows = vec![batch(3), batch(1), injection()];
     rows.extend(work_keys());
     rows.extend(authorities());
+    rows.extend(revocations());
     for Placed {
         what,
         bytes,

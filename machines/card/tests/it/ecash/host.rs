@@ -102,7 +102,7 @@ impl Tapped {
             static_data: &self.static_data,
             terminal: &self.terminal,
         };
-        oda::verify(&test_card::authorities(), evidence, NOW)
+        oda::verify(&test_card::authorities().into(), evidence, NOW)
     }
 }
 

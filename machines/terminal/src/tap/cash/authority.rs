@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use tongtu_ecash::oda::paper::{AuthorityPaper, check_value};
-use tongtu_ecash::oda::{Authority, VerifyingKey};
+use tongtu_ecash::oda::paper::{AuthorityPaper, RevocationPaper, check_value};
+use tongtu_ecash::oda::{Authority, Trust, VerifyingKey};
 use tongtu_purse::field::Date;
 
 /// An authority's key as it is distributed.
@@ -31,6 +31,28 @@ pub enum AuthorityError {
     Check {
         /// Index of the key.
         index: u8,
+    },
+    /// A list of certificates that were taken back, of an authority that is not in the table.
+    #[error("revocation list of authority {index:02X}, whose key is not held")]
+    Unknown {
+        /// Index of the key.
+        index: u8,
+    },
+    /// A list that the authority did not sign.
+    #[error("revocation list of authority {index:02X}: the signature does not verify")]
+    Unsigned {
+        /// Index of the key.
+        index: u8,
+    },
+    /// The table has a newer list.
+    #[error("revocation list of authority {index:02X}: version {found}, but {held} is held")]
+    OlderList {
+        /// Index of the key.
+        index: u8,
+        /// Its version.
+        found: u64,
+        /// The version held.
+        held: u64,
     },
     /// The table has a newer one.
     #[error("authority key {index:02X}: version {found}, but {held} is held")]
@@ -68,6 +90,8 @@ impl AuthorityKey {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuthorityTable {
     keys: Vec<AuthorityKey>,
+    /// Of each scheme and index the newest list of certificates that were taken back.
+    lists: Vec<RevocationPaper>,
 }
 
 impl AuthorityTable {
@@ -99,6 +123,51 @@ impl AuthorityTable {
         }
     }
 
+    /// Takes a list of issuers' certificates that an authority took back. It must be signed by the
+    /// authority's key, which is taken first, and makes way for a version that is not lower.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; the table is as before.
+    pub fn take_revocations(&mut self, list: &RevocationPaper) -> Result<(), AuthorityError> {
+        let (rid, index) = (list.rid, list.index);
+        let mut keys = self.keys.iter();
+        let key = keys.find(|key| key.rid == rid && key.authority.index == index);
+        let key = key.ok_or(AuthorityError::Unknown { index })?;
+        list.verify(&key.authority)
+            .map_err(|_| AuthorityError::Unsigned { index })?;
+        let mut lists = self.lists.iter_mut();
+        match lists.find(|held| (held.rid, held.index) == (rid, index)) {
+            Some(held) if held.version > list.version => Err(AuthorityError::OlderList {
+                index,
+                found: list.version,
+                held: held.version,
+            }),
+            Some(held) => {
+                held.clone_from(list);
+                Ok(())
+            }
+            None => {
+                self.lists.push(list.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// What is believed of a scheme on a day: its authorities, without the certificates that they took
+    /// back.
+    #[must_use]
+    pub fn trust(&self, rid: &[u8], day: Date) -> Trust {
+        let lists = self.lists.iter().filter(|list| list.rid == rid);
+        let revoked = lists.flat_map(|list| {
+            let serials = list.revoked.keys();
+            serials.map(|serial| (list.index, *serial))
+        });
+        Trust {
+            revoked: revoked.collect(),
+            ..self.on(rid, day).into()
+        }
+    }
+
     /// The authorities of a scheme that are believed on a day.
     #[must_use]
     pub fn on(&self, rid: &[u8], day: Date) -> Vec<Authority> {
@@ -119,7 +188,9 @@ impl AuthorityTable {
 
 #[cfg(test)]
 mod tests {
+    use tongtu_crypto::Algorithm;
     use tongtu_ecash::test_card;
+    use tongtu_types::Timestamp;
 
     use super::*;
 
@@ -163,6 +234,46 @@ mod tests {
             table.take(newer).unwrap();
         }
         assert_eq!(table.keys.len(), 2);
+    }
+
+    #[test]
+    fn a_list_is_taken_of_an_authority_that_is_held_and_signed_it_and_not_an_older_one() {
+        let mut table = AuthorityTable::default();
+        for (algorithm, index) in [(Algorithm::Tdes, 0x01), (Algorithm::Sm4, 0x57)] {
+            let list = |version, serials: &[_]| {
+                let made = (version, Timestamp::new(1_795_000_000));
+                let mut count = 0_u8;
+                test_card::revocations(algorithm, made, serials, &mut |out: &mut [u8]| {
+                    count = count.wrapping_add(1);
+                    out.fill(count);
+                })
+            };
+            let unknown = Err(AuthorityError::Unknown { index });
+            assert_eq!(table.take_revocations(&list(4, &[[0, 0, 1]])), unknown);
+            let own = keys(1).into_iter();
+            let own = own.filter(|key| key.authority.index == index);
+            own.for_each(|key| table.take(key).unwrap());
+            table.take_revocations(&list(4, &[[0, 0, 1]])).unwrap();
+            let before = table.clone();
+            let refused = AuthorityError::OlderList {
+                index,
+                found: 3,
+                held: 4,
+            };
+            assert_eq!(table.take_revocations(&list(3, &[])), Err(refused));
+            let mut forged = list(5, &[[0, 0, 1]]);
+            forged.revoked.clear();
+            let forged = table.take_revocations(&forged);
+            assert_eq!(forged, Err(AuthorityError::Unsigned { index }));
+            assert_eq!(table, before);
+            // A newer one replaces it whole.
+            table.take_revocations(&list(5, &[[0, 0, 2]])).unwrap();
+            let day = Date([0x20, 0x30, 0x12, 0x31]);
+            let revoked = table.trust(&RID, day).revoked;
+            let revoked: Vec<_> = revoked.iter().filter(|(by, _)| *by == index).collect();
+            assert_eq!(revoked, [&(index, [0, 0, 2])]);
+            assert!(table.trust(&[0xA0, 0, 0, 3, 0x33], day).revoked.is_empty());
+        }
     }
 
     #[test]

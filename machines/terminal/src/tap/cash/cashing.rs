@@ -115,7 +115,7 @@ pub(in crate::tap) struct Cashing {
     pub(super) fci: Box<Fci>,
     pub(super) circumstances: Circumstances,
     pub(super) held: Snapshot,
-    pub(super) authorities: Vec<oda::Authority>,
+    pub(super) trust: oda::Trust,
     pub(super) public: Box<PublicInfo>,
     pub(super) files: Files,
     /// What the card may be asked a proof of, the next one last.
@@ -197,13 +197,13 @@ impl Cashing {
             let tag = tag::DF_NAME;
             return Turn::Done(CashEnd::Elsewhere(Refusal::CashData { tag }));
         }
-        let authorities = cash.authorities.on(&fci.name[..5], desk.at.date());
+        let trust = cash.authorities.trust(&fci.name[..5], desk.at.date());
         let public = Box::new(public_of(&fci));
         let mut machine = Self {
             cash: Box::new(cash),
             circumstances,
             held,
-            authorities,
+            trust,
             public,
             files: Files::default(),
             before: Vec::new(),
@@ -603,7 +603,7 @@ impl Cashing {
         Claim {
             serial: offer.serial,
             reading: self.reading.as_ref().expect("begun with the offer"),
-            authorities: &self.authorities,
+            trust: &self.trust,
             terminal: &self.told,
             today: desk.at.date(),
             now: desk.now,

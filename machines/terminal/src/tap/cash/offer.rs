@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use tongtu_apdu::tlv::{self, Tag};
-use tongtu_ecash::oda::{self, Authority, Evidence, OdaError, VerifyingKey};
+use tongtu_ecash::oda::{self, Evidence, OdaError, Trust, VerifyingKey};
 use tongtu_ecash::{Afl, CryptogramKind, Dol, GpoAnswer, Iad, Values, tag};
 use tongtu_purse::field::{Date, Serial};
 use tongtu_tap_record::CashCheck;
@@ -207,7 +207,7 @@ const MANDATORY: [Tag; 4] = [
 pub(super) struct Claim<'a> {
     pub(super) serial: Serial,
     pub(super) reading: &'a oda::Reading,
-    pub(super) authorities: &'a [Authority],
+    pub(super) trust: &'a Trust,
     pub(super) terminal: &'a Values,
     pub(super) today: Date,
     pub(super) now: Timestamp,
@@ -255,12 +255,17 @@ impl Claim<'_> {
     pub(super) fn check_early(self, last_is_signed: bool) -> Result<(), Refusal> {
         self.dates()?;
         if last_is_signed {
-            return Ok(());
+            // What the last record says is under the card's certificate; the issuer's stands alone.
+            let issuer = oda::verify_issuer(self.trust, &self.reading.card, self.now);
+            return match issuer {
+                Err(error @ OdaError::Revoked { .. }) => Err(not_authentic(error)),
+                Ok(_) | Err(_) => Ok(()),
+            };
         }
-        let verified = self.evidence(|e| oda::verify_card(self.authorities, e, self.now));
+        let verified = self.evidence(|e| oda::verify_card(self.trust, e, self.now));
         match verified {
             Ok(_) | Err(OdaError::Missing { .. }) => Ok(()),
-            Err(error) => Err(Refusal::NotAuthentic(error)),
+            Err(error) => Err(not_authentic(error)),
         }
     }
 
@@ -272,12 +277,19 @@ impl Claim<'_> {
             }
         }
         self.dates()?;
-        let verified = self.evidence(|e| oda::verify(self.authorities, e, self.now));
-        let card = verified.map_err(Refusal::NotAuthentic)?;
+        let verified = self.evidence(|e| oda::verify(self.trust, e, self.now));
+        let card = verified.map_err(not_authentic)?;
         Ok(match card.key {
             VerifyingKey::Rsa(_) => CashCheck::Rsa,
             VerifyingKey::Sm2(_) => CashCheck::Sm2,
         })
+    }
+}
+
+const fn not_authentic(error: OdaError) -> Refusal {
+    match error {
+        OdaError::Revoked { index, serial } => Refusal::IssuerRevoked { index, serial },
+        error => Refusal::NotAuthentic(error),
     }
 }
 

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_crypto::{PublicKey, RsaPublicKey, sm3};
+use tongtu_crypto::{PublicKey, RsaPublicKey, Signature, sm3};
 
 use super::PaperError;
 use crate::oda::VerifyingKey;
@@ -86,6 +86,15 @@ pub(super) fn key_text(key: &VerifyingKey) -> String {
     }
 }
 
+/// Whether a key signed a text: SM2 under the default identifier, or RSA PSS with SHA-256.
+pub(super) fn verifies(key: &VerifyingKey, text: &str, signature: &[u8]) -> bool {
+    match key {
+        VerifyingKey::Rsa(key) => key.verify_pss_sha256(text.as_bytes(), signature).is_ok(),
+        VerifyingKey::Sm2(key) => <[u8; 64]>::try_from(signature)
+            .is_ok_and(|signature| key.verify(text.as_bytes(), &Signature(signature)).is_ok()),
+    }
+}
+
 pub(super) fn exactly<const N: usize>(word: &str) -> Option<[u8; N]> {
     hex_decode(word).ok()?.try_into().ok()
 }
@@ -132,6 +141,12 @@ impl<'a> Lines<'a> {
         let line = self.rest.next().and_then(|line| line.strip_suffix('\n'));
         let value = line.and_then(|line| line.strip_prefix(prefix));
         value.ok_or(self.bad(expected))
+    }
+
+    /// Whether the next line has this name.
+    pub(super) fn begins(&self, prefix: &str) -> bool {
+        let next = self.rest.clone().next();
+        next.is_some_and(|line| line.starts_with(prefix))
     }
 
     pub(super) fn parsed<T>(

@@ -73,6 +73,13 @@ fn authority(algorithm: Algorithm) -> AuthorityPaper {
     }
 }
 
+const MADE: Timestamp = Timestamp::new(1_795_000_000);
+
+fn revocations(algorithm: Algorithm) -> RevocationPaper {
+    let serials = [[0, 0, 1], [0, 0, 9], [1, 0, 0]];
+    test_card::revocations(algorithm, (7, MADE), &serials, &mut entropy())
+}
+
 /// A text of each kind in both algorithms, with what reads it and writes it again.
 type Reread = fn(&str) -> Option<String>;
 fn texts() -> Vec<(String, Reread)> {
@@ -89,6 +96,9 @@ fn texts() -> Vec<(String, Reread)> {
         out.push((authority(algorithm).text(), |text| {
             AuthorityPaper::parse(text).ok().map(|paper| paper.text())
         }));
+        out.push((revocations(algorithm).text(), |text| {
+            RevocationPaper::parse(text).ok().map(|paper| paper.text())
+        }));
     }
     out
 }
@@ -103,6 +113,67 @@ fn every_paper_comes_back() {
         assert_eq!(IssuerPaper::parse(&made.text()), Ok(made));
         let made = authority(algorithm);
         assert_eq!(AuthorityPaper::parse(&made.text()), Ok(made));
+        let made = revocations(algorithm);
+        assert_eq!(RevocationPaper::parse(&made.text()), Ok(made));
+    }
+}
+
+#[test]
+fn a_list_of_revocations_holds_under_its_own_authority_alone() {
+    let (rsa, sm2) = (Algorithm::Tdes, Algorithm::Sm4);
+    for (algorithm, other) in [(rsa, sm2), (sm2, rsa)] {
+        let (list, own) = (revocations(algorithm), certificate(algorithm).1);
+        assert_eq!(list.verify(&own), Ok(()));
+        let (found, expected) = (own.index, certificate(other).1.index);
+        let refused = PaperError::OtherAuthority { found, expected };
+        assert_eq!(list.verify(&certificate(other).1), Err(refused));
+        let mut forged = list.clone();
+        forged.revoked.remove(&[0, 0, 9]);
+        let forged = RevocationPaper::parse(&forged.text()).unwrap();
+        assert_eq!(forged.verify(&own), Err(PaperError::Signature));
+        let mut forged = list;
+        forged.version += 1;
+        assert_eq!(forged.verify(&own), Err(PaperError::Signature));
+    }
+}
+
+#[test]
+fn a_certificate_that_is_over_falls_out_of_the_list() {
+    let months = [
+        ([0, 0, 1], "1026"),
+        ([0, 0, 2], "1126"),
+        ([0, 0, 3], "1226"),
+    ];
+    let months = months.map(|(serial, month)| (serial, month.parse().unwrap()));
+    let made = RevocationPaper::made_by((true, RID, 3), (1, MADE), months.into(), |_| {
+        Ok::<_, ()>(Vec::new())
+    });
+    // MADE is in November 2026.
+    let left: Vec<_> = made.unwrap().revoked.into_keys().collect();
+    assert_eq!(left, [[0, 0, 2], [0, 0, 3]]);
+}
+
+#[test]
+fn every_flipped_bit_of_a_list_of_revocations_is_named_by_its_line() {
+    for algorithm in ALGORITHMS {
+        let (text, own) = (revocations(algorithm).text(), certificate(algorithm).1);
+        let last = text.lines().count();
+        let mut line = 1;
+        for (at, byte) in text.bytes().enumerate() {
+            for bit in 0..8 {
+                let mut other = text.clone().into_bytes();
+                other[at] ^= 1 << bit;
+                let read = text_of(&other).and_then(RevocationPaper::parse);
+                let named = match read.and_then(|list| list.verify(&own)) {
+                    Err(PaperError::Changed { line } | PaperError::Line { line, .. }) => line,
+                    // Capital digits are another writing; all other lines have sums.
+                    Err(PaperError::Signature | PaperError::Writing) => last,
+                    other => panic!("byte {at} bit {bit}: {other:?}"),
+                };
+                assert_eq!(named, line, "byte {at} bit {bit}");
+            }
+            line += usize::from(byte == b'\n');
+        }
     }
 }
 
@@ -296,6 +367,7 @@ proptest! {
                 let _ = IssuerApplication::parse_words(text);
                 let _ = IssuerPaper::parse(text);
                 let _ = AuthorityPaper::parse(text);
+                let _ = RevocationPaper::parse(text);
             }
         }
     }

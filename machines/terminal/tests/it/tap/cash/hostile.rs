@@ -125,7 +125,7 @@ pub(crate) fn is_genuine(heard: &[(Vec<u8>, Vec<u8>)]) -> bool {
         static_data: &reading.static_data(),
         terminal: &terminal,
     };
-    oda::verify(&test_card::authorities(), evidence, T0).is_ok()
+    oda::verify(&test_card::authorities().into(), evidence, T0).is_ok()
 }
 
 /// A card that leaves after so many commands.

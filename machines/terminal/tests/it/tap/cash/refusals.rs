@@ -2,8 +2,9 @@
 
 use tongtu_apdu::tlv;
 use tongtu_crypto::Algorithm;
+use tongtu_ecash::oda::paper::RevocationPaper;
 use tongtu_ecash::oda::{Layer, OdaError};
-use tongtu_ecash::{Ttq, tag};
+use tongtu_ecash::{Ttq, tag, test_card};
 use tongtu_purse::field::{Amount, Date, Serial};
 use tongtu_tap_record::{CashCheck, RecordKind, Recovery};
 use tongtu_terminal::tap::{AuthorityTable, Cash, Refusal, TapEnd, TapOutcome};
@@ -59,6 +60,44 @@ fn an_authority_that_is_missing_or_expired_is_not_believed() {
     let mut wrong = authority_keys().remove(0);
     wrong.check[3] ^= 1;
     assert!(AuthorityTable::default().take(wrong).is_err());
+}
+
+/// A list of the test authority of an algorithm that takes these certificates back.
+fn list(algorithm: Algorithm, version: u64, serials: &[[u8; 3]]) -> RevocationPaper {
+    let mut count = 0_u8;
+    test_card::revocations(
+        algorithm,
+        (version, T0),
+        serials,
+        &mut |out: &mut [u8]| {
+            count = count.wrapping_add(1);
+            out.fill(count);
+        },
+    )
+}
+
+#[test]
+fn an_issuer_whose_certificate_was_taken_back_is_refused_before_its_card_pays() {
+    let serial = [0, 0, 1];
+    for (algorithm, index) in [(Algorithm::Tdes, 0x01), (Algorithm::Sm4, 0x57)] {
+        let taken = |cash: &mut Cash, serials: &[[u8; 3]]| {
+            let table = std::sync::Arc::make_mut(&mut cash.authorities);
+            table
+                .take_revocations(&list(algorithm, 2, serials))
+                .unwrap();
+        };
+        let revoked = Refusal::IssuerRevoked { index, serial };
+        let found = refused_by(|cash| taken(cash, &[[0, 0, 7], serial]), algorithm);
+        assert_eq!(found, revoked);
+        // DDA failed.
+        assert_eq!(found.results(), Some([0x08, 0, 0, 0, 0]));
+        // Other certificates of that authority ride, and those of others.
+        for other in BOTH {
+            let mut post = CashPost::new(1, bus()).changed(|cash| taken(cash, &[[0, 0, 7]]));
+            let end = post.tap(&mut rider(other), T0);
+            assert!(matches!(end.outcome, TapOutcome::Accepted(_)), "{end:?}");
+        }
+    }
 }
 
 #[test]
@@ -146,7 +185,7 @@ fn an_expired_card_and_one_of_tomorrow_pay_nothing() {
 #[test]
 fn a_listed_card_is_refused_and_recorded_by_either_number() {
     // TC-07.
-    let numbers = ["3104990000000000012", tongtu_ecash::test_card::NUMBER];
+    let numbers = ["3104990000000000012", test_card::NUMBER];
     for number in numbers {
         let serial = Serial::of(&CardNumber::parse(number).unwrap());
         let post = Post::new(1, bus()).changed(|_, lists| {
