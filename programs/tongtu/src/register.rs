@@ -11,7 +11,7 @@ use tongtu_crypto::{PublicKey, sm3};
 use tongtu_hsm::{Mark, PublicPart};
 use tongtu_keyring::KeyNumber;
 use tongtu_register::{Register, RegisterError};
-use tongtu_services::keyroom::{Act, Hands, key_label};
+use tongtu_services::keyroom::{Act, Approval, Hands, key_label};
 use tongtu_types::Timestamp;
 
 use crate::clock;
@@ -21,7 +21,7 @@ use crate::key::file;
 use crate::lang::{Lang, Row, both};
 use crate::report::Report;
 use crate::room::custody::{CustodyArgs, MODULE_ZH, PASSPHRASE_ZH};
-use crate::room::{self, Signing, words};
+use crate::room::{self, Brought, Room, Signing, words};
 
 pub(crate) use text::LinkText;
 use text::{RegisterText, moment_text};
@@ -51,6 +51,10 @@ pub(crate) const HELP: &[Row] = &[
         "测试密钥文件，仅用于测试登记，须与 --test 同时给出",
     ),
     ("register sign/test", "说明这是测试登记"),
+    (
+        "register sign/approval",
+        "暂不签发：写出已签名的审批文件，交由另一保管员（register commit）",
+    ),
     ("register sign/out", "写入的登记文件；已存在时不覆盖"),
     ("register sign/after", "上一版登记文件"),
     (
@@ -58,9 +62,36 @@ pub(crate) const HELP: &[Row] = &[
         "示例：
   tongtu register sign register.toml --by-key 3 --as N-03.key --as N-04.key \\
       --out register-2.ttir --after register.ttir
+  tongtu register sign register.toml --by-key 3 --as N-03.key --approval register-2.approval
   tongtu register sign register.toml --test --key register.key --out register.ttir
 
 密钥须为国家持有、用途为 institution-register 且使用中；每次使用留下审计行。",
+    ),
+    (
+        "register commit",
+        "办理 register sign --approval 写出的审批文件：另一保管员签名后签发",
+    ),
+    ("register commit/approval", "审批文件"),
+    (
+        "register commit/text",
+        "登记文本（TOML），须与先签者所签一致",
+    ),
+    ("register commit/room", "密钥室目录"),
+    ("register commit/officers", "国家保管员的密钥文件"),
+    (
+        "register commit/passphrase",
+        "首行为该人员口令的文件，与各 --as 依次对应；未给出则提示输入",
+    ),
+    ("register commit/custody_passphrase", PASSPHRASE_ZH),
+    ("register commit/module", MODULE_ZH),
+    ("register commit/now", "时刻；默认当前时间"),
+    ("register commit/out", "写入的登记文件；已存在时不覆盖"),
+    ("register commit/after", "上一版登记文件"),
+    (
+        "register commit#examples",
+        "示例：
+  tongtu register commit register-2.approval register.toml --as N-04.key \\
+      --out register-2.ttir --after register.ttir",
     ),
     ("register verify", "校验登记文件的签名，以及与上一版的衔接"),
     ("register verify/file", "登记文件"),
@@ -91,10 +122,16 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   tongtu register sign register.toml --by-key 3 --as N-03.key --as N-04.key \\
       --out register-2.ttir --after register.ttir
+  tongtu register sign register.toml --by-key 3 --as N-03.key --approval register-2.approval
   tongtu register sign register.toml --test --key register.key --out register.ttir
 
 The key is the nation's, for institution-register, and in use; each use leaves an audit line.")]
     Sign(SignArgs),
+    /// Sign a register after the other custodian, who wrote an approval with `register sign --approval`
+    #[command(after_help = "Examples:
+  tongtu register commit register-2.approval register.toml --as N-04.key \\
+      --out register-2.ttir --after register.ttir")]
+    Commit(CommitArgs),
     /// Check a register's signature, and that it follows from the version before
     #[command(after_help = "Examples:
   tongtu register verify register-2.ttir --key 02… --after register.ttir
@@ -116,11 +153,56 @@ pub(crate) struct SignArgs {
     /// The key of a key room that signs: two of the nation's custodians let it
     #[arg(long, value_name = "KEY", value_parser = words::key, required_unless_present = "key")]
     by_key: Option<KeyNumber>,
+    #[command(flatten)]
+    console: Console,
+    /// A test key's file, for test registers alone: give --test with it
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["by_key", "officers"],
+        requires = "test"
+    )]
+    key: Option<PathBuf>,
+    /// Say that it is a test register
+    #[arg(long)]
+    test: bool,
+    /// Do not sign yet: write the approval, signed so far, for the other custodian's `register commit`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "out", "after"])]
+    approval: Option<PathBuf>,
+    /// Register file to write; not overwritten when it is there
+    #[arg(long, value_name = "FILE", required_unless_present = "approval")]
+    out: Option<PathBuf>,
+    /// Register file of the version before
+    #[arg(long, value_name = "FILE")]
+    after: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CommitArgs {
+    /// The approval, as `register sign --approval` wrote it
+    #[arg(value_name = "APPROVAL")]
+    approval: PathBuf,
+    /// The register as text (TOML), the one that was signed for, or - for stdin
+    #[arg(value_name = "FILE")]
+    text: PathBuf,
+    #[command(flatten)]
+    console: Console,
+    /// Register file to write; not overwritten when it is there
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Register file of the version before
+    #[arg(long, value_name = "FILE")]
+    after: Option<PathBuf>,
+}
+
+/// The key room in which a register is signed, and who sits there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Console {
     /// The key room's folder
     #[arg(long, value_name = "FOLDER", default_value = "keyroom")]
     room: PathBuf,
-    /// A custodian's key file; twice
-    #[arg(long = "as", value_name = "FILE", conflicts_with = "key")]
+    /// A custodian's key file; twice where both are here
+    #[arg(long = "as", value_name = "FILE")]
     officers: Vec<PathBuf>,
     /// A file with the officer's passphrase in its first line, one for each --as; otherwise asked for
     #[arg(long, value_name = "FILE")]
@@ -130,23 +212,20 @@ pub(crate) struct SignArgs {
     /// The moment; by default now
     #[arg(long, value_name = "TIME", value_parser = clock::moment, allow_hyphen_values = true)]
     now: Option<Timestamp>,
-    /// A test key's file, for test registers alone: give --test with it
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "by_key",
-        requires = "test"
-    )]
-    key: Option<PathBuf>,
-    /// Say that it is a test register
-    #[arg(long)]
-    test: bool,
-    /// Register file to write; not overwritten when it is there
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Register file of the version before
-    #[arg(long, value_name = "FILE")]
-    after: Option<PathBuf>,
+}
+
+impl Console {
+    /// The same as other acts have it, with where an approval is written to.
+    fn signing(&self, out: Option<PathBuf>) -> Signing {
+        Signing {
+            room: self.room.clone(),
+            officers: self.officers.clone(),
+            passphrase: self.passphrase.clone(),
+            custody: self.custody.clone(),
+            out,
+            now: self.now,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -178,6 +257,7 @@ pub(crate) struct ShowArgs {
 pub(crate) fn run(command: Command, report: &mut Report) -> Result<Exit, Failure> {
     match command {
         Command::Sign(args) => sign(&args, report),
+        Command::Commit(args) => commit(&args, report),
         Command::Verify(args) => verify(&args, report),
         Command::Show(args) => show(&args, report),
     }
@@ -230,20 +310,78 @@ impl Stated {
     }
 }
 
-fn sign(args: &SignArgs, report: &mut Report) -> Result<Exit, Failure> {
-    let text = input::read_text(&args.text)?;
-    let register = RegisterText::parse(&text).map_err(|fault| {
+fn read_register(text: &Path) -> Result<Register, Failure> {
+    let text = input::read_text(text)?;
+    RegisterText::parse(&text).map_err(|fault| {
         Failure::usage(both("the text is no register", "文本不是机构登记")).because(fault)
-    })?;
-    file::all_free(&[&args.out])?;
+    })
+}
+
+fn sign(args: &SignArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let register = read_register(&args.text)?;
+    if let Some(path) = &args.approval {
+        file::all_free(&[path])?;
+        let (mut room, now) = room_of(&args.console, args.test)?;
+        let key = args.by_key.expect("clap asks for it without --key");
+        let approval = propose(&room, &register, key, now)?;
+        let signing = args.console.signing(Some(path.clone()));
+        let approval = room::sign(&mut room, approval, &signing, now)?;
+        return room::finish(room, approval, &signing, Brought::default(), report);
+    }
+    let out = args.out.as_deref().expect("clap asks for it");
+    file::all_free(&[out])?;
     let (bytes, public) = match (&args.key, args.by_key) {
         (Some(path), _) => by_file(&register, path, args.after.as_deref())?,
-        (None, Some(key)) => by_room(&register, key, args)?,
+        (None, Some(key)) => {
+            let (room, now) = room_of(&args.console, args.test)?;
+            let approval = propose(&room, &register, key, now)?;
+            by_room(
+                room,
+                approval,
+                (&register, key),
+                &args.console,
+                args.after.as_deref(),
+            )?
+        }
         (None, None) => unreachable!("clap asks for one of them"),
     };
-    file::write_public(&args.out, &bytes)?;
-    let mut stated = Stated::of(&register);
-    stated.public_key = Some(LinkFile::key_text(&public));
+    written(&register, (out, &bytes), &public, report)
+}
+
+/// An approval that one custodian wrote: the other signs, and so does the key.
+fn commit(args: &CommitArgs, report: &mut Report) -> Result<Exit, Failure> {
+    let register = read_register(&args.text)?;
+    let approval = room::read_approval(&args.approval)?;
+    let name = args.approval.display();
+    let Act::SignRegister { key, .. } = approval.act else {
+        return Err(Failure::usage(both(
+            format!("`{name}` approves no register: `tongtu key commit` carries it out"),
+            format!("`{name}` 并非机构登记的审批：请用 `tongtu key commit` 办理"),
+        )));
+    };
+    // Before anybody signs: the other one read another text.
+    if approval.act != act_of(&register, key)?.0 {
+        return Err(Failure::refused(both(
+            format!("`{name}` approves another register than this text"),
+            format!("`{name}` 所批准的并非此文本的机构登记"),
+        )));
+    }
+    file::all_free(&[&args.out])?;
+    let (room, _) = room_of(&args.console, false)?;
+    let whose = (&register, key);
+    let (bytes, public) = by_room(room, approval, whose, &args.console, args.after.as_deref())?;
+    written(&register, (&args.out, &bytes), &public, report)
+}
+
+fn written(
+    register: &Register,
+    (out, bytes): (&Path, &[u8]),
+    public: &PublicKey,
+    report: &mut Report,
+) -> Result<Exit, Failure> {
+    file::write_public(out, bytes)?;
+    let mut stated = Stated::of(register);
+    stated.public_key = Some(LinkFile::key_text(public));
     stated.print(report)?;
     Ok(Exit::Done)
 }
@@ -267,20 +405,21 @@ fn by_file(
     Ok((bytes, public))
 }
 
-/// Signed in a key room: its officers approve, the book permits, the custody signs, a line says so.
-fn by_room(
-    register: &Register,
-    key: KeyNumber,
-    args: &SignArgs,
-) -> Result<(Vec<u8>, PublicKey), Failure> {
-    let mut room = room::open(&args.room)?;
-    if args.test && room.mark() == Mark::Production {
+/// The key room, and the moment there.
+fn room_of(console: &Console, is_test: bool) -> Result<(Room, Timestamp), Failure> {
+    let room = room::open(&console.room)?;
+    if is_test && room.mark() == Mark::Production {
         return Err(Failure::refused(both(
             "a production key room signs no test register",
             "生产密钥室不签发测试登记",
         )));
     }
-    let now = room::moment(&room, args.now)?;
+    let now = room::moment(&room, console.now)?;
+    Ok((room, now))
+}
+
+/// The act by which a register is signed, and the bytes that are.
+fn act_of(register: &Register, key: KeyNumber) -> Result<(Act, Vec<u8>), Failure> {
     let unsigned = register
         .signed_bytes()
         .map_err(|error| not_signed(&error))?;
@@ -289,15 +428,30 @@ fn by_room(
         version: register.version(),
         digest: sm3::digest(&unsigned),
     };
-    let signing = Signing {
-        room: args.room.clone(),
-        officers: args.officers.clone(),
-        passphrase: args.passphrase.clone(),
-        custody: args.custody.clone(),
-        out: None,
-        now: args.now,
-    };
-    let mut custody = room::custody::open(&room, &args.room, &args.custody)?;
+    Ok((act, unsigned))
+}
+
+fn propose(
+    room: &Room,
+    register: &Register,
+    key: KeyNumber,
+    now: Timestamp,
+) -> Result<Approval, Failure> {
+    let (act, _) = act_of(register, key)?;
+    Ok(room.propose(act, now.plus_s(room::APPROVAL_S)))
+}
+
+/// Signed in a key room: its officers approve, the book permits, the custody signs, a line says so.
+fn by_room(
+    mut room: Room,
+    approval: Approval,
+    (register, key): (&Register, KeyNumber),
+    console: &Console,
+    after: Option<&Path>,
+) -> Result<(Vec<u8>, PublicKey), Failure> {
+    let now = room::moment(&room, console.now)?;
+    let (_, unsigned) = act_of(register, key)?;
+    let mut custody = room::custody::open(&room, &console.room, &console.custody)?;
     let public = match custody.public(key_label(key)) {
         Ok(PublicPart::Sm2(public)) => public,
         Ok(PublicPart::Rsa(_)) => {
@@ -310,11 +464,10 @@ fn by_room(
             return Err(Failure::refused(both("the custody refuses", "密钥库拒绝")).because(error));
         }
     };
-    if let Some(before) = &args.after {
+    if let Some(before) = after {
         follows(register, before, std::slice::from_ref(&public))?;
     }
-    let approval = room.propose(act, now.plus_s(room::APPROVAL_S));
-    let approval = room::sign(&mut room, approval, &signing, now)?;
+    let approval = room::sign(&mut room, approval, &console.signing(None), now)?;
     let hands = Hands {
         custody: Some(&mut *custody),
         container: Some(unsigned),
@@ -322,7 +475,7 @@ fn by_room(
     };
     let done = room
         .carry_out(&approval, hands, now)
-        .map_err(|error| room::failure(&args.room, error))?;
+        .map_err(|error| room::failure(&console.room, error))?;
     let bytes = done.container.expect("a signature came of it");
     Ok((bytes, public))
 }

@@ -453,8 +453,8 @@ pub(crate) fn commit(args: &CommitArgs, report: &mut Report) -> Result<Exit, Fai
     match (&approval.act, &args.container) {
         (Act::SignRegister { .. }, _) if !is_written => {
             return Err(Failure::usage(both(
-                "a register is signed by both custodians at `tongtu register sign`",
-                "机构登记须由两名保管员在 `tongtu register sign` 一并签发",
+                "a register is signed with its text by `tongtu register commit`",
+                "机构登记须连同其文本以 `tongtu register commit` 签发",
             )));
         }
         _ if is_written => {}

@@ -35,6 +35,7 @@ mod psam_pool;
 mod register;
 mod room;
 mod room_cash;
+mod room_register;
 mod room_token;
 mod run;
 mod serve;

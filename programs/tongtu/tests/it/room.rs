@@ -774,7 +774,7 @@ fn an_issuer_applies_with_its_key_in_custody_and_renews_the_same_way() {
     assert!(error.contains("in overlap, expected"), "{error}");
 }
 
-const REGISTER: &str = r#"
+pub(crate) const REGISTER: &str = r#"
 version = 1
 published_at = "2026-01-01T00:00:00+08:00"
 
