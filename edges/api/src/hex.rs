@@ -26,11 +26,13 @@ impl From<&[u8]> for Hex {
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = String::with_capacity(2 * self.0.len());
-        for byte in &self.0 {
-            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            text.push(char::from(DIGITS[usize::from(byte & 0x0f)]));
-        }
+        let digit = |nibble: u8| DIGITS[usize::from(nibble)];
+        // Whole records are written so: bytes first, which is several times faster than characters.
+        let pairs = self
+            .0
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]);
+        let text = String::from_utf8(pairs.collect()).expect("hex digits are characters");
         serializer.serialize_str(&text)
     }
 }

@@ -33,13 +33,13 @@ const BASE64: &str = "Base64";
 /// Lower-case hex.
 #[must_use]
 pub fn hex_encode(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 0x0F] {
-            out.push(char::from_digit(u32::from(nibble), 16).expect("a nibble is a digit"));
-        }
-    }
-    out
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS[usize::from(nibble)];
+    // Bytes first, which is several times faster than characters one by one.
+    let pairs = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]);
+    String::from_utf8(pairs.collect()).expect("hex digits are characters")
 }
 
 /// Reads hex in either case; white space between digits is passed over.
@@ -47,6 +47,9 @@ pub fn hex_encode(bytes: &[u8]) -> String {
 /// # Errors
 /// [`TextError`] naming the first offender, or an odd number of digits.
 pub fn hex_decode(text: &str) -> Result<Vec<u8>, TextError> {
+    if let Some(bytes) = plain_hex(text.as_bytes()) {
+        return Ok(bytes);
+    }
     let mut out = Vec::with_capacity(text.len() / 2);
     let mut high = None;
     for (at, found) in text.chars().enumerate() {
@@ -73,6 +76,26 @@ pub fn hex_decode(text: &str) -> Result<Vec<u8>, TextError> {
         });
     }
     Ok(out)
+}
+
+/// The bytes of whole pairs of digits and nothing between; what is anything else is looked at
+/// character by character.
+fn plain_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |found: u8| match found {
+        b'0'..=b'9' => Some(found - b'0'),
+        b'a'..=b'f' => Some(found - b'a' + 10),
+        b'A'..=b'F' => Some(found - b'A' + 10),
+        _ => None,
+    };
+    let (pairs, odd) = text.as_chunks::<2>();
+    if !odd.is_empty() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(pairs.len());
+    for [high, low] in pairs {
+        out.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(out)
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
