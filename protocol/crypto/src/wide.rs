@@ -10,7 +10,13 @@ use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::chain::{Way, cbc, xor};
-use crate::symmetric::BlockKeyError;
+use crate::lanes;
+use crate::symmetric::{Algorithm, BlockKeyError};
+
+/// From so many blocks on lanes pay: a kernel makes a schedule for every lane.
+const LANES_MIN: usize = 64;
+/// How many blocks of a stream are made at once: all lanes of any kernel.
+const LANES_RUN: usize = 256;
 
 /// Which cipher a [`WideKey`] is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,8 +163,14 @@ impl WideKey {
     ///
     /// One `first` serves one text only: two under the same give away what they differ in.
     pub fn apply_ctr(&self, first: &[u8; 16], data: &mut [u8]) {
-        let schedule = self.schedule();
         let mut counter = u128::from_be_bytes(*first);
+        if let WideCipher::Sm4 = self.cipher
+            && data.len() >= 16 * LANES_MIN
+        {
+            self.apply_ctr_in_lanes(counter, data);
+            return;
+        }
+        let schedule = self.schedule();
         for chunk in data.chunks_mut(16) {
             let mut block = counter.to_be_bytes();
             schedule.run(Way::Encrypt, &mut block);
@@ -167,6 +179,27 @@ impl WideKey {
             }
             counter = counter.wrapping_add(1);
         }
+    }
+
+    /// The same for SM4, many blocks of the stream at once.
+    fn apply_ctr_in_lanes(&self, mut counter: u128, data: &mut [u8]) {
+        let key: [u8; 16] = *self.bytes.first_chunk().expect("of 32 bytes");
+        let room = (data.len().div_ceil(16)).min(LANES_RUN);
+        let keys = Zeroizing::new(alloc::vec![key; room]);
+        let mut blocks = Zeroizing::new(alloc::vec![[0; 16]; room]);
+        for run in data.chunks_mut(16 * LANES_RUN) {
+            let count = run.len().div_ceil(16);
+            let (keys, blocks) = (&keys[..count], &mut blocks[..count]);
+            for block in blocks.iter_mut() {
+                *block = counter.to_be_bytes();
+                counter = counter.wrapping_add(1);
+            }
+            lanes::encipher_each(Algorithm::Sm4, keys, blocks);
+            for (byte, key) in run.iter_mut().zip(blocks.as_flattened()) {
+                *byte ^= key;
+            }
+        }
+        lanes::wipe_stack();
     }
 
     /// CMAC (NIST SP 800-38B) of several parts one after the other.

@@ -214,9 +214,11 @@ fn ctr_and_a_kept_hmac_key_agree_with_openssl() {
     let wide = WideKey::new(WideCipher::Sm4, &key[..16]).unwrap();
     let hmac = sm3::HmacKey::new(&key);
     let (hex_key, hex_all) = (hex_encode(&key[..16]), hex_encode(&key));
-    // The second counter carries through all of its bytes.
+    // The second counter carries through all of its bytes; long texts go in lanes, 64 blocks or more.
     for first in [[7; 16], [0xFF; 16]] {
-        for len in [0usize, 1, 15, 16, 17, 100] {
+        for len in [
+            0usize, 1, 15, 16, 17, 100, 1023, 1024, 1025, 4096, 4097, 9000,
+        ] {
             let plain = vec![0x5A; len];
             let mut ours = plain.clone();
             wide.apply_ctr(&first, &mut ours);
