@@ -4,6 +4,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
+use crate::store::Engine;
 use crate::{StoreError, Tx};
 
 /// Rows per statement: 13 columns of them stay far below the engines' limits on parameters
@@ -12,8 +13,10 @@ const ROWS_MAX: usize = 250;
 
 pub(crate) type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
 
-/// `($1,$2),($3,$4)` for so many rows of so many columns.
-fn places(rows: usize, columns: usize) -> String {
+/// `($1,$2),($3,$4)` for so many rows of so many columns; `(?,?),(?,?)` for SQLite, which keeps the
+/// numbered places of a statement in one list and goes through it for each value that is bound: with
+/// thousands of them that took most of the time of a statement.
+fn places(engine: Engine, rows: usize, columns: usize) -> String {
     let mut text = String::with_capacity(rows * (columns * 5 + 3));
     let mut number = 0;
     for row in 0..rows {
@@ -23,15 +26,21 @@ fn places(rows: usize, columns: usize) -> String {
             if column > 0 {
                 text.push(',');
             }
-            text.push('$');
-            text.push_str(&number.to_string());
+            match engine {
+                Engine::Sqlite => text.push('?'),
+                Engine::Postgres => {
+                    text.push('$');
+                    text.push_str(&number.to_string());
+                }
+            }
         }
         text.push(')');
     }
     text
 }
 
-/// A statement with `VALUES` of as many rows as are given: `head VALUES (..),(..) tail`.
+/// A statement with `VALUES` of as many rows as are given: `head VALUES (..),(..) tail`. Nothing else
+/// is bound in it, so that values are bound in the order of their places.
 pub(crate) struct Bulk {
     pub(crate) head: &'static str,
     pub(crate) columns: usize,
@@ -39,13 +48,13 @@ pub(crate) struct Bulk {
 }
 
 impl Bulk {
-    fn text(&self, rows: usize) -> String {
+    fn text(&self, engine: Engine, rows: usize) -> String {
         let Self {
             head,
             columns,
             tail,
         } = self;
-        format!("{head} {} {tail}", places(rows, *columns))
+        format!("{head} {} {tail}", places(engine, rows, *columns))
     }
 
     /// Runs it over all rows; gives how many rows it touched.
@@ -57,7 +66,7 @@ impl Bulk {
     ) -> Result<u64, StoreError> {
         let mut touched = 0;
         for chunk in rows.chunks(ROWS_MAX) {
-            let query = self.query(chunk, &bind);
+            let query = self.query(tx.engine, chunk, &bind);
             touched += query.execute(&mut *tx.inner).await?.rows_affected();
         }
         Ok(touched)
@@ -72,7 +81,7 @@ impl Bulk {
     ) -> Result<Vec<AnyRow>, StoreError> {
         let mut found = Vec::new();
         for chunk in rows.chunks(ROWS_MAX) {
-            let query = self.query(chunk, &bind);
+            let query = self.query(tx.engine, chunk, &bind);
             found.extend(query.fetch_all(&mut *tx.inner).await?);
         }
         Ok(found)
@@ -80,10 +89,11 @@ impl Bulk {
 
     fn query<'q, R>(
         &self,
+        engine: Engine,
         chunk: &'q [R],
         bind: &impl Fn(AnyQuery<'q>, &'q R) -> AnyQuery<'q>,
     ) -> AnyQuery<'q> {
-        let text = self.text(chunk.len());
+        let text = self.text(engine, chunk.len());
         // Full statements recur and are worth keeping prepared; the last, short one is not.
         let keep = chunk.len() == ROWS_MAX || chunk.len() == 1;
         let query = sqlx::query(AssertSqlSafe(text)).persistent(keep);
@@ -96,8 +106,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_every_place() {
-        assert_eq!(places(2, 3), "($1,$2,$3),($4,$5,$6)");
-        assert_eq!(places(1, 1), "($1)");
+    fn every_value_has_a_place() {
+        let of =
+            |rows, columns| [Engine::Postgres, Engine::Sqlite].map(|e| places(e, rows, columns));
+        assert_eq!(of(2, 3), ["($1,$2,$3),($4,$5,$6)", "(?,?,?),(?,?,?)"]);
+        assert_eq!(of(1, 1), ["($1)", "(?)"]);
     }
 }

@@ -29,6 +29,7 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) inner: Transaction<'static, Any>,
+    pub(crate) engine: Engine,
     pub(crate) sealing: Sealing,
 }
 
@@ -68,6 +69,13 @@ const SQLITE_PRAGMAS: &[&str] = &[
     "PRAGMA synchronous = FULL",
     // Deleted templates of faces must not stay readable in free pages.
     "PRAGMA secure_delete = ON",
+    // 64 MiB a connection, once it needs them: with the two that are usual a day's transaction writes
+    // its pages out again and again, and reads them back.
+    "PRAGMA cache_size = -65536",
+    // 32 MiB of log before it is copied into the file. What is committed is in the log, and synced.
+    "PRAGMA wal_autocheckpoint = 8192",
+    // What a statement of many rows would undo by: in memory, not in a file of its own.
+    "PRAGMA temp_store = MEMORY",
 ];
 
 impl Store {
@@ -137,6 +145,7 @@ impl Store {
     fn tx(&self, inner: Transaction<'static, Any>) -> Tx {
         Tx {
             inner,
+            engine: self.engine,
             sealing: self.sealing.clone(),
         }
     }
