@@ -36,7 +36,7 @@ use crate::FaceKeys;
 
 pub use age::{BookAge, BookStanding};
 pub use cards::CardKeys;
-pub(crate) use cards::{Claim, KeyObjection, Moments, card_slot};
+pub(crate) use cards::{Claim, Held, KeyObjection, Moments, card_slot};
 pub use error::KeyFault;
 use noting::Notes;
 pub use noting::{KeyNote, KeyNoteKind};

@@ -104,8 +104,10 @@ impl Node {
 pub(crate) enum Measured {
     /// Ride codes, three signatures each.
     Codes,
-    /// TACs and cryptograms.
-    Proofs,
+    /// TACs of purses.
+    Tacs,
+    /// Cryptograms of e-cash.
+    Cryptograms,
     /// Terminals' signatures.
     Signatures,
 }
@@ -116,7 +118,8 @@ pub struct Meter {
     /// Nanoseconds that the calling thread has worked, or that went by.
     clock: fn() -> u64,
     codes: Tally,
-    proofs: Tally,
+    tacs: Tally,
+    cryptograms: Tally,
     signatures: Tally,
 }
 
@@ -151,7 +154,8 @@ impl Meter {
         Self {
             clock,
             codes: Tally::default(),
-            proofs: Tally::default(),
+            tacs: Tally::default(),
+            cryptograms: Tally::default(),
             signatures: Tally::default(),
         }
     }
@@ -162,10 +166,16 @@ impl Meter {
         self.codes.so_far()
     }
 
-    /// TACs and cryptograms of cards.
+    /// TACs of purses.
     #[must_use]
-    pub fn proofs(&self) -> Verified {
-        self.proofs.so_far()
+    pub fn tacs(&self) -> Verified {
+        self.tacs.so_far()
+    }
+
+    /// Cryptograms of e-cash.
+    #[must_use]
+    pub fn cryptograms(&self) -> Verified {
+        self.cryptograms.so_far()
     }
 
     /// Signatures of terminals over their records.
@@ -177,7 +187,8 @@ impl Meter {
     fn time<R>(&self, what: Measured, count: usize, work: impl FnOnce() -> R) -> R {
         let tally = match what {
             Measured::Codes => &self.codes,
-            Measured::Proofs => &self.proofs,
+            Measured::Tacs => &self.tacs,
+            Measured::Cryptograms => &self.cryptograms,
             Measured::Signatures => &self.signatures,
         };
         let begun = (self.clock)();

@@ -13,9 +13,11 @@ mod fares;
 mod keys;
 mod night;
 mod taps;
+mod whole;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -92,6 +94,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         return night::run(args, report);
     }
     let mut figures = codes::measure(args.runs);
+    figures.extend(whole::measure(args.runs));
     figures.extend(cards::measure(args.runs));
     figures.extend(fares::measure(args.runs));
     figures.extend(keys::measure(args.runs));
@@ -164,10 +167,20 @@ fn of_rates(what: &'static str, zh: &'static str, mut rates: Vec<u64>) -> Figure
     }
 }
 
-fn per_second(count: usize, elapsed: std::time::Duration) -> u64 {
+fn per_second(count: usize, elapsed: Duration) -> u64 {
     let count = u128::try_from(count).unwrap_or(0);
     let nanos = elapsed.as_nanos().max(1);
     u64::try_from(count * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+}
+
+/// How long the calling thread has been on a processor.
+fn thread_time() -> Duration {
+    processor_time(ClockId::ThreadCPUTime)
+}
+
+fn processor_time(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::try_from(time).expect("a processor's time is not below zero")
 }
 
 /// The processor's name as the system gives it.

@@ -17,7 +17,7 @@ use tongtu_types::{CardNumber, Fen, InstitutionCode, RecordId, Timestamp};
 use super::judging::Since;
 use super::sealed::{Line, Sealed, Source};
 use crate::cash::CashClaim;
-use crate::keys::{CardKeys, Claim, KeyObjection, Moments};
+use crate::keys::{CardKeys, Claim, Held, KeyObjection, Moments};
 use crate::proof::ProofNumber;
 use crate::taps::{Proof, Tap};
 use crate::verifying::{Lent, Measured};
@@ -109,10 +109,7 @@ impl Node {
             verifier.verify_ride_codes_again(&scanned)
         });
         let mut verified = verified.into_iter();
-        let held = self.measured(Measured::Proofs, claims.len(), || {
-            keys.hold_each(moments, &claims)
-        });
-        let mut held = held.into_iter();
+        let mut held = self.hold_each(keys, moments, &claims).into_iter();
         let listed = |sealed: &Sealed| {
             let since = since.listed.get(&sealed.row.account);
             since.copied().map(Timestamp::new)
@@ -299,7 +296,7 @@ impl BegunTap<'_> {
     /// their order.
     fn look(
         &self,
-        held: &mut impl Iterator<Item = Result<Option<KeyNumber>, KeyObjection>>,
+        held: &mut impl Iterator<Item = Held>,
         blacklisted_since: Option<Timestamp>,
     ) -> Result<Look, ServiceError> {
         let row = &self.sealed.row;

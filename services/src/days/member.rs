@@ -450,10 +450,7 @@ impl Node {
                         && accepted.certificate.issuer.home() == issuer
                 })
             });
-            let held = self.measured(Measured::Proofs, claims.len(), || {
-                keys.hold_each(moments, &claims)
-            });
-            let mut held = held.into_iter();
+            let mut held = self.hold_each(keys, moments, &claims).into_iter();
             let unsound = begun.into_iter().map(|begun| {
                 let (record, awaited) = begun?;
                 let holds = match awaited {

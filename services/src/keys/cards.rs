@@ -14,6 +14,7 @@ use tongtu_types::{CityCode, Timestamp};
 
 use super::using::{Opened, used_key};
 use super::{KeyFault, NodeKeys, version_of};
+use crate::verifying::Measured;
 use crate::{Node, ServiceError};
 
 /// The masters that verify proofs of this node's cards, lent by its custody for one run.
@@ -66,6 +67,9 @@ pub(crate) enum KeyObjection {
     /// it from lists, so how long their rides still count is the judge's to say.
     Revoked(Timestamp),
 }
+
+/// Under which key a proof holds, if it does. `Err` says why no key counted.
+pub(crate) type Held = Result<Option<KeyNumber>, KeyObjection>;
 
 /// What a proof is made over, and how.
 #[derive(Debug)]
@@ -148,6 +152,29 @@ impl Node {
         let opened = self.keys_open_for_run(&masters, now).await?;
         Ok(self.keys().lend(opened)?)
     }
+
+    /// Whether each proof holds, as [`CardKeys::hold_each`] says, with TACs and cryptograms counted
+    /// apart: they are under different keys, and so never side by side anyway.
+    pub(crate) fn hold_each(
+        &self,
+        keys: &CardKeys,
+        moments: &mut Moments,
+        claims: &[Claim],
+    ) -> Vec<Held> {
+        let of_cash = |claim: &&Claim| claim.slot.purpose == Purpose::CashCryptogram;
+        let (cash, purses): (Vec<&Claim>, Vec<&Claim>) = claims.iter().partition(of_cash);
+        let mut held =
+            [(Measured::Cryptograms, cash), (Measured::Tacs, purses)].map(|(kind, of)| {
+                let hold = || keys.hold_each(moments, &of);
+                self.measured(kind, of.len(), hold).into_iter()
+            });
+        let mut next = |claim| {
+            let [cash, purses] = &mut held;
+            let of = if of_cash(&claim) { cash } else { purses };
+            of.next().expect("an answer to every claim")
+        };
+        claims.iter().map(&mut next).collect()
+    }
 }
 
 impl CardKeys {
@@ -156,11 +183,7 @@ impl CardKeys {
     ///
     /// Proofs are tried side by side: all of them under the first of their keys, those that are
     /// left under the next.
-    pub(crate) fn hold_each(
-        &self,
-        moments: &mut Moments,
-        claims: &[Claim],
-    ) -> Vec<Result<Option<KeyNumber>, KeyObjection>> {
+    fn hold_each(&self, moments: &mut Moments, claims: &[&Claim]) -> Vec<Held> {
         let mut found: Vec<_> = claims.iter().map(|_| Ok(None)).collect();
         // What is left to try: which claim, and under which keys, the last one first.
         let mut left: Vec<(usize, Vec<KeyNumber>)> = Vec::new();
@@ -227,8 +250,8 @@ impl CardKeys {
 }
 
 /// What is counted of each claim that is tried.
-fn digests(claims: &[Claim]) -> Vec<sm3::Digest> {
-    let whole = |claim: &Claim| {
+fn digests(claims: &[&Claim]) -> Vec<sm3::Digest> {
+    let whole = |claim: &&Claim| {
         let factors = claim.factors.as_flattened();
         [b"mac\n", factors, &claim.message].concat()
     };

@@ -145,7 +145,11 @@ async fn every_signature_code_and_proof_is_verified_and_counted() {
     let node = country.node(GUANGZHOU_CODE);
     let meter = Arc::new(Meter::new(|| 0));
     node.measure_by(Arc::clone(&meter));
-    let counts = || [meter.signatures(), meter.codes(), meter.proofs()].map(|one| one.count);
+    let counts = || {
+        let all = [meter.signatures(), meter.codes(), meter.tacs()];
+        assert_eq!(meter.cryptograms().count, 0, "no e-cash rides");
+        all.map(|one| one.count)
+    };
     let t = morning();
     let records: Vec<Vec<u8>> = (0..30)
         .map(|n| {

@@ -100,7 +100,8 @@ pub(super) fn certificates(
     issued.into_values().collect()
 }
 
-fn terms(account: CardNumber, user_key: PublicKey, now: Timestamp) -> UserTerms {
+/// What a rider's certificate says.
+pub(super) fn terms(account: CardNumber, user_key: PublicKey, now: Timestamp) -> UserTerms {
     UserTerms {
         issuer_data: b"TONGTU BENCH".to_vec(),
         account,

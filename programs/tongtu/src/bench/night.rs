@@ -1,5 +1,5 @@
-//! `tongtu bench clearing`: a day of rides by code and by card through the whole country, measured
-//! from inside: every signature, every code and every TAC is verified, and what share of the
+//! `tongtu bench clearing`: a day of rides by code, purse and e-cash through the whole country,
+//! measured from inside: every signature, code, TAC and cryptogram is verified, and what share of the
 //! processors' time that takes.
 //!
 //! Verifying is timed around the calls that do it, on the thread that does; its sum is set against the
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use serde::Serialize;
 use tongtu_callers::CallerName;
 use tongtu_http::Credential;
@@ -25,7 +25,7 @@ use tongtu_world::terminals::Terminals;
 
 use self::rides::Rides;
 use super::codes::BENCH_TERMINAL;
-use super::{machine, per_second};
+use super::{machine, per_second, processor_time, thread_time};
 use crate::exit::{Exit, Failure};
 use crate::lang::{Lang, Row, both};
 use crate::report::Report;
@@ -34,16 +34,19 @@ use crate::runtime;
 pub(super) const HELP: &[Row] = &[
     (
         "bench clearing",
-        "端到端清分：码与卡混合，全部验签、验 TAC，并给出验证所占时间",
+        "端到端清分：码、电子钱包与电子现金混合，全部验签、验 TAC 与应用密文，并给出验证所占时间",
     ),
-    ("bench clearing/rides", "乘车笔数，码与卡各半"),
+    (
+        "bench clearing/rides",
+        "乘车笔数，码、电子钱包、电子现金各三分之一",
+    ),
     (
         "bench clearing#examples",
         "示例：
   tongtu bench clearing --rides 20000
   tongtu bench clearing --rides 1000000 --json
 
-verifying 是签名、乘车码与 TAC 的验证时间在本进程全部处理器时间中的份额；上传阶段也含终端一侧。",
+verifying 是签名、乘车码、TAC 与应用密文的验证时间在本进程全部处理器时间中的份额；上传阶段也含终端一侧。",
     ),
 ];
 
@@ -52,10 +55,10 @@ verifying 是签名、乘车码与 TAC 的验证时间在本进程全部处理�
   tongtu bench clearing --rides 20000
   tongtu bench clearing --rides 1000000 --json
 
-Verifying is the time of signatures, ride codes and TACs out of all processor time of this process;
+Verifying is the time of signatures, ride codes, TACs and cryptograms out of all processor time of this process;
 uploading has the terminals' side in it.")]
 pub(super) struct Args {
-    /// Rides, half of them by code and half by card
+    /// Rides: a third by code, a third by purse, a third by e-cash
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=5_000_000))]
     rides: u32,
 }
@@ -69,7 +72,8 @@ struct Answer {
     cores: usize,
     rides: usize,
     by_code: usize,
-    by_card: usize,
+    by_purse: usize,
+    by_cash: usize,
     stages: Vec<Stage>,
 }
 
@@ -86,6 +90,7 @@ struct Stage {
     terminal_signatures: Part,
     codes: Part,
     tacs: Part,
+    cryptograms: Part,
     /// Thousandths of the processors' time that verifying took.
     verifying_permille: u64,
 }
@@ -117,8 +122,9 @@ pub(super) fn run(args: &Args, report: &mut Report) -> Result<Exit, Failure> {
         machine: machine(),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         rides,
-        by_code: rides.div_ceil(2),
-        by_card: rides / 2,
+        by_code: rides.div_ceil(3),
+        by_purse: (rides + 1) / 3,
+        by_cash: rides / 3,
         stages,
     };
     if report.json() {
@@ -144,14 +150,19 @@ fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
         cores,
         rides,
         by_code,
-        by_card,
+        by_purse,
+        by_cash,
         ..
     } = answer;
     report.line(&match lang {
         Lang::En => format!(
-            "{machine} · {cores} cores · {rides} rides, {by_code} by code, {by_card} by card"
+            "{machine} · {cores} cores · {rides} rides, {by_code} by code, {by_purse} by purse, \
+             {by_cash} by e-cash"
         ),
-        Lang::Zh => format!("{machine} · {cores} 核 · {rides} 笔乘车，码 {by_code}，卡 {by_card}"),
+        Lang::Zh => format!(
+            "{machine} · {cores} 核 · {rides} 笔乘车，码 {by_code}，电子钱包 {by_purse}，\
+             电子现金 {by_cash}"
+        ),
     })?;
     let header = [
         both("stage", "阶段"),
@@ -160,6 +171,7 @@ fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
         both("terminal signatures", "终端签名"),
         both("codes", "乘车码"),
         both("TACs", "TAC"),
+        both("cryptograms", "应用密文"),
         both("verifying", "验证占比"),
     ];
     let header: Vec<&str> = header.iter().map(|b| b.of(lang)).collect();
@@ -179,6 +191,7 @@ fn print(answer: &Answer, report: &mut Report) -> Result<(), Failure> {
             part(stage.terminal_signatures),
             part(stage.codes),
             part(stage.tacs),
+            part(stage.cryptograms),
             format!("{}.{} %", permille / 10, permille % 10),
         ]
     });
@@ -192,7 +205,8 @@ struct Moment {
     cpu: Duration,
     signatures: Verified,
     codes: Verified,
-    proofs: Verified,
+    tacs: Verified,
+    cryptograms: Verified,
 }
 
 impl Moment {
@@ -202,7 +216,8 @@ impl Moment {
             cpu: process_cpu(),
             signatures: meter.signatures(),
             codes: meter.codes(),
-            proofs: meter.proofs(),
+            tacs: meter.tacs(),
+            cryptograms: meter.cryptograms(),
         }
     }
 }
@@ -214,7 +229,8 @@ struct Spent {
     cpu: Duration,
     signatures: Verified,
     codes: Verified,
-    proofs: Verified,
+    tacs: Verified,
+    cryptograms: Verified,
 }
 
 impl Spent {
@@ -228,7 +244,8 @@ impl Spent {
         self.cpu += now.cpu.saturating_sub(begun.cpu);
         add(&mut self.signatures, begun.signatures, now.signatures);
         add(&mut self.codes, begun.codes, now.codes);
-        add(&mut self.proofs, begun.proofs, now.proofs);
+        add(&mut self.tacs, begun.tacs, now.tacs);
+        add(&mut self.cryptograms, begun.cryptograms, now.cryptograms);
     }
 
     fn stage(self, what: &'static str, zh: &'static str, rides: usize) -> Stage {
@@ -236,7 +253,8 @@ impl Spent {
             count: verified.count,
             cpu_us: verified.nanos / 1000,
         };
-        let verifying = self.signatures.nanos + self.codes.nanos + self.proofs.nanos;
+        let proofs = self.tacs.nanos + self.cryptograms.nanos;
+        let verifying = self.signatures.nanos + self.codes.nanos + proofs;
         let cpu = u64::try_from(self.cpu.as_nanos())
             .unwrap_or(u64::MAX)
             .max(1);
@@ -250,7 +268,8 @@ impl Spent {
             rides_per_core_second: per_second(rides, self.cpu),
             terminal_signatures: part(self.signatures),
             codes: part(self.codes),
-            tacs: part(self.proofs),
+            tacs: part(self.tacs),
+            cryptograms: part(self.cryptograms),
             verifying_permille: verifying.saturating_mul(1000) / cpu,
         }
     }
@@ -269,7 +288,8 @@ impl std::ops::Add for Spent {
             cpu: self.cpu + other.cpu,
             signatures: sum(self.signatures, other.signatures),
             codes: sum(self.codes, other.codes),
-            proofs: sum(self.proofs, other.proofs),
+            tacs: sum(self.tacs, other.tacs),
+            cryptograms: sum(self.cryptograms, other.cryptograms),
         }
     }
 }
@@ -367,18 +387,12 @@ async fn day(
 
 /// Nanoseconds that the calling thread has been on a processor.
 fn thread_nanos() -> u64 {
-    let spent = processor_time(ClockId::ThreadCPUTime);
-    u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(thread_time().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The processors' time of this process so far.
 fn process_cpu() -> Duration {
     processor_time(ClockId::ProcessCPUTime)
-}
-
-fn processor_time(clock: ClockId) -> Duration {
-    let time = clock_gettime(clock);
-    Duration::try_from(time).expect("a processor's time is not below zero")
 }
 
 #[cfg(test)]
@@ -393,7 +407,8 @@ mod tests {
             cpu: Duration::from_millis(1000),
             signatures: verified(100, 100_000_000),
             codes: verified(50, 250_000_000),
-            proofs: verified(50, 50_000_000),
+            tacs: verified(30, 30_000_000),
+            cryptograms: verified(20, 20_000_000),
         };
         let stage = one.stage("", "", 100);
         assert_eq!(

@@ -1,13 +1,16 @@
-//! The rides of the day: riders with codes and cards with purses of both cities, all riding in one.
+//! The rides of the day: riders with codes, cards with purses and cards with e-cash of both cities,
+//! all riding in one.
 //!
-//! Each rides some times, as people do. Cards of both algorithm sets; their TACs are made by the
-//! issuers' own keys.
+//! Each rides some times, as people do. Cards of both algorithm sets; their TACs and cryptograms are
+//! made by the issuers' own keys.
 
 use std::collections::BTreeMap;
 
 use tongtu_apdu::StatusWord;
 use tongtu_codec::hex_decode;
 use tongtu_crypto::SecretKey;
+use tongtu_ecash::Cvr;
+use tongtu_ecash::cryptogram::{card_factor, session_block};
 use tongtu_hsm::{Custody as _, LentKey, MacScheme};
 use tongtu_http::client::{Client, ClientError};
 use tongtu_keyring::code::{KeyAlgorithm, Purpose};
@@ -17,13 +20,17 @@ use tongtu_purse::field::{
     Serial, Terminal, Terminal8,
 };
 use tongtu_ride_code::UserCertificate;
-use tongtu_tap_record::{Mac2State, Magic, RecordKind, Recovery, Stage, TapRecord, Version};
+use tongtu_tap_record::{
+    CashCheck, CashProof, Mac2State, Magic, RecordKind, Recovery, Stage, TapRecord, Told, Version,
+};
 use tongtu_types::{BusinessDay, CardNumber, Fen, LineCode, Timestamp};
 use tongtu_world::country::{CITIES, NODES, Scale};
 use tongtu_world::{Country, Seed};
 
 use super::super::codes::{BENCH_TERMINAL, certificates, record_at};
 
+/// By what rides are paid: by code, by purse, by e-cash, in turn.
+const MEANS: usize = 3;
 /// How often each rider and each card rides.
 const RIDES_EACH: usize = 4;
 /// The rides are spread over so many seconds, from six in the morning.
@@ -34,46 +41,50 @@ const FARE: u32 = 200;
 const LOADED: Fen = Fen::new(50_000);
 const LINE: &str = "B00001";
 
-/// The country, its cards, and the rides by number: even ones by code, odd ones by card.
+/// The country, its cards, and the rides by number.
 pub(super) struct Rides {
     pub(super) country: Country,
     pub(super) terminal_key: SecretKey,
     count: usize,
     day: BusinessDay,
     user_keys: Vec<SecretKey>,
-    cards: Vec<CardNumber>,
-    tac_keys: BTreeMap<(usize, u8), LentKey>,
+    purses: Vec<CardNumber>,
+    cash: Vec<CardNumber>,
+    keys: BTreeMap<(usize, Purpose, u8), LentKey>,
 }
 
 /// The algorithms of cards, as their records have them.
-const ALGORITHMS: [(u8, KeyAlgorithm); 2] = [(4, KeyAlgorithm::Sm4), (0, KeyAlgorithm::Tdes)];
+const ALGORITHMS: [(u8, KeyAlgorithm); 2] = [(4, KeyAlgorithm::Sm4), (1, KeyAlgorithm::Tdes)];
 
 impl Rides {
     pub(super) fn of(count: usize) -> Self {
         let day = BusinessDay::from_ymd(2026, 3, 2).expect("a day of the calendar");
-        let riders = count.div_ceil(2).div_ceil(RIDES_EACH).max(CITIES.len());
-        let country = Country::found(Seed(1), Scale::village(riders), day)
+        let holders = count.div_ceil(MEANS * RIDES_EACH).max(CITIES.len());
+        let country = Country::found(Seed(1), Scale::village(holders), day)
             .expect("the temporary folder takes the country's keys");
         let user_keys = (0..country.riders.len())
             .map(|user| country.user_key(user))
             .collect();
-        let cards = (0..(count / 2).div_ceil(RIDES_EACH).max(CITIES.len()))
-            .map(|card| {
+        let numbered = |head: &str| {
+            let number = |card| {
                 let city = &NODES[home(card)].code[4..];
-                CardNumber::parse(&format!("310{city}9{card:011}")).expect("nineteen digits")
-            })
-            .collect();
-        let mut tac_keys = BTreeMap::new();
-        for node in CITIES {
-            for (algorithm, named) in ALGORITHMS {
-                let label = country.keys.label(node, Purpose::Tac, named);
-                let lent = country
-                    .keys
-                    .with_store(node, |store| store.lend(label))
-                    .expect("the temporary folder takes the city's store")
-                    .expect("a test store lends its keys");
-                tac_keys.insert((node, algorithm), lent);
-            }
+                let digits = format!("{head}{city}{card:0width$}", width = 15 - head.len());
+                CardNumber::parse(&digits).expect("nineteen digits")
+            };
+            (0..holders).map(number).collect()
+        };
+        let proving = [Purpose::Tac, Purpose::CashCryptogram];
+        let each = |node| proving.map(|purpose| ALGORITHMS.map(|of| (node, purpose, of)));
+        let mut keys = BTreeMap::new();
+        for (node, purpose, (algorithm, named)) in CITIES.map(each).into_iter().flatten().flatten()
+        {
+            let label = country.keys.label(node, purpose, named);
+            let lent = country
+                .keys
+                .with_store(node, |store| store.lend(label))
+                .expect("the temporary folder takes the city's store")
+                .expect("a test store lends its keys");
+            keys.insert((node, purpose, algorithm), lent);
         }
         Self {
             terminal_key: country.seed.key("terminal of the bench"),
@@ -81,8 +92,9 @@ impl Rides {
             count,
             day,
             user_keys,
-            cards,
-            tac_keys,
+            purses: numbered("310"),
+            cash: numbered("6299"),
+            keys,
         }
     }
 
@@ -102,7 +114,7 @@ impl Rides {
 
     /// Accounts and cards.
     pub(super) fn holders(&self) -> usize {
-        self.user_keys.len() + self.cards.len()
+        self.user_keys.len() + self.purses.len() + self.cash.len()
     }
 
     /// Opens accounts and issues cards, with money on them.
@@ -119,11 +131,18 @@ impl Rides {
             client.account_recharge(rider.account, &id, LOADED).await?;
             tick();
         }
-        for (number, card) in self.cards.iter().enumerate() {
+        for (number, card) in self.purses.iter().enumerate() {
             let client = clients[home(number)].at(at);
             client.card_issue(*card).await?;
             let id = format!("bench-card-{number}");
             client.card_load(*card, &id, LOADED).await?;
+            tick();
+        }
+        for (number, card) in self.cash.iter().enumerate() {
+            let client = clients[home(number)].at(at);
+            client.cash_issue(*card).await?;
+            let id = format!("bench-cash-{number}");
+            client.cash_load(*card, &id, LOADED).await?;
             tick();
         }
         Ok(())
@@ -139,26 +158,97 @@ impl Rides {
         let after_s = ride * SPREAD_S / self.count;
         let after_s = i64::try_from(after_s).expect("half a day");
         let at = self.day.start_in_china().plus_s(6 * 3600 + after_s);
-        if ride.is_multiple_of(2) {
-            let rider = ride / 2 % self.user_keys.len();
-            let code = certified[rider].ride_code(at.plus_s(-5), &self.user_keys[rider]);
-            let code = code.expect("a fresh certificate");
-            return record_at(at, ride, &code, &self.terminal_key);
-        }
-        let tap = self.tap(ride, at);
+        let tap = match ride % MEANS {
+            0 => {
+                let rider = ride / MEANS % self.user_keys.len();
+                let code = certified[rider].ride_code(at.plus_s(-5), &self.user_keys[rider]);
+                let code = code.expect("a fresh certificate");
+                return record_at(at, ride, &code, &self.terminal_key);
+            }
+            1 => self.by_purse(ride, at),
+            _ => self.by_cash(ride, at),
+        };
         tap.encode_signed(&mut |message| self.terminal_key.sign(message))
             .expect("a record of these values")
     }
 
-    /// A card's ride, as its terminal wrote it down.
-    fn tap(&self, ride: usize, at: Timestamp) -> TapRecord {
-        let (card, before) = (ride / 2 % self.cards.len(), ride / 2 / self.cards.len());
+    /// A purse's ride, as its terminal wrote it down.
+    fn by_purse(&self, ride: usize, at: Timestamp) -> TapRecord {
+        let mut record = self.tap(ride, at, &self.purses);
+        let key = &self.keys[&(self.home_of(ride), Purpose::Tac, record.algorithm)];
+        let factor = record.serial.factor();
+        let tac = key.mac(&[factor], MacScheme::Tac, &record.tac_message());
+        let tac = tac.expect("a key of TACs");
+        record.tac = tac.try_into().expect("four bytes");
+        record
+    }
+
+    /// An e-cash's ride, as its terminal wrote it down.
+    fn by_cash(&self, ride: usize, at: Timestamp) -> TapRecord {
+        let mut record = TapRecord {
+            kind: RecordKind::Cash,
+            mac2: Mac2State::None,
+            mac2_code: [0; 4],
+            transaction: Kind(0),
+            ..self.tap(ride, at, &self.cash)
+        };
+        let cvr = Cvr([0x90, 0, 0]);
+        let [first, second, third] = cvr.0;
+        let mut issuer_data = [0; 32];
+        issuer_data[..8].copy_from_slice(&[7, 1, 1, 3, first, second, third, record.algorithm]);
+        let mut proof = CashProof {
+            cryptogram: [0; 8],
+            issuer_len: 8,
+            issuer_data,
+            unpredictable: [0x2B, 0x29, 0xEB, 0xE4],
+            tvr: [0; 5],
+            cid: 0x40,
+            aip: [0x7C, 0],
+            pan_sequence: 0,
+            currency: [0x01, 0x56],
+            country: [0x01, 0x56],
+            told: Told(0xFF),
+            name_len: 0,
+            name: [0; 16],
+            expiry: [0x40, 0x12],
+            authority: 1,
+            check: CashCheck::Sm2,
+        };
+        let message = proof.cryptogram_message(&record.cash_deal());
+        let card = &self.cash[ride / MEANS % self.cash.len()];
+        let key = &self.keys[&(
+            self.home_of(ride),
+            Purpose::CashCryptogram,
+            record.algorithm,
+        )];
+        let scheme = MacScheme::Cryptogram {
+            block: session_block(record.sequence),
+        };
+        let cryptogram = key.mac(
+            &[card_factor(card, proof.pan_sequence)],
+            scheme,
+            &message.expect("a card's own data"),
+        );
+        let cryptogram = cryptogram.expect("a key of cryptograms");
+        proof.cryptogram = cryptogram.try_into().expect("eight bytes");
+        record.own = proof.own();
+        record
+    }
+
+    /// Which city the card of a ride is of.
+    fn home_of(&self, ride: usize) -> usize {
+        home(ride / MEANS % self.purses.len())
+    }
+
+    /// A card's ride without its proof.
+    fn tap(&self, ride: usize, at: Timestamp, cards: &[CardNumber]) -> TapRecord {
+        let (card, before) = (ride / MEANS % cards.len(), ride / MEANS / cards.len());
         let before = u16::try_from(before).expect("some rides a day");
         let issuer = Institution::of(NODES[home(card)].institution());
         let acceptor = Institution::of(NODES[CITIES[0]].institution());
         let terminal = hex_decode(BENCH_TERMINAL).expect("twelve digits");
         let terminal = Terminal(terminal.try_into().expect("twelve digits"));
-        let serial = Serial::of(&self.cards[card]);
+        let serial = Serial::of(&cards[card]);
         let (algorithm, _) = ALGORITHMS[card / CITIES.len() % ALGORITHMS.len()];
         let left = |rides: u16| {
             let spent = i64::from(FARE) * i64::from(rides);
@@ -167,7 +257,7 @@ impl Rides {
                 .expect("enough is loaded");
             Balance::from_fen(left).expect("a purse's sum")
         };
-        let mut record = TapRecord {
+        TapRecord {
             magic: Magic,
             version: Version::One,
             kind: RecordKind::Purse,
@@ -224,12 +314,7 @@ impl Rides {
             white_list: 1,
             blacklist: 1,
             own: [0; 80],
-        };
-        let key = &self.tac_keys[&(home(card), algorithm)];
-        let tac = key.mac(&[serial.factor()], MacScheme::Tac, &record.tac_message());
-        let tac = tac.expect("a key of TACs");
-        record.tac = tac.try_into().expect("four bytes");
-        record
+        }
     }
 }
 
