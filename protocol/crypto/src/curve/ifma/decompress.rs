@@ -1,19 +1,27 @@
 //! Points from their x in lanes: the root of x^3 - 3x + b, one chain of squares for all.
 
 use super::LANES;
-use super::field::Lanes;
+use super::field::{Lanes, chains};
 use crate::curve::limbs::Limbs;
 
 /// For each x, which is below p, a y of its point out of the form, below p; none where there is none.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn roots<const G: usize>(xs: &[[&Limbs; 8]; G]) -> [Option<Limbs>; LANES] {
-    let x = Lanes::enter(xs); // below 1.07 p
-    // Taken off x³ are three times 1.07.
-    let right = x.square().mul(&x).minus_and_twice(&x, &x).add(&Lanes::b());
-    let root = right.sqrt();
-    let is = root.square().sub4(&right).is_zero();
-    let numbers = root.leave();
-    core::array::from_fn(|lane| {
-        (is[lane / 8] >> (lane % 8) & 1 == 1).then(|| numbers[lane / 8][lane % 8])
-    })
+    let right = xs.each_ref().map(|xs| {
+        let x = Lanes::enter(xs); // below 1.07 p
+        let thrice = x.loose().plus(x.loose()).plus(x.loose());
+        // Between 4 - 3.21 and 4 + 1.07, and then b, which is below p.
+        let cube = x.square().times(&x).minus(thrice).above(4).folded();
+        cube.loose().plus(Lanes::b().loose()).carried()
+    });
+    let roots = chains::roots(&right);
+    let mut out = [None; LANES];
+    for (out, (root, right)) in out.chunks_exact_mut(8).zip(roots.iter().zip(&right)) {
+        let gap = root.squared().minus(right.loose()).above(4).carried();
+        let is = gap.is_zero();
+        for (lane, (out, number)) in out.iter_mut().zip(root.leave()).enumerate() {
+            *out = (is >> lane & 1 == 1).then_some(number);
+        }
+    }
+    out
 }

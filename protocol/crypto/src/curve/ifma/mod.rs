@@ -1,6 +1,7 @@
 //! SM2 verified and signed, and keys decompressed, eight at a time by AVX-512's multipliers of 52 bits (IFMA).
 //!
-//! Each lane of a vector is a signature of its own; two vectors of them are computed side by side.
+//! Each lane of a vector is a signature of its own; groups of eight take turns, so that what one waits for
+//! is filled by the other.
 //! Verifying sees public data only: which entries of tables are read tells what the signatures are.
 //! What [`sign`] computes is secret, and reads whole rows.
 //!
@@ -10,10 +11,14 @@
 
 mod decompress;
 mod field;
-mod point;
+mod multiples;
+mod points;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod vector;
 mod verify;
+mod wide;
 
 use std::vec::Vec;
 
@@ -26,11 +31,11 @@ use super::field::P;
 use super::limbs::Limbs;
 use super::multiple;
 use super::order::Scalar;
-use super::point::Affine;
+use super::point::{self, Affine, Jacobian};
 use crate::lanes::wipe_stack;
 use crate::trial;
 
-/// How many vectors are computed side by side.
+/// How many groups take turns.
 const GROUPS: usize = 2;
 /// How many signatures that is.
 const LANES: usize = 8 * GROUPS;
@@ -60,18 +65,35 @@ pub(crate) struct Table(Vec<Packed>);
 
 impl Table {
     pub(crate) fn of<const W: usize>(comb: &Comb<W>) -> Self {
-        let pack = |point: &Affine| {
-            let mut out = [0; 8];
-            out[..4].copy_from_slice(&point.x.to_lane_form());
-            out[4..].copy_from_slice(&point.y.to_lane_form());
-            Packed(out)
-        };
-        Self(comb.entries().iter().map(pack).collect())
+        Self(comb.entries().iter().map(Packed::of).collect())
     }
 
     fn generator() -> &'static Self {
         static TABLE: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
         TABLE.get_or_init(|| Self::of(multiple::generator()))
+    }
+
+    /// The generator's odd multiples that a digit calls for, without those of other places.
+    fn odd_of_generator() -> &'static Self {
+        static TABLE: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
+        TABLE.get_or_init(|| {
+            let multiples = by_best!(k => {
+                let multiples: Vec<Jacobian> = point::odd_multiples(k, Affine::GENERATOR.into())
+                    .take(1 << (verify::GENERATOR_WIDTH - 1))
+                    .collect();
+                point::to_affine(k, &multiples)
+            });
+            Self(multiples.iter().map(Packed::of).collect())
+        })
+    }
+}
+
+impl Packed {
+    fn of(point: &Affine) -> Self {
+        let mut out = [0; 8];
+        out[..4].copy_from_slice(&point.x.to_lane_form());
+        out[4..].copy_from_slice(&point.y.to_lane_form());
+        Self(out)
     }
 }
 
@@ -88,10 +110,7 @@ impl Kernel {
     pub(crate) fn verify(self, cases: &[Case<'_>]) -> Vec<bool> {
         let mut out = Vec::with_capacity(cases.len());
         for cases in cases.chunks(verify::CHUNK) {
-            let padded = padded(
-                cases,
-                verify::CHUNK.min(cases.len().next_multiple_of(LANES)),
-            );
+            let padded = padded(cases, cases.len().next_multiple_of(LANES));
             let verdicts = self.verify_chunk(&padded);
             out.extend(cases.iter().zip(verdicts).map(settled));
         }
@@ -170,7 +189,7 @@ impl Kernel {
     }
 
     #[expect(unsafe_code, reason = "it is code for this processor only")]
-    fn verify_lanes(self, cases: &[(Case<'_>, &Table)]) -> Vec<Verdict> {
+    fn verify_lanes(self, cases: &[(Case<'_>, &Table)]) -> [Verdict; LANES] {
         // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
         unsafe { verify::by_tables(cases) }
     }

@@ -14,8 +14,8 @@ use std::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::field::{Lanes, Verdicts};
-use super::point::Points;
+use super::field::{Lanes, Verdicts, chains};
+use super::points::Points;
 use super::vector::{Vector, load, splat, split_number};
 use super::{GROUPS, LANES};
 use crate::curve::comb::Comb;
@@ -59,13 +59,13 @@ impl Table {
 /// Odd forms of scalars, a scalar in each lane.
 struct Odd {
     limbs: [[Vector; GROUPS]; 4],
-    negative: Verdicts<GROUPS>,
+    negative: [Verdicts; GROUPS],
 }
 
 /// A digit of each lane: which entry of the row, and where its negative is meant.
 struct Digit {
     entry: [Vector; GROUPS],
-    negative: Verdicts<GROUPS>,
+    negative: [Verdicts; GROUPS],
 }
 
 impl Odd {
@@ -131,31 +131,29 @@ impl Odd {
 /// all scalars one does. Up to [`CHUNK`] scalars, none of which is zero.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn multiples(table: &Table, scalars: &[[Scalar; LANES]]) -> Vec<Option<Limbs>> {
-    let blank = Points {
-        x: Lanes::one(),
-        y: Lanes::one(),
-        z: Lanes::one(),
-    };
-    let mut sums = [blank; SHARED];
-    let mut before = [Lanes::one(); SHARED];
+    let ones = [Lanes::one(); GROUPS];
+    let (mut xs, mut zs, mut before) = ([ones; SHARED], [ones; SHARED], [ones; SHARED]);
     let mut lost = [[0; GROUPS]; SHARED];
-    let mut product = Lanes::one();
+    let mut product = ones;
     for (at, scalars) in scalars.iter().enumerate() {
-        sums[at] = sum(table, scalars);
-        lost[at] = sums[at].z.is_zero();
-        sums[at].z = sums[at].z.one_where(lost[at]);
-        before[at] = product;
-        product = product.mul(&sums[at].z);
+        for (g, sum) in sums(table, scalars).into_iter().enumerate() {
+            xs[at][g] = sum.x;
+            lost[at][g] = sum.z.is_zero();
+            zs[at][g] = sum.z.or_where(lost[at][g], &ones[g]);
+            before[at][g] = product[g];
+            product[g] = product[g].mul(&zs[at][g]);
+        }
     }
-    let mut inverse = product.invert();
+    let mut inverse = chains::inverted(&product);
     let mut out = std::vec![None; scalars.len() * LANES];
     for at in (0..scalars.len()).rev() {
-        let own = inverse.mul(&before[at]);
-        inverse = inverse.mul(&sums[at].z);
-        let x = sums[at].x.mul(&own.square()).leave();
-        for (lane, out) in out[at * LANES..][..LANES].iter_mut().enumerate() {
-            let is_lost = lost[at][lane / 8] >> (lane % 8) & 1 == 1;
-            *out = (!is_lost).then(|| x[lane / 8][lane % 8]);
+        for g in 0..GROUPS {
+            let own = inverse[g].mul(&before[at][g]);
+            inverse[g] = inverse[g].mul(&zs[at][g]);
+            let x = xs[at][g].mul(&own.square()).leave();
+            for (lane, out) in out[at * LANES + 8 * g..][..8].iter_mut().enumerate() {
+                *out = (lost[at][g] >> lane & 1 == 0).then_some(x[lane]);
+            }
         }
     }
     out
@@ -163,37 +161,34 @@ pub(super) fn multiples(table: &Table, scalars: &[[Scalar; LANES]]) -> Vec<Optio
 
 /// The multiple of each lane, with any z.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn sum(table: &Table, scalars: &[Scalar; LANES]) -> Points<GROUPS> {
+fn sums(table: &Table, scalars: &[Scalar; LANES]) -> [Points; GROUPS] {
     let odd = Odd::of(scalars);
-    let (x, y) = picked(&table.0[0], &odd.digit(0));
-    let mut sum = Points {
-        x: x.fold(),
-        y,
-        z: Lanes::one(),
+    let first = odd.digit(0);
+    let first = |g: usize| {
+        let (x, y) = picked(&table.0[0], first.entry[g]);
+        Points::affine(&x, &y, first.negative[g])
     };
+    let mut sums: [Points; GROUPS] = core::array::from_fn(first);
     for (at, row) in table.0.iter().enumerate().skip(1) {
-        let (x, y) = picked(row, &odd.digit(at));
-        sum.add(&x, &y);
+        let digit = odd.digit(at);
+        Points::add_each(&mut sums, |g| {
+            let (x, y) = picked(row, digit.entry[g]);
+            (x, y, digit.negative[g])
+        });
     }
-    sum
+    sums
 }
 
 /// Each lane's digit's multiple.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn picked(row: &Row, digit: &Digit) -> (Lanes<GROUPS>, Lanes<GROUPS>) {
-    let mut out = [[_mm512_setzero_si512(); GROUPS]; 10];
-    for (out, limb) in out.iter_mut().zip(&row.0) {
-        for (out, entry) in out.iter_mut().zip(digit.entry) {
-            *out = word(limb, entry);
-        }
+fn picked(row: &Row, entry: Vector) -> (Lanes, Lanes) {
+    let mut limbs = [_mm512_setzero_si512(); 10];
+    for (limb, words) in limbs.iter_mut().zip(&row.0) {
+        *limb = word(words, entry);
     }
-    let [a, b, c, d, e, f, g, h, i, j] = out;
-    let y = Lanes::of_limbs([f, g, h, i, j]);
-    (
-        Lanes::of_limbs([a, b, c, d, e]),
-        y.negated_where(digit.negative),
-    )
+    let [a, b, c, d, e, f, g, h, i, j] = limbs;
+    (Lanes([a, b, c, d, e]), Lanes([f, g, h, i, j]))
 }
 
 /// The word of each lane's number: sixteen words to choose from at a time, then by the higher bits of

@@ -1,9 +1,9 @@
 //! Vectors of eight 64-bit lanes, in and out of memory; rows into columns.
 
 use core::arch::x86_64::{
-    __m512i, _mm512_and_si512, _mm512_loadu_epi64, _mm512_or_si512, _mm512_set1_epi64,
-    _mm512_shuffle_i64x2, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_storeu_epi64,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_and_si512, _mm512_loadu_epi64, _mm512_or_si512,
+    _mm512_set1_epi64, _mm512_shuffle_i64x2, _mm512_slli_epi64, _mm512_srli_epi64,
+    _mm512_storeu_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 /// Eight lanes.
@@ -32,6 +32,13 @@ pub(super) fn store(vector: Vector) -> [u64; 8] {
     // SAFETY: the array is good for writing 64 bytes, and no alignment is asked for.
     unsafe { _mm512_storeu_epi64(out.as_mut_ptr().cast(), vector) };
     out
+}
+
+/// Asks for a point that will be loaded.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn ask_for(point: &Packed) {
+    _mm_prefetch::<_MM_HINT_T0>(point.0.as_ptr().cast());
 }
 
 /// The same number in every lane.

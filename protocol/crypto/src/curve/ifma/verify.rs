@@ -2,9 +2,10 @@
 
 use std::vec::Vec;
 
-use super::field::{Lanes, Verdicts};
-use super::point::{Picks, Points};
-use super::vector::Packed;
+use super::field::{Lanes, Verdicts, chains};
+use super::multiples::Multiples;
+use super::points::{Picks, Points};
+use super::vector::{Packed, ask_for};
 use super::{Case, GROUPS, LANES, Table, Verdict};
 use crate::curve::limbs;
 use crate::curve::order::Scalar;
@@ -14,169 +15,171 @@ use crate::curve::recode::{Digit, OddDigits};
 pub(super) const CHUNK: usize = 4 * LANES;
 
 /// The window of a key that has no table.
-const WIDTH: usize = 5;
-const ENTRIES: usize = OddDigits::<WIDTH>::ENTRIES;
-const ROW: usize = OddDigits::<8>::ENTRIES;
+type KeyDigits = OddDigits<KEY_WIDTH>;
+const KEY_WIDTH: usize = 5;
+/// The window of the generator along the way of doublings that a key takes: one row of its odd
+/// multiples, 256 KiB, which the second cache has room for.
+type GeneratorDigits = OddDigits<GENERATOR_WIDTH>;
+pub(super) const GENERATOR_WIDTH: usize = 13;
 
-type Row = [[Packed; 8]; GROUPS];
+/// The window of a table.
+type TableDigits = OddDigits<8>;
+
+type Entries = [[Packed; 8]; KeyDigits::ENTRIES];
 
 /// Verifies a multiple of [`LANES`], up to [`CHUNK`], under keys that have no table.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn chunk(cases: &[Case<'_>]) -> Vec<Verdict> {
-    let mut out = Vec::with_capacity(cases.len());
-    for (cases, table) in cases.chunks_exact(LANES).zip(tables(cases)) {
-        let digits: [OddDigits<WIDTH>; LANES] =
-            core::array::from_fn(|lane| OddDigits::of(&cases[lane].claim.t));
-        // The highest digit of this width is always the single multiple, or its negative.
-        let mut sum = Points::of(&picks(|lane| {
-            let digit = digits[lane].at(OddDigits::<WIDTH>::COUNT - 1);
-            (&table[digit.entry][lane / 8][lane % 8], digit)
-        }));
-        for at in (0..OddDigits::<WIDTH>::COUNT - 1).rev() {
-            for _ in 0..WIDTH {
-                sum.double();
-            }
-            sum.add_picked(&picks(|lane| {
-                let digit = digits[lane].at(at);
-                (&table[digit.entry][lane / 8][lane % 8], digit)
-            }));
-        }
-        add_generator(&mut sum, cases);
-        out.extend(judged(&sum, cases));
+    let entries = entries(cases);
+    let lots = cases.chunks_exact(LANES);
+    let lots = lots.zip(entries.as_chunks::<GROUPS>().0);
+    lots.flat_map(|(cases, entries)| by_entries(cases, entries))
+        .collect()
+}
+
+/// For each group of lanes the odd multiples of its keys.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn entries(cases: &[Case<'_>]) -> Vec<Entries> {
+    let mut multiples = Vec::with_capacity(cases.len() / 8);
+    let mut before = Vec::with_capacity(cases.len() / 8);
+    let mut product = Lanes::one();
+    for cases in cases.chunks_exact(8) {
+        let points: [Packed; 8] = core::array::from_fn(|lane| Packed::of(cases[lane].key));
+        let of_keys = Multiples::of(&points.each_ref());
+        before.push(product);
+        product = product.mul(&of_keys.z);
+        multiples.push(of_keys);
+    }
+    let [mut inverse] = chains::inverted(&[product]);
+    let mut out = std::vec![[[BLANK; 8]; KeyDigits::ENTRIES]; multiples.len()];
+    for ((out, multiples), before) in out.iter_mut().zip(&multiples).zip(&before).rev() {
+        *out = multiples.affine(&inverse.mul(before));
+        inverse = inverse.mul(&multiples.z);
     }
     out
-}
-
-/// Verifies [`LANES`] signatures under keys that have tables.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub(super) fn by_tables(cases: &[(Case<'_>, &Table)]) -> Vec<Verdict> {
-    let digits: [OddDigits<8>; LANES] =
-        core::array::from_fn(|lane| OddDigits::of(&cases[lane].0.claim.t));
-    let pick = |at: usize| {
-        picks(|lane| {
-            let digit = digits[lane].at(at);
-            (&cases[lane].1.0[at * ROW + digit.entry], digit)
-        })
-    };
-    let mut sum = Points::of(&pick(0));
-    for at in 1..OddDigits::<8>::COUNT {
-        sum.add_picked(&pick(at));
-    }
-    let plain: [Case<'_>; LANES] = core::array::from_fn(|lane| cases[lane].0);
-    add_generator(&mut sum, &plain);
-    judged(&sum, &plain)
-}
-
-/// Adds s·G.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn add_generator(sum: &mut Points<GROUPS>, cases: &[Case<'_>]) {
-    let generator = Table::generator();
-    let digits: [OddDigits<8>; LANES] =
-        core::array::from_fn(|lane| OddDigits::of(&cases[lane].claim.s));
-    for at in 0..OddDigits::<8>::COUNT {
-        sum.add_picked(&picks(|lane| {
-            let digit = digits[lane].at(at);
-            (&generator.0[at * ROW + digit.entry], digit)
-        }));
-    }
-}
-
-/// What each lane adds.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn picks<'a>(mut pick: impl FnMut(usize) -> (&'a Packed, Digit)) -> Picks<'a, GROUPS> {
-    let mut negative: Verdicts<GROUPS> = [0; GROUPS];
-    let mut points = [[&BLANK; 8]; GROUPS];
-    for (g, points) in points.iter_mut().enumerate() {
-        for (lane, to) in points.iter_mut().enumerate() {
-            let (point, digit) = pick(8 * g + lane);
-            negative[g] |= u8::from(digit.negative != 0) << lane;
-            *to = point;
-        }
-    }
-    Picks { points, negative }
 }
 
 static BLANK: Packed = Packed([0; 8]);
 
-/// For each group of lanes the odd multiples of its keys.
-///
-/// 2P is taken as affine, on the curve that is stretched by its z: additions do not ask which curve
-/// they are on. So every multiple is one mixed addition, and its true z the product with that z.
+/// Verifies [`LANES`] signatures under keys of which there are odd multiples.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn tables(cases: &[Case<'_>]) -> Vec<[Row; ENTRIES]> {
-    let mut multiples: Vec<Points<GROUPS>> = Vec::with_capacity(cases.len() / LANES * ENTRIES);
-    for cases in cases.chunks_exact(LANES) {
-        let packed: [Packed; LANES] = core::array::from_fn(|lane| packed(&cases[lane]));
-        let mut multiple = Points::of(&picks(|lane| (&packed[lane], PLAIN)));
-        let mut twice = multiple;
-        twice.double();
-        let (x, y) = (twice.x, twice.y.fold());
-        let zz = twice.z.square();
-        multiple.x = multiple.x.mul(&zz).fold();
-        multiple.y = multiple.y.mul(&zz.mul(&twice.z));
-        let first = multiples.len();
-        multiples.push(multiple);
-        for _ in 1..ENTRIES {
-            multiple.add(&x, &y);
-            multiples.push(multiple);
+fn by_entries(cases: &[Case<'_>], entries: &[Entries; GROUPS]) -> [Verdict; LANES] {
+    let of_keys: [KeyDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].claim.t));
+    let of_generator: [GeneratorDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].claim.s));
+    let generator = Table::odd_of_generator();
+    let pick = |g: usize, at: usize| {
+        picks(g, |lane| {
+            let digit = of_keys[lane].at(at);
+            (&entries[g][digit.entry][lane % 8], digit)
+        })
+    };
+    // The highest digit of this width is always the single multiple, or its negative.
+    let highest = KeyDigits::COUNT - 1;
+    let mut sums = all(|g| Points::of(&pick(g, highest)));
+    // How many doublings are behind the next addition. What it adds is known before they are done.
+    let mut waiting = 0;
+    for bit in (0..KEY_WIDTH * highest).rev() {
+        waiting += 1;
+        let of_keys = (bit % KEY_WIDTH == 0).then(|| all(|g| pick(g, bit / KEY_WIDTH)));
+        let of_generator = (bit % GENERATOR_WIDTH == 0).then(|| {
+            all(|g| {
+                picks(g, |lane| {
+                    let digit = of_generator[lane].at(bit / GENERATOR_WIDTH);
+                    (&generator.0[digit.entry], digit)
+                })
+            })
+        });
+        if of_keys.is_some() || of_generator.is_some() {
+            Points::double_each(&mut sums, waiting);
+            waiting = 0;
         }
-        for multiple in &mut multiples[first..] {
-            multiple.z = multiple.z.mul(&twice.z);
+        for picks in of_keys.iter().chain(&of_generator) {
+            Points::add_picked(&mut sums, picks);
         }
     }
-    let mut product = Lanes::one();
-    let mut before = Vec::with_capacity(multiples.len());
-    for multiple in &multiples {
-        before.push(product);
-        product = product.mul(&multiple.z);
-    }
-    let mut inverse = product.invert();
-    let blank = [[[BLANK; 8]; GROUPS]; ENTRIES];
-    let mut out: Vec<[Row; ENTRIES]> = core::iter::repeat_n(blank, cases.len() / LANES).collect();
-    for (at, (multiple, before)) in multiples.iter().zip(&before).enumerate().rev() {
-        let own = inverse.mul(before);
-        inverse = inverse.mul(&multiple.z);
-        let square = own.square();
-        let x = multiple.x.mul(&square).fold();
-        let y = multiple.y.mul(&square.mul(&own)).fold();
-        out[at / ENTRIES][at % ENTRIES] = Lanes::pack(&x, &y);
-    }
-    out
+    judged(&sums, cases)
 }
 
-const PLAIN: Digit = Digit {
-    entry: 0,
-    negative: 0,
-};
-
-fn packed(case: &Case<'_>) -> Packed {
-    let mut out = [0; 8];
-    out[..4].copy_from_slice(&case.key.x.to_lane_form());
-    out[4..].copy_from_slice(&case.key.y.to_lane_form());
-    Packed(out)
+/// Verifies [`LANES`] signatures under keys that have tables.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(super) fn by_tables(cases: &[(Case<'_>, &Table)]) -> [Verdict; LANES] {
+    let generator = Table::generator();
+    let of_keys: [TableDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].0.claim.t));
+    let of_generator: [TableDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].0.claim.s));
+    let row = |at: usize, digit: Digit| at * TableDigits::ENTRIES + digit.entry;
+    let of_key = |g: usize, at: usize| {
+        picks(g, |lane| {
+            let digit = of_keys[lane].at(at);
+            (&cases[lane].1.0[row(at, digit)], digit)
+        })
+    };
+    let pick = |at: usize| {
+        all(|g| match at.checked_sub(TableDigits::COUNT) {
+            None => of_key(g, at),
+            Some(at) => picks(g, |lane| {
+                let digit = of_generator[lane].at(at);
+                (&generator.0[row(at, digit)], digit)
+            }),
+        })
+    };
+    let mut sums = pick(0).map(|picks| Points::of(&picks));
+    let mut next = pick(1);
+    for at in 2..2 * TableDigits::COUNT {
+        let picks = core::mem::replace(&mut next, pick(at));
+        Points::add_picked(&mut sums, &picks);
+    }
+    Points::add_picked(&mut sums, &next);
+    let plain: [Case<'_>; LANES] = each(|lane| cases[lane].0);
+    judged(&sums, &plain)
 }
 
-/// Compares x · z^2 with the sum's x. Not sure where z is zero, and where x + n is below p as well.
+fn each<T>(of: impl FnMut(usize) -> T) -> [T; LANES] {
+    core::array::from_fn(of)
+}
+
+fn all<T>(of: impl FnMut(usize) -> T) -> [T; GROUPS] {
+    core::array::from_fn(of)
+}
+
+/// What each lane of a group adds; it is asked for.
+#[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn judged(sum: &Points<GROUPS>, cases: &[Case<'_>]) -> Vec<Verdict> {
-    let claimed: [[&limbs::Limbs; 8]; GROUPS] =
-        core::array::from_fn(|g| core::array::from_fn(|lane| cases[8 * g + lane].claim.x.limbs()));
-    let expected = Lanes::enter(&claimed).mul(&sum.z.square());
-    let equal = expected.sub2(&sum.x).is_zero();
-    let lost = sum.z.is_zero();
-    (0..LANES)
-        .map(|lane| {
-            let is = |verdicts: &Verdicts<GROUPS>| verdicts[lane / 8] >> (lane % 8) & 1 == 1;
-            if is(&lost) || has_two_forms(&cases[lane].claim.x) {
+fn picks<'a>(group: usize, mut pick: impl FnMut(usize) -> (&'a Packed, Digit)) -> Picks<'a> {
+    let mut negative: Verdicts = 0;
+    let mut points = [&BLANK; 8];
+    for (lane, to) in points.iter_mut().enumerate() {
+        let (point, digit) = pick(8 * group + lane);
+        negative |= u8::from(digit.negative != 0) << lane;
+        ask_for(point);
+        *to = point;
+    }
+    Picks { points, negative }
+}
+
+/// Compares x · z^2 with each sum's x. Not sure where z is zero, and where x + n is below p as well.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn judged(sums: &[Points; GROUPS], cases: &[Case<'_>]) -> [Verdict; LANES] {
+    let mut out = [Verdict::Unsure; LANES];
+    for (sum, (out, cases)) in sums
+        .iter()
+        .zip(out.chunks_exact_mut(8).zip(cases.chunks_exact(8)))
+    {
+        let claimed: [&limbs::Limbs; 8] = core::array::from_fn(|lane| cases[lane].claim.x.limbs());
+        let expected = Lanes::enter(&claimed).times(&sum.z.square());
+        let equal = expected.minus(sum.x.loose()).above(2).carried().is_zero();
+        let lost = sum.z.is_zero();
+        for (lane, (out, case)) in out.iter_mut().zip(cases).enumerate() {
+            let is = |verdicts: Verdicts| verdicts >> lane & 1 == 1;
+            *out = if is(lost) || has_two_forms(&case.claim.x) {
                 Verdict::Unsure
-            } else if is(&equal) {
+            } else if is(equal) {
                 Verdict::Holds
             } else {
                 Verdict::Fails
-            }
-        })
-        .collect()
+            };
+        }
+    }
+    out
 }
 
 /// Whether x + n may be below p too, which it is for x below p - n only: of random ones, for one in
