@@ -11,7 +11,7 @@
 //! Every z has an inverse: a key is on the curve, whose order is a prime, so that no multiple up to the
 //! last is at infinity, nor two of them equal or opposite.
 
-use super::field::Lanes;
+use super::field::{Factor, Lanes};
 use super::vector::Packed;
 use super::wide::Columns;
 
@@ -26,9 +26,9 @@ struct Flat {
 pub(super) struct Multiples<const N: usize> {
     flat: [Flat; N],
     /// What each z is of the one before.
-    steps: [Lanes; N],
+    steps: [Factor; N],
     /// The z of the last, below 2 p.
-    pub(super) z: Lanes,
+    pub(super) z: Factor,
 }
 
 impl<const N: usize> Multiples<N> {
@@ -38,7 +38,7 @@ impl<const N: usize> Multiples<N> {
         let (x, y) = Lanes::unpack(points);
         let (first, mut twice) = Flat { x, y }.first_and_twice();
         let mut flat = [first; N];
-        let mut z = y.loose().minus_from(2).carried();
+        let mut z = y.loose().minus_from(2).factor();
         let mut steps = [z; N];
         for at in 1..N {
             (flat[at], steps[at]) = twice.add_to(&flat[at - 1]);
@@ -49,7 +49,7 @@ impl<const N: usize> Multiples<N> {
 
     /// All of them affine, below 1.01 p, by 1 / z, which is below 2 p.
     #[target_feature(enable = "avx512f,avx512ifma")]
-    pub(super) fn affine(&self, inverse: &Lanes) -> [[Packed; 8]; N] {
+    pub(super) fn affine(&self, inverse: &Factor) -> [[Packed; 8]; N] {
         let mut out = [[Packed([0; 8]); 8]; N];
         let mut own = *inverse;
         for at in (0..N).rev() {
@@ -71,17 +71,17 @@ impl Flat {
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn first_and_twice(&self) -> (Self, Self) {
         let s = self.y.square(); // 1.07
-        let t = self.x.mul(&s); // 1.07
-        // (3 · 3.07 + 1) / 2 is 5.11.
+        // 1.07, less 2.
+        let t = Columns::product_below(&self.x, &s).reduced();
+        // 3 · 3.07 / 2 + 0.5 is 5.11.
         let less = self.x.squared().minus(Lanes::one().loose()).above(2);
-        let l = less.three_halves().carried();
-        // Between 4 - 2.14 and 4 + 2.64.
-        let x = l.squared().minus(t.loose()).minus(t.loose()).above(4);
-        let x = x.folded();
-        let ahead = x.loose().minus(t.loose()).above(2).carried();
+        let l = less.twice().plus(less).halved().factor();
+        // Between 1.86 and 2.64 + 4.
+        let x = l.squared().minus(t).minus(t).folded();
+        let ahead = x.loose().minus(t).factor();
         let ss = Columns::square(&s);
         let first = Self {
-            x: t.fold(),
+            x: t.above(2).folded(),
             y: ss.reduced().minus_from(2).folded(),
         };
         let y = ss.plus(&l, &ahead).reduced().folded(); // 2.04
@@ -92,18 +92,19 @@ impl Flat {
     /// times h. The other's x and y are below 1.01 p, as the sum's are, and this one's below 1.3 p.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn add_to(&mut self, other: &Self) -> (Self, Lanes) {
-        let h = self.x.loose().minus(other.x.loose()).above(2).carried(); // 3.3
+    fn add_to(&mut self, other: &Self) -> (Self, Factor) {
+        let h = self.x.loose().minus(other.x.loose()).above(2).factor(); // 3.3
         let hh = h.square(); // 1.69
-        let e = self.y.loose().minus(other.y.loose()).above(2).carried(); // 3.3
-        let own = self.x.mul(&hh); // 1.14
-        let theirs = other.x.times(&hh); // 1.11
-        // Between 4 - 2.25 and 4 + 1.69.
-        let x = e.squared().minus(own.loose()).minus(theirs).above(4);
+        let e = self.y.loose().minus(other.y.loose()).above(2).factor(); // 3.3
+        let own = self.x.mul(&hh).exact(); // 1.14
+        // 1.11, less 2.
+        let theirs = Columns::product_below(&other.x, &hh).reduced();
+        // Between 2 + 2 - 1.14 - 1.11 and 1.69 + 4.
+        let x = e.squared().minus(own.loose()).minus(theirs).above(2);
         let x = x.folded();
-        let between = own.loose().minus(theirs).above(2).carried(); // 3.14
-        let y = self.y.mul(&between); // 1.26
-        let back = own.loose().minus(x.loose()).above(2).carried(); // 3.14
+        let between = own.loose().minus(theirs).factor(); // 3.14
+        let y = self.y.mul(&between).exact(); // 1.26
+        let back = own.loose().minus(x.loose()).above(2).factor(); // 3.14
         // Between 2 - 1.26 and 2 + 1.65.
         let sum = e.times(&back).minus(y.loose()).above(2).folded();
         *self = Self { x: own, y };

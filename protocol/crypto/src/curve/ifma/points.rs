@@ -8,7 +8,7 @@
 //!
 //! Bounds that hold between steps: x below 1.01 p, y below 2.5 p, z below 2 p.
 
-use super::field::{Lanes, Verdicts};
+use super::field::{Factor, Lanes, Verdicts};
 use super::vector::Packed;
 use super::wide::Columns;
 
@@ -16,8 +16,8 @@ use super::wide::Columns;
 #[derive(Clone, Copy)]
 pub(super) struct Points {
     pub(super) x: Lanes,
-    pub(super) y: Lanes,
-    pub(super) z: Lanes,
+    pub(super) y: Factor,
+    pub(super) z: Factor,
     /// Whether the negatives of these are meant: of all lanes, after an odd number of steps.
     pub(super) turned: bool,
 }
@@ -36,8 +36,8 @@ impl Points {
         let above = y.loose().negated_where(negative).above(2);
         Self {
             x: x.fold(),
-            y: above.folded(),
-            z: Lanes::one(),
+            y: *above.folded(),
+            z: *Lanes::one(),
             turned: false,
         }
     }
@@ -51,27 +51,30 @@ impl Points {
 
     /// Twice each of the points, so many times over.
     ///
-    /// Products that wait for each other stand apart, so that others fill the time.
+    /// Products that wait for each other stand apart, so that others fill the time. On the way y is
+    /// kept as w = 2 y, of which no slope has to be halved.
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn double_each(points: &mut [Self], times: usize) {
         for point in points {
+            let mut y = point.y.exact().loose().twice(); // below 5 p
             for _ in 0..times {
-                let zz = point.z.squared(); // below 1.25 p
-                let s = point.y.square(); // 1.4
-                // (3 · 3.01 + 1) / 2 is 5.02, and (5.02 · 2.26) / 16 + 1 is 1.71.
-                let less = point.x.loose().minus(zz).above(2).three_halves();
-                let more = point.x.loose().plus(zz);
-                let l = less.carried().mul(&more.carried());
-                let t = point.x.times(&s); // 1.09
-                // Before it is folded, between 4 - 2.18 and 4 + 1.19.
-                point.x = l.squared().minus(t).minus(t).above(4).folded();
-                point.z = point.y.mul(&point.z); // 1.32
-                let ahead = point.x.loose().minus(t).above(2).carried();
-                // (1.4 · 1.4 + 1.71 · 3.01) / 16 + 1 is 1.45.
-                let y = Columns::square(&s).plus(&l, &ahead);
-                point.y = y.reduced().carried();
+                let w = y.factor();
+                let zz = point.z.squared(); // 1.25
+                let s = w.square(); // 2.57
+                let less = point.x.loose().minus(zz).above(2); // 3.01
+                let less = less.twice().plus(less).factor();
+                let m = less.mul(&point.x.loose().plus(zz).factor()); // (9.03 · 2.26) / 16 + 1 is 2.28.
+                // 1.17, less 2.
+                let t = Columns::product_below(&point.x, &s).reduced();
+                // Before it is folded, between 1.66 and 1.33 + 4.
+                point.x = m.squared().minus(t).minus(t).folded();
+                point.z = w.mul(&point.z); // 1.63
+                let ahead = point.x.loose().minus(t).twice().factor(); // 6.02
+                // (2.57 · 2.57 + 2.28 · 6.02) / 16 + 1 is 2.28.
+                y = Columns::square(&s).plus(&m, &ahead).reduced();
                 point.turned = !point.turned;
             }
+            point.y = y.halved().factor(); // 1.64
         }
     }
 
@@ -88,21 +91,22 @@ impl Points {
             let negative = if sum.turned { !negative } else { negative };
             let zz = sum.z.square(); // 1.25
             let zzz = zz.mul(&sum.z); // 1.16
-            let h = sum.x.loose().minus(x.times(&zz)).above(2).carried(); // 3.01
+            let u = Columns::product_below(&x, &zz).reduced();
+            let h = sum.x.loose().minus(u).factor(); // 3.01
             let hh = h.square(); // 1.57
-            // Between 4 - 1.08 - 2.5 and 4 + 1.08.
-            let r = y.times(&zzz).negated_where(negative);
-            let r = r.minus(sum.y.loose()).above(4).carried();
-            let hhh = hh.mul(&h); // 1.3
+            // Between 2 - 1.08 and 2 + 3 + 1.08.
+            let far = y.times(&zzz).negated_where(!negative);
+            let r = far.plus(sum.y.exact().loose()).above(2).factor();
+            let hhh = hh.times(&h); // 1.31
             sum.z = sum.z.mul(&h); // 1.38
-            let v = sum.x.times(&hh); // 1.1
-            // Before it is folded, between 4 - 2.2 and 4 + 1.3 + 2.62.
-            let rr = r.squared().plus(hhh.loose());
-            sum.x = rr.minus(v).minus(v).above(4).folded();
-            let back = v.minus(sum.x.loose()).above(2).carried(); // 3.1
-            // (2.5 · 1.3 + 5.08 · 3.1) / 16 + 1 is 2.19.
-            let y = Columns::product(&sum.y, &hhh).plus(&r, &back);
-            sum.y = y.reduced().carried();
+            // 1.1, less 2.
+            let v = Columns::product_below(&sum.x, &hh).reduced();
+            // Before it is folded, between 1.8 and 1.31 + 3.32 + 4.
+            sum.x = r.squared().plus(hhh).minus(v).minus(v).folded();
+            let ahead = sum.x.loose().minus(v).factor(); // 3.01
+            // (3 · 1.31 + 6.08 · 3.01) / 16 + 1 is 2.39.
+            let y = Columns::product(&sum.y, &hhh.factor()).plus(&r, &ahead);
+            sum.y = y.reduced().factor();
             sum.turned = !sum.turned;
         }
     }

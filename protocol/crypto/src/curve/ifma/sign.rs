@@ -131,13 +131,13 @@ impl Odd {
 /// all scalars one does. Up to [`CHUNK`] scalars, none of which is zero.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn multiples(table: &Table, scalars: &[[Scalar; LANES]]) -> Vec<Option<Limbs>> {
-    let ones = [Lanes::one(); GROUPS];
+    let ones = [*Lanes::one(); GROUPS];
     let (mut xs, mut zs, mut before) = ([ones; SHARED], [ones; SHARED], [ones; SHARED]);
     let mut lost = [[0; GROUPS]; SHARED];
     let mut product = ones;
     for (at, scalars) in scalars.iter().enumerate() {
         for (g, sum) in sums(table, scalars).into_iter().enumerate() {
-            xs[at][g] = sum.x;
+            xs[at][g] = *sum.x;
             lost[at][g] = sum.z.is_zero();
             zs[at][g] = sum.z.or_where(lost[at][g], &ones[g]);
             before[at][g] = product[g];
@@ -188,7 +188,10 @@ fn picked(row: &Row, entry: Vector) -> (Lanes, Lanes) {
         *limb = word(words, entry);
     }
     let [a, b, c, d, e, f, g, h, i, j] = limbs;
-    (Lanes([a, b, c, d, e]), Lanes([f, g, h, i, j]))
+    (
+        Lanes::of_limbs([a, b, c, d, e]),
+        Lanes::of_limbs([f, g, h, i, j]),
+    )
 }
 
 /// The word of each lane's number: sixteen words to choose from at a time, then by the higher bits of

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::field::Lanes;
+use super::field::{Factor, Lanes};
 use super::multiples::Multiples;
 use super::points::Points;
 use super::vector::{Packed, load, store};
@@ -76,12 +76,12 @@ enum Step<'a> {
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn lanes(raw: &[Raw; 8]) -> Lanes {
-    Lanes(core::array::from_fn(|limb| load(&raw.map(|raw| raw[limb]))))
+    Lanes::of_limbs(core::array::from_fn(|limb| load(&raw.map(|raw| raw[limb]))))
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn raw(lanes: &Lanes) -> [Raw; 8] {
-    let limbs = lanes.0.map(|limb| store(limb));
+fn raw(lanes: &Factor) -> [Raw; 8] {
+    let limbs = lanes.exact().0.map(|limb| store(limb));
     core::array::from_fn(|lane| limbs.map(|limb| limb[lane]))
 }
 
@@ -90,8 +90,8 @@ fn stepped_here(points: &[[Raw; 3]; 8], steps: &[Step<'_>]) -> [[Raw; 3]; 8] {
     let [x, y, z] = core::array::from_fn(|of| lanes(&points.map(|point| point[of])));
     let mut sum = [Points {
         x,
-        y,
-        z,
+        y: *y,
+        z: *z,
         turned: false,
     }];
     for step in steps {
@@ -113,7 +113,7 @@ fn stepped_here(points: &[[Raw; 3]; 8], steps: &[Step<'_>]) -> [[Raw; 3]; 8] {
         },
     ] = sum;
     if turned {
-        y = y.loose().minus_from(3).carried();
+        y = y.exact().loose().minus_from(3).factor();
     }
     let (x, y, z) = (raw(&x), raw(&y), raw(&z));
     core::array::from_fn(|lane| [x[lane], y[lane], z[lane]])

@@ -42,7 +42,7 @@ pub(super) fn chunk(cases: &[Case<'_>]) -> Vec<Verdict> {
 fn entries(cases: &[Case<'_>]) -> Vec<Entries> {
     let mut multiples = Vec::with_capacity(cases.len() / 8);
     let mut before = Vec::with_capacity(cases.len() / 8);
-    let mut product = Lanes::one();
+    let mut product = *Lanes::one();
     for cases in cases.chunks_exact(8) {
         let points: [Packed; 8] = core::array::from_fn(|lane| Packed::of(cases[lane].key));
         let of_keys = Multiples::of(&points.each_ref());
@@ -166,7 +166,7 @@ fn judged(sums: &[Points; GROUPS], cases: &[Case<'_>]) -> [Verdict; LANES] {
     {
         let claimed: [&limbs::Limbs; 8] = core::array::from_fn(|lane| cases[lane].claim.x.limbs());
         let expected = Lanes::enter(&claimed).times(&sum.z.square());
-        let equal = expected.minus(sum.x.loose()).above(2).carried().is_zero();
+        let equal = expected.minus(sum.x.loose()).above(2).factor().is_zero();
         let lost = sum.z.is_zero();
         for (lane, (out, case)) in out.iter_mut().zip(cases).enumerate() {
             let is = |verdicts: Verdicts| verdicts >> lane & 1 == 1;
