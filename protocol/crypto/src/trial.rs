@@ -8,7 +8,7 @@
 /// A way to compute that not every processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// SM2 in lanes, by multipliers of 52 bits.
+    /// SM2 by multipliers of 52 bits: in lanes, and one verification.
     Ifma,
     /// SM3, SM4 and DES in lanes of 512 bits.
     Avx512,

@@ -88,7 +88,7 @@ pub(crate) fn holding(
     if t.is_zero() {
         return None;
     }
-    let sum = multiple::sum_vartime(Portable, &s, &t, key.public().point());
+    let sum = multiple::sum_vartime_by(Portable, &s, &t, key.public().point());
     if sum.is_infinity() {
         return None;
     }

@@ -540,8 +540,8 @@ mod tests {
             let Some(k) = Kernel::here() else { return Ok(()) };
             let point = multiple::of_generator_by(k, &d);
             prop_assert!(point == multiple::of_generator_by(Portable, &d));
-            let ours = multiple::sum_vartime(k, &s, &t, &point);
-            let model = multiple::sum_vartime(Portable, &s, &t, &point);
+            let ours = multiple::sum_vartime_by(k, &s, &t, &point);
+            let model = multiple::sum_vartime_by(Portable, &s, &t, &point);
             prop_assert_eq!(ours.is_infinity(), model.is_infinity());
             if !model.is_infinity() {
                 prop_assert!(ours.to_affine(k) == model.to_affine(Portable));

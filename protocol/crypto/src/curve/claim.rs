@@ -36,7 +36,8 @@ impl Claim {
 
     /// Whether it holds under a key.
     pub(crate) fn holds(&self, key: &Affine) -> bool {
-        by_best!(k => self.is_met_by(k, &multiple::sum_vartime(k, &self.s, &self.t, key)))
+        let sum = multiple::sum_vartime(&self.s, &self.t, key);
+        by_best!(k => self.is_met_by(k, &sum))
     }
 
     /// Whether it holds under a key of which there is a table.

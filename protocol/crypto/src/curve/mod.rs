@@ -5,7 +5,8 @@
 //! others see them (`sm2`), digests.
 //!
 //! What multiplies in the field is chosen once for an operation ([`by_best`]): the portable way, or
-//! `adx` where the processor has its instructions. Batches have kernels of their own (`ifma`).
+//! `adx` where the processor has its instructions. Batches have kernels of their own (`ifma`), and so has the
+//! sum of one verification (`quad`).
 //!
 //! Verifying sees public data and takes the time that they ask for; such functions say `vartime`, or
 //! take a [`claim::Claim`]. All others take the same time whatever they are given: they choose by
@@ -50,4 +51,6 @@ pub(crate) mod multiple;
 pub(crate) mod nonce;
 pub(crate) mod order;
 pub(crate) mod point;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub(crate) mod quad;
 pub(crate) mod recode;

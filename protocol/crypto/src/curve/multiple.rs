@@ -33,8 +33,24 @@ pub(crate) fn generator() -> &'static Comb<8> {
     TABLE.get_or_init(|| Comb::of(&Affine::GENERATOR))
 }
 
-/// s·G + t·P for public values: one chain of doublings for both.
-pub(crate) fn sum_vartime<A: Arithmetic>(k: A, s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian {
+/// s·G + t·P for public values.
+pub(crate) fn sum_vartime(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if let Some(sum) =
+        super::quad::Kernel::here().and_then(|kernel| kernel.sum_vartime(s, t, point))
+    {
+        return sum;
+    }
+    by_best!(by => sum_vartime_by(by, s, t, point))
+}
+
+/// The same, by this arithmetic: one chain of doublings for both.
+pub(crate) fn sum_vartime_by(
+    k: impl Arithmetic,
+    s: &Scalar,
+    t: &Scalar,
+    point: &Affine,
+) -> Jacobian {
     let generator = Odd::of_generator(k);
     let entries: [Entry; Sparse::<KEY_WIDTH>::ENTRIES] = point::odd_entries(k, point);
     let s = Sparse::<GENERATOR_WIDTH>::of_vartime(s);
@@ -122,7 +138,7 @@ pub(crate) fn of_generator_by(by: impl Arithmetic, k: &Scalar) -> Affine {
 #[cfg(not(feature = "std"))]
 pub(crate) fn of_generator_by(by: impl Arithmetic, k: &Scalar) -> Affine {
     const W: usize = 5;
-    let multiples: alloc::vec::Vec<Jacobian> = point::odd_multiples(by, Affine::GENERATOR.into())
+    let multiples: Vec<Jacobian> = point::odd_multiples(by, Affine::GENERATOR.into())
         .take(OddDigits::<W>::ENTRIES)
         .collect();
     let row = point::to_affine(by, &multiples);

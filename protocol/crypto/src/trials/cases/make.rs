@@ -85,7 +85,7 @@ impl Key {
 
     /// The digest over which r || s holds; none where the sum is no point.
     pub(in crate::trials) fn digest(&self, r: &Scalar, s: &Scalar) -> Option<[u8; 32]> {
-        let sum = multiple::sum_vartime(Portable, s, &r.add(s), &self.point);
+        let sum = multiple::sum_vartime_by(Portable, s, &r.add(s), &self.point);
         let x =
             (!sum.is_infinity()).then(|| Scalar::reduce(&sum.to_affine(Portable).x.to_limbs()))?;
         Some(r.sub(&x).to_bytes())
@@ -95,7 +95,7 @@ impl Key {
     pub(in crate::trials) fn with_sum(sum: &Affine, r: &Scalar, s: &Scalar) -> Self {
         let t = r.add(s).invert();
         let back = t.times(&Scalar::default().sub(s));
-        let point = multiple::sum_vartime(Portable, &back, &t.times(&Scalar::ONE), sum);
+        let point = multiple::sum_vartime_by(Portable, &back, &t.times(&Scalar::ONE), sum);
         Self {
             point: point.to_affine(Portable),
         }
