@@ -220,6 +220,42 @@ macro_rules! below_p {
     };
 }
 
+/// Adds p to r0 to r3 where the mask m is ones: p's limbs are all ones, or that less some powers of two.
+/// l and h are for them.
+macro_rules! add_p_where {
+    ($m:literal, $l:literal $h:literal) => {
+        concat!(
+            "mov {",
+            $l,
+            "}, {",
+            $m,
+            "}\n",
+            "shl {",
+            $l,
+            "}, 32\n",
+            "lea {",
+            $h,
+            "}, [{",
+            $m,
+            "} + {",
+            $l,
+            "}]\n",
+            "add {r0}, {",
+            $m,
+            "}\n",
+            "adc {r1}, {",
+            $l,
+            "}\n",
+            "adc {r2}, {",
+            $m,
+            "}\n",
+            "adc {r3}, {",
+            $h,
+            "}\n",
+        )
+    };
+}
+
 impl Arithmetic for Kernel {
     #[inline(always)]
     fn mul(self, a: &Fe, b: &Fe) -> Fe {
@@ -386,15 +422,9 @@ fn sub(a: &Limbs, b: &Limbs) -> Limbs {
             "sbb {r1}, [{b} + 8]",
             "sbb {r2}, [{b} + 16]",
             "sbb {r3}, [{b} + 24]",
-            // p where that went below zero: its limbs are all ones, or that less some powers.
+            // p where that went below zero.
             "sbb {m}, {m}",
-            "mov {l}, {m}",
-            "shl {l}, 32",
-            "lea {h}, [{m} + {l}]",
-            "add {r0}, {m}",
-            "adc {r1}, {l}",
-            "adc {r2}, {m}",
-            "adc {r3}, {h}",
+            add_p_where!("m", "l" "h"),
             r0 = inout(reg) r0,
             r1 = inout(reg) r1,
             r2 = inout(reg) r2,
@@ -431,13 +461,7 @@ fn add(a: &Limbs, b: &Limbs) -> Limbs {
             "sbb {r2}, {s2}",
             "sbb {r3}, {s3}",
             "sbb {s0}, {s0}",
-            "mov {s1}, {s0}",
-            "shl {s1}, 32",
-            "lea {s3}, [{s0} + {s1}]",
-            "add {r0}, {s0}",
-            "adc {r1}, {s1}",
-            "adc {r2}, {s0}",
-            "adc {r3}, {s3}",
+            add_p_where!("s0", "s1" "s3"),
             r0 = inout(reg) r0,
             r1 = inout(reg) r1,
             r2 = inout(reg) r2,
@@ -464,13 +488,7 @@ fn half(a: &Limbs) -> Limbs {
             "mov {m}, {r0}",
             "and {m}, 1",
             "neg {m}",
-            "mov {l}, {m}",
-            "shl {l}, 32",
-            "lea {h}, [{m} + {l}]",
-            "add {r0}, {m}",
-            "adc {r1}, {l}",
-            "adc {r2}, {m}",
-            "adc {r3}, {h}",
+            add_p_where!("m", "l" "h"),
             "rcr {r3}, 1",
             "rcr {r2}, 1",
             "rcr {r1}, 1",
