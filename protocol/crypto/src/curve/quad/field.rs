@@ -12,8 +12,8 @@ use core::arch::asm;
 use core::arch::x86_64::{
     __m256i, _mm256_add_epi64, _mm256_and_si256, _mm256_blend_epi32, _mm256_extract_epi64,
     _mm256_mask_add_epi64, _mm256_mask_sub_epi64, _mm256_permute4x64_epi64, _mm256_set_epi64x,
-    _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_slli_epi64, _mm256_sllv_epi64,
-    _mm256_srai_epi64, _mm256_sub_epi64, _mm256_unpacklo_epi64, _mm256_xor_si256,
+    _mm256_set1_epi64x, _mm256_slli_epi64, _mm256_sllv_epi64, _mm256_srai_epi64, _mm256_sub_epi64,
+    _mm256_unpacklo_epi64,
 };
 
 use super::product::product;
@@ -85,9 +85,10 @@ impl Quad {
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl")]
     pub(super) fn of(numbers: [&[u64; 5]; 4]) -> Self {
+        let [a, b, c, d] = numbers;
+        let lane = |limb: u64| limb.cast_signed();
         Self(core::array::from_fn(|i| {
-            let [a, b, c, d] = numbers.map(|number| number[i].cast_signed());
-            _mm256_set_epi64x(d, c, b, a)
+            _mm256_set_epi64x(lane(d[i]), lane(c[i]), lane(b[i]), lane(a[i]))
         }))
     }
 
@@ -210,26 +211,38 @@ impl Loose {
     #[target_feature(enable = "avx512f,avx512vl")]
     pub(super) fn shifted(&self, by: [i64; 4]) -> Self {
         let by = _mm256_set_epi64x(by[3], by[2], by[1], by[0]);
-        Self(self.0.map(|limb| _mm256_sllv_epi64(limb, by)))
+        self.each(self, |a, _| _mm256_sllv_epi64(a, by))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl")]
+    fn multiple_of_p(times: u64) -> Self {
+        Self(core::array::from_fn(|i| splat(P52[i] * times)))
     }
 
     /// a + times·p.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl")]
     pub(super) fn above(&self, times: u64) -> Self {
-        self.plus(&Self(P52.map(|limb| splat(limb * times))))
+        self.plus(&Self::multiple_of_p(times))
     }
 
     /// 8 p - a in the chosen lanes where it is asked for, for a below 8 p.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl")]
-    pub(super) fn negated_where<const LANES: i32>(&self, negative: u64) -> Self {
-        let negated = Self([_mm256_setzero_si256(); 5]).minus(self).above(8);
-        let ones = splat(negative);
-        let chosen = self.each(&negated, |a, b| {
-            _mm256_xor_si256(a, _mm256_and_si256(_mm256_xor_si256(a, b), ones))
-        });
-        self.with::<LANES>(&chosen)
+    pub(super) fn negated_where<const LANES: u8>(&self, negative: u64) -> Self {
+        let [ones, ..] = negative.to_le_bytes();
+        let chosen = ones & LANES;
+        self.each(&Self::multiple_of_p(8), |a, above| {
+            _mm256_mask_sub_epi64(a, chosen, above, a)
+        })
+    }
+
+    /// a + times·p in the chosen lanes, a elsewhere.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl")]
+    pub(super) fn above_in<const LANES: u8>(&self, times: u64) -> Self {
+        self.plus_in::<LANES>(&Self::multiple_of_p(times))
     }
 
     /// The other's lanes where they are chosen, these elsewhere.
@@ -243,7 +256,7 @@ impl Loose {
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl")]
     pub(super) fn spread<const FROM: i32>(&self) -> Self {
-        Self(self.0.map(|limb| _mm256_permute4x64_epi64::<FROM>(limb)))
+        self.each(self, |a, _| _mm256_permute4x64_epi64::<FROM>(a))
     }
 
     /// Lanes 0 and 2 in their neighbours too; cheaper than `spread`.
@@ -353,7 +366,7 @@ mod tests {
         let turned = sum
             .folded()
             .loose()
-            .negated_where::<{ lanes([0]) }>(negative);
+            .negated_where::<{ bits([0]) }>(negative);
         turned.carried().mul(&one).carried().below_p()
     }
 

@@ -10,9 +10,9 @@
 //!
 //! Exceptions are not looked for: a sum of equal or opposite points gets z = 0 and keeps it.
 //!
-//! Bounds, in multiples of p: what was folded is below 1.01, w below 4.5, m below 3.3, an entry's negated
-//! w below 8, all others below 1.5. So what is taken from a number is below 4 p, and below 8 p where it
-//! says so.
+//! Bounds, in multiples of p: what was folded is below 1.01, x below 10.6, w below 4.4 and an entry's
+//! negated below 8, m below 5, z below 3.3, h below 6, what is multiplied by 4 below 3.3, and all else that
+//! a product gives below 2.6. So what is taken off a number is below 4 p where 4 p were added, 8 p where 8.
 
 use super::field::{Loose, Quad, bits, from, lanes};
 
@@ -71,7 +71,7 @@ impl Entry {
         let second = self.second.loose();
         Self {
             first: self.first,
-            second: second.negated_where::<{ lanes([2]) }>(negative).carried(),
+            second: second.negated_where::<{ bits([2]) }>(negative).carried(),
         }
     }
 }
@@ -116,7 +116,7 @@ impl Sum {
         // s = w^2, m^2, s, the new z = w·z.
         let first = self.w.mul(&self.w.with::<{ lanes([3]) }>(&self.z));
         let s = first.even().carried();
-        let mm = first.spread::<{ from([1, 1, 1, 1]) }>().above(7);
+        let mm = first.spread::<{ from([1, 1, 1, 1]) }>().above(8);
         let m = self.w.spread::<{ from([1, 1, 1, 1]) }>();
         let zz = self.zz.carried();
         // t = x·s, the new z^2 = z^2·s, t, s^2.
@@ -168,24 +168,26 @@ impl Sum {
                     .with::<{ lanes([2]) }>(&self.z.spread::<{ from([3, 3, 3, 3]) }>()),
             );
         // u1, h = u2 - u1, z1^3, z1·z2.
-        let h = first.above(4).minus_in::<{ bits([1]) }>(&first.even());
-        let h4 = h.shifted([0, 2, 0, 0]).folded();
-        let h = h.folded();
-        // s1 = w1·z2^3, i = (2 h)^2, s2 = w2·z1^3, (z1·z2)^2.
+        let h = first
+            .above_in::<{ bits([1]) }>(4)
+            .minus_in::<{ bits([1]) }>(&first.even())
+            .carried();
+        // s1 = w1·z2^3, h^2, s2 = w2·z1^3, (z1·z2)^2.
         let second = h
             .with::<{ lanes([0]) }>(&self.w)
-            .mul(&h4.with::<{ lanes([0, 2]) }>(&other.second));
-        let s1 = second.spread::<{ from([0, 0, 0, 0]) }>();
-        // i, but in lane 2 r = s2 - s1.
+            .mul(&h.with::<{ lanes([0, 2]) }>(&other.second));
+        // i = (2 h)^2, but in lane 2 r = s2 - s1.
         let ir = second
             .spread::<{ from([1, 1, 2, 1]) }>()
-            .above(4)
-            .minus_in::<{ bits([2]) }>(&s1)
+            .shifted([2, 2, 0, 2])
+            .above_in::<{ bits([2]) }>(4)
+            .minus_in::<{ bits([2]) }>(&second.spread::<{ from([0, 0, 0, 0]) }>())
             .folded();
+        let second = second.carried();
         // v = u1·i, j = h·i, r^2, the new z^2.
         let third = ir.mul(
             &h.with::<{ lanes([2]) }>(&ir)
-                .with::<{ lanes([3]) }>(&second.carried()),
+                .with::<{ lanes([3]) }>(&second),
         );
         let v = third.spread::<{ from([0, 0, 0, 0]) }>();
         let j = third.spread::<{ from([1, 1, 1, 1]) }>();
@@ -202,18 +204,18 @@ impl Sum {
         // x, x - z^2, x, x.
         let right = x.minus_in::<{ bits([1]) }>(&zz).carried();
         self.x = right;
-        // r, x - z^2, s1, 2 z1·z2.
+        // r, x - z^2, s1, z1·z2.
         let right = right
             .with::<{ lanes([0]) }>(&ir.spread::<{ from([2, 2, 2, 2]) }>())
-            .with::<{ lanes([2]) }>(&s1.carried())
-            .with::<{ lanes([3]) }>(&first.twice().carried());
-        // r·(x - v), the new m / 3, s1·j, the new z.
+            .with::<{ lanes([2]) }>(&second.spread::<{ from([0, 0, 0, 0]) }>())
+            .with::<{ lanes([3]) }>(&h);
+        // r·(x - v), the new m / 3, s1·j, half the new z.
         let fourth = left.mul(&right);
         let sum = fourth
             .spread::<{ from([0, 1, 0, 0]) }>()
             .plus_in::<{ bits([0, 2, 3]) }>(&fourth.spread::<{ from([2, 2, 2, 2]) }>());
         self.w = sum.twice().plus_in::<{ bits([1]) }>(&sum).carried();
-        self.z = fourth.carried();
+        self.z = fourth.twice().carried();
         self.zz = zz;
     }
 
