@@ -43,7 +43,7 @@ table. Without arguments it runs all of them.
 On Debian-like systems, as root or with a sudo that asks no password, missing foreign programs (zbar,
 ZXing, zint, OpenSSL, valgrind, PostgreSQL, pcscd and its tools, Python, Node) are installed with apt-get, and
 the packages of kit/foreign with pip and npm into the target folder; where rustup is, it adds the
-target of the step `bare`. --no-install prevents all three. A test that needs a card service starts a
+targets of the steps `bare` and `aarch64`. --no-install prevents all three. A test that needs a card service starts a
 private one. PostgreSQL is started privately for the run, in a temporary folder on a free loopback
 port, and stopped with it: a server that the machine runs already is never touched. A server named in
 TONGTU_TEST_POSTGRES is used instead if you have one for tests.
@@ -88,6 +88,12 @@ const STEPS: &[Step] = &[
         what: "protocol and machines build for a processor without a system",
         needs: &[],
         run: run_bare,
+    },
+    Step {
+        name: "aarch64",
+        what: "the kernels for aarch64 compile",
+        needs: &[],
+        run: run_aarch64,
     },
     Step {
         name: "tools",
@@ -332,10 +338,18 @@ fn missing_component(name: &str) -> Outcome {
 }
 
 fn run_bare(round: &mut Round<'_>) -> Result<Outcome> {
-    if let Some(why) = bare::provide(round.repo, round.install)? {
+    if let Some(why) = bare::provide(round.repo, bare::VALIDATOR, round.install)? {
         return Ok(Outcome::NotRun(why));
     }
-    must(&mut bare::check(round.repo)?)?;
+    must(&mut bare::check_floors(round.repo)?)?;
+    Ok(Outcome::Passed)
+}
+
+fn run_aarch64(round: &mut Round<'_>) -> Result<Outcome> {
+    if let Some(why) = bare::provide(round.repo, bare::AARCH64, round.install)? {
+        return Ok(Outcome::NotRun(why));
+    }
+    must(&mut bare::check_kernels(round.repo))?;
     Ok(Outcome::Passed)
 }
 

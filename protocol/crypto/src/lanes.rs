@@ -1,10 +1,10 @@
 //! Many of the same at once: kernels that give every lane of a register its own message and key.
 //!
-//! | | portable | AVX2 | AVX-512 with GFNI |
-//! |---|---|---|---|
-//! | SM3, nonces | one message | 8 messages | 16 messages |
-//! | SM4 | 64 lanes of planes | 256 | 64 lanes of words |
-//! | DES | 64 lanes of planes | 256 | 512 |
+//! | | portable | NEON | AVX2 | AVX-512 with GFNI |
+//! |---|---|---|---|---|
+//! | SM3, nonces | one message | 4 messages | 8 messages | 16 messages |
+//! | SM4 | 64 lanes of planes | 128 | 256 | 64 lanes of words |
+//! | DES | 64 lanes of planes | 128 | 256 | 512 |
 //!
 //! Each algorithm is written once over two traits, `Bits` (a plane of bits) and `Words` (a word of
 //! each lane). An instruction set is a module that implements them; those modules alone have unsafe
@@ -28,6 +28,8 @@ mod words;
 mod avx2;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx512;
+#[cfg(all(feature = "std", target_arch = "aarch64", target_endian = "little"))]
+mod neon;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod sm4_words;
 #[cfg(test)]
@@ -112,8 +114,8 @@ pub(crate) struct Kernels {
     /// What the processor must have.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests say which kernel failed"))]
     name: &'static str,
-    /// How many messages go side by side.
-    sm3_lanes: usize,
+    /// From how many messages on it is faster than one after the other.
+    sm3_least: usize,
     /// The digest of each message.
     sm3_each: fn(&Before, &[&[u8]], &mut [Digest]),
     /// The first nonce by one private key for each digest.
@@ -131,7 +133,7 @@ pub(crate) struct Kernels {
 /// The kernels that need nothing of a processor.
 static PORTABLE: Kernels = Kernels {
     name: "portable",
-    sm3_lanes: 1,
+    sm3_least: 0,
     sm3_each: sm3::digest_each::<u32>,
     nonces_each: nonces::nonces_each::<u32>,
     tdes_each: des::encipher_each::<u64>,
@@ -146,14 +148,18 @@ fn best() -> &'static Kernels {
     if let Some(kernels) = avx512::kernels().or_else(avx2::kernels) {
         return kernels;
     }
+    #[cfg(all(feature = "std", target_arch = "aarch64", target_endian = "little"))]
+    if let Some(kernels) = neon::kernels() {
+        return kernels;
+    }
     &PORTABLE
 }
 
 /// The digest of each message, in order; before each came the same blocks. One message in sixteen
-/// lanes takes longer than alone, so a few go one after the other.
+/// lanes takes longer than alone, so it and a second go one after the other.
 pub(crate) fn sm3_each(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
     let best = best();
-    if messages.len() * 4 < best.sm3_lanes {
+    if messages.len() < best.sm3_least {
         (PORTABLE.sm3_each)(before, messages, out);
     } else {
         (best.sm3_each)(before, messages, out);

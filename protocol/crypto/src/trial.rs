@@ -14,6 +14,8 @@ pub enum Kernel {
     Avx512,
     /// The same in lanes of 256 bits.
     Avx2,
+    /// The same in lanes of 128 bits, as every aarch64 has them.
+    Neon,
     /// One SM2 operation, by multiplications that leave the carry alone and two chains of carries.
     Adx,
 }
@@ -57,14 +59,18 @@ pub use choice::{LEVELS, at_each_level, without};
 /// Whether a kernel that the processor has may be used.
 #[cfg(all(
     feature = "std",
-    target_arch = "x86_64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
     not(any(test, feature = "trial"))
 ))]
 pub(crate) const fn allowed(_: Kernel) -> bool {
     true
 }
 
-#[cfg(all(feature = "std", target_arch = "x86_64", any(test, feature = "trial")))]
+#[cfg(all(
+    feature = "std",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    any(test, feature = "trial")
+))]
 pub(crate) use choice::allowed;
 
 #[cfg(any(test, feature = "trial"))]
@@ -79,7 +85,13 @@ mod choice {
         ("no AVX-512", &[Kernel::Ifma, Kernel::Avx512]),
         (
             "portable",
-            &[Kernel::Ifma, Kernel::Avx512, Kernel::Avx2, Kernel::Adx],
+            &[
+                Kernel::Ifma,
+                Kernel::Avx512,
+                Kernel::Avx2,
+                Kernel::Neon,
+                Kernel::Adx,
+            ],
         ),
     ];
 
@@ -87,7 +99,7 @@ mod choice {
         static LEFT_OUT: Cell<&'static [Kernel]> = const { Cell::new(&[]) };
     }
 
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn allowed(kernel: Kernel) -> bool {
         !LEFT_OUT.with(Cell::get).contains(&kernel)
     }

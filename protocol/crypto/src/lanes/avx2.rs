@@ -240,7 +240,7 @@ macro_rules! asked {
 
 static KERNELS: Kernels = Kernels {
     name: "AVX2",
-    sm3_lanes: 8,
+    sm3_least: 2,
     sm3_each,
     nonces_each,
     tdes_each,

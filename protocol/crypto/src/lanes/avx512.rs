@@ -289,7 +289,7 @@ macro_rules! asked {
 
 static KERNELS: Kernels = Kernels {
     name: "AVX-512, GFNI",
-    sm3_lanes: 16,
+    sm3_least: 3,
     sm3_each,
     nonces_each,
     tdes_each,

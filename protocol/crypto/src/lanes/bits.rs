@@ -34,7 +34,7 @@ macro_rules! gate_of_plain {
         $crate::lanes::bits::Bits::xor(without, $crate::lanes::bits::Bits::and(a, changed))
     }};
 }
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(crate) use gate_of_plain;
 
 /// A gate of two inputs: bit `2b + c` of `gate` is its output.

@@ -5,6 +5,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+#[cfg(target_arch = "x86_64")]
 use std::println;
 
 use super::*;
@@ -19,7 +20,7 @@ const COUNTS: [usize; 23] = [
 
 fn kernels() -> Vec<&'static Kernels> {
     #[cfg_attr(
-        not(target_arch = "x86_64"),
+        not(any(target_arch = "x86_64", target_arch = "aarch64")),
         expect(unused_mut, reason = "nothing to add")
     )]
     let mut all = vec![&PORTABLE];
@@ -33,6 +34,8 @@ fn kernels() -> Vec<&'static Kernels> {
             None => println!("no {name} on this machine: its kernels were not tried"),
         }
     }
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    all.extend(neon::kernels());
     all
 }
 
@@ -112,6 +115,12 @@ fn trials(seed: u64, mut trial: impl FnMut(&Kernels, &mut Numbers, usize)) {
             tried += count;
         }
     }
+}
+
+#[test]
+fn the_widest_kernel_that_is_here_is_chosen() {
+    let widest = kernels().last().map(|kernels| kernels.name);
+    assert_eq!(Some(best().name), widest);
 }
 
 #[test]
