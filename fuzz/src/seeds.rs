@@ -1,0 +1,118 @@
+//! What targets begin with: published and golden vectors, and test keys. No bytes of a person's.
+
+use std::path::PathBuf;
+
+use tongtu_codec::hex_decode;
+use tongtu_crypto::SecretKey;
+
+use crate::fixture::{Fixture, T0};
+
+/// A target, the name of a seed, and its bytes.
+pub type Seed = (&'static str, String, Vec<u8>);
+
+/// The folder of a target's seeds.
+#[must_use]
+pub fn folder(target: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("seeds")
+        .join(target)
+}
+
+/// Where a seed lies.
+#[must_use]
+pub fn path(target: &str, name: &str) -> PathBuf {
+    folder(target).join(name)
+}
+
+/// All seeds.
+pub fn all() -> impl Iterator<Item = Seed> {
+    let key = SecretKey::from_bytes(&[7; 32]).expect("in range");
+    let signature = key.sign(b"seed").0;
+    let mut out = Vec::new();
+    let mut add = |target, name: &str, bytes: Vec<u8>| out.push((target, name.to_owned(), bytes));
+    for (number, claim) in claims().into_iter().enumerate() {
+        let bytes = [&[7; 32], &claim[..]].concat();
+        add("sm2_verify", &format!("claim-{number}"), bytes);
+    }
+    add("sm2_verify", "own", [&[7; 32], &signature[..]].concat());
+    add(
+        "sm2_keys",
+        "compressed",
+        key.public().to_compressed().repeat(5),
+    );
+    add("sm2_keys", "whole", key.public().to_xy().to_vec());
+    add("sm2_sign", "messages", [7; 60].to_vec());
+    add("digests", "bytes", (0..=255).collect());
+    for (number, len) in [16usize, 45, 300].into_iter().enumerate() {
+        add(
+            "proofs",
+            &format!("lengths-{number}"),
+            (0..=255).cycle().take(len).collect(),
+        );
+    }
+    let code = Fixture::new().code_at(T0).as_bytes().to_vec();
+    add("ride_scan", "code", code.clone());
+    add("ride_parse", "code", code);
+    for name in [
+        "root",
+        "issuer_certificate",
+        "code_a",
+        "code_b",
+        "national_root",
+    ] {
+        add("ride_parse", name, crate::fixture::published(name));
+    }
+    add(
+        "ride_signed",
+        "limit",
+        [vec![0; 180], vec![1, 2, 3, 4]].concat(),
+    );
+    let select = hex_decode("00A4040008A000000632010105").expect("hex");
+    add("purse", "record", [&[0, 0x27, 1][..], &[0; 40]].concat());
+    add(
+        "purse",
+        "answer",
+        [
+            &[1][..],
+            &hex_decode("6F0A8408A000000632010105").expect("hex"),
+        ]
+        .concat(),
+    );
+    add(
+        "purse",
+        "balance",
+        [&[2][..], &hex_decode("805C000204").expect("hex")].concat(),
+    );
+    add("codecs", "select", [&[0][..], &select].concat());
+    add(
+        "codecs",
+        "explained",
+        [&[1, 13][..], &select, &[0x90, 0]].concat(),
+    );
+    add(
+        "codecs",
+        "envelope",
+        [&[3][..], b"TTEV", &[1, 1], &[0; 200]].concat(),
+    );
+    add(
+        "codecs",
+        "record",
+        [&[5][..], b"TTCR", &[1, 2, 2, 1, 0]].concat(),
+    );
+    add("symbol", "png", b"\x89PNG\r\n\x1a\n".to_vec());
+    add("symbol", "jpeg", b"\xff\xd8\xff\xe0".to_vec());
+    out.into_iter()
+}
+
+/// e || r || s of some of the crafted cases, some of which hold.
+fn claims() -> Vec<Vec<u8>> {
+    let text = include_str!("../../protocol/crypto/tests/vectors/sm2_cases.json");
+    let file: serde_json::Value = serde_json::from_str(text).expect("the cases are JSON");
+    let cases = file["cases"].as_array().expect("a list of cases");
+    let digests = cases.iter().filter(|case| case["kind"] == "digest");
+    let hex = |case: &serde_json::Value, what: &str| hex_decode(case[what].as_str()?).ok();
+    digests
+        .step_by(25)
+        .filter_map(|case| Some([hex(case, "e")?, hex(case, "sig")?].concat()))
+        .collect()
+}

@@ -1,0 +1,4 @@
+//! Pictures.
+#![cfg_attr(feature = "engine", no_main)]
+
+tongtu_fuzz::target!("symbol");
