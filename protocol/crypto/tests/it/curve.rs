@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use sm2::elliptic_curve::ops::{LinearCombination as _, Reduce as _};
+use sm2::elliptic_curve::ops::Reduce as _;
 use sm2::elliptic_curve::point::AffineCoordinates as _;
 use sm2::elliptic_curve::sec1::ToSec1Point as _;
 use sm2::elliptic_curve::{Curve as _, Group as _, PrimeField as _};
@@ -10,33 +10,14 @@ use sm2::{FieldBytes, NonZeroScalar, ProjectivePoint, Scalar, Sm2};
 use tongtu_codec::hex_decode;
 use tongtu_crypto::{PublicKey, SecretKey, Signature, sm3};
 
+pub(crate) use crate::targets::theirs;
+
 fn hex(text: &str) -> [u8; 32] {
     hex_decode(text).unwrap().try_into().unwrap()
 }
 
 const N: &str = "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123";
 const P: &str = "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF";
-
-/// Whether a signature over a digest holds, by RustCrypto's points.
-pub(crate) fn theirs(xy: &[u8; 64], e: &sm3::Digest, signature: &Signature) -> bool {
-    let mut sec1 = [4; 65];
-    sec1[1..].copy_from_slice(xy);
-    let key = sm2::PublicKey::from_sec1_bytes(&sec1).unwrap();
-    let (r, s) = signature.0.split_at(32);
-    let (Ok(r), Ok(s)) = (NonZeroScalar::try_from(r), NonZeroScalar::try_from(s)) else {
-        return false;
-    };
-    let t = *r + *s;
-    if bool::from(t.is_zero()) {
-        return false;
-    }
-    let sum = ProjectivePoint::lincomb(&[
-        (ProjectivePoint::GENERATOR, *s),
-        (ProjectivePoint::from(&key), t),
-    ]);
-    let x = Scalar::reduce(&sum.to_affine().x());
-    !bool::from(sum.is_identity()) && *r == Scalar::reduce(&FieldBytes::from(*e)) + x
-}
 
 /// r || s for a nonce, by RustCrypto's points.
 fn their_signature(d: &[u8; 32], e: &sm3::Digest) -> Option<Signature> {

@@ -4,3 +4,4 @@ mod commands;
 mod dumps;
 mod hostile;
 mod perso;
+mod targets;

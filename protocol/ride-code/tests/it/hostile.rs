@@ -1,10 +1,10 @@
 //! Every flipped bit, every truncation, every extension, and a million random inputs.
 
 use proptest::prelude::*;
-use tongtu_ride_code::record::RideRecord;
-use tongtu_ride_code::{RideCode, Root, UserCertificate, Verdict, describe, foreign, tolerant};
+use tongtu_ride_code::{RideCode, Verdict};
 
 use crate::fixture::{Fixture, T0};
+use crate::targets;
 
 #[test]
 fn every_single_bit_flip_is_refused() {
@@ -113,13 +113,17 @@ proptest! {
 
     #[test]
     fn no_parser_panics(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let _ = RideCode::frame(&bytes);
-        let _ = describe(&bytes);
-        let _ = Root::verify(&bytes);
-        let _ = UserCertificate::parse(&bytes);
-        let _ = RideRecord::decode(&bytes);
-        let _ = foreign::kind_of(&bytes);
-        let _ = tolerant::unwrap(&bytes);
+        targets::parse(&bytes);
+    }
+
+    #[test]
+    fn bits_that_are_turned_and_signed_again_have_one_verdict_alone_and_together(
+        at in 0..332usize,
+        bits in proptest::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let mut turned = vec![0; at];
+        turned.extend(bits);
+        targets::scan_signed_again(&turned);
     }
 
     #[test]

@@ -9,5 +9,6 @@ mod phone;
 mod record;
 mod revocation;
 mod root_file;
+mod targets;
 mod together;
 mod vectors;
