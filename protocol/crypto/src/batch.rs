@@ -2,7 +2,7 @@
 //!
 //! Here: [`verify_batch`] for keys that are met once, and [`KeyShelf`], which keeps tables of keys
 //! that come again and again, such as issuers'. Where the processor has a kernel for it, signatures
-//! are verified eight at a time; else, and without `std`, one after the other with the same verdicts.
+//! are verified several at a time; else, and without `std`, one after the other with the same verdicts.
 //! Each signature is verified by itself: sums of many by random factors would save nothing for SM2,
 //! whose signatures do not hold the point that such a sum needs, and would not name the bad one.
 
@@ -13,7 +13,7 @@ use crate::curve::point::Affine;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use crate::curve::{
     field::Fe,
-    ifma,
+    lanes,
     limbs::{self, Limbs},
 };
 use crate::sm2::{KeyError, PublicKey, Signature, SignatureError};
@@ -119,7 +119,7 @@ pub fn read_keys(keys: &[[u8; 33]]) -> Vec<Result<PublicKey, KeyError>> {
 
 fn points_of(keys: &[[u8; 33]]) -> Vec<Result<Affine, KeyError>> {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if let Some(kernel) = ifma::Kernel::here().filter(|_| keys.len() >= WORTH_LANES) {
+    if let Some(kernel) = lanes::Kernel::for_many(keys.len()) {
         let xs: Vec<_> = keys.iter().map(x_of).collect();
         let roots = kernel.roots(&xs);
         return keys
@@ -164,15 +164,11 @@ impl Verdicts {
     }
 }
 
-/// Below this many, one after the other is faster than lanes most of which are empty.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-const WORTH_LANES: usize = 4;
-
 /// Whether each holds, under keys of which there is no table.
 fn of_new_keys(asked: &[Asked<'_>]) -> Vec<bool> {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if let Some(kernel) = ifma::Kernel::here().filter(|_| asked.len() >= WORTH_LANES) {
-        let cases: Vec<ifma::Case<'_>> = asked.iter().map(case).collect();
+    if let Some(kernel) = lanes::Kernel::for_many(asked.len()) {
+        let cases: Vec<lanes::Case<'_>> = asked.iter().map(case).collect();
         return kernel.verify(&cases);
     }
     asked
@@ -182,8 +178,8 @@ fn of_new_keys(asked: &[Asked<'_>]) -> Vec<bool> {
 }
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-fn case<'a>(asked: &Asked<'a>) -> ifma::Case<'a> {
-    ifma::Case {
+fn case<'a>(asked: &Asked<'a>) -> lanes::Case<'a> {
+    lanes::Case {
         claim: asked.claim,
         key: asked.key.point(),
     }

@@ -12,7 +12,7 @@ pub enum Kernel {
     Ifma,
     /// SM3, SM4 and DES in lanes of 512 bits.
     Avx512,
-    /// The same in lanes of 256 bits.
+    /// The same in lanes of 256 bits, and SM2 verified in them.
     Avx2,
     /// The same in lanes of 128 bits, as every aarch64 has them.
     Neon,

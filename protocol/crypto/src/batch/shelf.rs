@@ -9,7 +9,7 @@ use super::{Asked, Signed, Verdict, Verdicts, of_new_keys};
 use crate::curve::claim::Claim;
 use crate::curve::comb::Comb;
 #[cfg(target_arch = "x86_64")]
-use crate::curve::ifma;
+use crate::curve::lanes;
 use crate::sm3;
 
 /// From so many signatures on a key is worth a table, which costs about as much as verifying a few
@@ -40,15 +40,15 @@ struct Kept {
 enum Table {
     Plain(Comb<8>),
     #[cfg(target_arch = "x86_64")]
-    Lanes(ifma::Table),
+    Lanes(lanes::Table),
 }
 
 impl Table {
     fn of(asked: &Asked<'_>) -> Self {
         let comb = Comb::of(asked.key.point());
         #[cfg(target_arch = "x86_64")]
-        if ifma::Kernel::here().is_some() {
-            return Self::Lanes(ifma::Table::of(&comb));
+        if let Some(kernel) = lanes::Kernel::here() {
+            return Self::Lanes(kernel.table(&comb));
         }
         Self::Plain(comb)
     }
@@ -163,13 +163,13 @@ impl core::fmt::Debug for KeyShelf {
 /// Whether each holds under its key's table.
 fn of_known_keys(asked: &[Asked<'_>], tables: &[&Table]) -> Vec<bool> {
     #[cfg(target_arch = "x86_64")]
-    if let Some(kernel) = ifma::Kernel::here() {
+    if let Some(kernel) = lanes::Kernel::here() {
         let lanes: Option<Vec<_>> = asked
             .iter()
             .zip(tables)
             .map(|(asked, table)| match table {
-                Table::Lanes(table) => Some((case(asked), table)),
-                Table::Plain(_) => None,
+                Table::Lanes(table) if kernel.reads(table) => Some((case(asked), table)),
+                _ => None,
             })
             .collect();
         if let Some(lanes) = lanes {

@@ -27,10 +27,15 @@ impl Numbers {
 
     /// 32 bytes of which each run of eight, or of six and a half, is at an edge more often than not.
     pub(crate) fn edged(&mut self) -> [u8; 32] {
+        self.edged_in([64, 52])
+    }
+
+    /// The same for runs of one or another number of bits.
+    pub(crate) fn edged_in<const N: usize>(&mut self, widths: [usize; N]) -> [u8; 32] {
         let choice = self.next();
         let mut out = self.next();
-        let width = if choice[31] & 1 == 0 { 64 } else { 52 };
-        for (limb, choice) in choice[..5].iter().enumerate() {
+        let width = widths[usize::from(choice[31]) % N];
+        for (limb, choice) in choice[..256usize.div_ceil(width)].iter().enumerate() {
             let bits = limb * width..((limb + 1) * width).min(256);
             for bit in bits.clone() {
                 let lowest = bit == bits.start;

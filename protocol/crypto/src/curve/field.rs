@@ -76,10 +76,10 @@ impl Fe {
         limbs::to_bytes(&self.to_limbs())
     }
 
-    /// x · 2^260 mod p: the form in which numbers of 52-bit limbs are kept.
+    /// x · 2^exponent mod p, for exponents from 256 on: a form in which lanes keep numbers.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    pub(crate) fn to_lane_form(self) -> Limbs {
-        self.double().double().double().double().0
+    pub(crate) fn to_form(self, exponent: u32) -> Limbs {
+        (256..exponent).fold(self, |number, _| number.double()).0
     }
 
     #[inline]

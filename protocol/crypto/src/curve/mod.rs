@@ -5,8 +5,8 @@
 //! others see them (`sm2`), digests.
 //!
 //! What multiplies in the field is chosen once for an operation ([`by_best`]): the portable way, or
-//! `adx` where the processor has its instructions. Batches have kernels of their own (`ifma`), and so has the
-//! sum of one verification (`quad`).
+//! `adx` where the processor has its instructions. Batches have kernels of their own (`lanes`, by `ifma` or
+//! `avx2`), and so has the sum of one verification (`quad`).
 //!
 //! Verifying sees public data and takes the time that they ask for; such functions say `vartime`, or
 //! take a [`claim::Claim`]. All others take the same time whatever they are given: they choose by
@@ -40,12 +40,16 @@ pub(crate) use by_best;
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) mod adx;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx2;
 pub(crate) mod claim;
 #[cfg(feature = "std")]
 pub(crate) mod comb;
 pub(crate) mod field;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-pub(crate) mod ifma;
+mod ifma;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub(crate) mod lanes;
 pub(crate) mod limbs;
 pub(crate) mod multiple;
 pub(crate) mod nonce;

@@ -1,6 +1,8 @@
 //! Every level of kernels against OpenSSL's library, in thousands of questions or as many as are asked
 //! for: random ones, and ones at the edges of limbs, orders and signs.
 
+use std::collections::BTreeMap;
+
 use tongtu_foreign::{Chaining, Point, Witness};
 
 use super::questions;
@@ -94,7 +96,8 @@ fn signatures_hold_for_openssl_and_for_every_level_or_for_none() {
     };
     let mut numbers = numbers("verify");
     let keys: Vec<SecretKey> = (0..12).map(|_| numbers.key()).collect();
-    let mut shelf = KeyShelf::new(6);
+    // One for each level, whose tables are in the form that the level reads.
+    let mut shelves: BTreeMap<&str, KeyShelf> = BTreeMap::new();
     let (mut good, mut bad) = (0, 0);
     rounds(4000, |count| {
         let fresh = numbers.key();
@@ -116,6 +119,7 @@ fn signatures_hold_for_openssl_and_for_every_level_or_for_none() {
             .collect();
         trial::at_each_level(|level| {
             let together = verify_batch(&batch);
+            let shelf = shelves.entry(level).or_insert_with(|| KeyShelf::new(6));
             let shelved = shelf.verify(&batch);
             for (place, (key, e, signature)) in claims.iter().enumerate() {
                 let ours = [

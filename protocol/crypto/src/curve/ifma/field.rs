@@ -16,10 +16,13 @@ use core::arch::x86_64::{
     _mm512_test_epi64_mask,
 };
 
-use super::vector::{Packed, Vector, join, load, splat, split, store, transpose};
+use super::vector::{Vector, join, load, splat, split, store, transpose};
 use super::wide::{Columns, Loose};
+use crate::curve::lanes::Packed;
 use crate::curve::limbs::Limbs;
 
+/// Numbers are kept as x · 2^260 mod p.
+pub(super) const FORM: u32 = 260;
 pub(super) const MASK: u64 = (1 << 52) - 1;
 /// p in limbs of 52 bits.
 pub(super) const P: [u64; 5] = [
@@ -154,7 +157,7 @@ impl Lanes {
     /// The curve's b.
     #[target_feature(enable = "avx512f")]
     pub(super) fn b() -> Self {
-        Self::everywhere(&crate::curve::field::Fe::B.to_lane_form())
+        Self::everywhere(&crate::curve::field::Fe::B.to_form(FORM))
     }
 
     /// Numbers out of the form, below 2^256, brought into it. Below 2 p.
@@ -204,7 +207,7 @@ impl Lanes {
     pub(super) fn pack(x: &Self, y: &Self) -> [Packed; 8] {
         let [x0, x1, x2, x3] = join(x.0.0);
         let [y0, y1, y2, y3] = join(y.0.0);
-        let mut out = [Packed([0; 8]); 8];
+        let mut out = [Packed::BLANK; 8];
         for (to, row) in out
             .iter_mut()
             .zip(transpose([x0, x1, x2, x3, y0, y1, y2, y3]))

@@ -20,14 +20,15 @@ mod vector;
 mod verify;
 mod wide;
 
+use std::sync::OnceLock;
 use std::vec::Vec;
 
-use vector::Packed;
+use field::FORM;
 use zeroize::Zeroizing;
 
-use super::claim::Claim;
 use super::comb::Comb;
 use super::field::P;
+use super::lanes::{Case, Lanes, Packed, Table, Verdict};
 use super::limbs::Limbs;
 use super::multiple;
 use super::order::Scalar;
@@ -44,57 +45,29 @@ const LANES: usize = 8 * GROUPS;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel(());
 
-/// A signature to be verified, under a key that may have a table.
-#[derive(Clone, Copy)]
-pub(crate) struct Case<'a> {
-    pub(crate) claim: &'a Claim,
-    pub(crate) key: &'a Affine,
+/// A point as lanes read it.
+fn packed(point: &Affine) -> Packed {
+    Packed::of(point, FORM)
 }
 
-/// What a lane found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Holds,
-    Fails,
-    /// The lane met a case that only the other way looks for.
-    Unsure,
+/// The generator's table, as keys have them.
+fn generator() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| Table::of_generator(FORM))
 }
 
-/// A key's table in the form that lanes read; 256 KiB.
-pub(crate) struct Table(Vec<Packed>);
-
-impl Table {
-    pub(crate) fn of<const W: usize>(comb: &Comb<W>) -> Self {
-        Self(comb.entries().iter().map(Packed::of).collect())
-    }
-
-    fn generator() -> &'static Self {
-        static TABLE: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
-        TABLE.get_or_init(|| Self::of(multiple::generator()))
-    }
-
-    /// The generator's odd multiples that a digit calls for, without those of other places.
-    fn odd_of_generator() -> &'static Self {
-        static TABLE: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
-        TABLE.get_or_init(|| {
-            let multiples = by_best!(k => {
-                let multiples: Vec<Jacobian> = point::odd_multiples(k, Affine::GENERATOR.into())
-                    .take(1 << (verify::GENERATOR_WIDTH - 1))
-                    .collect();
-                point::to_affine(k, &multiples)
-            });
-            Self(multiples.iter().map(Packed::of).collect())
-        })
-    }
-}
-
-impl Packed {
-    fn of(point: &Affine) -> Self {
-        let mut out = [0; 8];
-        out[..4].copy_from_slice(&point.x.to_lane_form());
-        out[4..].copy_from_slice(&point.y.to_lane_form());
-        Self(out)
-    }
+/// The generator's odd multiples that a digit calls for, without those of other places.
+fn odd_of_generator() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let multiples = by_best!(k => {
+            let multiples: Vec<Jacobian> = point::odd_multiples(k, Affine::GENERATOR.into())
+                .take(1 << (verify::GENERATOR_WIDTH - 1))
+                .collect();
+            point::to_affine(k, &multiples)
+        });
+        Table::of_points(&multiples, FORM)
+    })
 }
 
 impl Kernel {
@@ -104,45 +77,6 @@ impl Kernel {
             && std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512ifma");
         found.then_some(Self(()))
-    }
-
-    /// Whether each holds, in order; keys are met the first time.
-    pub(crate) fn verify(self, cases: &[Case<'_>]) -> Vec<bool> {
-        let mut out = Vec::with_capacity(cases.len());
-        for cases in cases.chunks(verify::CHUNK) {
-            let padded = padded(cases, cases.len().next_multiple_of(LANES));
-            let verdicts = self.verify_chunk(&padded);
-            out.extend(cases.iter().zip(verdicts).map(settled));
-        }
-        out
-    }
-
-    /// Whether each holds under its key's table, in order.
-    pub(crate) fn verify_by_tables(self, cases: &[(Case<'_>, &Table)]) -> Vec<bool> {
-        let mut out = Vec::with_capacity(cases.len());
-        for cases in cases.chunks(LANES) {
-            let verdicts = self.verify_lanes(&padded(cases, LANES));
-            out.extend(
-                cases
-                    .iter()
-                    .map(|(case, _)| case)
-                    .zip(verdicts)
-                    .map(settled),
-            );
-        }
-        out
-    }
-
-    /// A y, out of the form, for each x that is below p; none where x is of no point.
-    pub(crate) fn roots(self, xs: &[Limbs]) -> Vec<Option<Limbs>> {
-        let mut out = Vec::with_capacity(xs.len());
-        for xs in xs.chunks(LANES) {
-            let padded: [[&Limbs; 8]; GROUPS] = core::array::from_fn(|g| {
-                core::array::from_fn(|lane| xs.get(8 * g + lane).unwrap_or(&xs[0]))
-            });
-            out.extend(self.roots_of_lanes(&padded).into_iter().take(xs.len()));
-        }
-        out
     }
 
     /// The x, out of the form, of each secret scalar's multiple of the generator, in a time that tells
@@ -170,42 +104,33 @@ impl Kernel {
 
     #[expect(unsafe_code, reason = "it is code for this processor only")]
     fn multiples_of_lanes(self, scalars: &[[Scalar; LANES]]) -> Vec<Option<Limbs>> {
-        static TABLE: std::sync::OnceLock<sign::Table> = std::sync::OnceLock::new();
+        static TABLE: OnceLock<sign::Table> = OnceLock::new();
         let table = TABLE.get_or_init(|| sign::Table::of(&Comb::of(&Affine::GENERATOR)));
         // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
         unsafe { sign::multiples(table, scalars) }
     }
+}
 
-    #[expect(unsafe_code, reason = "it is code for this processor only")]
-    fn roots_of_lanes(self, xs: &[[&Limbs; 8]; GROUPS]) -> [Option<Limbs>; LANES] {
-        // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
-        unsafe { decompress::roots(xs) }
-    }
+#[expect(unsafe_code, reason = "it is code for this processor only")]
+impl Lanes<LANES> for Kernel {
+    const FORM: u32 = FORM;
+    const WORTH: usize = 4;
+    const CHUNK: usize = verify::CHUNK;
 
-    #[expect(unsafe_code, reason = "it is code for this processor only")]
-    fn verify_chunk(self, cases: &[Case<'_>]) -> Vec<Verdict> {
+    fn verify(self, cases: &[Case<'_>]) -> Vec<Verdict> {
         // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
         unsafe { verify::chunk(cases) }
     }
 
-    #[expect(unsafe_code, reason = "it is code for this processor only")]
-    fn verify_lanes(self, cases: &[(Case<'_>, &Table)]) -> [Verdict; LANES] {
+    fn verify_by_tables(self, cases: &[(Case<'_>, &Table); LANES]) -> [Verdict; LANES] {
         // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
         unsafe { verify::by_tables(cases) }
     }
-}
 
-/// The verdict, where a lane is not sure by the way that looks for every exception.
-fn settled((case, verdict): (&Case<'_>, Verdict)) -> bool {
-    match verdict {
-        Verdict::Holds => true,
-        Verdict::Fails => false,
-        Verdict::Unsure => case.claim.holds(case.key),
+    fn roots(self, xs: &[&Limbs; LANES]) -> [Option<Limbs>; LANES] {
+        let groups: [[&Limbs; 8]; GROUPS] =
+            core::array::from_fn(|g| core::array::from_fn(|lane| xs[8 * g + lane]));
+        // SAFETY: a `Kernel` comes from `here` only, which found avx512f and avx512ifma.
+        unsafe { decompress::roots(&groups) }
     }
-}
-
-/// As many as are wanted, the first one again and again behind the others.
-fn padded<T: Copy>(cases: &[T], len: usize) -> Vec<T> {
-    let filler = cases.first().into_iter().cycle();
-    cases.iter().chain(filler).take(len).copied().collect()
 }

@@ -12,8 +12,8 @@
 //! last is at infinity, nor two of them equal or opposite.
 
 use super::field::{Factor, Lanes};
-use super::vector::Packed;
 use super::wide::Columns;
+use crate::curve::lanes::Packed;
 
 /// Eight points without their z.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ impl<const N: usize> Multiples<N> {
     /// All of them affine, below 1.01 p, by 1 / z, which is below 2 p.
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn affine(&self, inverse: &Factor) -> [[Packed; 8]; N] {
-        let mut out = [[Packed([0; 8]); 8]; N];
+        let mut out = [[Packed::BLANK; 8]; N];
         let mut own = *inverse;
         for at in (0..N).rev() {
             let square = own.square(); // 1.25

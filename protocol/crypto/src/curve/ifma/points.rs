@@ -9,8 +9,8 @@
 //! Bounds that hold between steps: x below 1.01 p, y below 2.5 p, z below 2 p.
 
 use super::field::{Factor, Lanes, Verdicts};
-use super::vector::Packed;
 use super::wide::Columns;
+use crate::curve::lanes::Packed;
 
 /// Eight points in Jacobian coordinates.
 #[derive(Clone, Copy)]

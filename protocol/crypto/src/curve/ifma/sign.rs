@@ -14,7 +14,7 @@ use std::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::field::{Lanes, Verdicts, chains};
+use super::field::{FORM, Lanes, Verdicts, chains};
 use super::points::Points;
 use super::vector::{Vector, load, splat, split_number};
 use super::{GROUPS, LANES};
@@ -44,8 +44,8 @@ impl Table {
         let row = |at: usize| {
             let mut out = Row([[[0; 8]; Digits::ENTRIES / 8]; 10]);
             for (number, point) in comb.row(at).iter().enumerate() {
-                let x = split_number(&point.x.to_lane_form());
-                let y = split_number(&point.y.to_lane_form());
+                let x = split_number(&point.x.to_form(FORM));
+                let y = split_number(&point.y.to_form(FORM));
                 for (limbs, limb) in out.0.iter_mut().zip(x.into_iter().chain(y)) {
                     limbs[number / 8][number % 8] = limb;
                 }

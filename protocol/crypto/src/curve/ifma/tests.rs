@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::field::{Factor, Lanes};
+use super::field::{FORM, Factor, Lanes};
 use super::multiples::Multiples;
 use super::points::Points;
-use super::vector::{Packed, load, store};
-use super::{Affine, Jacobian, Kernel, point};
+use super::vector::{load, store};
+use super::{Affine, Jacobian, Kernel, packed, point};
 use crate::curve::field::{Arithmetic, Fe, Portable};
 use crate::curve::limbs::any_limbs;
 use crate::curve::multiple;
@@ -98,7 +98,7 @@ fn stepped_here(points: &[[Raw; 3]; 8], steps: &[Step<'_>]) -> [[Raw; 3]; 8] {
         match step {
             Step::Double(times) => Points::double_each(&mut sum, *times),
             Step::Add(affine, negative) => {
-                let packed = affine.each_ref().map(Packed::of);
+                let packed = affine.each_ref().map(packed);
                 let (x, y) = Lanes::unpack(&packed.each_ref());
                 Points::add_each(&mut sum, |_| (x, y, *negative));
             }
@@ -128,7 +128,7 @@ fn stepped(points: &[[Raw; 3]; 8], steps: &[Step<'_>]) -> Option<[[Raw; 3]; 8]> 
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn odd_multiples_here(keys: &[Affine; 8]) -> [[(Raw, Raw); 8]; 16] {
-    let packed = keys.each_ref().map(Packed::of);
+    let packed = keys.each_ref().map(packed);
     let multiples = Multiples::<16>::of(&packed.each_ref());
     let [inverse] = super::field::chains::inverted(&[multiples.z]);
     multiples.affine(&inverse).map(|entries| {
@@ -213,7 +213,7 @@ proptest! {
     ) {
         let keys = limbs.each_ref().map(key);
         let packed: [[Raw; 3]; 8] = core::array::from_fn(|lane| {
-            let number = |of: &Fe| super::vector::split_number(&of.to_lane_form());
+            let number = |of: &Fe| super::vector::split_number(&of.to_form(FORM));
             [number(&keys[lane].x), number(&keys[lane].y), number(&Fe::ONE)]
         });
         let steps = [Step::Add(&keys, negative), Step::Double(after), Step::Add(&keys, 0)];

@@ -6,13 +6,10 @@ use core::arch::x86_64::{
     _mm512_storeu_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
+use crate::curve::lanes::Packed;
+
 /// Eight lanes.
 pub(super) type Vector = __m512i;
-
-/// Two numbers of 256 bits, a point's x and y, in one line of the cache.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct Packed(pub(super) [u64; 8]);
 
 /// Eight lanes out of memory.
 #[inline]

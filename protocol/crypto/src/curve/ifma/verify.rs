@@ -5,10 +5,10 @@ use std::vec::Vec;
 use super::field::{Lanes, Verdicts, chains};
 use super::multiples::Multiples;
 use super::points::{Picks, Points};
-use super::vector::{Packed, ask_for};
-use super::{Case, GROUPS, LANES, Table, Verdict};
+use super::vector::ask_for;
+use super::{GROUPS, LANES, generator, odd_of_generator, packed};
+use crate::curve::lanes::{Case, Packed, Table, Verdict};
 use crate::curve::limbs;
-use crate::curve::order::Scalar;
 use crate::curve::recode::{Digit, OddDigits};
 
 /// How many signatures share one inversion; their tables fit the second cache.
@@ -44,7 +44,7 @@ fn entries(cases: &[Case<'_>]) -> Vec<Entries> {
     let mut before = Vec::with_capacity(cases.len() / 8);
     let mut product = *Lanes::one();
     for cases in cases.chunks_exact(8) {
-        let points: [Packed; 8] = core::array::from_fn(|lane| Packed::of(cases[lane].key));
+        let points: [Packed; 8] = core::array::from_fn(|lane| packed(cases[lane].key));
         let of_keys = Multiples::of(&points.each_ref());
         before.push(product);
         product = product.mul(&of_keys.z);
@@ -59,14 +59,14 @@ fn entries(cases: &[Case<'_>]) -> Vec<Entries> {
     out
 }
 
-static BLANK: Packed = Packed([0; 8]);
+static BLANK: Packed = Packed::BLANK;
 
 /// Verifies [`LANES`] signatures under keys of which there are odd multiples.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn by_entries(cases: &[Case<'_>], entries: &[Entries; GROUPS]) -> [Verdict; LANES] {
     let of_keys: [KeyDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].claim.t));
     let of_generator: [GeneratorDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].claim.s));
-    let generator = Table::odd_of_generator();
+    let generator = odd_of_generator();
     let pick = |g: usize, at: usize| {
         picks(g, |lane| {
             let digit = of_keys[lane].at(at);
@@ -85,7 +85,7 @@ fn by_entries(cases: &[Case<'_>], entries: &[Entries; GROUPS]) -> [Verdict; LANE
             all(|g| {
                 picks(g, |lane| {
                     let digit = of_generator[lane].at(bit / GENERATOR_WIDTH);
-                    (&generator.0[digit.entry], digit)
+                    (&generator.entries[digit.entry], digit)
                 })
             })
         });
@@ -102,15 +102,15 @@ fn by_entries(cases: &[Case<'_>], entries: &[Entries; GROUPS]) -> [Verdict; LANE
 
 /// Verifies [`LANES`] signatures under keys that have tables.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub(super) fn by_tables(cases: &[(Case<'_>, &Table)]) -> [Verdict; LANES] {
-    let generator = Table::generator();
+pub(super) fn by_tables(cases: &[(Case<'_>, &Table); LANES]) -> [Verdict; LANES] {
+    let generator = generator();
     let of_keys: [TableDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].0.claim.t));
     let of_generator: [TableDigits; LANES] = each(|lane| OddDigits::of(&cases[lane].0.claim.s));
     let row = |at: usize, digit: Digit| at * TableDigits::ENTRIES + digit.entry;
     let of_key = |g: usize, at: usize| {
         picks(g, |lane| {
             let digit = of_keys[lane].at(at);
-            (&cases[lane].1.0[row(at, digit)], digit)
+            (&cases[lane].1.entries[row(at, digit)], digit)
         })
     };
     let pick = |at: usize| {
@@ -118,7 +118,7 @@ pub(super) fn by_tables(cases: &[(Case<'_>, &Table)]) -> [Verdict; LANES] {
             None => of_key(g, at),
             Some(at) => picks(g, |lane| {
                 let digit = of_generator[lane].at(at);
-                (&generator.0[row(at, digit)], digit)
+                (&generator.entries[row(at, digit)], digit)
             }),
         })
     };
@@ -156,7 +156,7 @@ fn picks<'a>(group: usize, mut pick: impl FnMut(usize) -> (&'a Packed, Digit)) -
     Picks { points, negative }
 }
 
-/// Compares x · z^2 with each sum's x. Not sure where z is zero, and where x + n is below p as well.
+/// Compares x · z^2 with each sum's x. Not sure where z is zero.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn judged(sums: &[Points; GROUPS], cases: &[Case<'_>]) -> [Verdict; LANES] {
     let mut out = [Verdict::Unsure; LANES];
@@ -170,20 +170,8 @@ fn judged(sums: &[Points; GROUPS], cases: &[Case<'_>]) -> [Verdict; LANES] {
         let lost = sum.z.is_zero();
         for (lane, (out, case)) in out.iter_mut().zip(cases).enumerate() {
             let is = |verdicts: Verdicts| verdicts >> lane & 1 == 1;
-            *out = if is(lost) || has_two_forms(&case.claim.x) {
-                Verdict::Unsure
-            } else if is(equal) {
-                Verdict::Holds
-            } else {
-                Verdict::Fails
-            };
+            *out = Verdict::of(case, is(equal), is(lost));
         }
     }
     out
-}
-
-/// Whether x + n may be below p too, which it is for x below p - n only: of random ones, for one in
-/// 2^128.
-fn has_two_forms(x: &Scalar) -> bool {
-    x.limbs()[3] == 0 && x.limbs()[2] == 0
 }

@@ -24,6 +24,8 @@ use super::point::{self as points, Affine, Jacobian};
 use super::recode::{Digit, Sparse};
 use crate::trial;
 
+/// Numbers are kept as x · 2^260 mod p.
+const FORM: u32 = 260;
 /// The window of a key's digits.
 const KEY_WIDTH: u32 = 5;
 /// The window of the generator's: a table of 256 KiB.
@@ -51,14 +53,14 @@ impl Kernel {
     }
 }
 
-/// A point's x and 2 y as x · 2^260 mod p, in one line of the cache.
+/// A point's x and 2 y in the form, in one line of the cache.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Packed([Limbs; 2]);
 
 impl Packed {
     fn of(point: &Affine) -> Self {
-        Self([point.x.to_lane_form(), point.y.double().to_lane_form()])
+        Self([point.x.to_form(FORM), point.y.double().to_form(FORM)])
     }
 
     #[inline]
