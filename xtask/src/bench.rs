@@ -11,7 +11,7 @@ pub(crate) const SUMMARY: &str =
 
 pub(crate) const HELP: &str = "
 usage: cargo xtask bench [arguments of `tongtu bench`]
-       cargo xtask bench crypto [words of rows] [--beside NAME=PROGRAM]... [--chart FILE.svg] [--json]
+       cargo xtask bench crypto [words of rows] [--beside NAME=PROGRAM]... [--chart FILE.svg] [--json] [--level NAME]
 
 Builds the release program and runs `tongtu bench`. Close what else uses the processor: figures from
 a shared machine are worth little.
@@ -25,6 +25,7 @@ its own sources takes its turns too: docs/kernels.md says what PROGRAM answers.
 
   cargo xtask bench crypto SM2                          the rows of SM2
   cargo xtask bench crypto --beside GmSSL=./gmssl-rows  another library besides
+  cargo xtask bench crypto --level 'no AVX-512'         as where the processor has none
 ";
 
 pub(crate) fn run(repo: &Repo, mut args: Vec<String>) -> Result<ExitCode> {
@@ -39,7 +40,10 @@ pub(crate) fn run(repo: &Repo, mut args: Vec<String>) -> Result<ExitCode> {
 fn crypto(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     let mut bench = repo.cargo();
     bench.args(["run", "--quiet", "--release", "--locked"]);
-    bench.args(["--package", "tongtu-crypto", "--example", "speed", "--"]);
-    must(bench.args(args))?;
+    bench.args(["--package", "tongtu-crypto", "--example", "speed"]);
+    if args.iter().any(|arg| arg == "--level") {
+        bench.args(["--features", "trial"]);
+    }
+    must(bench.arg("--").args(args))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -38,10 +38,12 @@ struct Asked {
     beside: Vec<Beside>,
     chart: Option<PathBuf>,
     json: bool,
+    /// Which of the levels of kernels is measured, where it is not the best.
+    level: Option<String>,
 }
 
 fn main() -> ExitCode {
-    match Asked::read(std::env::args().skip(1)).and_then(run) {
+    match Asked::read(std::env::args().skip(1)).and_then(at_level) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("error: {error}");
@@ -58,11 +60,12 @@ impl Asked {
             let mut value = |what: &str| args.next().ok_or(format!("{arg} needs {what}"));
             match arg.as_str() {
                 "--json" => asked.json = true,
+                "--level" => asked.level = Some(value("a level")?),
                 "--chart" => asked.chart = Some(value("a file")?.into()),
                 "--beside" => asked.beside.push(Beside::start(&value("NAME=PROGRAM")?)?),
                 option if option.starts_with("--") => {
                     return Err(format!(
-                        "there is no {option}, but --beside, --chart and --json"
+                        "there is no {option}, but --beside, --chart, --json and --level"
                     ));
                 }
                 _ => asked.words.push(arg),
@@ -74,6 +77,31 @@ impl Asked {
     fn wants(&self, name: &str) -> bool {
         self.words.is_empty() || self.words.iter().any(|word| name.contains(word.as_str()))
     }
+}
+
+/// With the kernels left out that the level leaves out.
+fn at_level(mut asked: Asked) -> Result<(), String> {
+    match asked.level.take() {
+        None => run(asked),
+        Some(level) => leaving_out(&level, || run(asked)),
+    }
+}
+
+#[cfg(feature = "trial")]
+fn leaving_out(level: &str, run: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    use tongtu_crypto::trial::{LEVELS, without};
+    match LEVELS.iter().find(|(name, _)| *name == level) {
+        Some((_, kernels)) => without(kernels, run),
+        None => Err(format!(
+            "there is no level {level}, but {:?}",
+            LEVELS.iter().map(|(name, _)| name).collect::<Vec<_>>()
+        )),
+    }
+}
+
+#[cfg(not(feature = "trial"))]
+fn leaving_out(_: &str, _: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    Err("kernels can be left out only with the feature trial".into())
 }
 
 fn run(mut asked: Asked) -> Result<(), String> {
