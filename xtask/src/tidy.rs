@@ -42,8 +42,8 @@ finding as file:line with what to do. It checks that
     somebody's machine
   - a standard cited in Rust is registered in docs/sources.md, with its edition
   - a link between pages leads somewhere
-  - every dependency has a licence on the list of deny.toml, comes from the registry, and is not
-    banned (cargo-deny, where it is installed, checks the same list once more)
+  - every dependency, those of fuzz too, has a licence on the list of deny.toml, comes from the registry,
+    and is not banned (cargo-deny, where it is installed, checks the same list once more)
 
 Exit code 0 if nothing was found, 1 if something was.
 ";

@@ -17,6 +17,8 @@ use super::expression;
 use crate::repo::{Repo, must};
 
 const RULES: &str = "deny.toml";
+/// The product's, and that of the targets for a fuzzer, which has a lock of its own.
+const WORKSPACES: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 /// How cargo writes that a package comes from its registry, and not from a repository.
 const REGISTRY: &str = "registry+";
 
@@ -35,8 +37,11 @@ struct Rules {
 pub(super) fn check(repo: &Repo) -> Result<Vec<Finding>> {
     let text = fs::read_to_string(repo.path(RULES)).context("cannot read deny.toml")?;
     let rules = Rules::parse(&text)?;
-    let tree = metadata(repo, &rules)?;
-    Ok(judge(&tree, &rules))
+    let mut findings = Vec::new();
+    for manifest in WORKSPACES {
+        findings.extend(judge(&metadata(repo, &rules, manifest)?, &rules));
+    }
+    Ok(findings)
 }
 
 /// Runs cargo-deny over the same rules where it is installed.
@@ -120,9 +125,10 @@ fn banned(entry: &Toml) -> Result<(String, String)> {
     ))
 }
 
-fn metadata(repo: &Repo, rules: &Rules) -> Result<Json> {
+fn metadata(repo: &Repo, rules: &Rules, manifest: &str) -> Result<Json> {
     let mut command = repo.cargo();
     command.args(["metadata", "--format-version=1", "--locked"]);
+    command.args(["--manifest-path", manifest]);
     for target in &rules.targets {
         command.args(["--filter-platform", target]);
     }
@@ -131,7 +137,7 @@ fn metadata(repo: &Repo, rules: &Rules) -> Result<Json> {
         .output()
         .context("cannot start cargo metadata")?;
     if !output.status.success() {
-        bail!("cargo metadata failed; is Cargo.lock up to date?");
+        bail!("cargo metadata failed; is the Cargo.lock beside {manifest} up to date?");
     }
     serde_json::from_slice(&output.stdout).context("cargo metadata wrote something unexpected")
 }
