@@ -96,6 +96,12 @@ const STEPS: &[Step] = &[
         run: run_aarch64,
     },
     Step {
+        name: "fuzz",
+        what: "the targets for a fuzzer compile, and bear their seeds",
+        needs: &[],
+        run: run_fuzz,
+    },
+    Step {
         name: "tools",
         what: "foreign programs the tests need",
         needs: &[],
@@ -350,6 +356,18 @@ fn run_aarch64(round: &mut Round<'_>) -> Result<Outcome> {
         return Ok(Outcome::NotRun(why));
     }
     must(&mut bare::check_kernels(round.repo))?;
+    Ok(Outcome::Passed)
+}
+
+/// On the compiler of everything else: the engine, which takes a nightly one, is left out.
+fn run_fuzz(round: &mut Round<'_>) -> Result<Outcome> {
+    for what in [&["check", "--all-targets"], &["test", "--lib"]] {
+        let mut command = round.repo.cargo();
+        command.args(what);
+        command.args(["--manifest-path", "fuzz/Cargo.toml"]);
+        command.args(["--no-default-features", "--locked"]);
+        must(&mut command)?;
+    }
     Ok(Outcome::Passed)
 }
 
