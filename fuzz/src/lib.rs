@@ -102,4 +102,21 @@ mod tests {
             assert_eq!(kept.count(), made, "{target}");
         }
     }
+
+    #[test]
+    fn whole_seeds_are_read_to_their_end() {
+        let seed = |wanted: &str| {
+            let found = seeds::all().find(|(_, name, _)| name == wanted);
+            found.expect("a seed of this name").2
+        };
+        let file = seed("file");
+        let name = core::str::from_utf8(&file[2..35]).expect("a name");
+        let name = tongtu_exchange_file::FileName::parse(name).expect("a good name");
+        tongtu_exchange_file::CqFile::decode(&name, &file[35..]).expect("a file");
+        let sealed = seed("sealed");
+        tongtu_envelope::Envelope::read(&sealed[1..], tongtu_envelope::Kind::Request)
+            .expect("an envelope");
+        let found = tongtu_symbol::read_image(&seed("picture")).expect("a picture");
+        assert_eq!(found.len(), 1);
+    }
 }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use tongtu_codec::hex_decode;
 use tongtu_crypto::SecretKey;
+use tongtu_envelope::{CallerNumber, Draft, Envelope, Kind};
+use tongtu_symbol::{DPI_MIN, Display, QrEncoder, SIDE_MM_MIN, SymbolEncoder as _, render_png};
+use tongtu_types::InstitutionCode;
 
 use crate::fixture::{Fixture, T0};
 
@@ -99,9 +102,40 @@ pub fn all() -> impl Iterator<Item = Seed> {
         "record",
         [&[5][..], b"TTCR", &[1, 2, 2, 1, 0]].concat(),
     );
+    // What is refused at its head shows a fuzzer nothing of what lies behind it.
+    let name = b"CQ260102031500113410000000000007A";
+    let content = b"01\r\n0000002026010211341000   0417FFFFFFFFFFFFFFFFFFFF\r\n";
+    let file = [&[4, 33][..], name, content].concat();
+    add("codecs", "file", file);
+    add(
+        "codecs",
+        "sealed",
+        [&[3][..], &sealed().encode().expect("as wide")].concat(),
+    );
+    let modules = QrEncoder::L.encode(b"seed").expect("it is short");
+    let display = Display::new(SIDE_MM_MIN).and_then(|display| display.with_dpi(DPI_MIN));
+    let picture = render_png(&modules, &display.expect("a small one"));
+    add("symbol", "picture", picture);
     add("symbol", "png", b"\x89PNG\r\n\x1a\n".to_vec());
     add("symbol", "jpeg", b"\xff\xd8\xff\xe0".to_vec());
     out.into_iter()
+}
+
+/// An envelope of a key that the target does not ask for.
+fn sealed() -> Envelope {
+    let mut key = SecretKey::from_bytes(&[8; 32]).expect("in range");
+    let draft = Draft {
+        kind: Kind::Request,
+        sender: InstitutionCode::parse("01341000").expect("eight digits"),
+        caller: CallerNumber::parse("OP-1").expect("four letters"),
+        receiver: InstitutionCode::parse("01345810").expect("eight digits"),
+        key: 1,
+        made_at: T0,
+        life: [1; 8],
+        message: [1; 16],
+        digest: [0; 32],
+    };
+    draft.seal(&mut key).expect("the key signs")
 }
 
 /// e || r || s of some of the crafted cases, some of which hold.
