@@ -116,6 +116,7 @@ mod tests {
         let sealed = seed("sealed");
         tongtu_envelope::Envelope::read(&sealed[1..], tongtu_envelope::Kind::Request)
             .expect("an envelope");
+        tongtu_tap_record::TapRecord::decode(&seed("tap")[1..]).expect("a record");
         let found = tongtu_symbol::read_image(&seed("picture")).expect("a picture");
         assert_eq!(found.len(), 1);
     }

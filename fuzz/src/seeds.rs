@@ -6,6 +6,7 @@ use tongtu_codec::hex_decode;
 use tongtu_crypto::SecretKey;
 use tongtu_envelope::{CallerNumber, Draft, Envelope, Kind};
 use tongtu_symbol::{DPI_MIN, Display, QrEncoder, SIDE_MM_MIN, SymbolEncoder as _, render_png};
+use tongtu_tap_record::TapRecord;
 use tongtu_types::InstitutionCode;
 
 use crate::fixture::{Fixture, T0};
@@ -112,6 +113,7 @@ pub fn all() -> impl Iterator<Item = Seed> {
         "sealed",
         [&[3][..], &sealed().encode().expect("as wide")].concat(),
     );
+    add("codecs", "tap", [&[5][..], &tap()].concat());
     let modules = QrEncoder::L.encode(b"seed").expect("it is short");
     let display = Display::new(SIDE_MM_MIN).and_then(|display| display.with_dpi(DPI_MIN));
     let picture = render_png(&modules, &display.expect("a small one"));
@@ -119,6 +121,25 @@ pub fn all() -> impl Iterator<Item = Seed> {
     add("symbol", "png", b"\x89PNG\r\n\x1a\n".to_vec());
     add("symbol", "jpeg", b"\xff\xd8\xff\xe0".to_vec());
     out.into_iter()
+}
+
+/// A record like the known entry of the tests of tap records.
+fn tap() -> Vec<u8> {
+    let front = hex_decode(concat!(
+        "5454435201020201009000",
+        "01011000FFFFFFFF581001010101010101010101581000000001",
+        "000001012025060108000058100000000120250601080000",
+        "0310489999990000001702905810FFFFFFFF58100001",
+        "01000709010100A1B2C3D4000000000000138800001388",
+        "00000035B3762C5A59B7B7",
+    ));
+    let mut bytes = front.expect("hex");
+    bytes.resize(TapRecord::LEN, 0);
+    bytes[140] = 0x84;
+    bytes[141] = 2;
+    bytes[144..150].copy_from_slice(b"METRO ");
+    bytes[202..212].copy_from_slice(b"0.1_260101");
+    bytes
 }
 
 /// An envelope of a key that the target does not ask for.
