@@ -119,7 +119,7 @@ pub fn read_keys(keys: &[[u8; 33]]) -> Vec<Result<PublicKey, KeyError>> {
 
 fn points_of(keys: &[[u8; 33]]) -> Vec<Result<Affine, KeyError>> {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if let Some(kernel) = lanes::Kernel::for_many(keys.len()) {
+    if let Some(kernel) = lanes::Kernel::for_keys(keys.len()) {
         let xs: Vec<_> = keys.iter().map(x_of).collect();
         let roots = kernel.roots(&xs);
         return keys
@@ -167,7 +167,7 @@ impl Verdicts {
 /// Whether each holds, under keys of which there is no table.
 fn of_new_keys(asked: &[Asked<'_>]) -> Vec<bool> {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if let Some(kernel) = lanes::Kernel::for_many(asked.len()) {
+    if let Some(kernel) = lanes::Kernel::for_signatures(asked.len()) {
         let cases: Vec<lanes::Case<'_>> = asked.iter().map(case).collect();
         return kernel.verify(&cases);
     }

@@ -108,8 +108,10 @@ fn has_two_forms(x: &Scalar) -> bool {
 pub(super) trait Lanes<const N: usize>: Copy {
     /// Tables hold coordinates times 2^FORM.
     const FORM: u32;
-    /// From so many on, lanes are sooner done than one after the other.
-    const WORTH: usize;
+    /// From so many signatures on, lanes are sooner done than one after the other.
+    const VERIFIED_FROM: usize;
+    /// The same for keys that are read.
+    const READ_FROM: usize;
     /// How many signatures are verified together at most; a multiple of N.
     const CHUNK: usize;
 
@@ -145,10 +147,15 @@ impl Kernel {
         ifma.or_else(|| avx2::Kernel::here().map(Self::Avx2))
     }
 
-    /// The kernel for so many; none where one after the other is sooner than lanes most of which are
-    /// empty.
-    pub(crate) fn for_many(count: usize) -> Option<Self> {
-        Self::here().filter(|kernel| count >= by_kernel!(kernel, k => worth_of(k)))
+    /// The kernel for so many signatures; none where one after the other is sooner than lanes most of
+    /// which are empty.
+    pub(crate) fn for_signatures(count: usize) -> Option<Self> {
+        Self::here().filter(|kernel| count >= by_kernel!(kernel, k => verified_from(k)))
+    }
+
+    /// The same for so many keys that are read.
+    pub(crate) fn for_keys(count: usize) -> Option<Self> {
+        Self::here().filter(|kernel| count >= by_kernel!(kernel, k => read_from(k)))
     }
 
     /// A key's table in the form that this kernel reads.
@@ -186,8 +193,12 @@ const fn form_of<const N: usize, K: Lanes<N>>(_: &K) -> u32 {
     K::FORM
 }
 
-const fn worth_of<const N: usize, K: Lanes<N>>(_: &K) -> usize {
-    K::WORTH
+const fn verified_from<const N: usize, K: Lanes<N>>(_: &K) -> usize {
+    K::VERIFIED_FROM
+}
+
+const fn read_from<const N: usize, K: Lanes<N>>(_: &K) -> usize {
+    K::READ_FROM
 }
 
 fn verify_by<const N: usize, K: Lanes<N>>(k: K, cases: &[Case<'_>]) -> Vec<bool> {

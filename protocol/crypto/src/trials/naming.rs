@@ -104,7 +104,7 @@ fn named(verdicts: &[Verdict]) -> BTreeSet<usize> {
 }
 
 /// Lengths at which a batch is cut or goes another way.
-const EDGES: [usize; 6] = [1, 3, 4, 5, 16, 17];
+const EDGES: [usize; 8] = [1, 2, 3, 5, 6, 7, 16, 17];
 
 /// Spoils each place of each length.
 fn every_place(level: &str, mut verify: impl FnMut(&[Signed<'_>], &str)) {

@@ -52,7 +52,8 @@ fn generator() -> &'static Table {
 #[expect(unsafe_code, reason = "it is code for this processor only")]
 impl Lanes<LANES> for Kernel {
     const FORM: u32 = FORM;
-    const WORTH: usize = 3;
+    const VERIFIED_FROM: usize = 3;
+    const READ_FROM: usize = 2;
     const CHUNK: usize = verify::CHUNK;
 
     fn verify(self, cases: &[Case<'_>]) -> Vec<Verdict> {

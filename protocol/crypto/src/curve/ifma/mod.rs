@@ -114,7 +114,8 @@ impl Kernel {
 #[expect(unsafe_code, reason = "it is code for this processor only")]
 impl Lanes<LANES> for Kernel {
     const FORM: u32 = FORM;
-    const WORTH: usize = 4;
+    const VERIFIED_FROM: usize = 7;
+    const READ_FROM: usize = 3;
     const CHUNK: usize = verify::CHUNK;
 
     fn verify(self, cases: &[Case<'_>]) -> Vec<Verdict> {
