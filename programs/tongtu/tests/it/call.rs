@@ -1,8 +1,6 @@
 //! `tongtu call` and `tongtu caller` at a node in a process of its own.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tongtu_codec::hex_encode;
@@ -17,50 +15,8 @@ use tongtu_world::country::{NODES, Scale};
 use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, hosting};
 
+use crate::node::Node;
 use crate::run::{Ran, folder, tongtu_in};
-
-/// A node, until it is dropped.
-struct Node {
-    child: Child,
-    url: String,
-    folder: PathBuf,
-}
-
-impl Node {
-    fn start(folder: &Path, id: &str) -> Self {
-        let place = folder.join(id);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tongtu"))
-            .args(["--json", "serve", "node.toml"])
-            .current_dir(&place)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        lines.read_line(&mut said).unwrap();
-        let said: Value = serde_json::from_str(&said).unwrap();
-        Self {
-            child,
-            url: said["url"].as_str().unwrap().to_owned(),
-            folder: place,
-        }
-    }
-
-    /// Runs with this node's address, in its folder.
-    fn run(&self, words: &[&str]) -> Ran {
-        let mut args = words.to_vec();
-        args.extend(["--to", &self.url, "--lang", "en"]);
-        tongtu_in(&self.folder, &args, b"", &[])
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn country(name: &str) -> PathBuf {
     let folder = folder(name);
@@ -74,7 +30,7 @@ fn country(name: &str) -> PathBuf {
 
 #[test]
 fn a_person_asks_in_his_own_name_and_for_what_he_may() {
-    let node = Node::start(&country("call"), "beijing");
+    let node = Node::start(&country("call").join("beijing"));
     let ledger = ["GET", "/audit/ledger"];
     let call = |who: &str, what: &[&str]| node.run(&[&["call", "--as", who], what].concat());
     let read = call("AU-1.caller", &ledger);
@@ -100,7 +56,7 @@ fn a_person_asks_in_his_own_name_and_for_what_he_may() {
 #[test]
 fn people_of_an_exchange_show_its_certificate_and_nobody_else_is_heard() {
     let folder = country("call-nation");
-    let node = Node::start(&folder, "nation");
+    let node = Node::start(&folder.join("nation"));
     let call = ["call", "--as", "AU-1.caller", "GET", "/audit/ledger"];
     let read = node.run(&call);
     assert_eq!(read.code, 0, "{}", read.err);
@@ -115,7 +71,7 @@ fn people_of_an_exchange_show_its_certificate_and_nobody_else_is_heard() {
 
 #[test]
 fn another_institutions_partner_calls_without_a_certificate() {
-    let node = Node::start(&country("call-partner"), "beijing");
+    let node = Node::start(&country("call-partner").join("beijing"));
     std::fs::create_dir(node.folder.join("partner")).unwrap();
     let add = ["caller", "add", "--as", "KM-1.caller", "--dir", "partner"];
     let who = ["01999999.APP", "partner", "--accounts", "3101"];
@@ -133,7 +89,7 @@ fn another_institutions_partner_calls_without_a_certificate() {
 #[test]
 fn callers_are_admitted_renewed_and_disabled() {
     let folder = country("caller");
-    let node = Node::start(&folder, "beijing");
+    let node = Node::start(&folder.join("beijing"));
     let officer = ["--as", "KM-1.caller"];
     let second = ["--as", "KM-2.caller"];
     let added = node.run(&[&["caller", "add"], &officer[..], &["C-2", "clerk"]].concat());
@@ -181,7 +137,7 @@ fn callers_are_admitted_renewed_and_disabled() {
     assert!(row.unwrap().contains("disabled"), "{}", listed.out);
     // It stays so: what `callers.toml` says is for the first start.
     drop(node);
-    let node = Node::start(&folder, "beijing");
+    let node = Node::start(&folder.join("beijing"));
     assert!(!served(&node));
     let args = [&["caller", "disable"], &officer[..], &["C-2", "--allow"]].concat();
     let asked = node.run(&args);
@@ -241,7 +197,7 @@ fn is_served(node: &Node, who: &str, words: &str) -> bool {
 #[test]
 fn a_sealed_key_calls_with_its_passphrase_alone_and_lies_nowhere_in_the_clear() {
     use std::os::unix::fs::PermissionsExt as _;
-    let node = Node::start(&country("call-sealed"), "beijing");
+    let node = Node::start(&country("call-sealed").join("beijing"));
     let made = sealed(&node);
     for name in ["C-2.key", "C-2.caller"] {
         let found = std::fs::metadata(node.folder.join(name)).unwrap();
@@ -266,7 +222,7 @@ fn a_sealed_key_calls_with_its_passphrase_alone_and_lies_nowhere_in_the_clear() 
 
 #[test]
 fn a_sealed_key_with_a_byte_changed_does_not_open() {
-    let node = Node::start(&country("call-flipped"), "beijing");
+    let node = Node::start(&country("call-flipped").join("beijing"));
     admit(&node, &sealed(&node), &["clerk"]);
     let file = node.folder.join("C-2.key");
     let whole = std::fs::read(&file).unwrap();
@@ -285,7 +241,7 @@ fn a_sealed_key_with_a_byte_changed_does_not_open() {
 
 #[test]
 fn a_passphrase_is_changed_and_a_renewed_key_is_under_it() {
-    let node = Node::start(&country("call-renewed"), "beijing");
+    let node = Node::start(&country("call-renewed").join("beijing"));
     admit(&node, &sealed(&node), &["clerk"]);
     std::fs::write(node.folder.join("new"), "a newer passphrase\n").unwrap();
     let change = ["caller", "key", "passphrase", "--as", "C-2.caller"];
@@ -319,7 +275,7 @@ fn a_passphrase_is_changed_and_a_renewed_key_is_under_it() {
 
 #[test]
 fn a_renewal_that_is_refused_leaves_nothing_and_one_without_an_answer_leaves_the_key() {
-    let node = Node::start(&country("call-unrenewed"), "beijing");
+    let node = Node::start(&country("call-unrenewed").join("beijing"));
     sealed(&node);
     // Nobody admitted it: the node refuses.
     let rotate = ["caller", "rotate", "--as", "C-2.caller"];
@@ -339,7 +295,7 @@ fn a_renewal_that_is_refused_leaves_nothing_and_one_without_an_answer_leaves_the
 
 #[test]
 fn a_machines_key_opens_with_its_key_file_and_with_no_other() {
-    let node = Node::start(&country("call-machine"), "beijing");
+    let node = Node::start(&country("call-machine").join("beijing"));
     let make = ["caller", "key", "new", "APP", "--like", "C-1.caller"];
     let made = node.run(&[&make[..], &["--key-file", "app.open", "--json"]].concat());
     assert_eq!(made.code, 0, "{}", made.err);
@@ -358,7 +314,7 @@ fn a_machines_key_opens_with_its_key_file_and_with_no_other() {
 
 #[test]
 fn a_test_key_in_the_clear_is_refused_where_nothing_says_that_it_is_for_tests() {
-    let node = Node::start(&country("call-clear"), "beijing");
+    let node = Node::start(&country("call-clear").join("beijing"));
     let file = node.folder.join("AU-1.caller");
     let text = std::fs::read_to_string(&file).unwrap();
     let real = text.replace("mode = \"test\"\n", "");
@@ -423,7 +379,7 @@ fn key_on(token: &SoftToken, store: &Path) -> String {
 fn a_callers_key_is_made_and_renewed_under_a_token() {
     let test = "a_callers_key_is_made_and_renewed_under_a_token";
     SoftToken::within(&format!("{}::{test}", module_path!()), |token| {
-        let node = Node::start(&country("call-token-made"), "beijing");
+        let node = Node::start(&country("call-token-made").join("beijing"));
         let module = token.module().display().to_string();
         std::fs::write(node.folder.join("pin"), format!("{}\n", SoftToken::PIN)).unwrap();
         let make = ["caller", "key", "new", "APP", "--like", "C-1.caller"];
@@ -469,7 +425,7 @@ fn a_callers_key_is_made_and_renewed_under_a_token() {
 fn a_callers_key_under_a_token_calls_with_the_token_alone() {
     let test = "a_callers_key_under_a_token_calls_with_the_token_alone";
     SoftToken::within(&format!("{}::{test}", module_path!()), |token| {
-        let node = Node::start(&country("call-token"), "beijing");
+        let node = Node::start(&country("call-token").join("beijing"));
         sealed(&node);
         let public = key_on(token, &node.folder.join("token.keys"));
         std::fs::write(node.folder.join("pin"), format!("{}\n", SoftToken::PIN)).unwrap();

@@ -1,9 +1,7 @@
 //! A node that has its keys from a holder's own custody, as its people type it: it starts, signs, and
 //! says what it did with which key; and it does not start with a custody that is not the book's.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tongtu_audit::AuditLine;
@@ -18,6 +16,7 @@ use tongtu_terminal::ListBundle;
 use tongtu_types::Timestamp;
 
 use crate::custody::{self, Holder};
+use crate::node::Node;
 use crate::run::{Ran, tongtu_in};
 
 /// The settings of the holder's node, with an extract of the book and a store of keys.
@@ -88,66 +87,35 @@ fn people(place: &Path) {
     std::fs::write(place.join("callers.toml"), callers).unwrap();
 }
 
-struct Node {
-    child: Child,
-    url: String,
-    place: PathBuf,
+fn call(node: &Node, number: &str, path: &str) -> Ran {
+    let who = format!("{number}.caller");
+    let ran = node.run(&[
+        "call",
+        "--as",
+        &who,
+        "--passphrase",
+        "../words",
+        "GET",
+        path,
+    ]);
+    assert_eq!(ran.code, 0, "{path}: {}{}", ran.out, ran.err);
+    ran
 }
 
-impl Node {
-    fn start(place: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tongtu"))
-            .args(["--json", "serve", "node.toml"])
-            .current_dir(place)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        lines.read_line(&mut said).unwrap();
-        let said: Value = serde_json::from_str(&said).unwrap();
-        Self {
-            child,
-            url: said["url"].as_str().unwrap().to_owned(),
-            place: place.to_path_buf(),
-        }
-    }
-
-    fn call(&self, number: &str, path: &str) -> Ran {
-        let who = format!("{number}.caller");
-        let args = ["call", "--as", &who, "--passphrase", "../words", "--to"];
-        let what = [&self.url, "GET", path, "--lang", "en"];
-        let ran = tongtu_in(&self.place, &[&args[..], &what].concat(), b"", &[]);
-        assert_eq!(ran.code, 0, "{path}: {}{}", ran.out, ran.err);
-        ran
-    }
-}
-
-impl Node {
-    /// The list bundle: bytes, which no console shows.
-    fn lists(&self, number: &str) -> Vec<u8> {
-        let path = self.place.join(format!("{number}.caller"));
-        let words = std::fs::read_to_string(self.place.join("../words")).unwrap();
-        let words = Passphrase::new(words.trim_end().to_owned()).unwrap();
-        let typed = Protection::Passphrase(words, Work::USUAL);
-        let ready = CredentialFile::read(&path).unwrap();
-        let ready = ready.open(&path, Some(&typed)).unwrap();
-        let (name, number) = (ready.name, ready.file.key_number);
-        let credential = Credential::new(name, number, ready.key, [7; 16]);
-        let client = Client::new(&self.url).acting_as(credential, name.institution);
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let lists = runtime.block_on(client.lists_current(0));
-        lists.unwrap().unwrap()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The list bundle: bytes, which no console shows.
+fn lists(node: &Node, number: &str) -> Vec<u8> {
+    let path = node.folder.join(format!("{number}.caller"));
+    let words = std::fs::read_to_string(node.folder.join("../words")).unwrap();
+    let words = Passphrase::new(words.trim_end().to_owned()).unwrap();
+    let typed = Protection::Passphrase(words, Work::USUAL);
+    let ready = CredentialFile::read(&path).unwrap();
+    let ready = ready.open(&path, Some(&typed)).unwrap();
+    let (name, number) = (ready.name, ready.file.key_number);
+    let credential = Credential::new(name, number, ready.key, [7; 16]);
+    let client = Client::new(&node.url).acting_as(credential, name.institution);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let lists = runtime.block_on(client.lists_current(0));
+    lists.unwrap().unwrap()
 }
 
 #[test]
@@ -161,11 +129,11 @@ fn a_node_signs_by_the_holders_custody_and_its_chain_says_so() {
     let public = custody::node(&holder, &book).public(Purpose::ListSignature, now);
     let public = public.unwrap();
     let node = Node::start(&place);
-    let lists = node.lists("OP-1");
+    let lists = lists(&node, "OP-1");
     ListBundle::open(&lists, &public).unwrap();
     assert_eq!(digest, hex_encode(&sm3::digest(&public.to_compressed())));
 
-    let uses = node.call("AU-1", "/key-uses?after=0").out;
+    let uses = call(&node, "AU-1", "/key-uses?after=0").out;
     std::fs::write(place.join("uses.json"), &uses).unwrap();
     let uses: Value = serde_json::from_str(&uses).unwrap();
     let line = hex_decode(uses["lines"][0]["line"].as_str().unwrap()).unwrap();

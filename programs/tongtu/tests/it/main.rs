@@ -27,6 +27,7 @@ mod fare;
 mod help;
 mod key;
 mod leaks;
+mod node;
 mod notes;
 mod pages;
 mod personalising;

@@ -1,9 +1,9 @@
 //! Papers down, notes of keys up: two nodes in processes of their own, and the key room of their
 //! country, which signs the one and files the other.
 
-use std::io::{BufRead as _, BufReader, Lines};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::io::{BufReader, Lines};
+use std::path::Path;
+use std::process::ChildStderr;
 
 use serde_json::Value;
 use tongtu_config::ClockKind;
@@ -12,36 +12,19 @@ use tongtu_world::country::{NODES, Scale};
 use tongtu_world::links::Links;
 use tongtu_world::{Country, Seed, hosting};
 
+use crate::node::Node;
 use crate::run::{Ran, folder, tongtu_in};
 
-/// A node that tells what it does, until it is dropped.
-struct Node {
-    child: Child,
-    url: String,
-    folder: PathBuf,
+/// A node that tells what it does.
+struct Telling {
+    node: Node,
     logged: Lines<BufReader<ChildStderr>>,
 }
 
-impl Node {
+impl Telling {
     fn start(folder: &Path, id: &str) -> Self {
-        let place = folder.join(id);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tongtu"))
-            .args(["--json", "serve", "node.toml"])
-            .env("RUST_LOG", "tongtu=info")
-            .current_dir(&place)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
-        let logged = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self {
-            child,
-            url: said["url"].as_str().unwrap().to_owned(),
-            folder: place,
-            logged,
-        }
+        let (node, logged) = Node::start_logging(&folder.join(id));
+        Self { node, logged }
     }
 
     /// Waits until the node says all of these in one line.
@@ -52,8 +35,8 @@ impl Node {
     }
 
     fn call(&self, who: &str, what: &[&str]) -> Ran {
-        let args = [&["call", "--as", who, "--to", &self.url], what].concat();
-        let ran = tongtu_in(&self.folder, &args, b"", &[]);
+        let args = [&["call", "--as", who, "--to", &self.node.url], what].concat();
+        let ran = tongtu_in(&self.node.folder, &args, b"", &[]);
         assert_eq!(ran.code, 0, "{what:?}: {}{}", ran.out, ran.err);
         ran
     }
@@ -64,14 +47,6 @@ impl Node {
         let papers = papers["papers"].as_array().unwrap();
         let book = papers.iter().find(|paper| paper["paper"] == "key-book");
         book.unwrap()["version"].clone()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -97,15 +72,15 @@ fn a_newer_book_comes_down_and_what_a_node_did_with_its_keys_is_filed_once() {
     let extract = ["key", "extract", "--custody-passphrase", "safe"];
     let extract = in_folder(&[&extract[..], &["--out", "newer.book"]].concat());
     std::fs::rename(folder.join("newer.book"), folder.join("nation/keys.book")).unwrap();
-    let nation = Node::start(&folder, "nation");
+    let nation = Telling::start(&folder, "nation");
     assert_eq!(nation.book(), extract["made_at"]);
     let settings = folder.join("beijing/node.toml");
     let text = std::fs::read_to_string(&settings).unwrap();
-    let parent = format!("fetch_every_s = 1\nparent = \"{}\"", nation.url);
+    let parent = format!("fetch_every_s = 1\nparent = \"{}\"", nation.node.url);
     let there = text.replace("parent = \"https://127.0.0.1:0\"", &parent);
     assert_ne!(there, text);
     std::fs::write(&settings, there).unwrap();
-    let mut beijing = Node::start(&folder, "beijing");
+    let mut beijing = Telling::start(&folder, "beijing");
     beijing.says(&["a newer one is in force", "key-book"]);
     assert_eq!(beijing.book(), extract["made_at"]);
     // It lies in its place for the next start, too.

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::room::{Office, REGISTER};
 
-#[test]
-fn two_custodians_who_never_meet_sign_a_register_by_way_of_a_file() {
-    let office = Office::staffed("room-register-file").with_nation();
+/// A room with the nation's key for registers in use, and the first custodian's approval of one.
+fn approved(name: &str) -> (Office, String, Value) {
+    let office = Office::staffed(name).with_nation();
     let key = office.apply_own("1", "institution-register", "sm2");
     office.made(&key);
     office.take_over(&key);
@@ -14,6 +14,12 @@ fn two_custodians_who_never_meet_sign_a_register_by_way_of_a_file() {
     let first = ["register", "sign", "one.toml", "--by-key", &key];
     let first = [&first[..], &["--approval", "one.approval"]].concat();
     let said = office.done(&first, &["N-03"]);
+    (office, key, said)
+}
+
+#[test]
+fn two_custodians_who_never_meet_sign_a_register_by_way_of_a_file() {
+    let (office, key, said) = approved("room-register-file");
     assert_eq!(said["outcome"], "approval");
     assert_eq!(
         said["act"].as_str().unwrap().split(' ').next(),
@@ -89,14 +95,7 @@ fn two_custodians_who_never_meet_sign_a_register_by_way_of_a_file() {
 
 #[test]
 fn an_approval_of_a_register_is_carried_out_with_its_text_alone() {
-    let office = Office::staffed("room-register-approval").with_nation();
-    let key = office.apply_own("1", "institution-register", "sm2");
-    office.made(&key);
-    office.take_over(&key);
-    std::fs::write(office.path("one.toml"), REGISTER).unwrap();
-    let first = ["register", "sign", "one.toml", "--by-key", &key];
-    let first = [&first[..], &["--approval", "one.approval"]].concat();
-    office.done(&first, &["N-03"]);
+    let (office, key, _) = approved("room-register-approval");
     let usage = |args: &[&str]| {
         let ran = office.step(args, &["N-04"]);
         assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
