@@ -1,7 +1,8 @@
 //! `tongtu caller key`: a caller's own key, made where it stays and sealed from its first byte on.
 //!
 //! A person's is under a passphrase, a machine's under a key file that lies elsewhere or under the
-//! wrapping key of a PKCS#11 token. What is here too: the next key of a renewal, which is on the disk with its credential before the node hears of it.
+//! wrapping key of a PKCS#11 token. What is here too: the next key of a renewal, which is on the disk with
+//! its credential before the node hears of it.
 
 use std::path::{Path, PathBuf};
 

@@ -10,10 +10,10 @@ use tongtu_ecash::oda::paper::{
     self, AuthorityPaper, IssuerApplication, IssuerPaper, PaperError, RevocationPaper,
 };
 use tongtu_keyring::KeyNumber;
-use tongtu_keyring::code::Cause;
 use tongtu_services::keyroom::{Act, CashEntry};
 use tongtu_types::MonthYear;
 
+use super::RevokeArgs;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::key::step::plain;
@@ -216,18 +216,6 @@ pub(crate) struct AuthorityArgs {
     /// The public key that is written
     #[arg(long, value_name = "FILE")]
     paper: PathBuf,
-    #[command(flatten)]
-    signing: Signing,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct RevokeArgs {
-    /// The certificate's number
-    #[arg(value_name = "CERTIFICATE")]
-    certificate: u32,
-    /// Why
-    #[arg(long, value_name = "CAUSE", value_parser = words::cause)]
-    cause: Cause,
     #[command(flatten)]
     signing: Signing,
 }
