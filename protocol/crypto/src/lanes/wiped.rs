@@ -6,7 +6,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-/// More than any kernel takes of the stack: the planes of AVX2 take 80 KiB, signing in lanes 52, and what
+/// More than any kernel takes of the stack: the planes of AVX2 take 80 KiB, signing in lanes 58, and what
 /// serves without `std` less than 24.
 const STACK: usize = if cfg!(feature = "std") {
     96 << 10

@@ -1,13 +1,11 @@
 //! SM2 verified and signed, and keys decompressed, eight at a time by AVX-512's multipliers of 52 bits (IFMA).
 //!
-//! Each lane of a vector is a signature of its own; groups of eight take turns, so that what one waits for
-//! is filled by the other.
-//! Verifying sees public data only: which entries of tables are read tells what the signatures are.
-//! What [`sign`] computes is secret, and reads whole rows.
+//! Each lane of a vector is a signature of its own; groups of eight take turns, so that while one waits the
+//! other computes. Verifying sees public data only: which entries of tables are read tells what the
+//! signatures are. What [`sign`] computes is secret, and reads whole rows.
 //!
-//! `unsafe` is here and nowhere else in the curve, for two things: vectors go through pointers in
-//! [`vector`], and code for a processor that has the instructions is called once [`Kernel::here`]
-//! has found them.
+//! `unsafe` is here for two things: vectors go through pointers in [`vector`], and code for a processor
+//! that has the instructions is called once [`Kernel::here`] has found them.
 
 mod decompress;
 mod field;
