@@ -2,6 +2,8 @@
 //! cases in `tests/vectors`. docs/proofs.md says what that comes to.
 //!
 //! `TONGTU_TRIALS` is how many random questions each test asks; without it they ask a few thousand.
+//! `TONGTU_TRIALS_SEED` is any text, and another text other questions, so that a long run can be made of
+//! several.
 
 use sm2::elliptic_curve::Group as _;
 use sm2::elliptic_curve::ops::Reduce as _;
