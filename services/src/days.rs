@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use tongtu_clearing::{
     Command, DayEvent, DayRefusal, Frozen, Outcome, RuleVersion, SetDigest, SettlementDay,
 };
-use tongtu_crypto::sm3;
+use tongtu_crypto::sm3::{self, Digested};
 use tongtu_ledger::SumE7;
 use tongtu_sql::{BatchRow, DayRow, OutgoingRow, Tx};
 use tongtu_types::{BusinessDay, Fen, InstitutionCode, Timestamp};
@@ -278,7 +278,7 @@ async fn files_keep(tx: &mut Tx, files: &[OutgoingRow]) -> Result<(), ServiceErr
             continue;
         }
         let there = tx.outgoing_digest(&file.receiver, &file.name).await?;
-        if there.as_ref() != Some(&file.digest) {
+        if there.as_deref() != Some(file.content.digest()) {
             let name = exchange::file_name(&file.name)?;
             return Err(ServiceError::FileDiffers { name });
         }
@@ -299,7 +299,6 @@ fn outgoing(
         name: name.to_string(),
         day: day.days(),
         place: i64::try_from(place).expect("a day has few files"),
-        digest: sm3::digest(&content).to_vec(),
-        content,
+        content: Digested::of(content),
     }
 }

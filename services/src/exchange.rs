@@ -3,7 +3,7 @@
 //! A file is stored before anything is made of it, once under its sender and name. One that
 //! cannot be read is stored too, with the result that the processed-file list (LD) answers.
 
-use tongtu_crypto::sm3;
+use tongtu_crypto::sm3::Digested;
 use tongtu_exchange_file::{
     BpFile, CdCard, CdFile, CdRecord, ClFile, CqFile, CqRecord, Detail, ExchangeFile, FbFile,
     FileError, FileKind, FileName, LdFile, Record, ResultCode,
@@ -44,7 +44,8 @@ const FROM_CHILD: [FileKind; 2] = [FileKind::CQ, FileKind::CD];
 const FROM_PARENT: [FileKind; 4] = [FileKind::LD, FileKind::FB, FileKind::CL, FileKind::BP];
 
 impl Node {
-    /// Takes a file; the key is (sender, name).
+    /// Takes a file; the key is (sender, name). Whoever brings it has digested it already, against its
+    /// envelope.
     ///
     /// # Errors
     /// [`ServiceError`], a conflict when the name is there with other content; that also
@@ -53,28 +54,28 @@ impl Node {
         &self,
         sender: InstitutionCode,
         name: &FileName,
-        bytes: &[u8],
+        file: &Digested<impl AsRef<[u8]>>,
         now: Timestamp,
     ) -> Result<FileReceipt, ServiceError> {
         self.check_kind(sender, name.kind())?;
-        let content = self.read_file(sender, name, bytes)?;
+        let content = self.read_file(sender, name, file.bytes())?;
         let row = ReceivedRow {
             sender: sender.as_str().to_owned(),
             name: name.to_string(),
             kind: name.kind().as_str().to_owned(),
             day: content.day,
-            digest: sm3::digest(bytes).to_vec(),
-            content: bytes.to_vec(),
+            content: file.to_owned(),
             result: i64::from(content.result.get()),
             received_at: now.get(),
         };
         let mut tx = self.store().write().await?;
         if !tx.received_insert(&row).await? {
             let before = tx.received_digest(&row.sender, &row.name).await?;
-            if before.as_ref() == Some(&row.digest) {
+            let digest = row.content.digest();
+            if before.as_deref() == Some(digest) {
                 return Ok(FileReceipt::Already);
             }
-            let subject = format!("{sender}/{name}/{}", tongtu_codec::hex_encode(&row.digest));
+            let subject = format!("{sender}/{name}/{}", tongtu_codec::hex_encode(digest));
             let message = format!("{sender} sent {name} again with other content; it was refused");
             alarm(&mut tx, "exchange.file_name_reused", subject, message, now).await?;
             tx.commit().await?;
@@ -133,7 +134,7 @@ impl Node {
         &self,
         receiver: InstitutionCode,
         name: &FileName,
-    ) -> Result<Vec<u8>, ServiceError> {
+    ) -> Result<Digested<Vec<u8>>, ServiceError> {
         let mut tx = self.store().read().await?;
         let found = tx
             .outgoing_content(receiver.as_str(), &name.to_string())
@@ -173,7 +174,7 @@ impl Node {
     /// [`ServiceError`].
     pub async fn outbox_waiting(
         &self,
-    ) -> Result<Vec<(InstitutionCode, FileName, Vec<u8>)>, ServiceError> {
+    ) -> Result<Vec<(InstitutionCode, FileName, Digested<Vec<u8>>)>, ServiceError> {
         let Some(parent) = self.parent() else {
             return Ok(Vec::new());
         };

@@ -8,8 +8,7 @@ use tongtu_callers::CallerName;
 use tongtu_codec::hex_encode;
 use tongtu_crypto::{PublicKey, Signer, sm3};
 use tongtu_envelope::{
-    Draft, Envelope, EnvelopeError, Kind, Life, MessageId, content_digest, file_digest,
-    request_digest,
+    Draft, Envelope, EnvelopeError, Kind, Life, MessageId, file_digest, request_digest,
 };
 use tongtu_exchange_file::FileName;
 use tongtu_types::{InstitutionCode, Timestamp};
@@ -46,8 +45,8 @@ pub struct Asked<'a> {
     pub method: &'a str,
     /// Path, and where there is one `?` and query, percent-encoded.
     pub target: &'a str,
-    /// The body; empty for none.
-    pub body: &'a [u8],
+    /// The digest of the body, of no bytes where there is none.
+    pub content: &'a sm3::Digest,
 }
 
 impl Credential {
@@ -93,8 +92,7 @@ impl Credential {
         asked: Asked<'_>,
         made_at: Timestamp,
     ) -> Result<String, EnvelopeError> {
-        let body = content_digest(asked.body);
-        let digest = request_digest(asked.method, asked.target, &body);
+        let digest = request_digest(asked.method, asked.target, asked.content);
         let envelope = self.seal(Kind::Request, node, life, made_at, digest)?;
         Ok(hex_encode(&envelope.encode()?))
     }

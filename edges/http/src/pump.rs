@@ -6,7 +6,7 @@
 //! same file under the same name once. So a run may be repeated at any time and killed anywhere.
 
 use tongtu_api::{PumpProblem, PumpStep, ReceiptKind};
-use tongtu_crypto::sm3;
+use tongtu_crypto::sm3::{self, Digested};
 use tongtu_envelope::{Envelope, EnvelopeError};
 use tongtu_exchange_file::FileName;
 use tongtu_services::{FileReceipt, Node, ServiceError};
@@ -129,8 +129,8 @@ async fn push(
         Ok(waiting) => waiting,
         Err(error) => return note(report, PumpStep::Outbox, None, error.into()),
     };
-    for (receiver, name, bytes) in waiting {
-        match push_one(node, parent, receiver, &name, &bytes, now).await {
+    for (receiver, name, file) in waiting {
+        match push_one(node, parent, receiver, &name, &file, now).await {
             Ok(ReceiptKind::Stored) => report.pushed += 1,
             Ok(ReceiptKind::Already) => report.pushed_already += 1,
             Err(error) => note(report, PumpStep::Push, Some(&name), error)?,
@@ -144,14 +144,13 @@ async fn push_one(
     parent: &Client,
     receiver: InstitutionCode,
     name: &FileName,
-    bytes: &[u8],
+    file: &Digested<Vec<u8>>,
     now: Timestamp,
 ) -> Result<ReceiptKind, PumpError> {
     let link = parent.credential().ok_or(PumpError::NoLink)?;
-    let content = sm3::digest(bytes);
-    let envelope = enveloped(node, link, receiver, name, &content, now).await?;
+    let envelope = enveloped(node, link, receiver, name, file.digest(), now).await?;
     let own = node.config().code;
-    let receipt = parent.file_send(own, name, bytes, &envelope).await?;
+    let receipt = parent.file_send(own, name, file, &envelope).await?;
     node.outbox_confirm(name, now).await?;
     Ok(receipt)
 }
@@ -190,16 +189,17 @@ async fn fetch_one(
 ) -> Result<FileReceipt, PumpError> {
     let code = node.config().code;
     let (bytes, envelope) = parent.file_read(code, &file.name).await?;
-    if sm3::digest(&bytes) != file.digest {
+    let came = Digested::of(bytes);
+    if *came.digest() != file.digest {
         return Err(PumpError::Altered {
-            found: bytes.len(),
+            found: came.bytes().len(),
             expected: file.length,
         });
     }
     let envelope = envelope.ok_or(PumpError::NoEnvelope)?;
     node.file_envelope_receive(sender, &file.name, &file.digest, &envelope, now)
         .await?;
-    let receipt = node.file_receive(sender, &file.name, &bytes, now).await?;
+    let receipt = node.file_receive(sender, &file.name, &came, now).await?;
     parent.file_confirm(code, &file.name, file.digest).await?;
     Ok(receipt)
 }

@@ -144,3 +144,70 @@ impl core::fmt::Debug for HmacKey {
         f.debug_struct("HmacKey").finish_non_exhaustive()
     }
 }
+
+/// Bytes with their SM3, which whoever has both need not compute again: there is no other way to make
+/// one than to digest the bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digested<B> {
+    bytes: B,
+    digest: Digest,
+}
+
+impl<B: AsRef<[u8]>> Digested<B> {
+    /// Digests these bytes.
+    #[must_use]
+    pub fn of(bytes: B) -> Self {
+        let digest = digest(bytes.as_ref());
+        Self { bytes, digest }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+
+    /// Their SM3.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The bytes as whoever digested them had them.
+    #[must_use]
+    pub fn into_bytes(self) -> B {
+        self.bytes
+    }
+
+    /// The same with bytes of its own.
+    #[must_use]
+    pub fn to_owned(&self) -> Digested<Vec<u8>> {
+        Digested {
+            bytes: self.bytes().to_vec(),
+            digest: self.digest,
+        }
+    }
+}
+
+impl<B: AsRef<[u8]>> core::fmt::Debug for Digested<B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // What the bytes hold may be nobody's business.
+        write!(f, "Digested({} bytes)", self.bytes().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn digested_bytes_keep_their_digest_and_do_not_print() {
+        let digested = Digested::of(b"bytes");
+        let owned = digested.to_owned();
+        assert_eq!(owned.digest(), &digest(b"bytes"));
+        assert_eq!(format!("{owned:?}"), "Digested(5 bytes)");
+        assert_eq!(owned.into_bytes(), b"bytes");
+    }
+}

@@ -83,11 +83,11 @@ pub(super) fn lines_of(file: &ReceivedRow) -> Result<Vec<Line>, ServiceError> {
     }
     let name = file_name(&file.name)?;
     if name.kind() == FileKind::CD {
-        let lines = CdFile::decode(&name, &file.content)?.records;
+        let lines = CdFile::decode(&name, file.content.bytes())?.records;
         let boxed = lines.into_iter().map(Box::new);
         return Ok(boxed.map(Line::Card).collect());
     }
-    let lines = CqFile::decode(&name, &file.content)?.records;
+    let lines = CqFile::decode(&name, file.content.bytes())?.records;
     let boxed = lines.into_iter().map(Box::new);
     Ok(boxed.map(Line::Code).collect())
 }

@@ -166,7 +166,7 @@ fn records<R: Record>(
     let mut records = Vec::new();
     for file in files {
         if file.kind == R::KIND.as_str() && file.result == good {
-            records.extend(decode(&file_name(&file.name)?, &file.content)?.records);
+            records.extend(decode(&file_name(&file.name)?, file.content.bytes())?.records);
         }
     }
     Ok(records)

@@ -52,9 +52,9 @@ async fn torture<F: Future>(step: impl Fn() -> F) -> F::Output {
 
 async fn carry_up(country: &Country, text: &str) {
     let (node, now) = (country.node(text), night(day()));
-    for (parent, name, bytes) in node.outbox_waiting().await.unwrap() {
+    for (parent, name, file) in node.outbox_waiting().await.unwrap() {
         let parent = country.node(parent.as_str());
-        torture(|| parent.file_receive(code(text), &name, &bytes, now))
+        torture(|| parent.file_receive(code(text), &name, &file, now))
             .await
             .unwrap();
         torture(|| node.outbox_confirm(&name, now)).await.unwrap();
@@ -64,8 +64,8 @@ async fn carry_up(country: &Country, text: &str) {
 async fn carry_down(country: &Country, from: &str, to: &str) {
     let (parent, child, now) = (country.node(from), country.node(to), night(day()));
     for file in parent.files_waiting(code(to)).await.unwrap() {
-        let bytes = parent.file_read(code(to), &file.name).await.unwrap();
-        let receive = || child.file_receive(code(from), &file.name, &bytes, now);
+        let read = parent.file_read(code(to), &file.name).await.unwrap();
+        let receive = || child.file_receive(code(from), &file.name, &read, now);
         torture(receive).await.unwrap();
         let confirm = || parent.file_confirm(code(to), &file.name, file.digest, now);
         torture(confirm).await.unwrap();

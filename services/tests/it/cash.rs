@@ -210,8 +210,8 @@ async fn an_e_cash_pays_at_home_and_away_beside_purses() {
     let mut told = 0;
     for file in lists {
         let name = &file.info.name;
-        let bytes = hub.file_read(code(GUANGZHOU_CODE), name).await.unwrap();
-        let lines = ClFile::decode(name, &bytes).unwrap().records;
+        let file = hub.file_read(code(GUANGZHOU_CODE), name).await.unwrap();
+        let lines = ClFile::decode(name, file.bytes()).unwrap().records;
         told += lines.iter().filter(|line| line.cash_ride().is_ok()).count();
     }
     assert_eq!(told, 2);

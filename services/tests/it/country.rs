@@ -228,10 +228,10 @@ impl Country {
     async fn carry_up(&self, text: &str, day: BusinessDay) {
         let node = self.node(text);
         let now = night(day);
-        for (parent, name, bytes) in node.outbox_waiting().await.unwrap() {
+        for (parent, name, file) in node.outbox_waiting().await.unwrap() {
             let parent = self.node(parent.as_str());
             parent
-                .file_receive(code(text), &name, &bytes, now)
+                .file_receive(code(text), &name, &file, now)
                 .await
                 .unwrap();
             node.outbox_confirm(&name, now).await.unwrap();
@@ -248,12 +248,10 @@ impl Country {
         let now = night(day);
         let mut names = Vec::new();
         for file in parent.files_waiting(code(to)).await.unwrap() {
-            let bytes = parent.file_read(code(to), &file.name).await.unwrap();
-            assert_eq!(sm3::digest(&bytes), file.digest);
-            assert_eq!(u64::try_from(bytes.len()).unwrap(), file.length);
-            let receipt = child
-                .file_receive(code(from), &file.name, &bytes, now)
-                .await;
+            let read = parent.file_read(code(to), &file.name).await.unwrap();
+            assert_eq!(*read.digest(), file.digest);
+            assert_eq!(u64::try_from(read.bytes().len()).unwrap(), file.length);
+            let receipt = child.file_receive(code(from), &file.name, &read, now).await;
             assert_eq!(receipt.unwrap(), FileReceipt::Stored);
             let confirmed = parent.file_confirm(code(to), &file.name, file.digest, now);
             confirmed.await.unwrap();

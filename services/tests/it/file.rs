@@ -1,6 +1,6 @@
 //! Files between nodes: once under their name, from those who may send them.
 
-use tongtu_crypto::sm3;
+use tongtu_crypto::sm3::{self, Digested};
 use tongtu_exchange_file::{FbFile, FileKind, FileName, LdFile, ResultCode, TimeOfDay};
 use tongtu_services::{FileReceipt, RideState};
 use tongtu_types::InstitutionCode;
@@ -22,7 +22,7 @@ async fn one_ride() -> Country {
     country
 }
 
-async fn waiting(country: &Country, text: &str) -> (InstitutionCode, FileName, Vec<u8>) {
+async fn waiting(country: &Country, text: &str) -> (InstitutionCode, FileName, Digested<Vec<u8>>) {
     let mut files = country.node(text).outbox_waiting().await.unwrap();
     assert_eq!(files.len(), 1);
     files.remove(0)
@@ -31,7 +31,7 @@ async fn waiting(country: &Country, text: &str) -> (InstitutionCode, FileName, V
 #[tokio::test]
 async fn a_file_is_accepted_once() {
     let country = one_ride().await;
-    let (parent, name, bytes) = waiting(&country, GUANGZHOU_CODE).await;
+    let (parent, name, file) = waiting(&country, GUANGZHOU_CODE).await;
     assert_eq!((parent, name.kind()), (code(PROVINCE), FileKind::CQ));
     assert_eq!(name.to_string(), "CQ260101000000113458100000000001A");
     let province = country.node(PROVINCE);
@@ -42,15 +42,16 @@ async fn a_file_is_accepted_once() {
         FileReceipt::Already,
     ] {
         let receipt = province
-            .file_receive(from, &name, &bytes, now)
+            .file_receive(from, &name, &file, now)
             .await
             .unwrap();
         assert_eq!(receipt, expect);
     }
     assert_eq!(province.alarms().await.unwrap(), []);
-    let mut other = bytes.clone();
+    let mut other = file.bytes().to_vec();
     let last = other.len() - 3;
     other[last] ^= 1;
+    let other = Digested::of(other);
     for _ in 0..2 {
         let answer = province.file_receive(from, &name, &other, now).await;
         assert_eq!(refused(answer), "exchange.file_name_reused");
@@ -70,19 +71,17 @@ async fn a_file_is_accepted_once() {
 #[tokio::test]
 async fn only_neighbours_send_what_is_theirs() {
     let country = one_ride().await;
-    let (_, name, bytes) = waiting(&country, GUANGZHOU_CODE).await;
+    let (_, name, file) = waiting(&country, GUANGZHOU_CODE).await;
     let (province, now) = (country.node(PROVINCE), night(day()));
     let stranger = province
-        .file_receive(code(BEIJING_CODE), &name, &bytes, now)
+        .file_receive(code(BEIJING_CODE), &name, &file, now)
         .await;
     assert_eq!(refused(stranger), "exchange.neighbour_unknown");
-    let parent = province
-        .file_receive(code(NATION), &name, &bytes, now)
-        .await;
+    let parent = province.file_receive(code(NATION), &name, &file, now).await;
     assert_eq!(refused(parent), "exchange.file_kind");
     let kind = FileName::new(FileKind::BP, day(), TimeOfDay::MIDNIGHT, code(PROVINCE), 1).unwrap();
     let child = province
-        .file_receive(code(GUANGZHOU_CODE), &kind, &bytes, now)
+        .file_receive(code(GUANGZHOU_CODE), &kind, &file, now)
         .await;
     assert_eq!(refused(child), "exchange.file_kind");
     let stranger = province.files_waiting(code(BEIJING_CODE)).await;
@@ -99,22 +98,22 @@ async fn only_neighbours_send_what_is_theirs() {
 #[tokio::test]
 async fn a_bad_file_comes_back_whole() {
     let country = one_ride().await;
-    let (_, name, bytes) = waiting(&country, GUANGZHOU_CODE).await;
+    let (_, name, file) = waiting(&country, GUANGZHOU_CODE).await;
     let (province, now) = (country.node(PROVINCE), night(day()));
     let damaged = name.with_sequence(2).unwrap();
-    let half = &bytes[..bytes.len() / 2];
+    let half = Digested::of(&file.bytes()[..file.bytes().len() / 2]);
     let from = code(GUANGZHOU_CODE);
     province
-        .file_receive(from, &damaged, half, now)
+        .file_receive(from, &damaged, &half, now)
         .await
         .unwrap();
     let shenzhen = code("01345840");
     province
-        .file_receive(shenzhen, &name, &bytes, now)
+        .file_receive(shenzhen, &name, &file, now)
         .await
         .unwrap();
     province
-        .file_receive(from, &name, &bytes, now)
+        .file_receive(from, &name, &file, now)
         .await
         .unwrap();
     let view = province.day_close(day(), now).await.unwrap();
@@ -127,8 +126,8 @@ async fn a_bad_file_comes_back_whole() {
     country.audit().await;
     let answers = async |receiver: InstitutionCode| {
         let list = FileName::new(FileKind::LD, day(), TimeOfDay::MIDNIGHT, receiver, 1).unwrap();
-        let bytes = province.file_read(receiver, &list).await.unwrap();
-        let records = LdFile::decode(&list, &bytes).unwrap().records;
+        let file = province.file_read(receiver, &list).await.unwrap();
+        let records = LdFile::decode(&list, file.bytes()).unwrap().records;
         records
             .into_iter()
             .map(|line| (line.file_name, line.result))
@@ -152,20 +151,21 @@ async fn a_bad_file_comes_back_whole() {
 #[tokio::test]
 async fn nobody_uses_anothers_record_ids() {
     let country = one_ride().await;
-    let (_, name, bytes) = waiting(&country, GUANGZHOU_CODE).await;
-    let text = String::from_utf8(bytes.clone()).unwrap();
+    let (_, name, file) = waiting(&country, GUANGZHOU_CODE).await;
+    let text = String::from_utf8(file.bytes().to_vec()).unwrap();
     // The id's own item only: 2101, 0043, then the acquirer that it begins with.
     let squatted = text.replace("2101004311345810", "2101004311345840");
     assert_ne!(squatted, text);
+    let squatted = Digested::of(squatted);
     let (province, now) = (country.node(PROVINCE), night(day()));
     let from = code(GUANGZHOU_CODE);
     let first = name.with_sequence(9).unwrap();
     province
-        .file_receive(from, &first, squatted.as_bytes(), now)
+        .file_receive(from, &first, &squatted, now)
         .await
         .unwrap();
     province
-        .file_receive(from, &name, &bytes, now)
+        .file_receive(from, &name, &file, now)
         .await
         .unwrap();
     let view = province.day_close(day(), now).await.unwrap();
@@ -176,16 +176,16 @@ async fn nobody_uses_anothers_record_ids() {
 #[tokio::test]
 async fn a_repeated_line_is_answered_and_not_settled() {
     let country = one_ride().await;
-    let (_, name, bytes) = waiting(&country, GUANGZHOU_CODE).await;
+    let (_, name, file) = waiting(&country, GUANGZHOU_CODE).await;
     let (province, now) = (country.node(PROVINCE), night(day()));
     let from = code(GUANGZHOU_CODE);
     let again = name.with_sequence(2).unwrap();
     province
-        .file_receive(from, &name, &bytes, now)
+        .file_receive(from, &name, &file, now)
         .await
         .unwrap();
     province
-        .file_receive(from, &again, &bytes, now)
+        .file_receive(from, &again, &file, now)
         .await
         .unwrap();
     country.close(day()).await;
@@ -195,8 +195,8 @@ async fn a_repeated_line_is_answered_and_not_settled() {
     assert_eq!((view.records, view.forwarded), (2, 1));
     assert_eq!(view.refused.into_iter().collect::<Vec<_>>(), [(20_002, 1)]);
     let feedback = FileName::new(FileKind::FB, day(), TimeOfDay::MIDNIGHT, from, 1).unwrap();
-    let bytes = province.file_read(from, &feedback).await.unwrap();
-    let lines = FbFile::decode(&feedback, &bytes).unwrap().records;
+    let file = province.file_read(from, &feedback).await.unwrap();
+    let lines = FbFile::decode(&feedback, file.bytes()).unwrap().records;
     let results: Vec<_> = lines
         .iter()
         .map(|l| (l.result, l.clearing_serial > 0))
@@ -232,10 +232,6 @@ async fn a_receipt_names_the_very_bytes() {
             .unwrap();
     }
     assert_eq!(nation.files_waiting(to).await.unwrap(), files[1..]);
-    let bytes = nation.file_read(to, &file.name).await.unwrap();
-    assert_eq!(
-        sm3::digest(&bytes),
-        file.digest,
-        "confirmed, still to be had"
-    );
+    let read = nation.file_read(to, &file.name).await.unwrap();
+    assert_eq!(*read.digest(), file.digest, "confirmed, still to be had");
 }

@@ -57,8 +57,8 @@ async fn files(country: &Country) -> BTreeMap<(String, String), Vec<u8>> {
     let mut found = BTreeMap::new();
     for (from, to, kind, named) in wanted {
         let name = FileName::new(kind, day(), TimeOfDay::MIDNIGHT, code(named), 1).unwrap();
-        let bytes = country.node(from).file_read(code(to), &name).await.unwrap();
-        found.insert((from.to_owned(), name.to_string()), bytes);
+        let file = country.node(from).file_read(code(to), &name).await.unwrap();
+        found.insert((from.to_owned(), name.to_string()), file.into_bytes());
     }
     found
 }
@@ -178,8 +178,8 @@ async fn half_a_result_is_not_settled() {
     for file in files {
         let early = city.day_settle(day(), now).await.unwrap_err();
         assert!(early.retryable(), "{early}");
-        let bytes = nation.file_read(to, &file.name).await.unwrap();
-        city.file_receive(code(NATION), &file.name, &bytes, now)
+        let read = nation.file_read(to, &file.name).await.unwrap();
+        city.file_receive(code(NATION), &file.name, &read, now)
             .await
             .unwrap();
         if file.name.kind() == FileKind::FB {
@@ -190,8 +190,8 @@ async fn half_a_result_is_not_settled() {
     // The list of processed files was left out: it moves no money, but it is missed.
     assert_eq!(city.alarms().await.unwrap(), []);
     for file in nation.files_waiting(to).await.unwrap() {
-        let bytes = nation.file_read(to, &file.name).await.unwrap();
-        city.file_receive(code(NATION), &file.name, &bytes, now)
+        let read = nation.file_read(to, &file.name).await.unwrap();
+        city.file_receive(code(NATION), &file.name, &read, now)
             .await
             .unwrap();
     }

@@ -2,9 +2,10 @@
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use tongtu_crypto::sm3::Digested;
 
 use crate::masked::masked;
-use crate::sealing::{Column, TAG_LEN};
+use crate::sealing::TAG_LEN;
 use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `received_file`.
@@ -18,10 +19,8 @@ pub struct ReceivedRow {
     pub kind: String,
     /// Its settlement day, days since 1970-01-01.
     pub day: i64,
-    /// SM3 of its content, 32 bytes.
-    pub digest: Vec<u8>,
-    /// Its bytes.
-    pub content: Vec<u8>,
+    /// Its bytes, and their SM3.
+    pub content: Digested<Vec<u8>>,
     /// What reading it gave: a result code about the file.
     pub result: i64,
     /// Unix seconds.
@@ -33,7 +32,7 @@ masked!(ReceivedRow {
     name,
     kind,
     day,
-    digest,
+    content,
     result,
     received_at
 });
@@ -49,10 +48,8 @@ pub struct OutgoingRow {
     pub day: i64,
     /// Its place among the files of the day.
     pub place: i64,
-    /// SM3 of its content, 32 bytes.
-    pub digest: Vec<u8>,
-    /// Its bytes.
-    pub content: Vec<u8>,
+    /// Its bytes, and their SM3.
+    pub content: Digested<Vec<u8>>,
 }
 
 masked!(OutgoingRow {
@@ -60,7 +57,7 @@ masked!(OutgoingRow {
     name,
     day,
     place,
-    digest
+    content
 });
 
 /// A file that waits for its receiver.
@@ -89,11 +86,8 @@ impl Tx {
         .bind(&row.name)
         .bind(&row.kind)
         .bind(row.day)
-        .bind(&row.digest)
-        .bind(
-            self.sealing
-                .bytes(Column::File, &[&row.sender, &row.name], &row.content),
-        )
+        .bind(&row.content.digest()[..])
+        .bind(self.sealing.file(&[&row.sender, &row.name], &row.content))
         .bind(row.result)
         .bind(row.received_at)
         .execute(&mut *self.inner)
@@ -129,7 +123,7 @@ impl Tx {
         kind: &str,
     ) -> Result<Vec<ReceivedRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT sender, name, kind, day, digest, content, result, received_at \
+            "SELECT sender, name, kind, day, content, result, received_at \
              FROM received_file WHERE sender = $1 AND day = $2 AND kind = $3 ORDER BY name",
         )
         .bind(sender)
@@ -152,7 +146,7 @@ impl Tx {
         name: &str,
     ) -> Result<Option<ReceivedRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT sender, name, kind, day, digest, content, result, received_at \
+            "SELECT sender, name, kind, day, content, result, received_at \
              FROM received_file WHERE sender = $1 AND name = $2",
         )
         .bind(sender)
@@ -177,11 +171,8 @@ impl Tx {
         .bind(&row.name)
         .bind(row.day)
         .bind(row.place)
-        .bind(&row.digest)
-        .bind(
-            self.sealing
-                .bytes(Column::File, &[&row.receiver, &row.name], &row.content),
-        )
+        .bind(&row.content.digest()[..])
+        .bind(self.sealing.file(&[&row.receiver, &row.name], &row.content))
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -212,7 +203,7 @@ impl Tx {
         &mut self,
         receiver: &str,
         name: &str,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    ) -> Result<Option<Digested<Vec<u8>>>, StoreError> {
         let row =
             sqlx::query("SELECT content FROM outgoing_file WHERE receiver = $1 AND name = $2")
                 .bind(receiver)
@@ -222,10 +213,7 @@ impl Tx {
         let Some(row) = row else {
             return Ok(None);
         };
-        let place = [receiver, name];
-        let content = self
-            .sealing
-            .open_bytes(Column::File, &place, row.try_get(0)?)?;
+        let content = self.sealing.open_file(&[receiver, name], row.try_get(0)?)?;
         Ok(Some(content))
     }
 
@@ -308,14 +296,12 @@ fn plain_length(row: &AnyRow) -> Result<i64, StoreError> {
 
 fn received(row: &AnyRow, seal: &Sealing) -> Result<ReceivedRow, StoreError> {
     let (sender, name): (String, String) = (row.try_get("sender")?, row.try_get("name")?);
-    let content = row.try_get("content")?;
-    let content = seal.open_bytes(Column::File, &[&sender, &name], content)?;
+    let content = seal.open_file(&[&sender, &name], row.try_get("content")?)?;
     Ok(ReceivedRow {
         sender,
         name,
         kind: row.try_get("kind")?,
         day: row.try_get("day")?,
-        digest: row.try_get("digest")?,
         content,
         result: row.try_get("result")?,
         received_at: row.try_get("received_at")?,

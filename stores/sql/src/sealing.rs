@@ -8,6 +8,9 @@
 //! a column of numbers is unique, joined and compared as it was in the clear. It is not ordered:
 //! whoever wants order sorts what was opened.
 //!
+//! A file's tag is over its SM3 in the place of its bytes: whoever has a file here has digested it
+//! already, for an envelope or against one, and files are long.
+//!
 //! What is here: the columns, the keys, one way in and one out. What is not here: where the
 //! secret comes from (whoever opens the store), and sealing of templates of faces, which have a
 //! key of their own before they come here.
@@ -16,7 +19,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use tongtu_codec::{base64_decode, base64_encode};
-use tongtu_crypto::{WideCipher, WideKey, equal, sm3};
+use tongtu_crypto::sm3::{self, Digested};
+use tongtu_crypto::{WideCipher, WideKey, equal};
 use zeroize::Zeroizing;
 
 use crate::StoreError;
@@ -44,7 +48,8 @@ pub(crate) enum Column {
     RefusedBody = 6,
     /// Why a record was refused; bound to its digest.
     RefusedReason = 7,
-    /// Content of a file; bound to sender or receiver, and name.
+    /// Content of a file; bound to sender or receiver, and name. Only what was sealed before there was
+    /// [`Self::FileDigest`] has it.
     File = 8,
     /// What an alarm is about.
     Subject = 9,
@@ -57,6 +62,8 @@ pub(crate) enum Column {
     /// What the numbers on the card blacklist add up to: of one number, the number. Bound to the
     /// version.
     ListSum = 13,
+    /// The SM3 of a file; bound to sender or receiver, and name. Its tag seals the file.
+    FileDigest = 14,
 }
 
 impl Column {
@@ -70,7 +77,7 @@ impl Column {
             Self::Body => "record",
             Self::RefusedBody => "refused record",
             Self::RefusedReason => "refusal",
-            Self::File => "file",
+            Self::File | Self::FileDigest => "file",
             Self::Subject => "alarm subject",
             Self::Message => "alarm message",
             Self::FaceRequest => "enrolment request",
@@ -142,12 +149,37 @@ impl Sealing {
 
     /// Seals bytes that stand in `column`, in the row that `bound` names.
     pub(crate) fn bytes(&self, column: Column, bound: &[&str], value: &[u8]) -> Vec<u8> {
-        let tag = self.tag(column, bound, value);
+        self.under(&self.tag(column, bound, value), value)
+    }
+
+    fn under(&self, tag: &[u8; TAG_LEN], value: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(TAG_LEN + value.len());
-        out.extend_from_slice(&tag);
+        out.extend_from_slice(tag);
         out.extend_from_slice(value);
-        self.keys.cipher.apply_ctr(&tag, &mut out[TAG_LEN..]);
+        self.keys.cipher.apply_ctr(tag, &mut out[TAG_LEN..]);
         out
+    }
+
+    /// Seals a file that stands in the row that `bound` names.
+    pub(crate) fn file(&self, bound: &[&str], file: &Digested<impl AsRef<[u8]>>) -> Vec<u8> {
+        let tag = self.tag(Column::FileDigest, bound, file.digest());
+        self.under(&tag, file.bytes())
+    }
+
+    /// Opens a file.
+    pub(crate) fn open_file(
+        &self,
+        bound: &[&str],
+        sealed: &[u8],
+    ) -> Result<Digested<Vec<u8>>, StoreError> {
+        let (tag, value) = self.deciphered(Column::FileDigest, sealed)?;
+        let file = Digested::of(value);
+        let now = self.tag(Column::FileDigest, bound, file.digest());
+        if equal(&now, &tag) || equal(&self.tag(Column::File, bound, file.bytes()), &tag) {
+            Ok(file)
+        } else {
+            Err(not_sealed(Column::File))
+        }
     }
 
     /// Opens bytes; only those that were sealed for this column and row open.
@@ -157,17 +189,25 @@ impl Sealing {
         bound: &[&str],
         sealed: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        let fault = || StoreError::NotSealed {
-            what: column.name(),
-        };
-        let (tag, rest) = sealed.split_first_chunk::<TAG_LEN>().ok_or_else(fault)?;
-        let mut value = rest.to_vec();
-        self.keys.cipher.apply_ctr(tag, &mut value);
-        if equal(&self.tag(column, bound, &value), tag) {
+        let (tag, value) = self.deciphered(column, sealed)?;
+        if equal(&self.tag(column, bound, &value), &tag) {
             Ok(value)
         } else {
-            Err(fault())
+            Err(not_sealed(column))
         }
+    }
+
+    /// The tag, and a value of which nothing is shown yet.
+    fn deciphered(
+        &self,
+        column: Column,
+        sealed: &[u8],
+    ) -> Result<([u8; TAG_LEN], Vec<u8>), StoreError> {
+        let split = sealed.split_first_chunk::<TAG_LEN>();
+        let (tag, rest) = split.ok_or_else(|| not_sealed(column))?;
+        let mut value = rest.to_vec();
+        self.keys.cipher.apply_ctr(tag, &mut value);
+        Ok((*tag, value))
     }
 
     /// Seals text for a column of text: Base64 behind a mark.
@@ -184,9 +224,7 @@ impl Sealing {
         bound: &[&str],
         sealed: &str,
     ) -> Result<String, StoreError> {
-        let fault = || StoreError::NotSealed {
-            what: column.name(),
-        };
+        let fault = || not_sealed(column);
         let text = sealed.strip_prefix(MARK).ok_or_else(fault)?;
         let sealed = base64_decode(text).map_err(|_| fault())?;
         let value = self.open_bytes(column, bound, &sealed)?;
@@ -201,6 +239,12 @@ impl Sealing {
     /// Opens the number of an account or a card.
     pub(crate) fn open_number(&self, sealed: &str) -> Result<String, StoreError> {
         self.open_text(Column::Number, &[], sealed)
+    }
+}
+
+const fn not_sealed(column: Column) -> StoreError {
+    StoreError::NotSealed {
+        what: column.name(),
     }
 }
 
@@ -230,11 +274,27 @@ mod tests {
             hex_encode(&sealed),
             "c9607753507a26f950f1570042afdd55e53fc9a459e476742d9ecec4400fef9b73478c"
         );
-        let sealed = sealing().bytes(Column::File, &["00000000", "CQ1"], b"content");
+        let (place, content) = (["00000000", "CQ1"], Digested::of(b"content"));
+        let sealed = sealing().file(&place, &content);
         assert_eq!(
             hex_encode(&sealed),
+            "56ed9f87fd3c55897450eeb7806a604c8f270dfdb61a6b"
+        );
+        // As it was sealed before a file's tag was over its digest.
+        let before = sealing().bytes(Column::File, &place, b"content");
+        assert_eq!(
+            hex_encode(&before),
             "b9d50d0ae48e4ecf7d00ad79ff5473a50c936f8b57880f"
         );
+        for sealed in [sealed, before] {
+            let opened = sealing().open_file(&place, &sealed).unwrap();
+            assert_eq!(opened, content.to_owned());
+            let elsewhere = sealing().open_file(&["00000000", "CQ2"], &sealed);
+            assert!(matches!(
+                elsewhere,
+                Err(StoreError::NotSealed { what: "file" })
+            ));
+        }
     }
 
     #[test]
@@ -290,7 +350,11 @@ mod tests {
             let sealed = seal.bytes(Column::File, &[&row], &value);
             prop_assert_eq!(sealed.len(), value.len() + TAG_LEN);
             prop_assert_eq!(&seal.bytes(Column::File, &[&row], &value), &sealed);
-            prop_assert_eq!(seal.open_bytes(Column::File, &[&row], &sealed).unwrap(), value);
+            prop_assert_eq!(seal.open_bytes(Column::File, &[&row], &sealed).unwrap(), value.clone());
+            let file = Digested::of(value);
+            let sealed = seal.file(&[&row], &file);
+            prop_assert_eq!(sealed.len(), file.bytes().len() + TAG_LEN);
+            prop_assert_eq!(seal.open_file(&[&row], &sealed).unwrap(), file);
             let sealed = seal.text(Column::Message, &[&row], &text);
             prop_assert_eq!(seal.open_text(Column::Message, &[&row], &sealed).unwrap(), text);
         }
@@ -302,11 +366,16 @@ mod tests {
             bit in 0..8_u8,
         ) {
             let seal = sealing();
-            let mut sealed = seal.bytes(Column::File, &[], &value);
+            let mut sealed = seal.bytes(Column::Body, &[], &value);
+            let mut file = seal.file(&[], &Digested::of(&value));
             let cut = at.index(sealed.len());
-            prop_assert!(seal.open_bytes(Column::File, &[], &sealed[..cut]).is_err());
-            sealed[cut] ^= 1_u8 << bit;
-            prop_assert!(seal.open_bytes(Column::File, &[], &sealed).is_err());
+            prop_assert!(seal.open_bytes(Column::Body, &[], &sealed[..cut]).is_err());
+            prop_assert!(seal.open_file(&[], &file[..cut]).is_err());
+            for sealed in [&mut sealed, &mut file] {
+                sealed[cut] ^= 1_u8 << bit;
+            }
+            prop_assert!(seal.open_bytes(Column::Body, &[], &sealed).is_err());
+            prop_assert!(seal.open_file(&[], &file).is_err());
         }
     }
 }

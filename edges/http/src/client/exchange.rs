@@ -3,6 +3,7 @@
 use reqwest::Method;
 use tongtu_api::{self as api, path};
 use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_crypto::sm3::Digested;
 use tongtu_envelope::{Envelope, Kind};
 use tongtu_exchange_file::FileName;
 use tongtu_types::InstitutionCode;
@@ -30,7 +31,7 @@ impl Client {
         &self,
         sender: InstitutionCode,
         name: &FileName,
-        bytes: &[u8],
+        file: &Digested<impl AsRef<[u8]>>,
         envelope: &Envelope,
     ) -> Result<api::ReceiptKind, ClientError> {
         let request = self.request(Method::PUT, path::FILE, path::file(&name.to_string()));
@@ -40,7 +41,7 @@ impl Client {
         let request = request
             .header(api::SENDER_HEADER, sender.as_str())
             .header(api::FILE_ENVELOPE_HEADER, &hex_encode(&envelope))
-            .raw_body(bytes)
+            .raw_body(file)
             .timeout(LONG_TIMEOUT);
         let api::FileReceipt { receipt } = request.json().await?;
         Ok(receipt)

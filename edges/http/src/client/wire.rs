@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tongtu_api::{ApiError, ENVELOPE_HEADER, LIFE_HEADER, TIME_HEADER};
 use tongtu_codec::hex_decode;
-use tongtu_envelope::{Life, REACH_S};
+use tongtu_crypto::sm3::{self, Digested};
+use tongtu_envelope::{Life, REACH_S, content_digest};
 use tongtu_link::{Link, no_tls};
 use tongtu_types::{InstitutionCode, Timestamp};
 
@@ -68,6 +69,8 @@ pub(super) fn connections(reach: Option<&Reach>) -> reqwest::Client {
 pub(super) struct Request {
     name: String,
     builder: RequestBuilder,
+    /// SM3 of the body, where whoever gave it had it.
+    content: Option<sm3::Digest>,
     line: Line,
 }
 
@@ -177,9 +180,9 @@ fn copy(request: &reqwest::Request) -> reqwest::Request {
 /// Puts the envelope on a request that is whole otherwise.
 fn sign(
     mut request: reqwest::Request,
+    content: &sm3::Digest,
     name: &str,
-    credential: &Credential,
-    node: InstitutionCode,
+    (credential, node): (&Credential, InstitutionCode),
     (life, made_at): (Life, Timestamp),
 ) -> Result<reqwest::Request, ClientError> {
     let url = request.url();
@@ -190,10 +193,7 @@ fn sign(
     let asked = Asked {
         method: request.method().as_str(),
         target: &target,
-        body: request
-            .body()
-            .and_then(|body| body.as_bytes())
-            .unwrap_or_default(),
+        content,
     };
     let envelope = credential.request(node, life, asked, made_at);
     let envelope = envelope.map_err(|error| ClientError::Malformed {
@@ -211,6 +211,7 @@ impl Request {
         Self {
             name: format!("{method} {pattern}"),
             builder: line.http.request(method, url),
+            content: None,
             line,
         }
     }
@@ -238,11 +239,13 @@ impl Request {
         self
     }
 
-    pub(super) fn raw_body(mut self, bytes: &[u8]) -> Self {
+    /// The body of a request that has no other.
+    pub(super) fn raw_body(mut self, file: &Digested<impl AsRef<[u8]>>) -> Self {
+        self.content = Some(*file.digest());
         self.builder = self
             .builder
             .header(CONTENT_TYPE, "application/octet-stream")
-            .body(bytes.to_vec());
+            .body(file.bytes().to_vec());
         self
     }
 
@@ -274,6 +277,7 @@ impl Request {
         let Self {
             name,
             builder,
+            content,
             line,
         } = self;
         let request = builder.build();
@@ -281,10 +285,12 @@ impl Request {
         let Some((credential, node)) = &line.who else {
             return line.execute(&name, request).await;
         };
+        let body = request.body().and_then(|body| body.as_bytes());
+        let content = content.unwrap_or_else(|| content_digest(body.unwrap_or_default()));
         let made_at = line.now.unwrap_or_else(system_now);
         let life = line.present_life(&name).await?;
         let first = copy(&request);
-        let first = sign(first, &name, credential, *node, (life, made_at))?;
+        let first = sign(first, &content, &name, (credential, *node), (life, made_at))?;
         let answer = line.execute(&name, first).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
@@ -296,7 +302,7 @@ impl Request {
             return Ok(answer);
         }
         let again = (lives.unwrap_or(life), heard.unwrap_or(made_at));
-        let second = sign(request, &name, credential, *node, again)?;
+        let second = sign(request, &content, &name, (credential, *node), again)?;
         line.execute(&name, second).await
     }
 

@@ -22,8 +22,9 @@ use tongtu_callers::{
     Caller, CallerName, Gate, GateRefusal, LockRules, NotAllowed, Rates, Rule, Subject, rule,
 };
 use tongtu_codec::{hex_decode, hex_encode};
+use tongtu_crypto::sm3::Digested;
 use tongtu_crypto::{PublicKey, SecretKey};
-use tongtu_envelope::{Envelope, Kind, Life, WindowRefusal, content_digest, request_digest};
+use tongtu_envelope::{Envelope, Kind, Life, WindowRefusal, request_digest};
 use tongtu_services::{Node, ProvedRequest};
 use tongtu_types::Timestamp;
 
@@ -245,7 +246,8 @@ impl Keeper {
         };
         let bytes = read(body, self.limit(&method, pattern)).await?;
         let target = target_of(&parts);
-        let digest = request_digest(method.as_str(), target, &content_digest(&bytes));
+        let content = Digested::of(bytes.clone());
+        let digest = request_digest(method.as_str(), target, content.digest());
         if envelope.covers(&digest).is_err() {
             tracing::warn!(caller = %caller.name, "an envelope around another request");
             return Err(EntryError::Refused.into());
@@ -259,7 +261,7 @@ impl Keeper {
             .map_err(EntryError::from)?;
         parts.extensions.insert(Admitted {
             key,
-            content: bytes.clone(),
+            content,
             envelope,
         });
         Ok((Request::from_parts(parts, Body::from(bytes)), permit))
@@ -333,8 +335,27 @@ impl Keeper {
 #[derive(Clone)]
 struct Admitted {
     key: PublicKey,
-    content: Bytes,
+    content: Digested<Bytes>,
     envelope: Envelope,
+}
+
+impl Admitted {
+    /// Only an open route has none, and no open route asks.
+    fn of(parts: &Parts) -> Result<&Self, Failure> {
+        let admitted = parts.extensions.get::<Self>();
+        Ok(admitted.ok_or(EntryError::Refused)?)
+    }
+}
+
+/// The body of the request that is served, which was digested at the way in.
+pub(super) struct Came(pub(super) Digested<Bytes>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Came {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Ok(Self(Admitted::of(parts)?.content.clone()))
+    }
 }
 
 /// The request that is served, as evidence of who asked for it.
@@ -344,14 +365,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Proved {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let admitted = parts.extensions.get::<Admitted>();
-        // Only an open route has none, and no open route asks.
-        let admitted = admitted.ok_or(EntryError::Refused)?;
+        let admitted = Admitted::of(parts)?;
         Ok(Self(ProvedRequest {
             key: admitted.key.clone(),
             method: parts.method.to_string(),
             target: target_of(parts).to_owned(),
-            content: admitted.content.to_vec(),
+            content: admitted.content.bytes().to_vec(),
             envelope: admitted.envelope.clone(),
         }))
     }

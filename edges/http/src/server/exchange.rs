@@ -1,20 +1,19 @@
 //! `/exchange`: files between institutions.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use tongtu_api::{self as api, FILE_ENVELOPE_HEADER, SENDER_HEADER};
 use tongtu_codec::{hex_decode, hex_encode};
-use tongtu_crypto::sm3;
 use tongtu_envelope::{Envelope, EnvelopeError, Kind};
 use tongtu_exchange_file::FileName;
 use tongtu_services::{FileInfo, FileReceipt};
 use tongtu_types::InstitutionCode;
 
 use super::Service;
+use super::entry::Came;
 use super::failure::Failure;
 use super::request::{Asked, Body, Now, RequestError, Segment, array, parse};
 use super::tls::Calling;
@@ -24,19 +23,16 @@ pub(super) async fn file_receive(
     Now(now): Now,
     Segment(name): Segment<FileName>,
     calling: Calling,
-    request: Request,
+    headers: HeaderMap,
+    Came(file): Came,
 ) -> Result<Json<api::FileReceipt>, Failure> {
-    let sender = sender(request.headers())?;
+    let sender = sender(&headers)?;
     calling.in_the_name_of(sender)?;
-    let envelope = envelope(request.headers())?;
-    let bytes = Bytes::from_request(request, &service)
-        .await
-        .map_err(RequestError::from)?;
+    let envelope = envelope(&headers)?;
     let node = &service.node;
-    let content = sm3::digest(&bytes);
-    node.file_envelope_receive(sender, &name, &content, &envelope, now)
+    node.file_envelope_receive(sender, &name, file.digest(), &envelope, now)
         .await?;
-    let receipt = match node.file_receive(sender, &name, &bytes, now).await? {
+    let receipt = match node.file_receive(sender, &name, &file, now).await? {
         FileReceipt::Stored => api::ReceiptKind::Stored,
         FileReceipt::Already => api::ReceiptKind::Already,
     };
@@ -65,19 +61,19 @@ pub(super) async fn file_read(
 ) -> Result<impl IntoResponse, Failure> {
     let receiver = receiver(&query)?;
     calling.may_read_for(receiver, &service.node)?;
-    let bytes = service.node.file_read(receiver, &name).await?;
+    let file = service.node.file_read(receiver, &name).await?;
     let mut headers = HeaderMap::new();
     let binary = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, binary);
     if let Some(link) = &service.link {
-        let content = sm3::digest(&bytes);
-        let envelope = crate::pump::enveloped(&service.node, link, receiver, &name, &content, now);
+        let content = file.digest();
+        let envelope = crate::pump::enveloped(&service.node, link, receiver, &name, content, now);
         let envelope = envelope.await?.encode().map_err(EnvelopeError::from)?;
         let text = HeaderValue::from_str(&hex_encode(&envelope));
         let text = text.expect("hex digits are a header value");
         headers.insert(FILE_ENVELOPE_HEADER, text);
     }
-    Ok((headers, bytes))
+    Ok((headers, file.into_bytes()))
 }
 
 /// The envelope around the file that is delivered.

@@ -8,6 +8,7 @@ use tongtu_callers::{
     CallerName, LockRules, Rate, Rates, Role, Rule, Subject, TABLE, rotation_message,
 };
 use tongtu_crypto::PublicKey;
+use tongtu_crypto::sm3::Digested;
 use tongtu_envelope::{Envelope, Kind, file_digest};
 use tongtu_http::client::Client;
 use tongtu_http::server::{Entrance, router, serve};
@@ -622,7 +623,7 @@ async fn a_file_without_its_senders_own_envelope_is_not_taken() {
     let by_other = by_other.file(nation(), &file, &content, T0).unwrap();
     for envelope in [for_another, other_content, by_thief, by_operator, by_other] {
         let error = below
-            .file_send(beijing(), &file, b"no file", &envelope)
+            .file_send(beijing(), &file, &Digested::of(b"no file"), &envelope)
             .await;
         let error = error.unwrap_err();
         assert_eq!(
@@ -634,7 +635,7 @@ async fn a_file_without_its_senders_own_envelope_is_not_taken() {
     assert_eq!(nation_node.node.file_envelopes().await.unwrap(), []);
     let envelope = good.file(nation(), &file, &content, T0).unwrap();
     let taken = below
-        .file_send(beijing(), &file, b"no file", &envelope)
+        .file_send(beijing(), &file, &Digested::of(b"no file"), &envelope)
         .await;
     assert!(taken.is_ok());
 }

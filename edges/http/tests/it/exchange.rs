@@ -1,6 +1,7 @@
 //! Exchange files over HTTP.
 
 use tongtu_api::ReceiptKind;
+use tongtu_crypto::sm3::Digested;
 use tongtu_exchange_file::FileName;
 use tongtu_http::client::{Client, ClientError};
 use tongtu_types::InstitutionCode;
@@ -17,7 +18,8 @@ async fn send(
     bytes: &[u8],
 ) -> Result<ReceiptKind, ClientError> {
     let envelope = enveloped(sender, nation(), name, bytes);
-    client.file_send(sender, name, bytes, &envelope).await
+    let file = Digested::of(bytes);
+    client.file_send(sender, name, &file, &envelope).await
 }
 
 /// A file that Beijing has for the nation.
@@ -33,9 +35,9 @@ async fn upward_file(country: &Country, city: &Served) -> (FileName, Vec<u8>) {
     late.day_close(day0()).await.unwrap();
     let mut waiting = city.node.outbox_waiting().await.unwrap();
     assert_eq!(waiting.len(), 1);
-    let (receiver, name, bytes) = waiting.remove(0);
+    let (receiver, name, file) = waiting.remove(0);
     assert_eq!(receiver, nation());
-    (name, bytes)
+    (name, file.into_bytes())
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tongtu_crypto::sm3::Digested;
 use tongtu_foreign::{Scratch, openssl, tool};
 use tongtu_http::Clock;
 use tongtu_http::client::{Client, ClientError};
@@ -248,7 +249,9 @@ async fn an_institution_does_not_call_in_anothers_name() {
         (403, "link.other_institution")
     );
     let envelope = enveloped(beijing(), self::nation(), &name, b"x");
-    let sent = client.file_send(beijing(), &name, b"x", &envelope).await;
+    let sent = client
+        .file_send(beijing(), &name, &Digested::of(b"x"), &envelope)
+        .await;
     let error = sent.unwrap_err();
     assert_eq!(status_of(&error), (403, "link.other_institution"));
 }
@@ -268,7 +271,9 @@ async fn the_nodes_own_institution_reads_what_it_has_and_does_nothing_in_another
     // With Beijing's key, but over its own link.
     let client = client.acting_as(key_of(beijing()), own);
     let envelope = enveloped(beijing(), own, &name, b"x");
-    let sent = client.file_send(beijing(), &name, b"x", &envelope).await;
+    let sent = client
+        .file_send(beijing(), &name, &Digested::of(b"x"), &envelope)
+        .await;
     let confirmed = client.file_confirm(beijing(), &name, [0; 32]).await;
     for error in [sent.map(drop), confirmed].map(Result::unwrap_err) {
         assert_eq!(status_of(&error), (403, "link.other_institution"));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::routing::{get, post};
 use tongtu_api::{PumpStep, path};
+use tongtu_crypto::sm3::Digested;
 use tongtu_http::client::Client;
 use tongtu_http::pump::pump;
 use tongtu_types::{BusinessDay, Timestamp};
@@ -119,15 +120,17 @@ async fn a_refused_file_does_not_hold_up_the_others() {
     let (first, second) = (day0(), day0().next());
     pair.ride_and_close(first).await;
     let waiting = pair.city.node.outbox_waiting().await.unwrap();
-    let (_, file, bytes) = &waiting[0];
+    let (_, file, made) = &waiting[0];
     // Somebody put another file there under the same name.
-    let mut other = bytes.clone();
+    let mut other = made.bytes().to_vec();
     let digit = other.iter().rposition(u8::is_ascii_digit).unwrap();
     other[digit] = if other[digit] == b'9' { b'8' } else { b'9' };
     let sender = pair.city.node.config().code;
     let envelope = enveloped(sender, nation(), file, &other);
     let there = pair.nation.neighbour(sender);
-    let taken = there.file_send(sender, file, &other, &envelope).await;
+    let taken = there
+        .file_send(sender, file, &Digested::of(other), &envelope)
+        .await;
     assert!(taken.is_ok(), "the other file is one, too: {taken:?}");
 
     pair.ride_and_close(second).await;

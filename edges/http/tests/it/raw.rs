@@ -4,6 +4,7 @@ use reqwest::{Method, Response};
 use tongtu_api::{ENVELOPE_HEADER, LIFE_HEADER, NOW_HEADER, path};
 use tongtu_callers::{Role, rule};
 use tongtu_codec::hex_decode;
+use tongtu_envelope::content_digest;
 use tongtu_http::{Asked, Credential};
 use tongtu_types::{InstitutionCode, Timestamp};
 
@@ -52,7 +53,7 @@ impl Raw {
         let asked = Asked {
             method: &self.method,
             target: &self.target,
-            body: &self.body,
+            content: &content_digest(&self.body),
         };
         who.request(node, life, asked, made_at).unwrap()
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tongtu_crypto::sm3::Digested;
 use tongtu_exchange_file::FileName;
 use tongtu_http::Clock;
 use tongtu_http::client::Client;
@@ -62,7 +63,8 @@ async fn refuses_bodies_over_the_limit_of_their_route() {
     let above = city.neighbour(nation());
     let send = async |bytes: &[u8]| {
         let envelope = enveloped(nation(), beijing(), &name, bytes);
-        above.file_send(nation(), &name, bytes, &envelope).await
+        let file = Digested::of(bytes);
+        above.file_send(nation(), &name, &file, &envelope).await
     };
     let error = send(&[b' '; 901]).await;
     assert_eq!(status_of(&error.unwrap_err()), too_large);

@@ -1,5 +1,6 @@
 //! Files in and out.
 
+use tongtu_crypto::sm3::{self, Digested};
 use tongtu_sql::{OutgoingRow, ReceivedRow, WaitingRow};
 
 use crate::engine::{Home, on_both_engines};
@@ -12,13 +13,12 @@ on_both_engines! {
 async fn receives_a_name_once(home: &Home) {
     let store = home.open().await;
     let mut tx = store.write().await.unwrap();
-    let file = |name: &str, digest: u8| ReceivedRow {
+    let file = |name: &str, byte: u8| ReceivedRow {
         sender: "00000000".into(),
         name: name.into(),
         kind: "FB".into(),
         day: 20_454,
-        digest: vec![digest; 32],
-        content: vec![digest; 3],
+        content: Digested::of(vec![byte; 3]),
         result: 0,
         received_at: 9,
     };
@@ -31,7 +31,7 @@ async fn receives_a_name_once(home: &Home) {
     };
     assert!(tx.received_insert(&elsewhere).await.unwrap());
     let digest = tx.received_digest("00000000", "b").await.unwrap();
-    assert_eq!(digest, Some(vec![1; 32]));
+    assert_eq!(digest, Some(sm3::digest(&[1; 3]).to_vec()));
     assert_eq!(tx.received_digest("00000000", "c").await.unwrap(), None);
     let of_day = tx.received_of_day("00000000", 20_454, "FB").await.unwrap();
     assert_eq!(of_day, [file("a", 3), file("b", 1)]);
@@ -49,17 +49,17 @@ async fn hands_out_until_confirmed(home: &Home) {
         name: name.into(),
         day,
         place,
-        digest: vec![7; 32],
-        content: vec![0xE5; length],
+        content: Digested::of(vec![0xE5; length]),
     };
     assert!(tx.outgoing_insert(&file("BP", 1, 9, 2)).await.unwrap());
     assert!(tx.outgoing_insert(&file("FB", 1, 1, 300)).await.unwrap());
     assert!(tx.outgoing_insert(&file("LD", 2, 0, 0)).await.unwrap());
     assert!(!tx.outgoing_insert(&file("FB", 5, 5, 5)).await.unwrap());
+    let digest = |length| sm3::digest(&vec![0xE5; length]).to_vec();
     let waiting = |name: &str, length| WaitingRow {
         name: name.into(),
-        digest: vec![7; 32],
-        length,
+        digest: digest(length),
+        length: i64::try_from(length).unwrap(),
     };
     let all = [waiting("FB", 300), waiting("BP", 2), waiting("LD", 0)];
     assert_eq!(tx.outgoing_waiting("01341000").await.unwrap(), all);
@@ -69,8 +69,9 @@ async fn hands_out_until_confirmed(home: &Home) {
     }
     assert_eq!(tx.outgoing_waiting("01341000").await.unwrap(), all[1..]);
     let content = tx.outgoing_content("01341000", "FB").await.unwrap();
-    assert_eq!(content, Some(vec![0xE5; 300]), "confirmed, still there");
+    let whole = Some(Digested::of(vec![0xE5; 300]));
+    assert_eq!(content, whole, "confirmed, still there");
     assert_eq!(tx.outgoing_content("01341000", "XX").await.unwrap(), None);
-    let digest = tx.outgoing_digest("01341000", "BP").await.unwrap();
-    assert_eq!(digest, Some(vec![7; 32]));
+    let stored = tx.outgoing_digest("01341000", "BP").await.unwrap();
+    assert_eq!(stored, Some(digest(2)));
 }

@@ -2,6 +2,7 @@
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Column as _, Connection as _, Row as _};
+use tongtu_crypto::sm3::Digested;
 use tongtu_ledger::{AccountKind, AccountName, Draft, Entry, EntryId, Memo, Posting};
 use tongtu_sql::{
     AccountRow, AlarmRow, CardListVersionRow, CardTable, ChargedRow, ClaimRow, FaceEnrolmentRow,
@@ -102,8 +103,7 @@ async fn fill(store: &Store) {
         name: "CQ1".into(),
         kind: "CQ".into(),
         day: 1,
-        digest: vec![1; 32],
-        content: bytes(),
+        content: Digested::of(bytes()),
         result: 0,
         received_at: 1,
     };
@@ -113,8 +113,7 @@ async fn fill(store: &Store) {
         name: "CQ1".into(),
         day: 1,
         place: 1,
-        digest: vec![1; 32],
-        content: bytes(),
+        content: Digested::of(bytes()),
     };
     assert!(tx.outgoing_insert(&outgoing).await.unwrap());
     let alarm = AlarmRow {
