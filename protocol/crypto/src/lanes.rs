@@ -124,8 +124,12 @@ pub(crate) struct Kernels {
     tdes_each: fn(&[Block16], &mut [Block16]),
     /// The MAC of each message, in the first eight bytes of its place.
     des_macs: fn(DesMac, &[Block16], &[Chain<'_>], &mut [Block16]),
+    /// From how many blocks under one key on it is faster than one after the other.
+    sm4_least: usize,
     /// SM4 of a block under each key.
     sm4_each: fn(&[Block16], &mut [Block16]),
+    /// SM4 of every block under the same key.
+    sm4_under: fn(&Block16, &mut [Block16]),
     /// The CBC-MAC of each message under its key.
     sm4_macs: fn(&[Block16], &[Chain<'_>], &mut [Block16]),
 }
@@ -138,7 +142,9 @@ static PORTABLE: Kernels = Kernels {
     nonces_each: nonces::nonces_each::<u32>,
     tdes_each: des::encipher_each::<u64>,
     des_macs: des::mac_each::<u64>,
+    sm4_least: 64,
     sm4_each: sm4_planes::encipher_each::<u64>,
+    sm4_under: sm4_planes::encipher_under::<u64>,
     sm4_macs: sm4_planes::mac_each::<u64>,
 };
 
@@ -181,6 +187,17 @@ pub(crate) fn encipher_each(algorithm: crate::Algorithm, keys: &[Block16], data:
         crate::Algorithm::Tdes => (best().tdes_each)(keys, data),
         crate::Algorithm::Sm4 => (best().sm4_each)(keys, data),
     }
+}
+
+/// Whether so many blocks under one key of SM4 are done sooner by [`sm4_under`], with [`wipe_stack`] after
+/// it, than one after the other.
+pub(crate) fn sm4_pays(blocks: usize) -> bool {
+    blocks >= best().sm4_least
+}
+
+/// SM4 of every block under the same key.
+pub(crate) fn sm4_under(key: &Block16, blocks: &mut [Block16]) {
+    (best().sm4_under)(key, blocks);
 }
 
 /// The MAC of each message under the key beside it, leftmost bytes first.

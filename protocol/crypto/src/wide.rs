@@ -11,12 +11,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::chain::{Way, cbc, xor};
 use crate::lanes;
-use crate::symmetric::{Algorithm, BlockKeyError};
+use crate::symmetric::BlockKeyError;
 
-/// From so many blocks on lanes pay: a kernel makes a schedule for every lane.
-const LANES_MIN: usize = 64;
-/// How many blocks of a stream are made at once: all lanes of any kernel.
-const LANES_RUN: usize = 256;
+/// How many blocks of streams are made at once: all lanes of any kernel, some times over.
+const LANES_RUN: usize = 512;
 
 /// Which cipher a [`WideKey`] is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,43 +161,68 @@ impl WideKey {
     ///
     /// One `first` serves one text only: two under the same give away what they differ in.
     pub fn apply_ctr(&self, first: &[u8; 16], data: &mut [u8]) {
-        let mut counter = u128::from_be_bytes(*first);
+        self.apply_ctr_each(&mut [(*first, data)]);
+    }
+
+    /// The same for many texts, each with the first block of its own counter; with SM4 their streams are
+    /// made side by side.
+    pub fn apply_ctr_each(&self, texts: &mut [([u8; 16], &mut [u8])]) {
+        let blocks: usize = texts.iter().map(|(_, data)| data.len().div_ceil(16)).sum();
         if let WideCipher::Sm4 = self.cipher
-            && data.len() >= 16 * LANES_MIN
+            && lanes::sm4_pays(blocks)
         {
-            self.apply_ctr_in_lanes(counter, data);
+            self.apply_ctr_in_lanes(blocks, texts);
             return;
         }
         let schedule = self.schedule();
-        for chunk in data.chunks_mut(16) {
-            let mut block = counter.to_be_bytes();
-            schedule.run(Way::Encrypt, &mut block);
-            for (byte, key) in chunk.iter_mut().zip(block) {
-                *byte ^= key;
+        for (first, data) in texts {
+            let mut counter = u128::from_be_bytes(*first);
+            for chunk in data.chunks_mut(16) {
+                let mut block = counter.to_be_bytes();
+                schedule.run(Way::Encrypt, &mut block);
+                add(chunk, &block);
+                counter = counter.wrapping_add(1);
             }
-            counter = counter.wrapping_add(1);
         }
     }
 
-    /// The same for SM4, many blocks of the stream at once.
-    fn apply_ctr_in_lanes(&self, mut counter: u128, data: &mut [u8]) {
-        let key: [u8; 16] = *self.bytes.first_chunk().expect("of 32 bytes");
-        let room = (data.len().div_ceil(16)).min(LANES_RUN);
-        let keys = Zeroizing::new(alloc::vec![key; room]);
-        let mut blocks = Zeroizing::new(alloc::vec![[0; 16]; room]);
-        for run in data.chunks_mut(16 * LANES_RUN) {
-            let count = run.len().div_ceil(16);
-            let (keys, blocks) = (&keys[..count], &mut blocks[..count]);
-            for block in blocks.iter_mut() {
-                *block = counter.to_be_bytes();
-                counter = counter.wrapping_add(1);
-            }
-            lanes::encipher_each(Algorithm::Sm4, keys, blocks);
-            for (byte, key) in run.iter_mut().zip(blocks.as_flattened()) {
-                *byte ^= key;
+    /// With SM4, a run of blocks after the other, whichever texts they are for.
+    fn apply_ctr_in_lanes(&self, blocks: usize, texts: &mut [([u8; 16], &mut [u8])]) {
+        let mut run = Zeroizing::new(Vec::with_capacity(blocks.min(LANES_RUN)));
+        let mut pieces = Vec::new();
+        for (first, data) in texts {
+            let mut counter = u128::from_be_bytes(*first);
+            let mut rest = &mut **data;
+            while !rest.is_empty() {
+                let room = 16 * (LANES_RUN - run.len());
+                let (piece, after) = rest.split_at_mut(rest.len().min(room));
+                for _ in 0..piece.len().div_ceil(16) {
+                    run.push(counter.to_be_bytes());
+                    counter = counter.wrapping_add(1);
+                }
+                pieces.push(piece);
+                rest = after;
+                if run.len() == LANES_RUN {
+                    self.add_streams(&mut run, &mut pieces);
+                }
             }
         }
+        self.add_streams(&mut run, &mut pieces);
         lanes::wipe_stack();
+    }
+
+    /// Makes the streams of counters and adds them to the pieces of texts that they are for; then there
+    /// are none of either.
+    fn add_streams(&self, run: &mut Vec<[u8; 16]>, pieces: &mut Vec<&mut [u8]>) {
+        let key = self.bytes.first_chunk().expect("of 32 bytes");
+        lanes::sm4_under(key, run);
+        let mut streams = &run[..];
+        for piece in pieces.drain(..) {
+            let (stream, others) = streams.split_at(piece.len().div_ceil(16));
+            add(piece, stream.as_flattened());
+            streams = others;
+        }
+        run.clear();
     }
 
     /// CMAC (NIST SP 800-38B) of several parts one after the other.
@@ -333,6 +356,13 @@ fn cmac(schedule: &Schedule, parts: &[&[u8]]) -> [u8; 16] {
     state
 }
 
+/// Adds a stream to a text that is no longer.
+fn add(text: &mut [u8], stream: &[u8]) {
+    for (byte, key) in text.iter_mut().zip(stream) {
+        *byte ^= key;
+    }
+}
+
 /// Doubling in GF(2^128), without a branch on the secret.
 fn double(block: &mut [u8; 16]) {
     let carry = block[0] >> 7;
@@ -343,4 +373,94 @@ fn double(block: &mut [u8; 16]) {
         next = out;
     }
     block[15] ^= carry * 0x87;
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::trial::at_each_level;
+
+    const KEY: [u8; 16] = *b"a key of SM4, of";
+
+    /// Block by block, as no lanes do it.
+    fn alone(first: [u8; 16], data: &mut [u8]) {
+        let key = WideKey::new(WideCipher::Sm4, &KEY).expect("its length");
+        let mut counter = u128::from_be_bytes(first);
+        for chunk in data.chunks_mut(16) {
+            let mut block = counter.to_be_bytes();
+            key.encrypt_blocks(&mut block).expect("one block");
+            add(chunk, &block);
+            counter = counter.wrapping_add(1);
+        }
+    }
+
+    /// Texts of these lengths, and counters of which some carry through all their bytes.
+    fn agree(lens: impl Iterator<Item = usize>) {
+        let key = WideKey::new(WideCipher::Sm4, &KEY).expect("its length");
+        let first = |at: usize| match at % 3 {
+            0 => [0xFF; 16],
+            1 => (u128::from(u64::MAX) - at as u128).to_be_bytes(),
+            _ => (at as u128).to_be_bytes(),
+        };
+        let plain: Vec<_> = lens
+            .enumerate()
+            .map(|(at, len)| (first(at), vec![at.to_le_bytes()[0]; len]))
+            .collect();
+        let mut expected = plain.clone();
+        for (first, data) in &mut expected {
+            alone(*first, data);
+        }
+        at_each_level(|level| {
+            let mut found = plain.clone();
+            let mut texts: Vec<_> = found
+                .iter_mut()
+                .map(|(first, data)| (*first, &mut data[..]))
+                .collect();
+            key.apply_ctr_each(&mut texts);
+            assert_eq!(found, expected, "{level}");
+        });
+    }
+
+    #[test]
+    fn streams_of_many_texts_are_those_of_each_alone() {
+        let edges = [0, 1, 15, 16, 17, 31, 32, 33, 360];
+        for len in edges {
+            for count in [0, 1, 2, 3, 8, 9, 64, 65, 600] {
+                agree(core::iter::repeat_n(len, count));
+            }
+        }
+        agree(edges.into_iter().cycle().take(700));
+        // Texts that go on where a run of blocks ends, and others that begin there.
+        let run = 16 * LANES_RUN;
+        for len in [run - 17, run - 16, run - 1, run, run + 1, 3 * run + 5] {
+            agree([len].into_iter());
+            agree([7, len, 16, len, len, 0, 1].into_iter());
+        }
+    }
+
+    #[test]
+    fn a_stream_is_as_long_as_its_text_whatever_the_length() {
+        for len in 0..=330 {
+            agree([len].into_iter());
+        }
+        agree(0..330);
+    }
+
+    #[test]
+    fn many_texts_under_a_key_of_aes_are_those_of_each_alone() {
+        let key = WideKey::new(WideCipher::Aes256, &[7; 32]).expect("its length");
+        let mut expected: Vec<_> = (0..90).map(|len| vec![0x5A; len]).collect();
+        let mut found = expected.clone();
+        for data in &mut expected {
+            key.apply_ctr(&[0xFF; 16], data);
+        }
+        let mut texts: Vec<_> = found
+            .iter_mut()
+            .map(|data| ([0xFF; 16], &mut data[..]))
+            .collect();
+        key.apply_ctr_each(&mut texts);
+        assert_eq!(found, expected);
+    }
 }

@@ -165,6 +165,7 @@ mod watched {
         ("SM3 in lanes: secret messages", digests),
         ("3DES in lanes: TACs under a secret master", tacs_of_des),
         ("SM4 in lanes: TACs under a secret master", tacs_of_sm4),
+        ("SM4 in lanes: streams under a secret key", streams),
         ("equality of a secret", equality),
     ];
 
@@ -228,6 +229,20 @@ mod watched {
         let mac = sm3::hmac(&hidden::<24>(1), &hidden::<100>(2));
         tell(&mac);
         mac != [0; 32]
+    }
+
+    /// More blocks than any kernel waits for.
+    fn streams() -> bool {
+        let mut texts: Vec<[u8; 360]> = (0..40).map(hidden).collect();
+        let mut given: Vec<([u8; 16], &mut [u8])> = texts
+            .iter_mut()
+            .map(|text| ([7; 16], &mut text[..]))
+            .collect();
+        let key = tongtu_crypto::WideKey::new(tongtu_crypto::WideCipher::Sm4, &hidden::<16>(8))
+            .expect("16 bytes");
+        key.apply_ctr_each(&mut given);
+        tell(texts.as_flattened());
+        texts[0] != [0; 360]
     }
 
     fn digests() -> bool {

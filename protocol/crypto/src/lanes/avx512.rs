@@ -294,7 +294,9 @@ static KERNELS: Kernels = Kernels {
     nonces_each,
     tdes_each,
     des_macs,
+    sm4_least: 9,
     sm4_each,
+    sm4_under,
     sm4_macs,
 };
 
@@ -307,5 +309,7 @@ asked!(des_macs(kind: DesMac, keys: &[Block16], messages: &[Chain<'_>], out: &mu
     des::mac_each::<Wide>(kind, keys, messages, out));
 asked!(sm4_each(keys: &[Block16], blocks: &mut [Block16])
     sm4_words::encipher_each::<Wide>(keys, blocks));
+asked!(sm4_under(key: &Block16, blocks: &mut [Block16])
+    sm4_words::encipher_under::<Wide>(key, blocks));
 asked!(sm4_macs(keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
     sm4_words::mac_each::<Wide>(keys, messages, out));

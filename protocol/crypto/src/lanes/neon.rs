@@ -217,6 +217,8 @@ static KERNELS: Kernels = Kernels {
     nonces_each: nonces::nonces_each::<Wide>,
     tdes_each: des::encipher_each::<Wide>,
     des_macs: des::mac_each::<Wide>,
+    sm4_least: 64,
     sm4_each: sm4_planes::encipher_each::<Wide>,
+    sm4_under: sm4_planes::encipher_under::<Wide>,
     sm4_macs: sm4_planes::mac_each::<Wide>,
 };

@@ -165,10 +165,10 @@ const fn is_set(word: u32, bit: usize) -> bool {
     (word << bit) >> 31 == 1
 }
 
-/// The keys of all rounds.
+/// The keys of all rounds, of so many lanes.
 #[inline(always)]
-fn schedule<W: Bits>(keys: &[Block16]) -> Schedule<W> {
-    let mut state = words::<W>(|lane| keys[lane], keys.len());
+fn schedule<W: Bits>(key: impl Fn(usize) -> Block16, count: usize) -> Schedule<W> {
+    let mut state = words::<W>(key, count);
     for (word, fixed) in state.iter_mut().zip(SM4_FK) {
         for (at, plane) in word.iter_mut().enumerate() {
             *plane = plane.xor(W::splat(is_set(fixed, at)));
@@ -219,15 +219,31 @@ fn blocks<W: Bits>(
     }
 }
 
+/// Enciphers at most as many blocks as there are lanes.
+#[inline(always)]
+fn encipher_few<W: Bits>(schedule: &Schedule<W>, data: &mut [Block16]) {
+    let mut state = words::<W>(|lane| data[lane], data.len());
+    encipher(schedule, &mut state);
+    blocks(&state, data.len(), |lane, half, bytes| {
+        data[lane][8 * half..8 * half + 8].copy_from_slice(&bytes);
+    });
+}
+
 /// Enciphers a block a lane under the lane's key.
 #[inline(always)]
 pub(super) fn encipher_each<W: Bits>(keys: &[Block16], data: &mut [Block16]) {
     for (keys, data) in keys.chunks(lanes::<W>()).zip(data.chunks_mut(lanes::<W>())) {
-        let mut state = words::<W>(|lane| data[lane], data.len());
-        encipher(&schedule(keys), &mut state);
-        blocks(&state, keys.len(), |lane, half, bytes| {
-            data[lane][8 * half..8 * half + 8].copy_from_slice(&bytes);
-        });
+        encipher_few(&schedule::<W>(|lane| keys[lane], keys.len()), data);
+    }
+}
+
+/// Enciphers every block under the same key. It goes into the lanes like keys of their own: planes made
+/// of its bits by choice would be branches on them.
+#[inline(always)]
+pub(super) fn encipher_under<W: Bits>(key: &Block16, data: &mut [Block16]) {
+    let schedule = schedule::<W>(|_| *key, lanes::<W>().min(data.len()));
+    for data in data.chunks_mut(lanes::<W>()) {
+        encipher_few(&schedule, data);
     }
 }
 
@@ -238,7 +254,7 @@ pub(super) fn mac_each<W: Bits>(keys: &[Block16], messages: &[Chain<'_>], out: &
     let groups = keys.chunks(every).zip(messages.chunks(every));
     for ((keys, messages), out) in groups.zip(out.chunks_mut(every)) {
         let count = keys.len();
-        let schedule = schedule::<W>(keys);
+        let schedule = schedule::<W>(|lane| keys[lane], count);
         let most = messages.iter().map(|message| message.blocks::<16>()).max();
         let mut state = Wiped::<Word<W>, 4>::blank();
         for at in 0..most.unwrap_or(0) {

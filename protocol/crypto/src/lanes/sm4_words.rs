@@ -44,8 +44,7 @@ fn store<V: Boxed>(state: State<V>, blocks: &mut [Block16; LANES]) {
 }
 
 #[inline(always)]
-fn schedule<V: Boxed>(keys: &[Block16; LANES], out: &mut Schedule<V>) {
-    let mut state = load::<V>(keys);
+fn schedule<V: Boxed>(mut state: State<V>, out: &mut Schedule<V>) {
     for state in &mut state {
         for (word, fixed) in state.iter_mut().zip(SM4_FK) {
             *word = word.xor(V::splat(fixed));
@@ -104,7 +103,33 @@ fn schedule_few<V: Boxed>(keys: &[Block16], out: &mut Schedule<V>) {
             &*few
         }
     };
-    schedule(keys, out);
+    schedule(load(keys), out);
+}
+
+/// The same key in every lane. One group alone would wait for itself and hardly be done before four.
+#[inline(always)]
+fn schedule_one<V: Boxed>(key: &Block16, out: &mut Schedule<V>) {
+    let mut words = [V::default(); 4];
+    for (word, bytes) in words.iter_mut().zip(key.as_chunks::<4>().0) {
+        *word = V::splat(u32::from_be_bytes(*bytes));
+    }
+    schedule([words; SIDE], out);
+}
+
+/// Enciphers at most as many blocks as there are lanes.
+#[inline(always)]
+fn encipher_few<V: Boxed>(schedule: &Schedule<V>, data: &mut [Block16]) {
+    let mut few = None;
+    let blocks = match data.first_chunk_mut() {
+        Some(blocks) => blocks,
+        None => &mut **few.insert(filled(data)),
+    };
+    let mut state = load::<V>(blocks);
+    encipher(schedule, &mut state);
+    store(state, blocks);
+    if let Some(few) = few {
+        data.copy_from_slice(&few[..data.len()]);
+    }
 }
 
 /// Enciphers a block a lane under the lane's key.
@@ -113,17 +138,17 @@ pub(super) fn encipher_each<V: Boxed>(keys: &[Block16], data: &mut [Block16]) {
     for (keys, data) in keys.chunks(LANES).zip(data.chunks_mut(LANES)) {
         let mut schedule = Schedule::<V>::blank();
         schedule_few(keys, &mut schedule);
-        let mut few = None;
-        let blocks = match data.first_chunk_mut() {
-            Some(blocks) => blocks,
-            None => &mut **few.insert(filled(data)),
-        };
-        let mut state = load::<V>(blocks);
-        encipher(&schedule, &mut state);
-        store(state, blocks);
-        if let Some(few) = few {
-            data.copy_from_slice(&few[..data.len()]);
-        }
+        encipher_few(&schedule, data);
+    }
+}
+
+/// Enciphers every block under the same key.
+#[inline(always)]
+pub(super) fn encipher_under<V: Boxed>(key: &Block16, data: &mut [Block16]) {
+    let mut schedule = Schedule::<V>::blank();
+    schedule_one(key, &mut schedule);
+    for data in data.chunks_mut(LANES) {
+        encipher_few(&schedule, data);
     }
 }
 

@@ -259,6 +259,20 @@ fn ciphers_under_a_key_each_are_those_of_each_key_alone() {
 }
 
 #[test]
+fn blocks_under_one_key_are_those_of_each_block_alone() {
+    trials(6, |kernels, numbers, count| {
+        let (key, data) = (numbers.block(), numbers.blocks(count));
+        let mut out = data.clone();
+        (kernels.sm4_under)(&key, &mut out);
+        let mut expected = data;
+        BlockKey::new(Algorithm::Sm4, key)
+            .encrypt_blocks(expected.as_flattened_mut())
+            .expect("whole blocks");
+        assert_eq!(out, expected, "{}", kernels.name);
+    });
+}
+
+#[test]
 fn macs_of_unequal_messages_are_those_of_each_alone() {
     trials(3, |kernels, numbers, count| {
         let (keys, messages) = (numbers.blocks(count), numbers.messages(count, 70));
