@@ -36,7 +36,7 @@ mod sm4_words;
 mod tests;
 
 pub(crate) use self::sm3::Before;
-pub(crate) use self::wiped::wipe_stack;
+pub(crate) use self::wiped::{Wiped, wipe_stack};
 use crate::sm3::Digest;
 
 /// Sixteen bytes: a key, a block of SM4, two blocks of DES.
@@ -116,6 +116,8 @@ pub(crate) struct Kernels {
     name: &'static str,
     /// From how many messages on it is faster than one after the other.
     sm3_least: usize,
+    /// From how many messages under one key on HMAC is.
+    hmac_least: usize,
     /// The digest of each message.
     sm3_each: fn(&Before, &[&[u8]], &mut [Digest]),
     /// The first nonce by one private key for each digest.
@@ -138,6 +140,7 @@ pub(crate) struct Kernels {
 static PORTABLE: Kernels = Kernels {
     name: "portable",
     sm3_least: 0,
+    hmac_least: usize::MAX,
     sm3_each: sm3::digest_each::<u32>,
     nonces_each: nonces::nonces_each::<u32>,
     tdes_each: des::encipher_each::<u64>,
@@ -170,6 +173,12 @@ pub(crate) fn sm3_each(before: &Before, messages: &[&[u8]], out: &mut [Digest]) 
     } else {
         (best.sm3_each)(before, messages, out);
     }
+}
+
+/// Whether HMACs of so many messages are done sooner by [`sm3_each`], with [`wipe_stack`] after it, than
+/// one after the other.
+pub(crate) fn hmac_pays(messages: usize) -> bool {
+    messages >= best().hmac_least
 }
 
 /// The first nonce by private key `d` for each digest, reduced modulo n (RFC 6979 §3.2); it may be out

@@ -4,8 +4,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use ::sm3::Digest as _;
+use zeroize::Zeroizing;
 
-use crate::lanes::{self, Before};
+use crate::lanes::{self, Before, Wiped};
 
 /// A digest: 32 bytes.
 pub type Digest = [u8; 32];
@@ -100,29 +101,34 @@ pub fn hmac(key: &[u8], message: &[u8]) -> Digest {
 /// Its memory is a secret like the key's; `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct HmacKey {
+    /// As both begin with it, for lanes, whose states are not those of single digests.
+    padded: Wiped<u8, 64>,
     inner: Hasher,
     outer: Hasher,
 }
+
+/// What the padded key is XORed with before the inner digest, and before the outer.
+const MASKS: [u8; 2] = [0x36, 0x5C];
 
 impl HmacKey {
     /// Takes a key of any length.
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
-        const BLOCK: usize = 64;
-        let mut padded = zeroize::Zeroizing::new([0u8; BLOCK]);
-        if key.len() > BLOCK {
+        let mut padded = Wiped::<u8, 64>::blank();
+        if key.len() > padded.len() {
             padded[..32].copy_from_slice(&digest(key));
         } else {
             padded[..key.len()].copy_from_slice(key);
         }
-        let half = |mask: u8| {
+        let [inner, outer] = MASKS.map(|mask| {
             let mut hasher = Hasher::new();
-            hasher.update(&zeroize::Zeroizing::new(padded.map(|b| b ^ mask))[..]);
+            hasher.update(&masked(&padded, mask)[..]);
             hasher
-        };
+        });
         Self {
-            inner: half(0x36),
-            outer: half(0x5C),
+            padded,
+            inner,
+            outer,
         }
     }
 
@@ -137,6 +143,25 @@ impl HmacKey {
         outer.update(&inner.finish());
         outer.finish()
     }
+
+    /// HMAC-SM3 of each message, in order; the messages go side by side, however their lengths differ.
+    #[must_use]
+    pub fn mac_each(&self, messages: &[&[u8]]) -> Vec<Digest> {
+        if !lanes::hmac_pays(messages.len()) {
+            return messages.iter().map(|one| self.mac(&[one])).collect();
+        }
+        let [inner, outer] =
+            MASKS.map(|mask| Zeroizing::new(Before::of(&[*masked(&self.padded, mask)])));
+        let digests = digest_each_after(&inner, messages);
+        let digests: Vec<&[u8]> = digests.iter().map(|digest| &digest[..]).collect();
+        let out = digest_each_after(&outer, &digests);
+        lanes::wipe_stack();
+        out
+    }
+}
+
+fn masked(padded: &[u8; 64], mask: u8) -> Wiped<u8, 64> {
+    Wiped::new(padded.map(|byte| byte ^ mask))
 }
 
 impl core::fmt::Debug for HmacKey {

@@ -162,6 +162,7 @@ mod watched {
         ("SM2: signatures in a batch", batch),
         ("SM2: a key made, its bytes handed out", key_made),
         ("SM3, HMAC: a secret key and message", hmac),
+        ("HMAC in lanes: a secret key and messages", hmacs),
         ("SM3 in lanes: secret messages", digests),
         ("3DES in lanes: TACs under a secret master", tacs_of_des),
         ("SM4 in lanes: TACs under a secret master", tacs_of_sm4),
@@ -229,6 +230,19 @@ mod watched {
         let mac = sm3::hmac(&hidden::<24>(1), &hidden::<100>(2));
         tell(&mac);
         mac != [0; 32]
+    }
+
+    fn hmacs() -> bool {
+        let messages: Vec<[u8; 90]> = (0..40).map(hidden).collect();
+        let given: Vec<&[u8]> = messages.iter().map(|message| &message[..]).collect();
+        let key = sm3::HmacKey::new(&hidden::<24>(1));
+        let macs = key.mac_each(&given);
+        tell(&macs[..]);
+        macs[39] == {
+            let mac = key.mac(&[&messages[39]]);
+            tell(&mac);
+            mac
+        }
     }
 
     /// More blocks than any kernel waits for.

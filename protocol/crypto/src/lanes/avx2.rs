@@ -241,6 +241,7 @@ macro_rules! asked {
 static KERNELS: Kernels = Kernels {
     name: "AVX2",
     sm3_least: 2,
+    hmac_least: 5,
     sm3_each,
     nonces_each,
     tdes_each,

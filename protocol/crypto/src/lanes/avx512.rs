@@ -290,6 +290,7 @@ macro_rules! asked {
 static KERNELS: Kernels = Kernels {
     name: "AVX-512, GFNI",
     sm3_least: 3,
+    hmac_least: 5,
     sm3_each,
     nonces_each,
     tdes_each,

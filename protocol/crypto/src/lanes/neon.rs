@@ -213,6 +213,7 @@ pub(super) fn kernels() -> Option<&'static Kernels> {
 static KERNELS: Kernels = Kernels {
     name: "NEON",
     sm3_least: 2,
+    hmac_least: 5,
     sm3_each: sm3::digest_each::<Wide>,
     nonces_each: nonces::nonces_each::<Wide>,
     tdes_each: des::encipher_each::<Wide>,

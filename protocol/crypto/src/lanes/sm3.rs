@@ -1,5 +1,7 @@
 //! SM3 (GB/T 32905) in lanes: a message each, and the next as soon as one is done.
 
+use zeroize::Zeroize;
+
 use super::words::{MOST_LANES, Words, in_lanes};
 use crate::sm3::Digest;
 
@@ -7,7 +9,7 @@ use crate::sm3::Digest;
 pub(super) type State = [u32; 8];
 
 /// What came before messages: whole blocks, the same for all.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroize)]
 pub(crate) struct Before {
     state: State,
     /// How many bytes they had.

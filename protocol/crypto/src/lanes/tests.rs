@@ -11,6 +11,7 @@ use std::println;
 use super::*;
 use crate::curve::order::Scalar;
 use crate::mac::{SessionKey, eight_bytes};
+use crate::trial::at_each_level;
 use crate::{Algorithm, BlockKey};
 
 /// Numbers of lanes at and about every width.
@@ -204,6 +205,28 @@ fn sm3_of_messages_after_blocks_that_came_before_is_that_of_all_of_it() {
             assert_eq!(*digest, expected, "{}", kernels.name);
         }
     });
+}
+
+#[test]
+fn hmacs_of_many_messages_are_those_of_each_alone() {
+    let mut numbers = Numbers(7);
+    for key_len in [0, 1, 32, 63, 64, 65, 200] {
+        let key = crate::sm3::HmacKey::new(&vec![0x6B; key_len]);
+        for count in COUNTS {
+            let messages = numbers.messages(count, 400);
+            let given: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+            let expected: Vec<Digest> = given.iter().map(|one| key.mac(&[one])).collect();
+            at_each_level(|level| assert_eq!(key.mac_each(&given), expected, "{level}"));
+        }
+    }
+    // Every length about the ends of blocks, as many of each as fill lanes and a few more.
+    let key = crate::sm3::HmacKey::new(b"key");
+    let all = [0x5A; 200];
+    for len in 0..=200 {
+        let given: Vec<&[u8]> = (0..19).map(|at| &all[..len.max(at) - at]).collect();
+        let expected: Vec<Digest> = given.iter().map(|one| key.mac(&[one])).collect();
+        at_each_level(|level| assert_eq!(key.mac_each(&given), expected, "{level} {len}"));
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(crate) fn wipe_stack() {
 }
 
 /// So many values that are overwritten when they go.
+#[derive(Clone)]
 pub(crate) struct Wiped<T: Copy + Default, const N: usize>([T; N]);
 
 impl<T: Copy + Default, const N: usize> Wiped<T, N> {

@@ -214,7 +214,7 @@ fn ctr_and_a_kept_hmac_key_agree_with_openssl() {
     let wide = WideKey::new(WideCipher::Sm4, &key[..16]).unwrap();
     let hmac = sm3::HmacKey::new(&key);
     let (hex_key, hex_all) = (hex_encode(&key[..16]), hex_encode(&key));
-    // The second counter carries through all of its bytes; long texts go in lanes, 64 blocks or more.
+    // The second counter carries through all of its bytes; short texts go block by block, others in lanes.
     for first in [[7; 16], [0xFF; 16]] {
         for len in [
             0usize, 1, 15, 16, 17, 100, 1023, 1024, 1025, 4096, 4097, 9000,
@@ -234,5 +234,37 @@ fn ctr_and_a_kept_hmac_key_agree_with_openssl() {
             let (one, other) = plain.split_at(len / 3);
             assert_eq!(theirs, hmac.mac(&[one, other]), "{len}");
         }
+    }
+}
+
+#[test]
+fn ctr_and_hmac_of_many_texts_agree_with_openssl() {
+    if !openssl_is_here() {
+        return;
+    }
+    let key: [u8; 32] = sm3::digest(b"key");
+    let wide = WideKey::new(WideCipher::Sm4, &key[..16]).unwrap();
+    let (hex_key, hex_all) = (hex_encode(&key[..16]), hex_encode(&key));
+    let lens = [0usize, 1, 15, 16, 17, 55, 56, 64, 119, 120, 360, 361, 1024];
+    let plain: Vec<Vec<u8>> = lens.map(|len| vec![0xC3; len]).into();
+    // Each counter differs, and the first ones carry from the last byte on.
+    let first = |at: usize| (u128::MAX - at as u128).to_be_bytes();
+    let mut ours = plain.clone();
+    let mut texts: Vec<_> = ours
+        .iter_mut()
+        .enumerate()
+        .map(|(at, text)| (first(at), &mut text[..]))
+        .collect();
+    wide.apply_ctr_each(&mut texts);
+    let messages: Vec<&[u8]> = plain.iter().map(Vec::as_slice).collect();
+    let macs = sm3::HmacKey::new(&key).mac_each(&messages);
+    for (at, ((plain, ours), mac)) in plain.iter().zip(&ours).zip(macs).enumerate() {
+        let hex_first = hex_encode(&first(at));
+        let args = ["enc", "-sm4-ctr", "-K", &hex_key, "-iv", &hex_first];
+        assert_eq!(&openssl(&args, plain).unwrap(), ours, "{at}");
+        let option = format!("hexkey:{hex_all}");
+        #[rustfmt::skip]
+        let args = ["mac", "-digest", "SM3", "-macopt", &option, "-binary", "HMAC"];
+        assert_eq!(openssl(&args, plain).unwrap(), mac, "{at}");
     }
 }
