@@ -2,7 +2,7 @@
 //!
 //! | | portable | NEON | AVX2 | AVX-512 with GFNI |
 //! |---|---|---|---|---|
-//! | SM3, nonces | one message | 4 messages | 8 messages | 16 messages |
+//! | SM3, nonces | one message | 4 messages | 8 messages | 16 messages, or twice 16 |
 //! | SM4 | 64 lanes of planes | 128 | 256 | 64 lanes of words |
 //! | DES | 64 lanes of planes | 128 | 256 | 512 |
 //!

@@ -8,10 +8,11 @@
 )]
 
 use core::arch::x86_64 as x86;
+use std::sync::OnceLock;
 
 use super::bits::Bits;
 use super::sm4_words::Boxed;
-use super::words::{MOST_LANES, Words};
+use super::words::{MOST_LANES, Two, Words};
 use super::{Before, Block16, Block32, Chain, DesMac, Kernels, des, nonces, sm3, sm4_words};
 use crate::sm3::Digest;
 use crate::trial::{Kernel, allowed};
@@ -265,12 +266,37 @@ impl Boxed for Wide {
     }
 }
 
-/// What this processor has, if it has all that is needed here.
-pub(super) fn kernels() -> Option<&'static Kernels> {
+/// What this processor has, if it has all that is needed here; the last is the one to use.
+pub(super) fn ways() -> Option<[&'static Kernels; 2]> {
     let has_words =
         std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512bw");
     let has_box = std::is_x86_feature_detected!("gfni");
-    (allowed(Kernel::Avx512) && has_words && has_box).then_some(&KERNELS)
+    let has_all = allowed(Kernel::Avx512) && has_words && has_box;
+    has_all.then(|| match *TWO_PAY.get_or_init(two_pay) {
+        true => [&KERNELS, &KERNELS_OF_TWO],
+        false => [&KERNELS_OF_TWO, &KERNELS],
+    })
+}
+
+/// The one to use, if this processor has all that is needed here.
+pub(super) fn kernels() -> Option<&'static Kernels> {
+    ways().map(|[_, best]| best)
+}
+
+static TWO_PAY: OnceLock<bool> = OnceLock::new();
+
+/// Whether SM3 takes two vectors side by side. A round is a chain of eight additions, turns and sums of
+/// bits. From Zen 5 on (AMD's family 1Ah) such an instruction waits two cycles for the one before, and
+/// four begin in a cycle, so that half of the time nothing would be done; Zen 4 waits one, begins two, and
+/// has enough to do with one vector.
+fn two_pay() -> bool {
+    let (maker, version) = (x86::__cpuid(0), x86::__cpuid(1));
+    let name = [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes);
+    let family = match (version.eax >> 8) & 0xF {
+        0xF => 0xF + ((version.eax >> 20) & 0xFF),
+        family => family,
+    };
+    name.as_flattened() == b"AuthenticAMD" && family >= 0x1A
 }
 
 /// A function of this module for callers who asked [`kernels`].
@@ -301,10 +327,41 @@ static KERNELS: Kernels = Kernels {
     sm4_macs,
 };
 
+static KERNELS_OF_TWO: Kernels = Kernels {
+    name: "AVX-512, GFNI, two side by side",
+    sm3_each: sm3_each_by_two,
+    nonces_each: nonces_each_by_two,
+    ..KERNELS
+};
+
 asked!(sm3_each(before: &Before, messages: &[&[u8]], out: &mut [Digest])
     sm3::digest_each::<Wide>(before, messages, out));
 asked!(nonces_each(d: &Block32, digests: &[Block32], out: &mut [Block32])
     nonces::nonces_each::<Wide>(d, digests, out));
+asked!(sm3_each_of_two(before: &Before, messages: &[&[u8]], out: &mut [Digest])
+    sm3::digest_each::<Two<Wide>>(before, messages, out));
+asked!(nonces_each_of_two(d: &Block32, digests: &[Block32], out: &mut [Block32])
+    nonces::nonces_each::<Two<Wide>>(d, digests, out));
+
+/// Those that fill one vector at most go into one.
+fn sm3_each_by_two(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
+    let each = if messages.len() <= <Wide as Words>::LANES {
+        sm3_each
+    } else {
+        sm3_each_of_two
+    };
+    each(before, messages, out);
+}
+
+fn nonces_each_by_two(d: &Block32, digests: &[Block32], out: &mut [Block32]) {
+    let each = if digests.len() <= <Wide as Words>::LANES {
+        nonces_each
+    } else {
+        nonces_each_of_two
+    };
+    each(d, digests, out);
+}
+
 asked!(tdes_each(keys: &[Block16], blocks: &mut [Block16]) des::encipher_each::<Wide>(keys, blocks));
 asked!(des_macs(kind: DesMac, keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
     des::mac_each::<Wide>(kind, keys, messages, out));

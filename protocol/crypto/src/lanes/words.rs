@@ -34,8 +34,8 @@ pub(crate) trait Words: Copy + Default {
     fn digests(words: &[Self; 8]) -> [Digest; MOST_LANES];
 }
 
-/// The most lanes that there are.
-pub(crate) const MOST_LANES: usize = 16;
+/// The most lanes that there are: two vectors of sixteen.
+pub(crate) const MOST_LANES: usize = 32;
 
 /// The same words in every lane. `map` would be a function of its own, without the instructions.
 #[inline(always)]
@@ -45,6 +45,90 @@ pub(crate) fn in_lanes<V: Words, const N: usize>(words: &[u32; N]) -> [V; N] {
         *lanes = V::splat(*word);
     }
     out
+}
+
+/// Two side by side: where an instruction waits longer for the one before than a processor needs to
+/// begin the next, one does while the other waits.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Two<V>([V; 2]);
+
+impl<V: Words> Words for Two<V> {
+    const LANES: usize = 2 * V::LANES;
+
+    #[inline(always)]
+    fn gather(lanes: &[u32]) -> Self {
+        let (first, second) = lanes.split_at(V::LANES);
+        Self([V::gather(first), V::gather(second)])
+    }
+
+    #[inline(always)]
+    fn splat(word: u32) -> Self {
+        Self([V::splat(word); 2])
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self([self.0[0].add(other.0[0]), self.0[1].add(other.0[1])])
+    }
+
+    #[inline(always)]
+    fn xor3(self, b: Self, c: Self) -> Self {
+        Self([
+            self.0[0].xor3(b.0[0], c.0[0]),
+            self.0[1].xor3(b.0[1], c.0[1]),
+        ])
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        Self([self.0[0].xor(other.0[0]), self.0[1].xor(other.0[1])])
+    }
+
+    #[inline(always)]
+    fn most(self, b: Self, c: Self) -> Self {
+        Self([
+            self.0[0].most(b.0[0], c.0[0]),
+            self.0[1].most(b.0[1], c.0[1]),
+        ])
+    }
+
+    #[inline(always)]
+    fn choose(self, then: Self, other: Self) -> Self {
+        Self([
+            self.0[0].choose(then.0[0], other.0[0]),
+            self.0[1].choose(then.0[1], other.0[1]),
+        ])
+    }
+
+    #[inline(always)]
+    fn turn<const BY: i32>(self) -> Self {
+        Self([self.0[0].turn::<BY>(), self.0[1].turn::<BY>()])
+    }
+
+    #[inline(always)]
+    fn blocks(blocks: &[&[u8; 64]; MOST_LANES]) -> [Self; 16] {
+        let mut behind = *blocks;
+        behind.rotate_left(V::LANES);
+        let (first, second) = (V::blocks(blocks), V::blocks(&behind));
+        let mut out = [Self::default(); 16];
+        for (out, (first, second)) in out.iter_mut().zip(first.into_iter().zip(second)) {
+            *out = Self([first, second]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn digests(words: &[Self; 8]) -> [Digest; MOST_LANES] {
+        let mut halves = [[V::default(); 8]; 2];
+        for (at, word) in words.iter().enumerate() {
+            for (half, word) in halves.iter_mut().zip(word.0) {
+                half[at] = word;
+            }
+        }
+        let mut out = V::digests(&halves[0]);
+        out[V::LANES..Self::LANES].copy_from_slice(&V::digests(&halves[1])[..V::LANES]);
+        out
+    }
 }
 
 impl Words for u32 {
