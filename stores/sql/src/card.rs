@@ -115,17 +115,13 @@ impl Tx {
         table: CardTable,
         numbers: &[String],
     ) -> Result<BTreeSet<String>, StoreError> {
-        let seal = self.sealing.clone();
+        let numbers = self.sealing.numbers_each(numbers.iter());
         let rows = table
             .known()
-            .fetch(self, numbers, |query, number| {
-                query.bind(seal.number(number))
-            })
+            .fetch(self, &numbers, |query, number| query.bind(number))
             .await?;
-        let numbers = rows
-            .iter()
-            .map(|row| seal.open_number(row.try_get("number")?));
-        numbers.collect()
+        let known = self.sealing.open_numbers(&rows, "number")?;
+        Ok(known.into_iter().collect())
     }
 
     /// Stores grey records whose ids are free; gives the ids stored.
@@ -133,15 +129,22 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn greys_insert(&mut self, rows: &[GreyRow]) -> Result<BTreeSet<String>, StoreError> {
-        let seal = self.sealing.clone();
+        let seal = &self.sealing;
+        let accounts = seal.numbers_each(rows.iter().map(|row| &row.account));
+        let bodies: Vec<_> = rows
+            .iter()
+            .map(|row| ([&row.record[..]], &row.body[..]))
+            .collect();
+        let bodies = seal.bytes_each(Column::Body, &bodies);
+        let rows: Vec<_> = rows.iter().zip(accounts).zip(bodies).collect();
         let stored = GREY_INSERT
-            .fetch(self, rows, |query, row| {
+            .fetch(self, &rows, |query, ((row, account), body)| {
                 query
                     .bind(&row.record)
-                    .bind(seal.number(&row.account))
+                    .bind(account)
                     .bind(row.sequence)
                     .bind(row.arrived_at)
-                    .bind(seal.bytes(Column::Body, &[&row.record], &row.body))
+                    .bind(body)
             })
             .await?;
         let stored = stored.iter().map(|row| row.try_get("record"));
@@ -159,13 +162,9 @@ impl Tx {
         let rows = GREY_BODIES
             .fetch(self, records, |query, record| query.bind(record))
             .await?;
-        let body = |row: &AnyRow| {
-            let record: String = row.try_get("record")?;
-            let body = row.try_get("body")?;
-            let body = self.sealing.open_bytes(Column::Body, &[&record], body)?;
-            Ok((record, body))
-        };
-        rows.iter().map(body).collect()
+        let bodies = open_bodies(&rows, &self.sealing)?;
+        let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
+        rows.iter().zip(bodies).map(body).collect()
     }
 
     /// Every grey record, by id; `waiting` those only whose fate is not known.
@@ -180,7 +179,9 @@ impl Tx {
         .bind(i64::from(waiting))
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(|row| grey(row, &self.sealing)).collect()
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        let opened = accounts.into_iter().zip(open_bodies(&rows, &self.sealing)?);
+        rows.iter().zip(opened).map(grey).collect()
     }
 
     /// Notes the fate of a grey record, once.
@@ -217,21 +218,24 @@ impl Tx {
         .bind(self.sealing.number(account))
         .fetch_all(&mut *self.inner)
         .await?;
-        let seal = &self.sealing;
-        rows.iter()
-            .map(|row| crate::ride::ride(row, seal))
-            .collect()
+        crate::ride::rides(&rows, &self.sealing)
     }
 }
 
-fn grey(row: &AnyRow, seal: &Sealing) -> Result<GreyRow, StoreError> {
+fn open_bodies(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<Vec<u8>>, StoreError> {
+    let sealed = rows
+        .iter()
+        .map(|row| Ok(([row.try_get("record")?], row.try_get("body")?)))
+        .collect::<Result<Vec<([&str; 1], &[u8])>, StoreError>>()?;
+    seal.open_bytes_each(Column::Body, &sealed)
+}
+
+fn grey((row, (account, body)): (&AnyRow, (String, Vec<u8>))) -> Result<GreyRow, StoreError> {
     let day: Option<i64> = row.try_get("day")?;
     let fate: Option<i64> = row.try_get("fate")?;
-    let record: String = row.try_get("record")?;
-    let body = seal.open_bytes(Column::Body, &[&record], row.try_get("body")?)?;
     Ok(GreyRow {
-        record,
-        account: seal.open_number(row.try_get("account")?)?,
+        record: row.try_get("record")?,
+        account,
         sequence: row.try_get("sequence")?,
         arrived_at: row.try_get("arrived_at")?,
         body,

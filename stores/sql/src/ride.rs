@@ -169,23 +169,27 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn rides_insert(&mut self, rows: &[RideRow]) -> Result<BTreeSet<String>, StoreError> {
-        let seal = self.sealing.clone();
+        let accounts = self
+            .sealing
+            .numbers_each(rows.iter().map(|row| &row.account));
+        let bodies = bodies(rows, &self.sealing);
+        let rows: Vec<_> = rows.iter().zip(accounts).zip(bodies).collect();
         let stored = RIDE_INSERT
-            .fetch(self, rows, |query, row| {
+            .fetch(self, &rows, |query, ((row, account), body)| {
                 query
                     .bind(&row.record)
                     .bind(&row.batch)
                     .bind(row.number)
                     .bind(&row.acquirer)
                     .bind(&row.issuer)
-                    .bind(seal.number(&row.account))
+                    .bind(account)
                     .bind(row.generated_at)
                     .bind(row.scanned_at)
                     .bind(row.amount)
                     .bind(row.direction)
                     .bind(&row.category)
                     .bind(&row.line)
-                    .bind(body(&seal, row))
+                    .bind(body.as_deref())
             })
             .await?;
         let stored = stored.iter().map(|row| row.try_get("record"));
@@ -203,12 +207,9 @@ impl Tx {
         let rows = BODIES_OF
             .fetch(self, records, |query, record| query.bind(record))
             .await?;
-        let body = |row: &AnyRow| {
-            let record: String = row.try_get("record")?;
-            let body = open_body(row, &record, &self.sealing)?;
-            Ok((record, body))
-        };
-        rows.iter().map(body).collect()
+        let bodies = open_bodies(&rows, &self.sealing)?;
+        let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
+        rows.iter().zip(bodies).map(body).collect()
     }
 
     /// Notes lines whose record id is taken.
@@ -277,37 +278,59 @@ impl Tx {
         .bind(day)
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(|row| ride(row, &self.sealing)).collect()
+        rides(&rows, &self.sealing)
     }
 }
 
-fn body(seal: &Sealing, row: &RideRow) -> Option<Vec<u8>> {
-    let body = row.body.as_ref()?;
-    Some(seal.bytes(Column::Body, &[&row.record], body))
+/// The bodies of rows sealed, of those that have one.
+fn bodies(rows: &[RideRow], seal: &Sealing) -> Vec<Option<Vec<u8>>> {
+    let mut values = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Some(body) = &row.body {
+            values.push(([&row.record[..]], &body[..]));
+        }
+    }
+    let mut sealed = seal.bytes_each(Column::Body, &values).into_iter();
+    rows.iter()
+        .map(|row| row.body.as_ref().and_then(|_| sealed.next()))
+        .collect()
 }
 
-fn open_body(row: &AnyRow, record: &str, seal: &Sealing) -> Result<Option<Vec<u8>>, StoreError> {
-    let body: Option<&[u8]> = row.try_get("body")?;
-    body.map(|body| seal.open_bytes(Column::Body, &[record], body))
-        .transpose()
+fn open_bodies(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    let found = rows
+        .iter()
+        .map(|row| Ok((row.try_get("record")?, row.try_get("body")?)))
+        .collect::<Result<Vec<(&str, Option<&[u8]>)>, StoreError>>()?;
+    let with_body = |(record, body): &(_, Option<_>)| Some(([*record], (*body)?));
+    let sealed: Vec<_> = found.iter().filter_map(with_body).collect();
+    let mut opened = seal.open_bytes_each(Column::Body, &sealed)?.into_iter();
+    let body = |(_, body): &(_, Option<_>)| body.and_then(|_| opened.next());
+    Ok(found.iter().map(body).collect())
 }
 
-pub(crate) fn ride(row: &AnyRow, seal: &Sealing) -> Result<RideRow, StoreError> {
-    let record: String = row.try_get("record")?;
-    let body = open_body(row, &record, seal)?;
-    Ok(RideRow {
-        record,
-        batch: row.try_get("batch")?,
-        number: row.try_get("number")?,
-        acquirer: row.try_get("acquirer")?,
-        issuer: row.try_get("issuer")?,
-        account: seal.open_number(row.try_get("account")?)?,
-        generated_at: row.try_get("generated_at")?,
-        scanned_at: row.try_get("scanned_at")?,
-        amount: row.try_get("amount")?,
-        direction: row.try_get("direction")?,
-        category: row.try_get("category")?,
-        line: row.try_get("line")?,
-        body,
-    })
+pub(crate) fn rides(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<RideRow>, StoreError> {
+    let opened = seal
+        .open_numbers(rows, "account")?
+        .into_iter()
+        .zip(open_bodies(rows, seal)?);
+    rows.iter()
+        .zip(opened)
+        .map(|(row, (account, body))| {
+            Ok(RideRow {
+                record: row.try_get("record")?,
+                batch: row.try_get("batch")?,
+                number: row.try_get("number")?,
+                acquirer: row.try_get("acquirer")?,
+                issuer: row.try_get("issuer")?,
+                account,
+                generated_at: row.try_get("generated_at")?,
+                scanned_at: row.try_get("scanned_at")?,
+                amount: row.try_get("amount")?,
+                direction: row.try_get("direction")?,
+                category: row.try_get("category")?,
+                line: row.try_get("line")?,
+                body,
+            })
+        })
+        .collect()
 }

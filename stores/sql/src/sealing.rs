@@ -11,9 +11,9 @@
 //! A file's tag is over its SM3 in the place of its bytes: whoever has a file here has digested it
 //! already, for an envelope or against one, and files are long.
 //!
-//! What is here: the columns, the keys, one way in and one out. What is not here: where the
-//! secret comes from (whoever opens the store), and sealing of templates of faces, which have a
-//! key of their own before they come here.
+//! What is here: the columns, the keys, one way in and one out; `each` has the same for many values
+//! at once. What is not here: where the secret comes from (whoever opens the store), and sealing of
+//! templates of faces, which have a key of their own before they come here.
 
 use core::fmt;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use tongtu_crypto::{WideCipher, WideKey, equal};
 use zeroize::Zeroizing;
 
 use crate::StoreError;
+
+mod each;
 
 /// Bytes of a tag in front of what it is the tag of.
 pub(crate) const TAG_LEN: usize = 16;
@@ -132,19 +134,9 @@ impl Sealing {
     }
 
     fn tag(&self, column: Column, bound: &[&str], value: &[u8]) -> [u8; TAG_LEN] {
-        // A byte for the column, the number of what is bound, each with its length: no two sets
-        // of parts are the same bytes.
-        let count = u8::try_from(bound.len()).expect("two parts at most");
-        let mut head = vec![column as u8, count];
-        for part in bound {
-            let len = u32::try_from(part.len()).expect("ids are short");
-            head.extend_from_slice(&len.to_be_bytes());
-            head.extend_from_slice(part.as_bytes());
-        }
-        let mac = self.keys.mac.mac(&[&head, value]);
-        let mut tag = [0; TAG_LEN];
-        tag.copy_from_slice(&mac[..TAG_LEN]);
-        tag
+        let mut head = Vec::new();
+        put_head(column, bound, &mut head);
+        tag_of(&self.keys.mac.mac(&[&head, value]))
     }
 
     /// Seals bytes that stand in `column`, in the row that `bound` names.
@@ -203,8 +195,7 @@ impl Sealing {
         column: Column,
         sealed: &[u8],
     ) -> Result<([u8; TAG_LEN], Vec<u8>), StoreError> {
-        let split = sealed.split_first_chunk::<TAG_LEN>();
-        let (tag, rest) = split.ok_or_else(|| not_sealed(column))?;
+        let (tag, rest) = split(column, sealed)?;
         let mut value = rest.to_vec();
         self.keys.cipher.apply_ctr(tag, &mut value);
         Ok((*tag, value))
@@ -212,9 +203,7 @@ impl Sealing {
 
     /// Seals text for a column of text: Base64 behind a mark.
     pub(crate) fn text(&self, column: Column, bound: &[&str], value: &str) -> String {
-        let mut out = String::from(MARK);
-        out.push_str(&base64_encode(&self.bytes(column, bound, value.as_bytes())));
-        out
+        text_of(&self.bytes(column, bound, value.as_bytes()))
     }
 
     /// Opens text.
@@ -224,11 +213,8 @@ impl Sealing {
         bound: &[&str],
         sealed: &str,
     ) -> Result<String, StoreError> {
-        let fault = || not_sealed(column);
-        let text = sealed.strip_prefix(MARK).ok_or_else(fault)?;
-        let sealed = base64_decode(text).map_err(|_| fault())?;
-        let value = self.open_bytes(column, bound, &sealed)?;
-        String::from_utf8(value).map_err(|_| fault())
+        let value = self.open_bytes(column, bound, &bytes_of(column, sealed)?)?;
+        String::from_utf8(value).map_err(|_| not_sealed(column))
     }
 
     /// Seals the number of an account or a card.
@@ -246,6 +232,38 @@ const fn not_sealed(column: Column) -> StoreError {
     StoreError::NotSealed {
         what: column.name(),
     }
+}
+
+/// What a tag is over in front of the value. A byte for the column, the number of what is bound, each
+/// with its length: no two sets of parts are the same bytes.
+fn put_head(column: Column, bound: &[&str], into: &mut Vec<u8>) {
+    let count = u8::try_from(bound.len()).expect("two parts at most");
+    into.extend_from_slice(&[column as u8, count]);
+    for part in bound {
+        let len = u32::try_from(part.len()).expect("ids are short");
+        into.extend_from_slice(&len.to_be_bytes());
+        into.extend_from_slice(part.as_bytes());
+    }
+}
+
+fn tag_of(mac: &sm3::Digest) -> [u8; TAG_LEN] {
+    *mac.first_chunk().expect("a digest is longer")
+}
+
+/// A tag and what is sealed under it.
+fn split(column: Column, sealed: &[u8]) -> Result<(&[u8; TAG_LEN], &[u8]), StoreError> {
+    sealed.split_first_chunk().ok_or_else(|| not_sealed(column))
+}
+
+fn text_of(sealed: &[u8]) -> String {
+    let mut out = String::from(MARK);
+    out.push_str(&base64_encode(sealed));
+    out
+}
+
+fn bytes_of(column: Column, text: &str) -> Result<Vec<u8>, StoreError> {
+    let text = text.strip_prefix(MARK).ok_or_else(|| not_sealed(column))?;
+    base64_decode(text).map_err(|_| not_sealed(column))
 }
 
 #[cfg(test)]

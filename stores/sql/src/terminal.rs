@@ -95,16 +95,25 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn rejected_insert(&mut self, rows: &[RejectedRow]) -> Result<(), StoreError> {
-        let seal = self.sealing.clone();
+        let places: Vec<String> = rows.iter().map(|row| hex_encode(&row.digest)).collect();
+        let placed = || places.iter().map(|place| [&place[..]]).zip(rows);
+        let reasons: Vec<_> = placed()
+            .map(|(place, row)| (place, &row.reason[..]))
+            .collect();
+        let reasons = self.sealing.texts_each(Column::RefusedReason, &reasons);
+        let bodies: Vec<_> = placed()
+            .map(|(place, row)| (place, &row.body[..]))
+            .collect();
+        let bodies = self.sealing.bytes_each(Column::RefusedBody, &bodies);
+        let rows: Vec<_> = rows.iter().zip(reasons).zip(bodies).collect();
         REJECTED_INSERT
-            .execute(self, rows, |query, row| {
-                let place = hex_encode(&row.digest);
+            .execute(self, &rows, |query, ((row, reason), body)| {
                 query
                     .bind(&row.digest)
                     .bind(&row.terminal)
                     .bind(row.arrived_at)
-                    .bind(seal.text(Column::RefusedReason, &[&place], &row.reason))
-                    .bind(seal.bytes(Column::RefusedBody, &[&place], &row.body))
+                    .bind(reason)
+                    .bind(body)
             })
             .await?;
         Ok(())
@@ -121,21 +130,36 @@ impl Tx {
         )
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter()
-            .map(|row| rejected(row, &self.sealing))
-            .collect()
+        rejected(&rows, &self.sealing)
     }
 }
 
-fn rejected(row: &AnyRow, seal: &Sealing) -> Result<RejectedRow, StoreError> {
-    let digest: Vec<u8> = row.try_get("digest")?;
-    let place = hex_encode(&digest);
-    let reason = row.try_get("reason")?;
-    Ok(RejectedRow {
-        digest,
-        terminal: row.try_get("terminal")?,
-        arrived_at: row.try_get("arrived_at")?,
-        reason: seal.open_text(Column::RefusedReason, &[&place], reason)?,
-        body: seal.open_bytes(Column::RefusedBody, &[&place], row.try_get("body")?)?,
-    })
+fn rejected(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<RejectedRow>, StoreError> {
+    let digests = rows
+        .iter()
+        .map(|row| Ok(row.try_get("digest")?))
+        .collect::<Result<Vec<Vec<u8>>, StoreError>>()?;
+    let places: Vec<String> = digests.iter().map(|digest| hex_encode(digest)).collect();
+    let placed = || places.iter().map(|place| [&place[..]]).zip(rows);
+    let reasons = placed()
+        .map(|(place, row)| Ok((place, row.try_get("reason")?)))
+        .collect::<Result<Vec<(_, &str)>, StoreError>>()?;
+    let reasons = seal.open_texts_each(Column::RefusedReason, &reasons)?;
+    let bodies = placed()
+        .map(|(place, row)| Ok((place, row.try_get("body")?)))
+        .collect::<Result<Vec<(_, &[u8])>, StoreError>>()?;
+    let bodies = seal.open_bytes_each(Column::RefusedBody, &bodies)?;
+    rows.iter()
+        .zip(digests)
+        .zip(reasons.into_iter().zip(bodies))
+        .map(|((row, digest), (reason, body))| {
+            Ok(RejectedRow {
+                digest,
+                terminal: row.try_get("terminal")?,
+                arrived_at: row.try_get("arrived_at")?,
+                reason,
+                body,
+            })
+        })
+        .collect()
 }
