@@ -147,16 +147,12 @@ impl Tx {
         &mut self,
         numbers: &[String],
     ) -> Result<BTreeSet<String>, StoreError> {
-        let seal = self.sealing.clone();
+        let numbers = self.sealing.numbers_each(numbers.iter());
         let rows = ACCOUNTS_KNOWN
-            .fetch(self, numbers, |query, number| {
-                query.bind(seal.number(number))
-            })
+            .fetch(self, &numbers, |query, number| query.bind(number))
             .await?;
-        let known = rows
-            .iter()
-            .map(|row| seal.open_number(row.try_get("number")?));
-        known.collect()
+        let known = self.sealing.open_numbers(&rows, "number")?;
+        Ok(known.into_iter().collect())
     }
 
     /// Suspends an account or lifts it; false when there is none.
@@ -240,12 +236,15 @@ impl Tx {
     /// # Errors
     /// [`StoreError`], one that [`StoreError::is_taken`] for a record charged before.
     pub async fn charged_insert(&mut self, rows: &[ChargedRow]) -> Result<(), StoreError> {
-        let seal = self.sealing.clone();
+        let accounts = self
+            .sealing
+            .numbers_each(rows.iter().map(|row| &row.account));
+        let rows: Vec<_> = rows.iter().zip(accounts).collect();
         CHARGED_INSERT
-            .execute(self, rows, |query, row| {
+            .execute(self, &rows, |query, (row, account)| {
                 query
                     .bind(&row.record)
-                    .bind(seal.number(&row.account))
+                    .bind(account)
                     .bind(row.generated_at)
                     .bind(row.amount)
                     .bind(row.direction)
@@ -265,17 +264,17 @@ impl Tx {
         &mut self,
         codes: &[(String, i64)],
     ) -> Result<Vec<(String, i64, String)>, StoreError> {
-        let seal = self.sealing.clone();
+        let accounts = codes.iter().map(|(account, _)| account);
+        let accounts = self.sealing.numbers_each(accounts);
+        let codes: Vec<_> = accounts.into_iter().zip(codes).collect();
         let rows = CODES_CHARGED
-            .fetch(self, codes, |query, (account, generated_at)| {
-                query.bind(seal.number(account)).bind(*generated_at)
+            .fetch(self, &codes, |query, (account, (_, generated_at))| {
+                query.bind(account).bind(*generated_at)
             })
             .await?;
-        let code = |row: &AnyRow| {
-            let account = seal.open_number(row.try_get(0)?)?;
-            Ok((account, row.try_get(1)?, row.try_get(2)?))
-        };
-        rows.iter().map(code).collect()
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        let code = |(row, account): (&AnyRow, _)| Ok((account, row.try_get(1)?, row.try_get(2)?));
+        rows.iter().zip(accounts).map(code).collect()
     }
 
     /// All charged rides, in the order of their records.
@@ -289,7 +288,8 @@ impl Tx {
         )
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(|row| charged(row, &self.sealing)).collect()
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        rows.iter().zip(accounts).map(charged).collect()
     }
 
     /// How many rides an account was charged for.
@@ -339,10 +339,10 @@ fn account(row: &AnyRow, seal: &Sealing) -> Result<AccountRow, StoreError> {
     })
 }
 
-fn charged(row: &AnyRow, seal: &Sealing) -> Result<ChargedRow, StoreError> {
+fn charged((row, account): (&AnyRow, String)) -> Result<ChargedRow, StoreError> {
     Ok(ChargedRow {
         record: row.try_get("record")?,
-        account: seal.open_number(row.try_get("account")?)?,
+        account,
         generated_at: row.try_get("generated_at")?,
         amount: row.try_get("amount")?,
         direction: row.try_get("direction")?,

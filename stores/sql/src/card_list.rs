@@ -162,12 +162,15 @@ impl Tx {
         spans: &[CardSpan],
         began: i64,
     ) -> Result<(), StoreError> {
-        let seal = self.sealing.clone();
+        let ends = spans.iter().flat_map(|(low, high)| [low, high]);
+        let ends: Vec<_> = ends.map(|number| ([], &number[..])).collect();
+        let sealed = self.sealing.texts_each(Column::Listed, &ends);
+        let spans: Vec<_> = spans.iter().zip(sealed.as_chunks::<2>().0).collect();
         CARD_INSERT
-            .execute(self, spans, |query, span| {
+            .execute(self, &spans, |query, (span, [low, high])| {
                 query
-                    .bind(seal.listed(&span.0))
-                    .bind(seal.listed(&span.1))
+                    .bind(low)
+                    .bind(high)
                     .bind(began)
                     .bind(i64::from(is_wide(span)))
             })
@@ -311,9 +314,14 @@ impl Sealing {
 
 /// Listings as they are, rising.
 fn card_spans(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<CardSpan>, StoreError> {
-    let open = |row: &AnyRow, at: usize| seal.open_text(Column::Listed, &[], row.try_get(at)?);
-    let span = |row: &AnyRow| Ok((open(row, 0)?, open(row, 1)?));
-    let mut spans: Vec<_> = rows.iter().map(span).collect::<Result<_, StoreError>>()?;
+    let opened = |at: usize| {
+        let sealed = rows
+            .iter()
+            .map(|row| Ok(([], row.try_get(at)?)))
+            .collect::<Result<Vec<([&str; 0], &str)>, StoreError>>()?;
+        seal.open_texts_each(Column::Listed, &sealed)
+    };
+    let mut spans: Vec<_> = opened(0)?.into_iter().zip(opened(1)?).collect();
     spans.sort_unstable();
     Ok(spans)
 }

@@ -288,11 +288,9 @@ impl Tx {
         .bind(limit)
         .fetch_all(&mut *self.inner)
         .await?;
-        let with_account = |row: &AnyRow| {
-            let account = self.sealing.open_number(row.try_get("account")?)?;
-            Ok((account, template(row)?))
-        };
-        rows.iter().map(with_account).collect()
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        let with_account = |(row, account)| Ok((account, template(row)?));
+        rows.iter().zip(accounts).map(with_account).collect()
     }
 
     /// Handles of the enrolments whose time is over and that were not ended yet.

@@ -375,15 +375,16 @@ impl Tx {
         .bind(up_to)
         .fetch_all(&mut *self.inner)
         .await?;
-        let visible = |row: &AnyRow| {
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        let visible = |(row, account): (&AnyRow, _)| {
             Ok(FaceVisibleRow {
                 handle: row.try_get(0)?,
-                account: self.sealing.open_number(row.try_get(1)?)?,
+                account,
                 terms: row.try_get(2)?,
                 until: row.try_get(3)?,
             })
         };
-        rows.iter().map(visible).collect()
+        rows.iter().zip(accounts).map(visible).collect()
     }
 
     /// Handles that a terminal is to forget, ordered behind a version.

@@ -115,12 +115,14 @@ impl Tx {
                     .bind(row.corrects.as_deref().map(|id| seal.entry(id)))
             })
             .await?;
+        let accounts = seal.accounts_each(lines.iter().map(|(_, row)| &row.account[..]));
+        let lines: Vec<_> = lines.iter().zip(accounts).collect();
         POSTING_INSERT
-            .execute(self, lines, |query, (entry, row)| {
+            .execute(self, &lines, |query, ((entry, row), account)| {
                 query
                     .bind(seal.entry(entry))
                     .bind(row.number)
-                    .bind(seal.account(&row.account))
+                    .bind(account)
                     .bind(row.amount_e7)
             })
             .await?;
@@ -141,9 +143,10 @@ impl Tx {
     /// [`StoreError`].
     pub async fn balances(&mut self) -> Result<Vec<(AccountName, SumE7)>, StoreError> {
         let rows = sqlx::query(BALANCES).fetch_all(&mut *self.inner).await?;
-        let balance = |row| balance(row, &self.sealing);
+        let accounts = self.sealing.open_accounts(&rows)?;
         let mut all: Vec<_> = rows
             .iter()
+            .zip(accounts)
             .map(balance)
             .collect::<Result<_, StoreError>>()?;
         all.sort_by_cached_key(|(name, _)| name.key());
@@ -159,11 +162,12 @@ impl Tx {
         accounts: &[AccountName],
     ) -> Result<BTreeMap<AccountName, SumE7>, StoreError> {
         let keys: Vec<String> = accounts.iter().map(AccountName::key).collect();
-        let seal = self.sealing.clone();
+        let keys = self.sealing.accounts_each(keys.iter().map(|key| &key[..]));
         let rows = BALANCES_OF
-            .fetch(self, &keys, |query, key| query.bind(seal.account(key)))
+            .fetch(self, &keys, |query, key| query.bind(key))
             .await?;
-        rows.iter().map(|row| balance(row, &seal)).collect()
+        let accounts = self.sealing.open_accounts(&rows)?;
+        rows.iter().zip(accounts).map(balance).collect()
     }
 
     async fn entries_of(&mut self, ids: &[&str]) -> Result<BTreeMap<EntryId, Entry>, StoreError> {
@@ -182,11 +186,12 @@ impl Tx {
             .fetch(self, &found, |query, id| query.bind(id))
             .await?;
         let mut postings: BTreeMap<String, Vec<PostingRow>> = BTreeMap::new();
-        for row in &lines {
+        let accounts = seal.open_accounts(&lines)?;
+        for (row, account) in lines.iter().zip(accounts) {
             let entry: String = row.try_get("entry")?;
             postings.entry(entry).or_default().push(PostingRow {
                 number: row.try_get("number")?,
-                account: seal.open_account(row.try_get("account")?)?,
+                account,
                 amount_e7: row.try_get("amount")?,
             });
         }
@@ -244,20 +249,48 @@ fn split_payment(id: &str) -> Option<(&str, &str)> {
     Some(id.split_at(kind.len() + book + 1))
 }
 
+/// A storage key, and how it is cut before its card number, if it has one.
+type Cut<'a> = (&'a str, Option<(&'a str, &'a str)>);
+
+/// The numbers of those that have one.
+fn numbers<'a>(keys: &[Cut<'a>]) -> Vec<([&'a str; 0], &'a str)> {
+    let cuts = keys.iter().filter_map(|(_, cut)| *cut);
+    cuts.map(|(_, number)| ([], number)).collect()
+}
+
+/// A key with the next in the place of its number.
+fn with_number((key, cut): Cut<'_>, next: impl FnOnce() -> Option<String>) -> String {
+    match cut {
+        None => key.to_owned(),
+        Some((head, _)) => format!("{head}{}", next().expect("one for each that has a number")),
+    }
+}
+
 impl Sealing {
-    /// An account's storage key with its card number sealed, if it has one.
-    fn account(&self, key: &str) -> String {
-        match AccountName::split_number(key) {
-            None => key.to_owned(),
-            Some((head, number)) => format!("{head}{}", self.number(number)),
-        }
+    /// Accounts' storage keys with their card numbers sealed, where they have one.
+    fn accounts_each<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let keys: Vec<_> = keys
+            .map(|key| (key, AccountName::split_number(key)))
+            .collect();
+        let mut sealed = self.texts_each(Column::Number, &numbers(&keys)).into_iter();
+        let account = |key| with_number(key, || sealed.next());
+        keys.into_iter().map(account).collect()
     }
 
-    fn open_account(&self, sealed: &str) -> Result<String, StoreError> {
-        match AccountName::split_number(sealed) {
-            None => Ok(sealed.to_owned()),
-            Some((head, number)) => Ok(format!("{head}{}", self.open_number(number)?)),
-        }
+    /// The accounts of rows.
+    fn open_accounts(&self, rows: &[AnyRow]) -> Result<Vec<String>, StoreError> {
+        let keys = rows
+            .iter()
+            .map(|row| {
+                let key: &str = row.try_get("account")?;
+                Ok((key, AccountName::split_number(key)))
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut opened = self
+            .open_texts_each(Column::Number, &numbers(&keys))?
+            .into_iter();
+        let account = |key| with_number(key, || opened.next());
+        Ok(keys.into_iter().map(account).collect())
     }
 
     /// An entry's id with the payer's part sealed, if it has one.
@@ -279,9 +312,8 @@ impl Sealing {
     }
 }
 
-fn balance(row: &AnyRow, seal: &Sealing) -> Result<(AccountName, SumE7), StoreError> {
-    let key = &seal.open_account(row.try_get("account")?)?;
+fn balance((row, account): (&AnyRow, String)) -> Result<(AccountName, SumE7), StoreError> {
     let (fen, rest): (i64, i64) = (row.try_get("fen")?, row.try_get("rest")?);
     let sum = SumE7::new(i128::from(fen) * E7 + i128::from(rest));
-    Ok((AccountName::parse(key)?, sum))
+    Ok((AccountName::parse(&account)?, sum))
 }

@@ -33,10 +33,10 @@ impl Tx {
         accounts: &[String],
         listed_at: i64,
     ) -> Result<u64, StoreError> {
-        let seal = self.sealing.clone();
+        let accounts = self.sealing.numbers_each(accounts.iter());
         BLACKLIST_INSERT
-            .execute(self, accounts, |query, account| {
-                query.bind(seal.number(account)).bind(listed_at)
+            .execute(self, &accounts, |query, account| {
+                query.bind(account).bind(listed_at)
             })
             .await
     }
@@ -49,9 +49,13 @@ impl Tx {
         let rows = sqlx::query("SELECT account, listed_at FROM blacklisted")
             .fetch_all(&mut *self.inner)
             .await?;
-        let seal = &self.sealing;
-        let listed = |row: &AnyRow| Ok((seal.open_number(row.try_get(0)?)?, row.try_get(1)?));
-        let mut all: Vec<_> = rows.iter().map(listed).collect::<Result<_, StoreError>>()?;
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        let listed = |(row, account): (&AnyRow, _)| Ok((account, row.try_get(1)?));
+        let mut all: Vec<_> = rows
+            .iter()
+            .zip(accounts)
+            .map(listed)
+            .collect::<Result<_, StoreError>>()?;
         all.sort_unstable();
         Ok(all)
     }

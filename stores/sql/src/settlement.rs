@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
 use crate::masked::masked;
-use crate::{Sealing, StoreError, Tx};
+use crate::{StoreError, Tx};
 
 /// A row of table `judgement`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -231,7 +231,8 @@ impl Tx {
         .bind(day)
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.iter().map(|row| judged(row, &self.sealing)).collect()
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        rows.iter().zip(accounts).map(judged).collect()
     }
 
     /// Which codes of a day's rides are claimed already.
@@ -247,14 +248,15 @@ impl Tx {
         .bind(day)
         .fetch_all(&mut *self.inner)
         .await?;
-        let claim = |row: &AnyRow| {
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        let claim = |(row, account): (&AnyRow, _)| {
             Ok(ClaimRow {
-                account: self.sealing.open_number(row.try_get("account")?)?,
+                account,
                 generated_at: row.try_get("generated_at")?,
                 record: row.try_get("record")?,
             })
         };
-        rows.iter().map(claim).collect()
+        rows.iter().zip(accounts).map(claim).collect()
     }
 
     /// Claims codes; one that is claimed refuses them all.
@@ -262,13 +264,13 @@ impl Tx {
     /// # Errors
     /// [`StoreError`], one that [`StoreError::is_taken`] for a code or record claimed before.
     pub async fn claims_insert(&mut self, rows: &[ClaimRow]) -> Result<(), StoreError> {
-        let seal = self.sealing.clone();
+        let accounts = self
+            .sealing
+            .numbers_each(rows.iter().map(|row| &row.account));
+        let rows: Vec<_> = rows.iter().zip(accounts).collect();
         CLAIM_INSERT
-            .execute(self, rows, |query, row| {
-                query
-                    .bind(seal.number(&row.account))
-                    .bind(row.generated_at)
-                    .bind(&row.record)
+            .execute(self, &rows, |query, (row, account)| {
+                query.bind(account).bind(row.generated_at).bind(&row.record)
             })
             .await?;
         Ok(())
@@ -310,17 +312,18 @@ impl Tx {
                 query.bind(acquirer).bind(*day).bind(*serial)
             })
             .await?;
-        let found = |row: &AnyRow| {
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        let found = |(row, account): (&AnyRow, _)| {
             Ok(SerialRow {
                 day: row.try_get("day")?,
                 serial: row.try_get("serial")?,
                 record: row.try_get("record")?,
                 line: row.try_get("line")?,
                 amount: row.try_get("amount")?,
-                account: self.sealing.open_number(row.try_get("account")?)?,
+                account,
             })
         };
-        rows.iter().map(found).collect()
+        rows.iter().zip(accounts).map(found).collect()
     }
 
     /// Every ride that arrived here with its end, in the order of the records.
@@ -329,13 +332,12 @@ impl Tx {
     /// [`StoreError`].
     pub async fn ride_ends(&mut self) -> Result<Vec<RideEndRow>, StoreError> {
         let rows = sqlx::query(RIDE_ENDS).fetch_all(&mut *self.inner).await?;
-        rows.iter()
-            .map(|row| ride_end(row, &self.sealing))
-            .collect()
+        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        rows.iter().zip(accounts).map(ride_end).collect()
     }
 }
 
-fn judged(row: &AnyRow, seal: &Sealing) -> Result<JudgedRow, StoreError> {
+fn judged((row, account): (&AnyRow, String)) -> Result<JudgedRow, StoreError> {
     let judgement = JudgementRow {
         record: row.try_get("record")?,
         day: row.try_get("day")?,
@@ -350,7 +352,7 @@ fn judged(row: &AnyRow, seal: &Sealing) -> Result<JudgedRow, StoreError> {
         batch: row.try_get("batch")?,
         number: row.try_get("number")?,
         issuer: row.try_get("issuer")?,
-        account: seal.open_number(row.try_get("account")?)?,
+        account,
         generated_at: row.try_get("generated_at")?,
         amount: row.try_get("amount")?,
         direction: row.try_get("direction")?,
@@ -359,7 +361,7 @@ fn judged(row: &AnyRow, seal: &Sealing) -> Result<JudgedRow, StoreError> {
     })
 }
 
-fn ride_end(row: &AnyRow, seal: &Sealing) -> Result<RideEndRow, StoreError> {
+fn ride_end((row, account): (&AnyRow, String)) -> Result<RideEndRow, StoreError> {
     let judged = match row.try_get::<Option<i64>, _>("verdict")? {
         None => None,
         Some(verdict) => Some((verdict, row.try_get("hub")?, row.try_get("judged_result")?)),
@@ -373,7 +375,7 @@ fn ride_end(row: &AnyRow, seal: &Sealing) -> Result<RideEndRow, StoreError> {
     };
     Ok(RideEndRow {
         record: row.try_get("record")?,
-        account: seal.open_number(row.try_get("account")?)?,
+        account,
         generated_at: row.try_get("generated_at")?,
         amount: row.try_get("amount")?,
         direction: row.try_get("direction")?,
