@@ -134,7 +134,7 @@ impl Sealing {
     }
 
     fn tag(&self, column: Column, bound: &[&str], value: &[u8]) -> [u8; TAG_LEN] {
-        let mut head = Vec::new();
+        let mut head = Vec::with_capacity(head_len(bound));
         put_head(column, bound, &mut head);
         tag_of(&self.keys.mac.mac(&[&head, value]))
     }
@@ -232,6 +232,11 @@ const fn not_sealed(column: Column) -> StoreError {
     StoreError::NotSealed {
         what: column.name(),
     }
+}
+
+/// Bytes of what [`put_head`] puts.
+fn head_len(bound: &[&str]) -> usize {
+    2 + bound.iter().map(|part| 4 + part.len()).sum::<usize>()
 }
 
 /// What a tag is over in front of the value. A byte for the column, the number of what is bound, each
