@@ -7,7 +7,8 @@ const REQUEST: &[u8; 8] = b"TTENVRQ1";
 /// First bytes under the digest of a file.
 const FILE: &[u8; 8] = b"TTENVFL1";
 
-/// The digest of a request's body or a file's content, as it enters the digests below.
+/// The digest of a request's body or a file's content, as it enters the digests below. It is its SM3, so
+/// whoever has [`sm3::Digested`] bytes has it.
 #[must_use]
 pub fn content_digest(content: &[u8]) -> sm3::Digest {
     sm3::digest(content)

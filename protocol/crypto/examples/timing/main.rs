@@ -12,11 +12,11 @@
 #![expect(clippy::print_stdout, reason = "what was found is what it is for")]
 #![expect(clippy::float_arithmetic, reason = "statistics of times, no money")]
 
+mod parts;
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
-
-mod parts;
 
 use tongtu_crypto::{Algorithm, BlockKey, SecretKey, TacClaim, TacScheme, check_tacs, sm3, trial};
 

@@ -287,8 +287,8 @@ static TWO_PAY: OnceLock<bool> = OnceLock::new();
 
 /// Whether SM3 takes two vectors side by side. A round is a chain of eight additions, turns and sums of
 /// bits. From Zen 5 on (AMD's family 1Ah) such an instruction waits two cycles for the one before, and
-/// four begin in a cycle, so that half of the time nothing would be done; Zen 4 waits one, begins two, and
-/// has enough to do with one vector.
+/// four begin in a cycle, or two that turn, so that most of the time nothing would be done; Zen 4 waits
+/// one, begins two, and has enough to do with one vector.
 fn two_pay() -> bool {
     let (maker, version) = (x86::__cpuid(0), x86::__cpuid(1));
     let name = [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes);

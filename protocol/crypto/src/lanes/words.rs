@@ -48,7 +48,8 @@ pub(crate) fn in_lanes<V: Words, const N: usize>(words: &[u32; N]) -> [V; N] {
 }
 
 /// Two side by side: where an instruction waits longer for the one before than a processor needs to
-/// begin the next, one does while the other waits.
+/// begin the next, one does while the other waits. Spelled out, because a closure may become a function
+/// without the instructions.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Two<V>([V; 2]);
 
