@@ -314,14 +314,8 @@ impl Sealing {
 
 /// Listings as they are, rising.
 fn card_spans(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<CardSpan>, StoreError> {
-    let opened = |at: usize| {
-        let sealed = rows
-            .iter()
-            .map(|row| Ok(([], row.try_get(at)?)))
-            .collect::<Result<Vec<([&str; 0], &str)>, StoreError>>()?;
-        seal.open_texts_each(Column::Listed, &sealed)
-    };
-    let mut spans: Vec<_> = opened(0)?.into_iter().zip(opened(1)?).collect();
+    let opened = |place| seal.open_texts_of(Column::Listed, rows, place);
+    let mut spans: Vec<_> = opened("low")?.into_iter().zip(opened("high")?).collect();
     spans.sort_unstable();
     Ok(spans)
 }

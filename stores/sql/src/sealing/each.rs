@@ -153,11 +153,21 @@ impl Sealing {
         rows: &[AnyRow],
         place: &str,
     ) -> Result<Vec<String>, StoreError> {
+        self.open_texts_of(Column::Number, rows, place)
+    }
+
+    /// Opens the texts of a column, bound to nothing, that rows have in this place.
+    pub(crate) fn open_texts_of(
+        &self,
+        column: Column,
+        rows: &[AnyRow],
+        place: &str,
+    ) -> Result<Vec<String>, StoreError> {
         let sealed = rows
             .iter()
             .map(|row| Ok(([], row.try_get(place)?)))
             .collect::<Result<Vec<([&str; 0], &str)>, StoreError>>()?;
-        self.open_texts_each(Column::Number, &sealed)
+        self.open_texts_each(column, &sealed)
     }
 }
 
