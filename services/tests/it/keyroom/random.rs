@@ -1,10 +1,11 @@
 //! Random acts by random officers against the duty table, written again here.
 
 use proptest::prelude::*;
+use tongtu_keyring::Officer;
 use tongtu_keyring::code::{Cause, Purpose, Role, Stage};
 use tongtu_services::keyroom::{Act, Source};
 
-use super::scene::{STAFF, Scene, officer, slot};
+use super::scene::{STAFF, Scene, institution, officer, slot};
 
 /// What somebody tries: which act, and which two of the staff.
 type Attempt = (u8, usize, Option<usize>);
@@ -53,9 +54,18 @@ fn act_of(which: u8, scene: &Scene, key: tongtu_keyring::KeyNumber) -> Option<Ac
     })
 }
 
-/// Whether an officer of 3010's keys may sit there.
-fn sits(number: &str) -> bool {
-    !["K-01", "K-02", "Q-01"].contains(&number)
+/// Whether an officer sits where one of this role must, for keys of 3010.
+fn sits(officer: &Officer) -> bool {
+    let seats: &[&str] = match officer.role {
+        Role::NationOfficer | Role::NationApprover | Role::NationCustodian => &["00000000"],
+        Role::ProvinceOfficer | Role::ProvinceApprover => &["00003000"],
+        Role::HolderCustodian => &["01343010"],
+        // The authority of the city, of its province or of the nation.
+        Role::Supervisor => &["00003010", "00003000", "00000000"],
+    };
+    seats
+        .iter()
+        .any(|at| officer.institution == institution(at))
 }
 
 proptest! {
@@ -67,13 +77,13 @@ proptest! {
             (0..9u8, 0..STAFF.len(), prop::option::weighted(0.8, 0..STAFF.len())),
             20,
         ),
-        bias in prop::collection::vec(any::<bool>(), 20),
+        aims in prop::collection::vec(aim(), 20),
         seed in any::<u32>(),
     ) {
         let mut scene = Scene::staffed(&format!("random-{seed}"));
         let key = scene.apply(slot("3010", Purpose::Load), "01343010");
-        for ((attempt, is_biased), turn) in attempts.into_iter().zip(bias).zip(0..) {
-            let (which, first, second) = good_or(attempt, is_biased, &scene, key, turn);
+        for ((attempt, aim), turn) in attempts.into_iter().zip(aims).zip(0..) {
+            let (which, first, second) = aimed(attempt, aim, &scene, key, turn);
             let stage = scene.room.keys().key(key).unwrap().stage();
             let Some(act) = act_of(which, &scene, key) else { continue };
             let by: Vec<&str> = [Some(first), second]
@@ -81,12 +91,13 @@ proptest! {
                 .flatten()
                 .map(|at| STAFF[at].0)
                 .collect();
-            let roles: Vec<Role> = by.iter().map(|number| officer(number).role).collect();
+            let officers: Vec<Officer> = by.iter().map(|number| officer(number)).collect();
+            let roles: Vec<Role> = officers.iter().map(|officer| officer.role).collect();
             let (signers, after) = table(which);
             let distinct = by.len() < 2 || by[0] != by[1];
             let expected = signers.contains(&&roles[..])
                 && distinct
-                && by.iter().all(|number| sits(number))
+                && officers.iter().all(sits)
                 && after.contains(&stage);
             let done = scene.by(act.clone(), &by);
             prop_assert_eq!(done.is_ok(), expected, "{} by {:?} after {}: {:?}", act, by, stage, done);
@@ -97,24 +108,44 @@ proptest! {
     }
 }
 
-/// Half of the attempts are of those who may, so that keys get on.
-fn good_or(
-    attempt: Attempt,
-    is_biased: bool,
+/// How well somebody aims.
+#[derive(Clone, Copy, Debug)]
+enum Aim {
+    /// At the next step, by those who may take it, so that keys get on.
+    Good,
+    /// The same, but somebody else sits in one of the seats.
+    Seat(u8),
+    Wild,
+}
+
+fn aim() -> impl Strategy<Value = Aim> {
+    prop_oneof![
+        2 => Just(Aim::Good),
+        1 => (0..2u8).prop_map(Aim::Seat),
+        1 => Just(Aim::Wild),
+    ]
+}
+
+fn aimed(
+    wild: Attempt,
+    aim: Aim,
     scene: &Scene,
     key: tongtu_keyring::KeyNumber,
     turn: usize,
 ) -> Attempt {
-    if !is_biased {
-        return attempt;
-    }
-    match scene.room.keys().key(key).unwrap().stage() {
+    let (which, first, second) = match scene.room.keys().key(key).unwrap().stage() {
         Stage::Requested => (0, 0, Some(1)),
         Stage::Approved => (1, 2, Some(3)),
         Stage::Generated => (2, 4, Some(6)),
         Stage::Distributed => (3, 6, Some(7)),
         Stage::Active => (4, 8, None),
         Stage::Suspended if turn.is_multiple_of(2) => (5, 8, Some(9)),
-        _ => attempt,
+        _ => return wild,
+    };
+    match aim {
+        Aim::Good => (which, first, second),
+        Aim::Seat(0) => (which, wild.1, second),
+        Aim::Seat(_) => (which, first, wild.2),
+        Aim::Wild => wild,
     }
 }
