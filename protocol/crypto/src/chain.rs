@@ -1,6 +1,6 @@
 //! Cipher block chaining over any of our ciphers; whole blocks, IV given.
 
-use crate::symmetric::BlockKeyError;
+use crate::symmetric::{BlockKeyError, whole_blocks_mut};
 
 /// Which way a chain runs.
 #[derive(Clone, Copy)]
@@ -16,13 +16,8 @@ pub(crate) fn cbc<const N: usize>(
     data: &mut [u8],
     mut block: impl FnMut(&mut [u8; N]),
 ) -> Result<(), BlockKeyError> {
-    let len = data.len();
-    let (chunks, rest) = data.as_chunks_mut::<N>();
-    if !rest.is_empty() {
-        return Err(BlockKeyError { len, block: N });
-    }
     let mut last = *iv;
-    for chunk in chunks {
+    for chunk in whole_blocks_mut(data)? {
         match way {
             Way::Encrypt => {
                 xor(chunk, &last);

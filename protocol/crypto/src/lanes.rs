@@ -18,9 +18,12 @@
 mod bits;
 mod des;
 mod des_boxes;
+mod eight;
+mod few;
 mod nonces;
 mod sm3;
 mod sm4_planes;
+mod sm4_words;
 mod wiped;
 mod words;
 
@@ -28,13 +31,17 @@ mod words;
 mod avx2;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx512;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod four;
 #[cfg(all(feature = "std", target_arch = "aarch64", target_endian = "little"))]
 mod neon;
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-mod sm4_words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::des::{INTO as DES_INTO, PC2 as DES_PC2, SHIFTS as DES_SHIFTS};
+#[cfg(test)]
+pub(crate) use self::des_boxes::all as des_boxes_of;
+pub(crate) use self::few::Sm4;
 pub(crate) use self::sm3::Before;
 pub(crate) use self::wiped::{Wiped, wipe_stack};
 use crate::sm3::Digest;
@@ -107,6 +114,9 @@ fn touch(messages: &[Chain<'_>]) {
     core::hint::black_box(messages.iter().fold(0, |sum, message| sum ^ first(message)));
 }
 
+/// Every block under the same key.
+pub(crate) type UnderOne = fn(&Block16, &mut [Block16]);
+
 /// What there is for one kind of processor. Keys, blocks, messages and places for results stand
 /// beside each other in slices of one length.
 #[derive(Clone, Copy)]
@@ -122,16 +132,21 @@ pub(crate) struct Kernels {
     sm3_each: fn(&Before, &[&[u8]], &mut [Digest]),
     /// The first nonce by one private key for each digest.
     nonces_each: fn(&Block32, &[Block32], &mut [Block32]),
+    /// From how many keys on it is faster than one after the other.
+    tdes_least: usize,
     /// Two-key triple DES of two blocks under each key.
     tdes_each: fn(&[Block16], &mut [Block16]),
+    /// From how many messages on it is faster than one after the other.
+    des_macs_least: usize,
     /// The MAC of each message, in the first eight bytes of its place.
     des_macs: fn(DesMac, &[Block16], &[Chain<'_>], &mut [Block16]),
-    /// From how many blocks under one key on it is faster than one after the other.
+    /// From how many blocks or messages under keys of their own on it is faster than those.
     sm4_least: usize,
     /// SM4 of a block under each key.
     sm4_each: fn(&[Block16], &mut [Block16]),
-    /// SM4 of every block under the same key.
-    sm4_under: fn(&Block16, &mut [Block16]),
+    /// SM4 of every block under the same key, and from how many on it is faster than the kernels for few,
+    /// with [`wipe_stack`] after it; nothing where it is not.
+    sm4_under: Option<(usize, UnderOne)>,
     /// The CBC-MAC of each message under its key.
     sm4_macs: fn(&[Block16], &[Chain<'_>], &mut [Block16]),
 }
@@ -143,11 +158,13 @@ static PORTABLE: Kernels = Kernels {
     hmac_least: usize::MAX,
     sm3_each: sm3::digest_each::<u32>,
     nonces_each: nonces::nonces_each::<u32>,
+    tdes_least: 9,
     tdes_each: des::encipher_each::<u64>,
+    des_macs_least: 24,
     des_macs: des::mac_each::<u64>,
-    sm4_least: 64,
+    sm4_least: 25,
     sm4_each: sm4_planes::encipher_each::<u64>,
-    sm4_under: sm4_planes::encipher_under::<u64>,
+    sm4_under: Some((48, sm4_planes::encipher_under::<u64>)),
     sm4_macs: sm4_planes::mac_each::<u64>,
 };
 
@@ -192,21 +209,19 @@ pub(crate) fn nonces_each(d: &Block32, digests: &[Block32], out: &mut [Block32])
 /// One level of diversification, or a session key: the blocks under the keys beside them.
 pub(crate) fn encipher_each(algorithm: crate::Algorithm, keys: &[Block16], data: &mut [Block16]) {
     debug_assert_eq!(keys.len(), data.len());
+    let (count, best) = (keys.len(), best());
     match algorithm {
-        crate::Algorithm::Tdes => (best().tdes_each)(keys, data),
-        crate::Algorithm::Sm4 => (best().sm4_each)(keys, data),
+        crate::Algorithm::Tdes if count < best.tdes_least => few::tdes_each(keys, data),
+        crate::Algorithm::Tdes => (best.tdes_each)(keys, data),
+        crate::Algorithm::Sm4 if count < best.sm4_least => (few::best().each)(keys, data),
+        crate::Algorithm::Sm4 => (best.sm4_each)(keys, data),
     }
 }
 
-/// Whether so many blocks under one key of SM4 are done sooner by [`sm4_under`], with [`wipe_stack`] after
-/// it, than one after the other.
-pub(crate) fn sm4_pays(blocks: usize) -> bool {
-    blocks >= best().sm4_least
-}
-
-/// SM4 of every block under the same key.
-pub(crate) fn sm4_under(key: &Block16, blocks: &mut [Block16]) {
-    (best().sm4_under)(key, blocks);
+/// What enciphers so many blocks under one key of SM4 sooner than [`Sm4`], with [`wipe_stack`] after it.
+pub(crate) fn sm4_under(blocks: usize) -> Option<UnderOne> {
+    let (least, under) = best().sm4_under?;
+    (blocks >= least).then_some(under)
 }
 
 /// The MAC of each message under the key beside it, leftmost bytes first.
@@ -218,9 +233,20 @@ pub(crate) fn mac_each(
     out: &mut [Block16],
 ) {
     debug_assert_eq!(keys.len(), messages.len());
+    let (count, best) = (keys.len(), best());
+    let des = if count < best.des_macs_least {
+        few::des_macs
+    } else {
+        best.des_macs
+    };
+    let sm4 = if count < best.sm4_least {
+        few::best().macs
+    } else {
+        best.sm4_macs
+    };
     match algorithm {
-        crate::Algorithm::Tdes => (best().des_macs)(kind, keys, messages, out),
-        crate::Algorithm::Sm4 => (best().sm4_macs)(keys, messages, out),
+        crate::Algorithm::Tdes => des(kind, keys, messages, out),
+        crate::Algorithm::Sm4 => sm4(keys, messages, out),
     }
 }
 
@@ -238,3 +264,12 @@ const SM4_CK: [u32; 32] = {
     }
     out
 };
+
+/// The map before the inverse in SM4's box, with the change into the field of AES: rows as GFNI has them,
+/// and what is added.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+const SM4_BEFORE: (u64, u8) = (0x4C28_7DB9_1A22_505D, 0x3E);
+
+/// The map after it.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+const SM4_AFTER: (u64, u8) = (0xF3AB_34A9_74A6_B589, 0xD3);

@@ -8,9 +8,10 @@
 //! arithmetic (well-kept crates; nothing outside this crate names them, so that faster
 //! kernels can take their place).
 //!
-//! Signing, reading private keys, SM3 and the lanes take a time that tells nothing of secrets, and look
-//! nothing up by them; docs/proofs.md says how that is shown. Single calls of SM4 and 3DES are RustCrypto's,
-//! which look up S-boxes by the secret. Verification sees public data only. Randomness comes in through [`Entropy`]. Secrets are zeroized when dropped and
+//! Whatever takes a secret key takes a time that tells nothing of it, and looks nothing up by it: signing,
+//! reading private keys, SM3, SM4, 3DES and AES, by themselves and in lanes; docs/proofs.md says how that is
+//! shown. RSA is RustCrypto's and was not looked at. Verification sees public data only. Randomness comes in
+//! through [`Entropy`]. Secrets are zeroized when dropped and
 //! never printed: `Debug` shows a check value.
 #![cfg_attr(not(test), no_std)]
 
@@ -29,6 +30,7 @@ pub mod rsa;
 pub mod sha1;
 pub mod sha2;
 mod signer;
+mod single_des;
 pub mod sm2;
 pub mod sm3;
 mod symmetric;

@@ -4,8 +4,10 @@
 
 use zeroize::Zeroizing;
 
-use crate::chain::xor;
-use crate::symmetric::{Algorithm, BlockKey, BlockKeyError, des_block};
+use crate::chain::{Way, xor};
+use crate::lanes::Sm4;
+use crate::single_des::{SingleDes, both_halves};
+use crate::symmetric::{Algorithm, BlockKey, BlockKeyError, whole_blocks};
 use crate::tdes::TdesKey;
 
 /// A session key (过程密钥): 8 bytes for DES, 16 for SM4.
@@ -61,10 +63,10 @@ impl SessionKey {
     pub fn mac(&self, message: &[u8]) -> [u8; 4] {
         match self {
             Self::Des(key) => {
-                let mut state = [0; 8];
+                let (cipher, mut state) = (SingleDes::new(key), [0; 8]);
                 for block in padded::<8>(message) {
                     xor(&mut state, &block);
-                    des_block(key, &mut state, true);
+                    cipher.block(Way::Encrypt, &mut state);
                 }
                 first_four(&state)
             }
@@ -115,45 +117,59 @@ pub fn eight_bytes(key: &BlockKey, iv: &[u8; 8], message: &[u8]) -> [u8; 8] {
 /// makes one for a terminal. The pieces are whole blocks; there is no padding here.
 ///
 /// The last step is that of [`eight_bytes`], or of [`SessionKey::mac`].
-pub struct BlockMac<'a> {
-    key: ChainKey<'a>,
-    state: Zeroizing<[u8; 16]>,
+pub struct BlockMac(Chain);
+
+/// A chain as far as it has come, with the keys of rounds.
+enum Chain {
+    Des {
+        state: Zeroizing<[u8; 8]>,
+        cipher: SingleDes,
+        /// The right half of a key, for the last step.
+        last: Option<SingleDes>,
+    },
+    Sm4 {
+        state: Zeroizing<[u8; 16]>,
+        cipher: Sm4,
+    },
 }
 
-enum ChainKey<'a> {
-    Block(&'a BlockKey),
-    Session(&'a SessionKey),
-}
-
-impl<'a> BlockMac<'a> {
+impl BlockMac {
     /// Begins with a 16-byte key and an IV of one block (8 bytes for 3DES, 16 for SM4).
     ///
     /// # Errors
     /// [`BlockKeyError`] when the IV is not one block.
-    pub fn new(key: &'a BlockKey, iv: &[u8]) -> Result<Self, BlockKeyError> {
-        Self::begin(ChainKey::Block(key), iv)
+    pub fn new(key: &BlockKey, iv: &[u8]) -> Result<Self, BlockKeyError> {
+        let (left, right) = both_halves(key.bytes());
+        match key.algorithm() {
+            Algorithm::Tdes => Self::of_des(left, Some(right), iv),
+            Algorithm::Sm4 => Self::of_sm4(key, iv),
+        }
     }
 
     /// Begins with a session key and an IV of one block.
     ///
     /// # Errors
     /// [`BlockKeyError`] when the IV is not one block.
-    pub fn with_session(key: &'a SessionKey, iv: &[u8]) -> Result<Self, BlockKeyError> {
-        Self::begin(ChainKey::Session(key), iv)
+    pub fn with_session(key: &SessionKey, iv: &[u8]) -> Result<Self, BlockKeyError> {
+        match key {
+            SessionKey::Des(key) => Self::of_des(key, None, iv),
+            SessionKey::Sm4(key) => Self::of_sm4(key, iv),
+        }
     }
 
-    fn begin(key: ChainKey<'a>, iv: &[u8]) -> Result<Self, BlockKeyError> {
-        let mut mac = Self {
-            key,
-            state: Zeroizing::new([0; 16]),
-        };
-        let block = mac.block_len();
-        if iv.len() != block {
-            let len = iv.len();
-            return Err(BlockKeyError { len, block });
-        }
-        mac.state[..block].copy_from_slice(iv);
-        Ok(mac)
+    fn of_des(key: &[u8; 8], last: Option<&[u8; 8]>, iv: &[u8]) -> Result<Self, BlockKeyError> {
+        Ok(Self(Chain::Des {
+            state: one_block(iv)?,
+            cipher: SingleDes::new(key),
+            last: last.map(SingleDes::new),
+        }))
+    }
+
+    fn of_sm4(key: &BlockKey, iv: &[u8]) -> Result<Self, BlockKeyError> {
+        Ok(Self(Chain::Sm4 {
+            state: one_block(iv)?,
+            cipher: Sm4::new(key.bytes()),
+        }))
     }
 
     /// Takes whole blocks in.
@@ -161,94 +177,74 @@ impl<'a> BlockMac<'a> {
     /// # Errors
     /// [`BlockKeyError`] when they are not whole; nothing was taken in.
     pub fn update(&mut self, blocks: &[u8]) -> Result<(), BlockKeyError> {
-        let block = self.block_len();
-        let len = blocks.len();
-        if !len.is_multiple_of(block) {
-            return Err(BlockKeyError { len, block });
-        }
-        for chunk in blocks.chunks_exact(block) {
-            for (slot, byte) in self.state.iter_mut().zip(chunk) {
-                *slot ^= byte;
+        match &mut self.0 {
+            Chain::Des { state, cipher, .. } => {
+                for block in whole_blocks(blocks)? {
+                    xor(state, block);
+                    cipher.block(Way::Encrypt, state);
+                }
             }
-            self.step();
+            Chain::Sm4 { state, cipher } => {
+                for block in whole_blocks(blocks)? {
+                    xor(state, block);
+                    cipher.block(Way::Encrypt, state);
+                }
+            }
         }
         Ok(())
     }
 
-    /// The chain as it stands, one block: the IV with which the next piece goes on.
+    /// The chain as it stands, one block: the IV with which the next piece goes on. A block of 3DES is
+    /// eight bytes, and zeros follow.
     #[must_use]
     pub fn chain(&self) -> Zeroizing<[u8; 16]> {
-        self.state.clone()
+        match &self.0 {
+            Chain::Des { state, .. } => {
+                let mut out = Zeroizing::new([0; 16]);
+                out[..8].copy_from_slice(&state[..]);
+                out
+            }
+            Chain::Sm4 { state, .. } => state.clone(),
+        }
     }
 
     /// The leftmost four bytes of the MAC.
     #[must_use]
-    pub fn finish(mut self) -> [u8; 4] {
-        if let ChainKey::Block(key) = self.key
-            && key.algorithm() == Algorithm::Tdes
-        {
-            let (left, right) = halves(key);
-            let mut state = self.des_state();
-            des_block(&right, &mut state, false);
-            des_block(&left, &mut state, true);
-            self.state[..8].copy_from_slice(&state);
-        }
-        first_four(&self.state[..])
-    }
-
-    fn block_len(&self) -> usize {
-        match self.key {
-            ChainKey::Block(key) => key.algorithm().block_len(),
-            ChainKey::Session(SessionKey::Des(_)) => 8,
-            ChainKey::Session(SessionKey::Sm4(_)) => 16,
-        }
-    }
-
-    fn des_state(&self) -> [u8; 8] {
-        let mut state = [0; 8];
-        state.copy_from_slice(&self.state[..8]);
-        state
-    }
-
-    fn step(&mut self) {
-        let sm4 = match self.key {
-            ChainKey::Block(key) if key.algorithm() == Algorithm::Tdes => {
-                let mut state = self.des_state();
-                des_block(&halves(key).0, &mut state, true);
-                self.state[..8].copy_from_slice(&state);
-                return;
+    pub fn finish(self) -> [u8; 4] {
+        match self.0 {
+            Chain::Des {
+                mut state,
+                cipher,
+                last,
+            } => {
+                if let Some(last) = last {
+                    last.block(Way::Decrypt, &mut state);
+                    cipher.block(Way::Encrypt, &mut state);
+                }
+                first_four(&state[..])
             }
-            ChainKey::Session(SessionKey::Des(key)) => {
-                let mut state = self.des_state();
-                des_block(key, &mut state, true);
-                self.state[..8].copy_from_slice(&state);
-                return;
-            }
-            ChainKey::Block(key) | ChainKey::Session(SessionKey::Sm4(key)) => key,
-        };
-        sm4.encrypt_blocks(&mut self.state[..])
-            .expect("the state is one whole block");
+            Chain::Sm4 { state, .. } => first_four(&state[..]),
+        }
     }
 }
 
-impl core::fmt::Debug for BlockMac<'_> {
+impl core::fmt::Debug for BlockMac {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("BlockMac")
     }
 }
 
-fn halves(key: &BlockKey) -> (Zeroizing<[u8; 8]>, Zeroizing<[u8; 8]>) {
-    let (mut left, mut right) = (Zeroizing::new([0; 8]), Zeroizing::new([0; 8]));
-    left.copy_from_slice(&key.bytes()[..8]);
-    right.copy_from_slice(&key.bytes()[8..]);
-    (left, right)
+fn one_block<const N: usize>(iv: &[u8]) -> Result<Zeroizing<[u8; N]>, BlockKeyError> {
+    let len = iv.len();
+    let iv = iv.try_into().map_err(|_| BlockKeyError { len, block: N })?;
+    Ok(Zeroizing::new(iv))
 }
 
 fn sm4_cbc_mac(key: &BlockKey, iv: &[u8; 16], message: &[u8]) -> [u8; 16] {
-    let mut state = *iv;
+    let (cipher, mut state) = (Sm4::new(key.bytes()), *iv);
     for block in padded::<16>(message) {
         xor(&mut state, &block);
-        key.encrypt_blocks(&mut state).expect("one whole block");
+        cipher.block(Way::Encrypt, &mut state);
     }
     state
 }
@@ -281,8 +277,7 @@ mod tests {
     use super::*;
     use crate::padding::pad;
 
-    fn in_pieces(mut mac: BlockMac<'_>, message: &[u8], cut: usize) -> [u8; 4] {
-        let block = mac.block_len();
+    fn in_pieces(mut mac: BlockMac, block: usize, message: &[u8], cut: usize) -> [u8; 4] {
         let mut padded: Vec<u8> = message.to_vec();
         pad(&mut padded, block);
         let cut = cut % (padded.len() / block + 1) * block;
@@ -305,14 +300,14 @@ mod tests {
                 iv[..4].copy_from_slice(&challenge);
                 let mac = BlockMac::new(&key, &iv[..algorithm.block_len()]).expect("one block");
                 prop_assert_eq!(
-                    in_pieces(mac, &message, cut),
+                    in_pieces(mac, algorithm.block_len(), &message, cut),
                     secure_messaging(&key, &challenge, &message)
                 );
                 let session = SessionKey::for_tac(&key);
                 let zero = [0; 16];
                 let mac = BlockMac::with_session(&session, &zero[..algorithm.block_len()]);
                 prop_assert_eq!(
-                    in_pieces(mac.expect("one block"), &message, cut),
+                    in_pieces(mac.expect("one block"), algorithm.block_len(), &message, cut),
                     session.mac(&message)
                 );
             }

@@ -2,8 +2,11 @@
 
 use core::fmt;
 
-use des::cipher::{Block, BlockCipherDecrypt as _, BlockCipherEncrypt as _, KeyInit as _};
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::chain::Way;
+use crate::lanes::Sm4;
+use crate::single_des::TripleDes;
 
 /// Which of the two algorithm sets a key belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +68,7 @@ impl BlockKey {
     /// # Errors
     /// [`BlockKeyError`] when `data` is not whole blocks.
     pub fn encrypt_blocks(&self, data: &mut [u8]) -> Result<(), BlockKeyError> {
-        self.each_block(data, true)
+        self.each_block(Way::Encrypt, data)
     }
 
     /// Deciphers whole blocks in place, each for itself (ECB).
@@ -73,7 +76,7 @@ impl BlockKey {
     /// # Errors
     /// [`BlockKeyError`] when `data` is not whole blocks.
     pub fn decrypt_blocks(&self, data: &mut [u8]) -> Result<(), BlockKeyError> {
-        self.each_block(data, false)
+        self.each_block(Way::Decrypt, data)
     }
 
     /// Key check value (密钥校验值): the first three bytes of a block of zeros enciphered.
@@ -92,42 +95,41 @@ impl BlockKey {
         [block[0], block[1], block[2], block[3]]
     }
 
-    fn each_block(&self, data: &mut [u8], encrypt: bool) -> Result<(), BlockKeyError> {
-        let block = self.algorithm.block_len();
-        if !data.len().is_multiple_of(block) {
-            return Err(BlockKeyError {
-                len: data.len(),
-                block,
-            });
-        }
+    fn each_block(&self, way: Way, data: &mut [u8]) -> Result<(), BlockKeyError> {
         match self.algorithm {
             Algorithm::Tdes => {
-                let cipher = des::TdesEde2::new(&self.bytes.into());
-                for chunk in data.chunks_exact_mut(block) {
-                    let chunk: &mut Block<des::TdesEde2> =
-                        chunk.try_into().expect("chunks are whole blocks");
-                    if encrypt {
-                        cipher.encrypt_block(chunk)
-                    } else {
-                        cipher.decrypt_block(chunk)
-                    }
+                let cipher = TripleDes::new(&self.bytes);
+                for block in whole_blocks_mut(data)? {
+                    cipher.block(way, block);
                 }
             }
-            Algorithm::Sm4 => {
-                let cipher = ::sm4::Sm4::new(&self.bytes.into());
-                for chunk in data.chunks_exact_mut(block) {
-                    let chunk: &mut Block<::sm4::Sm4> =
-                        chunk.try_into().expect("chunks are whole blocks");
-                    if encrypt {
-                        cipher.encrypt_block(chunk)
-                    } else {
-                        cipher.decrypt_block(chunk)
-                    }
-                }
-            }
+            Algorithm::Sm4 => Sm4::new(&self.bytes).run(way, whole_blocks_mut(data)?),
         }
         Ok(())
     }
+}
+
+/// The blocks that bytes are.
+pub(crate) const fn whole_blocks<const N: usize>(data: &[u8]) -> Result<&[[u8; N]], BlockKeyError> {
+    match data.as_chunks() {
+        (blocks, []) => Ok(blocks),
+        _ => Err(not_whole::<N>(data.len())),
+    }
+}
+
+/// The blocks that bytes are, in place.
+pub(crate) const fn whole_blocks_mut<const N: usize>(
+    data: &mut [u8],
+) -> Result<&mut [[u8; N]], BlockKeyError> {
+    let len = data.len();
+    match data.as_chunks_mut() {
+        (blocks, []) => Ok(blocks),
+        _ => Err(not_whole::<N>(len)),
+    }
+}
+
+const fn not_whole<const N: usize>(len: usize) -> BlockKeyError {
+    BlockKeyError { len, block: N }
 }
 
 impl fmt::Debug for BlockKey {
@@ -139,16 +141,4 @@ impl fmt::Debug for BlockKey {
             self.algorithm
         )
     }
-}
-
-/// Single DES on one block; only inside MACs and session keys, never on its own.
-pub(crate) fn des_block(key: &[u8; 8], data: &mut [u8; 8], encrypt: bool) {
-    let cipher = des::Des::new(&(*key).into());
-    let mut block: Block<des::Des> = (*data).into();
-    if encrypt {
-        cipher.encrypt_block(&mut block);
-    } else {
-        cipher.decrypt_block(&mut block);
-    }
-    *data = block.into();
 }

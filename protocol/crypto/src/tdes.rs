@@ -6,12 +6,12 @@
 
 use core::fmt;
 
-use des::cipher::{Block, BlockCipherDecrypt as _, BlockCipherEncrypt as _, KeyInit as _};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::chain::{Way, cbc, xor};
 use crate::mac::padded;
-use crate::symmetric::{BlockKeyError, des_block};
+use crate::single_des::{SingleDes, TripleDes, both_halves};
+use crate::symmetric::{BlockKeyError, whole_blocks_mut};
 
 /// A 16-byte two-key triple DES key. Zeroized on drop, not `Clone`; `Debug` shows its KCV.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -47,13 +47,8 @@ impl TdesKey {
     }
 
     fn each(&self, way: Way, data: &mut [u8]) -> Result<(), BlockKeyError> {
-        let len = data.len();
-        let (chunks, rest) = data.as_chunks_mut::<8>();
-        if !rest.is_empty() {
-            return Err(BlockKeyError { len, block: 8 });
-        }
-        let mut block = self.block(way);
-        chunks.iter_mut().for_each(&mut block);
+        let blocks = whole_blocks_mut(data)?;
+        blocks.iter_mut().for_each(self.block(way));
         Ok(())
     }
 
@@ -74,22 +69,15 @@ impl TdesKey {
     }
 
     fn block(&self, way: Way) -> impl FnMut(&mut [u8; 8]) + use<> {
-        let cipher = des::TdesEde2::new(&self.0.into());
-        move |data| {
-            let mut block: Block<des::TdesEde2> = (*data).into();
-            match way {
-                Way::Encrypt => cipher.encrypt_block(&mut block),
-                Way::Decrypt => cipher.decrypt_block(&mut block),
-            }
-            *data = block.into();
-        }
+        let cipher = TripleDes::new(&self.0);
+        move |block| cipher.block(way, block)
     }
 
     /// Single DES with the left half on one block: the encrypted ICV of SCP02.
     #[must_use]
     pub fn encrypt_icv(&self, icv: &[u8; 8]) -> [u8; 8] {
         let mut out = *icv;
-        des_block(&self.halves().0, &mut out, true);
+        self.halves().0.block(Way::Encrypt, &mut out);
         out
     }
 
@@ -100,10 +88,10 @@ impl TdesKey {
         let mut state = *icv;
         for block in padded::<8>(message) {
             xor(&mut state, &block);
-            des_block(&left, &mut state, true);
+            left.block(Way::Encrypt, &mut state);
         }
-        des_block(&right, &mut state, false);
-        des_block(&left, &mut state, true);
+        right.block(Way::Decrypt, &mut state);
+        left.block(Way::Encrypt, &mut state);
         state
     }
 
@@ -127,11 +115,9 @@ impl TdesKey {
         [block[0], block[1], block[2]]
     }
 
-    fn halves(&self) -> (Zeroizing<[u8; 8]>, Zeroizing<[u8; 8]>) {
-        let (mut left, mut right) = (Zeroizing::new([0; 8]), Zeroizing::new([0; 8]));
-        left.copy_from_slice(&self.0[..8]);
-        right.copy_from_slice(&self.0[8..]);
-        (left, right)
+    fn halves(&self) -> (SingleDes, SingleDes) {
+        let (left, right) = both_halves(&self.0);
+        (SingleDes::new(left), SingleDes::new(right))
     }
 }
 

@@ -16,6 +16,10 @@ pub enum Kernel {
     Avx2,
     /// The same in lanes of 128 bits, as every aarch64 has them.
     Neon,
+    /// SM4 of few blocks by an instruction for affine maps in GF(2^8).
+    Gfni,
+    /// The same by the box of AES.
+    AesNi,
     /// One SM2 operation, by multiplications that leave the carry alone and two chains of carries.
     Adx,
 }
@@ -82,7 +86,7 @@ mod choice {
     /// From all that the processor has down to nothing of its own: what each level leaves out.
     pub const LEVELS: &[(&str, &[Kernel])] = &[
         ("all kernels", &[]),
-        ("no AVX-512", &[Kernel::Ifma, Kernel::Avx512]),
+        ("no AVX-512", &[Kernel::Ifma, Kernel::Avx512, Kernel::Gfni]),
         (
             "portable",
             &[
@@ -90,6 +94,8 @@ mod choice {
                 Kernel::Avx512,
                 Kernel::Avx2,
                 Kernel::Neon,
+                Kernel::Gfni,
+                Kernel::AesNi,
                 Kernel::Adx,
             ],
         ),

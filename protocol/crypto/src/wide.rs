@@ -10,11 +10,14 @@ use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::chain::{Way, cbc, xor};
-use crate::lanes;
-use crate::symmetric::BlockKeyError;
+use crate::lanes::{self, UnderOne, Wiped};
+use crate::symmetric::{BlockKeyError, whole_blocks_mut};
 
 /// How many blocks of streams are made at once: all lanes of any kernel, some times over.
 const LANES_RUN: usize = 512;
+
+/// How many where they do not pay: as many as single calls make side by side.
+const FEW: usize = 16;
 
 /// Which cipher a [`WideKey`] is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,15 +125,8 @@ impl WideKey {
     }
 
     fn each(&self, way: Way, data: &mut [u8]) -> Result<(), BlockKeyError> {
-        let len = data.len();
-        let (chunks, rest) = data.as_chunks_mut::<16>();
-        if !rest.is_empty() {
-            return Err(BlockKeyError { len, block: 16 });
-        }
-        let schedule = self.schedule();
-        for chunk in chunks {
-            schedule.run(way, chunk);
-        }
+        let blocks = whole_blocks_mut(data)?;
+        self.schedule().run_each(way, blocks);
         Ok(())
     }
 
@@ -169,25 +165,34 @@ impl WideKey {
     pub fn apply_ctr_each(&self, texts: &mut [([u8; 16], &mut [u8])]) {
         let blocks: usize = texts.iter().map(|(_, data)| data.len().div_ceil(16)).sum();
         if let WideCipher::Sm4 = self.cipher
-            && lanes::sm4_pays(blocks)
+            && let Some(under) = lanes::sm4_under(blocks)
         {
-            self.apply_ctr_in_lanes(blocks, texts);
+            self.apply_ctr_in_lanes(under, blocks, texts);
             return;
         }
         let schedule = self.schedule();
         for (first, data) in texts {
             let mut counter = u128::from_be_bytes(*first);
-            for chunk in data.chunks_mut(16) {
-                let mut block = counter.to_be_bytes();
-                schedule.run(Way::Encrypt, &mut block);
-                add(chunk, &block);
-                counter = counter.wrapping_add(1);
+            for run in data.chunks_mut(16 * FEW) {
+                let mut stream = Wiped::<[u8; 16], FEW>::blank();
+                let blocks = &mut stream[..run.len().div_ceil(16)];
+                for block in &mut *blocks {
+                    *block = counter.to_be_bytes();
+                    counter = counter.wrapping_add(1);
+                }
+                schedule.run_each(Way::Encrypt, blocks);
+                add(run, blocks.as_flattened());
             }
         }
     }
 
     /// With SM4, a run of blocks after the other, whichever texts they are for.
-    fn apply_ctr_in_lanes(&self, blocks: usize, texts: &mut [([u8; 16], &mut [u8])]) {
+    fn apply_ctr_in_lanes(
+        &self,
+        under: UnderOne,
+        blocks: usize,
+        texts: &mut [([u8; 16], &mut [u8])],
+    ) {
         let mut run = Zeroizing::new(Vec::with_capacity(blocks.min(LANES_RUN)));
         let mut pieces = Vec::new();
         for (first, data) in texts {
@@ -203,19 +208,19 @@ impl WideKey {
                 pieces.push(piece);
                 rest = after;
                 if run.len() == LANES_RUN {
-                    self.add_streams(&mut run, &mut pieces);
+                    self.add_streams(under, &mut run, &mut pieces);
                 }
             }
         }
-        self.add_streams(&mut run, &mut pieces);
+        self.add_streams(under, &mut run, &mut pieces);
         lanes::wipe_stack();
     }
 
     /// Makes the streams of counters and adds them to the pieces of texts that they are for; then there
     /// are none of either.
-    fn add_streams(&self, run: &mut Vec<[u8; 16]>, pieces: &mut Vec<&mut [u8]>) {
+    fn add_streams(&self, under: UnderOne, run: &mut Vec<[u8; 16]>, pieces: &mut Vec<&mut [u8]>) {
         let key = self.bytes.first_chunk().expect("of 32 bytes");
-        lanes::sm4_under(key, run);
+        under(key, run);
         let mut streams = &run[..];
         for piece in pieces.drain(..) {
             let (stream, others) = streams.split_at(piece.len().div_ceil(16));
@@ -285,7 +290,7 @@ impl WideKey {
             WideCipher::Aes256 => {
                 Schedule::Aes256(aes::Aes256::new_from_slice(bytes).expect(LENGTH))
             }
-            WideCipher::Sm4 => Schedule::Sm4(::sm4::Sm4::new_from_slice(bytes).expect(LENGTH)),
+            WideCipher::Sm4 => Schedule::Sm4(lanes::Sm4::new(bytes.first_chunk().expect(LENGTH))),
         }
     }
 }
@@ -302,10 +307,17 @@ enum Schedule {
     Aes128(aes::Aes128),
     Aes192(aes::Aes192),
     Aes256(aes::Aes256),
-    Sm4(::sm4::Sm4),
+    Sm4(lanes::Sm4),
 }
 
 impl Schedule {
+    fn run_each(&self, way: Way, blocks: &mut [[u8; 16]]) {
+        match self {
+            Self::Sm4(cipher) => cipher.run(way, blocks),
+            _ => blocks.iter_mut().for_each(|block| self.run(way, block)),
+        }
+    }
+
     fn run(&self, way: Way, data: &mut [u8; 16]) {
         fn one<C>(cipher: &C, way: Way, data: &mut [u8; 16])
         where
@@ -322,7 +334,7 @@ impl Schedule {
             Self::Aes128(cipher) => one(cipher, way, data),
             Self::Aes192(cipher) => one(cipher, way, data),
             Self::Aes256(cipher) => one(cipher, way, data),
-            Self::Sm4(cipher) => one(cipher, way, data),
+            Self::Sm4(cipher) => cipher.block(way, data),
         }
     }
 }

@@ -9,8 +9,8 @@
 
 use core::arch::x86_64 as x86;
 
-use super::bits::{Bits, gate_of_plain};
-use super::words::{MOST_LANES, Words};
+use super::bits::{Bits, Gates, gate_of_plain};
+use super::words::{MOST_LANES, Sums, Words};
 use super::{Before, Block16, Block32, Chain, DesMac, Kernels, des, nonces, sm3, sm4_planes};
 use crate::sm3::Digest;
 use crate::trial::{Kernel, allowed};
@@ -94,6 +94,23 @@ impl Wide {
     }
 }
 
+impl Gates for Wide {
+    #[inline(always)]
+    fn splat(bit: bool) -> Self {
+        wide!(_mm256_set1_epi64x(if bit { -1 } else { 0 }))
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        wide!(_mm256_xor_si256(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        wide!(_mm256_and_si256(self.0, other.0))
+    }
+}
+
 impl Bits for Wide {
     const GROUPS: usize = 4;
 
@@ -112,21 +129,6 @@ impl Bits for Wide {
     }
 
     #[inline(always)]
-    fn splat(bit: bool) -> Self {
-        wide!(_mm256_set1_epi64x(if bit { -1 } else { 0 }))
-    }
-
-    #[inline(always)]
-    fn xor(self, other: Self) -> Self {
-        wide!(_mm256_xor_si256(self.0, other.0))
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        wide!(_mm256_and_si256(self.0, other.0))
-    }
-
-    #[inline(always)]
     fn gate<const GATE: i32>(a: Self, b: Self, c: Self) -> Self {
         gate_of_plain!(GATE, a, b, c)
     }
@@ -136,20 +138,8 @@ impl Words for Wide {
     const LANES: usize = 8;
 
     #[inline(always)]
-    fn gather(lanes: &[u32]) -> Self {
-        let words: &[u32; 8] = lanes.try_into().expect("a word of each lane");
-        // SAFETY: as the module says; both have 32 bytes.
-        Self(unsafe { x86::_mm256_loadu_si256(words.as_ptr().cast()) })
-    }
-
-    #[inline(always)]
     fn splat(word: u32) -> Self {
         wide!(_mm256_set1_epi32(word.cast_signed()))
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        wide!(_mm256_add_epi32(self.0, other.0))
     }
 
     #[inline(always)]
@@ -163,6 +153,28 @@ impl Words for Wide {
     }
 
     #[inline(always)]
+    fn turn<const BY: i32>(self) -> Self {
+        // No instruction turns words here; two shifts by constants become two instructions.
+        let up = wide!(_mm256_sll_epi32(self.0, x86::_mm_cvtsi32_si128(BY)));
+        let down = wide!(_mm256_srl_epi32(self.0, x86::_mm_cvtsi32_si128(32 - BY)));
+        up.or(down)
+    }
+}
+
+impl Sums for Wide {
+    #[inline(always)]
+    fn gather(lanes: &[u32]) -> Self {
+        let words: &[u32; 8] = lanes.try_into().expect("a word of each lane");
+        // SAFETY: as the module says; both have 32 bytes.
+        Self(unsafe { x86::_mm256_loadu_si256(words.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        wide!(_mm256_add_epi32(self.0, other.0))
+    }
+
+    #[inline(always)]
     fn most(self, b: Self, c: Self) -> Self {
         self.and(b).or(self.or(b).and(c))
     }
@@ -170,14 +182,6 @@ impl Words for Wide {
     #[inline(always)]
     fn choose(self, then: Self, other: Self) -> Self {
         Words::xor(Words::xor(then, other).and(self), other)
-    }
-
-    #[inline(always)]
-    fn turn<const BY: i32>(self) -> Self {
-        // No instruction turns words here; two shifts by constants become two instructions.
-        let up = wide!(_mm256_sll_epi32(self.0, x86::_mm_cvtsi32_si128(BY)));
-        let down = wide!(_mm256_srl_epi32(self.0, x86::_mm_cvtsi32_si128(32 - BY)));
-        up.or(down)
     }
 
     #[inline(always)]
@@ -244,11 +248,14 @@ static KERNELS: Kernels = Kernels {
     hmac_least: 5,
     sm3_each,
     nonces_each,
+    tdes_least: 9,
     tdes_each,
+    des_macs_least: 20,
     des_macs,
-    sm4_least: 72,
+    sm4_least: 192,
     sm4_each,
-    sm4_under,
+    // Four lanes by AES-NI, which whoever has AVX2 has too, are as fast as these planes.
+    sm4_under: None,
     sm4_macs,
 };
 
@@ -261,7 +268,5 @@ asked!(des_macs(kind: DesMac, keys: &[Block16], messages: &[Chain<'_>], out: &mu
     des::mac_each::<Wide>(kind, keys, messages, out));
 asked!(sm4_each(keys: &[Block16], blocks: &mut [Block16])
     sm4_planes::encipher_each::<Wide>(keys, blocks));
-asked!(sm4_under(key: &Block16, blocks: &mut [Block16])
-    sm4_planes::encipher_under::<Wide>(key, blocks));
 asked!(sm4_macs(keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
     sm4_planes::mac_each::<Wide>(keys, messages, out));

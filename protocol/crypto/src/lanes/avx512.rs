@@ -10,10 +10,13 @@
 use core::arch::x86_64 as x86;
 use std::sync::OnceLock;
 
-use super::bits::Bits;
+use super::bits::{Bits, Gates};
 use super::sm4_words::Boxed;
-use super::words::{MOST_LANES, Two, Words};
-use super::{Before, Block16, Block32, Chain, DesMac, Kernels, des, nonces, sm3, sm4_words};
+use super::words::{MOST_LANES, Sums, Two, Words};
+use super::{
+    Before, Block16, Block32, Chain, DesMac, Kernels, SM4_AFTER, SM4_BEFORE, des, nonces, sm3,
+    sm4_words,
+};
 use crate::sm3::Digest;
 use crate::trial::{Kernel, allowed};
 
@@ -113,19 +116,7 @@ impl Wide {
     }
 }
 
-impl Bits for Wide {
-    const GROUPS: usize = 8;
-
-    #[inline(always)]
-    fn gather(groups: &[u64]) -> Self {
-        Self::of(core::array::from_fn(|at| groups[at]))
-    }
-
-    #[inline(always)]
-    fn scatter(self, groups: &mut [u64]) {
-        groups.copy_from_slice(&self.numbers());
-    }
-
+impl Gates for Wide {
     #[inline(always)]
     fn splat(bit: bool) -> Self {
         wide!(_mm512_set1_epi64(if bit { -1 } else { 0 }))
@@ -140,6 +131,20 @@ impl Bits for Wide {
     fn and(self, other: Self) -> Self {
         wide!(_mm512_and_si512(self.0, other.0))
     }
+}
+
+impl Bits for Wide {
+    const GROUPS: usize = 8;
+
+    #[inline(always)]
+    fn gather(groups: &[u64]) -> Self {
+        Self::of(core::array::from_fn(|at| groups[at]))
+    }
+
+    #[inline(always)]
+    fn scatter(self, groups: &mut [u64]) {
+        groups.copy_from_slice(&self.numbers());
+    }
 
     #[inline(always)]
     fn gate<const GATE: i32>(a: Self, b: Self, c: Self) -> Self {
@@ -151,20 +156,8 @@ impl Words for Wide {
     const LANES: usize = 16;
 
     #[inline(always)]
-    fn gather(lanes: &[u32]) -> Self {
-        let words: &[u32; 16] = lanes.try_into().expect("a word of each lane");
-        // SAFETY: as the module says; both have 64 bytes.
-        Self(unsafe { x86::_mm512_loadu_si512(words.as_ptr().cast()) })
-    }
-
-    #[inline(always)]
     fn splat(word: u32) -> Self {
         wide!(_mm512_set1_epi32(word.cast_signed()))
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        wide!(_mm512_add_epi32(self.0, other.0))
     }
 
     #[inline(always)]
@@ -178,6 +171,25 @@ impl Words for Wide {
     }
 
     #[inline(always)]
+    fn turn<const BY: i32>(self) -> Self {
+        wide!(_mm512_rol_epi32[BY](self.0))
+    }
+}
+
+impl Sums for Wide {
+    #[inline(always)]
+    fn gather(lanes: &[u32]) -> Self {
+        let words: &[u32; 16] = lanes.try_into().expect("a word of each lane");
+        // SAFETY: as the module says; both have 64 bytes.
+        Self(unsafe { x86::_mm512_loadu_si512(words.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        wide!(_mm512_add_epi32(self.0, other.0))
+    }
+
+    #[inline(always)]
     fn most(self, b: Self, c: Self) -> Self {
         wide!(_mm512_ternarylogic_epi32[0xE8](self.0, b.0, c.0))
     }
@@ -185,11 +197,6 @@ impl Words for Wide {
     #[inline(always)]
     fn choose(self, then: Self, other: Self) -> Self {
         wide!(_mm512_ternarylogic_epi32[0xCA](self.0, then.0, other.0))
-    }
-
-    #[inline(always)]
-    fn turn<const BY: i32>(self) -> Self {
-        wide!(_mm512_rol_epi32[BY](self.0))
     }
 
     #[inline(always)]
@@ -239,14 +246,17 @@ impl Boxed for Wide {
     #[inline(always)]
     fn substitute(self) -> Self {
         // Into the field of the instruction by one affine map, and out of its inverse by another.
-        let into = Self::of([0x4C28_7DB9_1A22_505D; 8]);
-        let out_of = Self::of([0xF3AB_34A9_74A6_B589; 8]);
-        let mapped = wide!(_mm512_gf2p8affine_epi64_epi8[0x3E](self.0, into.0));
-        wide!(_mm512_gf2p8affineinv_epi64_epi8[0xD3](mapped.0, out_of.0))
+        const ADD_INTO: i32 = SM4_BEFORE.1 as i32;
+        const ADD_OUT_OF: i32 = SM4_AFTER.1 as i32;
+        let (into, out_of) = (Self::of([SM4_BEFORE.0; 8]), Self::of([SM4_AFTER.0; 8]));
+        let mapped = wide!(_mm512_gf2p8affine_epi64_epi8[ADD_INTO](self.0, into.0));
+        wide!(_mm512_gf2p8affineinv_epi64_epi8[ADD_OUT_OF](
+            mapped.0, out_of.0
+        ))
     }
 
     #[inline(always)]
-    fn load(blocks: &[Block16; 16]) -> [Self; 4] {
+    fn load(blocks: &[Block16]) -> [Self; 4] {
         let (fours, _) = blocks.as_chunks::<4>();
         let mut rows = [Self::default(); 4];
         for (row, four) in rows.iter_mut().zip(fours) {
@@ -256,13 +266,19 @@ impl Boxed for Wide {
     }
 
     #[inline(always)]
-    fn store(words: [Self; 4], blocks: &mut [Block16; 16]) {
+    fn store(words: [Self; 4], blocks: &mut [Block16]) {
         let (fours, _) = blocks.as_chunks_mut::<4>();
         // Turning a square twice gives it back, quarter by quarter.
         for (four, words) in fours.iter_mut().zip(Self::crossed(words)) {
             // SAFETY: as the module says; both have 64 bytes.
             unsafe { x86::_mm512_storeu_si512(four.as_mut_ptr().cast(), words.turned_bytes().0) };
         }
+    }
+
+    #[inline(always)]
+    fn first(self) -> u32 {
+        // SAFETY: as the module says; the instruction touches no memory.
+        unsafe { x86::_mm512_cvtsi512_si32(self.0) }.cast_unsigned()
     }
 }
 
@@ -319,11 +335,13 @@ static KERNELS: Kernels = Kernels {
     hmac_least: 5,
     sm3_each,
     nonces_each,
+    tdes_least: 6,
     tdes_each,
+    des_macs_least: 16,
     des_macs,
-    sm4_least: 9,
+    sm4_least: 1,
     sm4_each,
-    sm4_under,
+    sm4_under: Some((64, sm4_under)),
     sm4_macs,
 };
 
@@ -366,8 +384,8 @@ asked!(tdes_each(keys: &[Block16], blocks: &mut [Block16]) des::encipher_each::<
 asked!(des_macs(kind: DesMac, keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
     des::mac_each::<Wide>(kind, keys, messages, out));
 asked!(sm4_each(keys: &[Block16], blocks: &mut [Block16])
-    sm4_words::encipher_each::<Wide>(keys, blocks));
+    sm4_words::encipher_each::<Wide, 4>(keys, blocks));
 asked!(sm4_under(key: &Block16, blocks: &mut [Block16])
-    sm4_words::encipher_under::<Wide>(key, blocks));
+    sm4_words::encipher_under::<Wide, 4>(key, blocks));
 asked!(sm4_macs(keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
-    sm4_words::mac_each::<Wide>(keys, messages, out));
+    sm4_words::mac_each::<Wide, 4>(keys, messages, out));

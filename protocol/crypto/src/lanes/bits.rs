@@ -5,8 +5,18 @@
 
 use super::wiped::Wiped;
 
+/// What plain gates are made of.
+pub(crate) trait Gates: Copy {
+    /// Every lane the same.
+    fn splat(bit: bool) -> Self;
+    /// Exclusive or.
+    fn xor(self, other: Self) -> Self;
+    /// And.
+    fn and(self, other: Self) -> Self;
+}
+
 /// One plane.
-pub(crate) trait Bits: Copy + Default {
+pub(crate) trait Bits: Gates + Default {
     /// How many groups of 64 lanes.
     const GROUPS: usize;
 
@@ -14,12 +24,6 @@ pub(crate) trait Bits: Copy + Default {
     fn gather(groups: &[u64]) -> Self;
     /// The lanes again.
     fn scatter(self, groups: &mut [u64]);
-    /// Every lane the same.
-    fn splat(bit: bool) -> Self;
-    /// Exclusive or.
-    fn xor(self, other: Self) -> Self;
-    /// And.
-    fn and(self, other: Self) -> Self;
     /// Any gate of three inputs: bit `4a + 2b + c` of `GATE` is its output.
     fn gate<const GATE: i32>(a: Self, b: Self, c: Self) -> Self;
 }
@@ -31,7 +35,7 @@ macro_rules! gate_of_plain {
         let (a, b, c) = ($a, $b, $c);
         let without = $crate::lanes::bits::two($gate & 0xF, b, c);
         let changed = $crate::lanes::bits::two(($gate ^ ($gate >> 4)) & 0xF, b, c);
-        $crate::lanes::bits::Bits::xor(without, $crate::lanes::bits::Bits::and(a, changed))
+        $crate::lanes::bits::Gates::xor(without, $crate::lanes::bits::Gates::and(a, changed))
     }};
 }
 #[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -39,7 +43,7 @@ pub(crate) use gate_of_plain;
 
 /// A gate of two inputs: bit `2b + c` of `gate` is its output.
 #[inline(always)]
-pub(crate) fn two<W: Bits>(gate: i32, b: W, c: W) -> W {
+pub(crate) fn two<W: Gates>(gate: i32, b: W, c: W) -> W {
     let not = |x: W| x.xor(W::splat(true));
     match gate {
         0x0 => W::splat(false),
@@ -61,6 +65,29 @@ pub(crate) fn two<W: Bits>(gate: i32, b: W, c: W) -> W {
     }
 }
 
+macro_rules! plain_gates {
+    ($($number:ty)*) => {$(
+        impl Gates for $number {
+            #[inline(always)]
+            fn splat(bit: bool) -> Self {
+                if bit { !0 } else { 0 }
+            }
+
+            #[inline(always)]
+            fn xor(self, other: Self) -> Self {
+                self ^ other
+            }
+
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+        }
+    )*};
+}
+
+plain_gates!(u32 u64);
+
 impl Bits for u64 {
     const GROUPS: usize = 1;
 
@@ -72,21 +99,6 @@ impl Bits for u64 {
     #[inline(always)]
     fn scatter(self, groups: &mut [u64]) {
         groups[0] = self;
-    }
-
-    #[inline(always)]
-    fn splat(bit: bool) -> Self {
-        if bit { !0 } else { 0 }
-    }
-
-    #[inline(always)]
-    fn xor(self, other: Self) -> Self {
-        self ^ other
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        self & other
     }
 
     #[inline(always)]

@@ -30,14 +30,14 @@ const PC1: [u8; 56] = [
     14, 6, 61, 53, 45, 37, 29, 21, 13, 5, 28, 20, 12, 4,
 ];
 
-const PC2: [u8; 48] = [
+pub(crate) const PC2: [u8; 48] = [
     14, 17, 11, 24, 1, 5, 3, 28, 15, 6, 21, 10, //
     23, 19, 12, 4, 26, 8, 16, 7, 27, 20, 13, 2, //
     41, 52, 31, 37, 47, 55, 30, 40, 51, 45, 33, 48, //
     44, 49, 39, 56, 34, 53, 46, 42, 50, 36, 29, 32,
 ];
 
-const SHIFTS: [u8; 16] = [1, 1, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 2, 2, 2, 1];
+pub(crate) const SHIFTS: [u8; 16] = [1, 1, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 2, 2, 2, 1];
 
 /// Which bit of the key is which bit of each round's: a schedule on planes is only wiring.
 const SCHEDULE: [[u8; 48]; 16] = schedule();
@@ -60,7 +60,7 @@ const fn schedule() -> [[u8; 48]; 16] {
 }
 
 /// Where each output bit of the boxes goes: P the other way round.
-const INTO: [u8; 32] = {
+pub(crate) const INTO: [u8; 32] = {
     let mut out = [0; 32];
     let mut at = 0u8;
     while at < 32 {

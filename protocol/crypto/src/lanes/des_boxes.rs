@@ -315,3 +315,18 @@ pub(super) fn box8<W: Bits>(x: [W; 6]) -> [W; 4] {
     let g32 = W::gate::<0xCA>(x[1], g31, g29);
     [g25, g14, g32, g21]
 }
+
+/// What all boxes give for these inputs.
+#[cfg(test)]
+pub(crate) fn all<W: Bits>(inputs: [W; 6]) -> [[W; 4]; 8] {
+    [
+        box_of!(0, inputs),
+        box_of!(1, inputs),
+        box_of!(2, inputs),
+        box_of!(3, inputs),
+        box_of!(4, inputs),
+        box_of!(5, inputs),
+        box_of!(6, inputs),
+        box_of!(7, inputs),
+    ]
+}

@@ -7,8 +7,8 @@
 
 use core::arch::aarch64 as arm;
 
-use super::bits::{Bits, gate_of_plain};
-use super::words::{MOST_LANES, Words};
+use super::bits::{Bits, Gates, gate_of_plain};
+use super::words::{MOST_LANES, Sums, Words};
 use super::{Block16, Kernels, des, nonces, sm3, sm4_planes};
 use crate::sm3::Digest;
 use crate::trial::{Kernel, allowed};
@@ -81,6 +81,23 @@ impl Wide {
     }
 }
 
+impl Gates for Wide {
+    #[inline(always)]
+    fn splat(bit: bool) -> Self {
+        <Self as Words>::splat(if bit { u32::MAX } else { 0 })
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        Self(neon!(veorq_u32(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        Self(neon!(vandq_u32(self.0, other.0)))
+    }
+}
+
 impl Bits for Wide {
     const GROUPS: usize = 2;
 
@@ -96,21 +113,6 @@ impl Bits for Wide {
         let numbers: &mut [u64; 2] = groups.first_chunk_mut().expect("two groups");
         // SAFETY: both have 16 bytes.
         unsafe { arm::vst1q_u64(numbers.as_mut_ptr(), self.pairs()) };
-    }
-
-    #[inline(always)]
-    fn splat(bit: bool) -> Self {
-        <Self as Words>::splat(if bit { u32::MAX } else { 0 })
-    }
-
-    #[inline(always)]
-    fn xor(self, other: Self) -> Self {
-        Self(neon!(veorq_u32(self.0, other.0)))
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        Self(neon!(vandq_u32(self.0, other.0)))
     }
 
     #[inline(always)]
@@ -138,20 +140,8 @@ impl Words for Wide {
     const LANES: usize = 4;
 
     #[inline(always)]
-    fn gather(lanes: &[u32]) -> Self {
-        let words: &[u32; 4] = lanes.try_into().expect("a word of each lane");
-        // SAFETY: both have 16 bytes.
-        Self(unsafe { arm::vld1q_u32(words.as_ptr()) })
-    }
-
-    #[inline(always)]
     fn splat(word: u32) -> Self {
         Self(neon!(vdupq_n_u32(word)))
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self(neon!(vaddq_u32(self.0, other.0)))
     }
 
     #[inline(always)]
@@ -161,7 +151,26 @@ impl Words for Wide {
 
     #[inline(always)]
     fn xor(self, other: Self) -> Self {
-        Bits::xor(self, other)
+        Gates::xor(self, other)
+    }
+
+    #[inline(always)]
+    fn turn<const BY: i32>(self) -> Self {
+        Self(turned!(self.0, BY, 7 25, 9 23, 12 20, 15 17, 17 15, 19 13, 23 9))
+    }
+}
+
+impl Sums for Wide {
+    #[inline(always)]
+    fn gather(lanes: &[u32]) -> Self {
+        let words: &[u32; 4] = lanes.try_into().expect("a word of each lane");
+        // SAFETY: both have 16 bytes.
+        Self(unsafe { arm::vld1q_u32(words.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(neon!(vaddq_u32(self.0, other.0)))
     }
 
     #[inline(always)]
@@ -173,11 +182,6 @@ impl Words for Wide {
     #[inline(always)]
     fn choose(self, then: Self, other: Self) -> Self {
         Self(neon!(vbslq_u32(self.0, then.0, other.0)))
-    }
-
-    #[inline(always)]
-    fn turn<const BY: i32>(self) -> Self {
-        Self(turned!(self.0, BY, 7 25, 9 23, 12 20, 15 17, 17 15, 19 13, 23 9))
     }
 
     #[inline(always)]
@@ -216,10 +220,12 @@ static KERNELS: Kernels = Kernels {
     hmac_least: 5,
     sm3_each: sm3::digest_each::<Wide>,
     nonces_each: nonces::nonces_each::<Wide>,
+    tdes_least: 9,
     tdes_each: des::encipher_each::<Wide>,
+    des_macs_least: 24,
     des_macs: des::mac_each::<Wide>,
     sm4_least: 64,
     sm4_each: sm4_planes::encipher_each::<Wide>,
-    sm4_under: sm4_planes::encipher_under::<Wide>,
+    sm4_under: Some((64, sm4_planes::encipher_under::<Wide>)),
     sm4_macs: sm4_planes::mac_each::<Wide>,
 };

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Block32;
 use super::sm3::{START, State, compress};
 use super::wiped::Wiped;
-use super::words::{MOST_LANES, Words, in_lanes};
+use super::words::{MOST_LANES, Sums, in_lanes};
 
 /// One block on the way. `K` and `V` are those of the RFC, `d` the key, `e` the digest.
 #[derive(Clone, Copy)]
@@ -80,7 +80,7 @@ fn second_block(d: &Block32, e: &Block32) -> [u8; 64] {
 
 /// 32 bytes as the only block after one that was taken in.
 #[inline(always)]
-fn alone<V: Words>(bytes: &[V; 8]) -> [V; 16] {
+fn alone<V: Sums>(bytes: &[V; 8]) -> [V; 16] {
     let mut out = [V::splat(0); 16];
     out[..8].copy_from_slice(bytes);
     out[8] = V::splat(MARK);
@@ -90,7 +90,7 @@ fn alone<V: Words>(bytes: &[V; 8]) -> [V; 16] {
 
 /// K as HMAC takes it.
 #[inline(always)]
-fn padded<V: Words>(key: &[V; 8], with: u32) -> [V; 16] {
+fn padded<V: Sums>(key: &[V; 8], with: u32) -> [V; 16] {
     let mut out = [V::splat(with); 16];
     for (word, key) in out.iter_mut().zip(key) {
         *word = word.xor(*key);
@@ -99,7 +99,7 @@ fn padded<V: Words>(key: &[V; 8], with: u32) -> [V; 16] {
 }
 
 /// What all lanes have between blocks.
-struct Memory<V: Words> {
+struct Memory<V: Sums> {
     key: Wiped<V, 8>,
     value: Wiped<V, 8>,
     inner: Wiped<V, 8>,
@@ -110,7 +110,7 @@ struct Memory<V: Words> {
 /// The first nonce for each digest, not reduced and not looked at: whoever asked refuses what is not
 /// in 1..n.
 #[inline(always)]
-pub(super) fn nonces_each<V: Words>(d: &Block32, digests: &[Block32], out: &mut [Block32]) {
+pub(super) fn nonces_each<V: Sums>(d: &Block32, digests: &[Block32], out: &mut [Block32]) {
     // K is zeros in the beginning, and up to the first digest all are the same.
     let [mut inner, mut outer] = [Zeroizing::new(START), Zeroizing::new(START)];
     compress::<u32>(&mut inner, &mut padded(&[0; 8], INNER));
@@ -143,7 +143,7 @@ pub(super) fn nonces_each<V: Words>(d: &Block32, digests: &[Block32], out: &mut 
 }
 
 #[inline(always)]
-fn take<V: Words>(memory: &mut Memory<V>, step: Step, first: &[u32; 16], second: &[V; 16]) {
+fn take<V: Sums>(memory: &mut Memory<V>, step: Step, first: &[u32; 16], second: &[V; 16]) {
     let mut state = match step {
         Step::Inner | Step::Outer => in_lanes(&START),
         Step::Renewing | Step::Value => *memory.inner,

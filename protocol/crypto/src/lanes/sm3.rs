@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use super::words::{MOST_LANES, Words, in_lanes};
+use super::words::{MOST_LANES, Sums, in_lanes};
 use crate::sm3::Digest;
 
 /// The state between blocks.
@@ -60,7 +60,7 @@ const TURNED: [u32; 64] = {
 
 /// Takes a block of each lane into the states.
 #[inline(always)]
-pub(super) fn compress<V: Words>(state: &mut [V; 8], words: &mut [V; 16]) {
+pub(super) fn compress<V: Sums>(state: &mut [V; 8], words: &mut [V; 16]) {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     // What rounds wait for is a chain of six operations from ss1 to the next, so everything else is
     // done a round before: the message's words are made one round earlier than they are asked for,
@@ -146,7 +146,7 @@ const fn blocks(message: &[u8]) -> usize {
 /// The digest of each message, in order; before each of them came the same blocks. Messages of as
 /// many blocks go through all lanes together, others one after another's end.
 #[inline(always)]
-pub(super) fn digest_each<V: Words>(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
+pub(super) fn digest_each<V: Sums>(before: &Before, messages: &[&[u8]], out: &mut [Digest]) {
     let mut endings = [Ending([[0; 64]; 2]); MOST_LANES];
     // Looking after each lane by itself takes a fifth of the time; most come in sets of one length.
     let is_even = |set: &[&[u8]]| {
@@ -231,7 +231,7 @@ type Ahead<'a> = [&'a [[u8; 64]]; MOST_LANES];
 
 /// Takes so many blocks of each lane.
 #[inline(always)]
-fn take<V: Words>(state: &mut [V; 8], ahead: &Ahead<'_>, blocks: usize) {
+fn take<V: Sums>(state: &mut [V; 8], ahead: &Ahead<'_>, blocks: usize) {
     for at in 0..blocks {
         let mut next = [&[0; 64]; MOST_LANES];
         for (next, ahead) in next.iter_mut().zip(ahead).take(V::LANES) {
@@ -243,7 +243,7 @@ fn take<V: Words>(state: &mut [V; 8], ahead: &Ahead<'_>, blocks: usize) {
 
 /// A message in each lane, as many blocks each.
 #[inline(always)]
-fn evenly<V: Words>(
+fn evenly<V: Sums>(
     before: &Before,
     messages: &[&[u8]],
     endings: &mut [Ending; MOST_LANES],
@@ -271,7 +271,7 @@ fn evenly<V: Words>(
 
 /// Messages of any lengths: the next begins where one is done.
 #[inline(always)]
-fn unevenly<'a, V: Words>(
+fn unevenly<'a, V: Sums>(
     before: &Before,
     endings: &mut [Ending; MOST_LANES],
     mut waiting: impl Iterator<Item = (&'a [u8], &'a mut Digest)>,

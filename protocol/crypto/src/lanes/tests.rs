@@ -1,4 +1,4 @@
-//! Every kernel that this machine has against single calls, which are others' code.
+//! Every kernel that this machine has against others' code, and against single calls.
 //!
 //! `TONGTU_DIFFERENTIAL` is how many random lanes each kernel goes through, 100,000 unless it says
 //! otherwise.
@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 #[cfg(target_arch = "x86_64")]
 use std::println;
 
+use super::few::FewKernels;
 use super::*;
+use crate::chain::{Way, xor};
 use crate::curve::order::Scalar;
 use crate::mac::{SessionKey, eight_bytes};
 use crate::trial::at_each_level;
@@ -53,6 +55,22 @@ fn their_sm3(parts: &[&[u8]]) -> Digest {
         hasher.update(part);
     }
     hasher.finalize().into()
+}
+
+/// RustCrypto's 3DES of both halves of a block, or SM4 of it.
+fn their_cipher(algorithm: Algorithm, key: &Block16, block: &Block16) -> Block16 {
+    use ::des::cipher::{BlockCipherEncrypt as _, KeyInit as _};
+    let mut out = *block;
+    match algorithm {
+        Algorithm::Tdes => {
+            let cipher = ::des::TdesEde2::new(&(*key).into());
+            for half in out.as_chunks_mut::<8>().0 {
+                cipher.encrypt_block(half.into());
+            }
+        }
+        Algorithm::Sm4 => ::sm4::Sm4::new(&(*key).into()).encrypt_block((&mut out).into()),
+    }
+    out
 }
 
 /// Numbers that look random and are the same every time (splitmix64).
@@ -272,13 +290,58 @@ fn ciphers_under_a_key_each_are_those_of_each_key_alone() {
                 Algorithm::Sm4 => (kernels.sm4_each)(&keys, &mut out),
             }
             for ((key, block), found) in keys.iter().zip(&data).zip(&out) {
-                let mut expected = *block;
-                let key = BlockKey::new(algorithm, *key);
-                key.encrypt_blocks(&mut expected).expect("whole blocks");
+                let expected = their_cipher(algorithm, key, block);
                 assert_eq!(*found, expected, "{} {algorithm:?}", kernels.name);
+                let (mut alone, key) = (*block, BlockKey::new(algorithm, *key));
+                key.encrypt_blocks(&mut alone).expect("whole blocks");
+                assert_eq!(alone, expected, "{algorithm:?}");
+                key.decrypt_blocks(&mut alone).expect("whole blocks");
+                assert_eq!(alone, *block, "{algorithm:?}");
             }
         }
     });
+}
+
+fn few_kernels() -> Vec<&'static FewKernels> {
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_mut, reason = "nothing to add")
+    )]
+    let mut all = vec![&few::PORTABLE];
+    #[cfg(target_arch = "x86_64")]
+    all.extend(four::ways());
+    all
+}
+
+#[test]
+fn the_best_kernel_for_few_that_is_here_is_chosen() {
+    let best = few_kernels().last().map(|kernels| kernels.name);
+    assert_eq!(Some(few::best().name), best);
+}
+
+#[test]
+fn few_blocks_are_those_of_each_block_alone() {
+    for kernels in few_kernels() {
+        let mut numbers = Numbers(8);
+        for count in (0..=70).chain([129; 20]) {
+            let (keys, data) = (numbers.blocks(count), numbers.blocks(count));
+            let mut found = data.clone();
+            (kernels.each)(&keys, &mut found);
+            for ((key, block), found) in keys.iter().zip(&data).zip(&found) {
+                let expected = their_cipher(Algorithm::Sm4, key, block);
+                assert_eq!(*found, expected, "{} of {count}", kernels.name);
+            }
+            let (key, data) = (numbers.block(), numbers.blocks(count));
+            let (cipher, mut found) = (Sm4::by(kernels, &key), data.clone());
+            cipher.run(Way::Encrypt, &mut found);
+            for (block, found) in data.iter().zip(&found) {
+                let expected = their_cipher(Algorithm::Sm4, &key, block);
+                assert_eq!(*found, expected, "{} of {count}", kernels.name);
+            }
+            cipher.run(Way::Decrypt, &mut found);
+            assert_eq!(found, data, "{} of {count}", kernels.name);
+        }
+    }
 }
 
 #[test]
@@ -286,13 +349,46 @@ fn blocks_under_one_key_are_those_of_each_block_alone() {
     trials(6, |kernels, numbers, count| {
         let (key, data) = (numbers.block(), numbers.blocks(count));
         let mut out = data.clone();
-        (kernels.sm4_under)(&key, &mut out);
-        let mut expected = data;
-        BlockKey::new(Algorithm::Sm4, key)
-            .encrypt_blocks(expected.as_flattened_mut())
-            .expect("whole blocks");
-        assert_eq!(out, expected, "{}", kernels.name);
+        let Some((_, under)) = kernels.sm4_under else {
+            return;
+        };
+        under(&key, &mut out);
+        for (block, found) in data.iter().zip(&out) {
+            let expected = their_cipher(Algorithm::Sm4, &key, block);
+            assert_eq!(*found, expected, "{}", kernels.name);
+        }
     });
+}
+
+/// A CBC-MAC of SM4 by RustCrypto's blocks.
+fn their_sm4_mac(key: &Block16, message: &Chain<'_>) -> Block16 {
+    (0..message.blocks::<16>()).fold([0; 16], |mut state, at| {
+        xor(&mut state, &message.block(at));
+        their_cipher(Algorithm::Sm4, key, &state)
+    })
+}
+
+/// A MAC of DES by RustCrypto's blocks.
+fn their_des_mac(kind: DesMac, key: &Block16, message: &Chain<'_>) -> [u8; 8] {
+    use ::des::cipher::{BlockCipherDecrypt as _, BlockCipherEncrypt as _, KeyInit as _};
+    let (mut left, right) = (key[..8].to_vec(), &key[8..]);
+    if let DesMac::Folded = kind {
+        left.iter_mut()
+            .zip(right)
+            .for_each(|(left, right)| *left ^= right);
+    }
+    let [left, right] =
+        [&left[..], right].map(|key| ::des::Des::new_from_slice(key).expect("eight bytes"));
+    let mut state = [0; 8];
+    for at in 0..message.blocks::<8>() {
+        xor(&mut state, &message.block(at));
+        left.encrypt_block((&mut state).into());
+    }
+    if let DesMac::Retail = kind {
+        right.decrypt_block((&mut state).into());
+        left.encrypt_block((&mut state).into());
+    }
+    state
 }
 
 #[test]
@@ -301,23 +397,53 @@ fn macs_of_unequal_messages_are_those_of_each_alone() {
         let (keys, messages) = (numbers.blocks(count), numbers.messages(count, 70));
         let chains: Vec<Chain<'_>> = messages.iter().map(|message| Chain(message)).collect();
         let mut out = vec![[0; 16]; count];
-        let lanes = || keys.iter().zip(&messages);
+        let lanes = || keys.iter().zip(&chains);
         (kernels.sm4_macs)(&keys, &chains, &mut out);
         for ((key, message), found) in lanes().zip(&out) {
-            let key = BlockKey::new(Algorithm::Sm4, *key);
-            let expected = eight_bytes(&key, &[0; 8], message);
-            assert_eq!(found[..8], expected, "{} SM4", kernels.name);
+            let expected = their_sm4_mac(key, message);
+            assert_eq!(*found, expected, "{} SM4", kernels.name);
         }
-        (kernels.des_macs)(DesMac::Retail, &keys, &chains, &mut out);
-        for ((key, message), found) in lanes().zip(&out) {
-            let key = BlockKey::new(Algorithm::Tdes, *key);
-            let expected = eight_bytes(&key, &[0; 8], message);
-            assert_eq!(found[..8], expected, "{} 3DES", kernels.name);
-        }
-        (kernels.des_macs)(DesMac::Folded, &keys, &chains, &mut out);
-        for ((key, message), found) in lanes().zip(&out) {
-            let key = SessionKey::for_tac(&BlockKey::new(Algorithm::Tdes, *key));
-            assert_eq!(found[..4], key.mac(message), "{} DES", kernels.name);
+        for kind in [DesMac::Retail, DesMac::Folded] {
+            (kernels.des_macs)(kind, &keys, &chains, &mut out);
+            for ((key, message), found) in lanes().zip(&out) {
+                let expected = their_des_mac(kind, key, message);
+                assert_eq!(found[..8], expected, "{} {kind:?}", kernels.name);
+            }
         }
     });
+}
+
+#[test]
+fn macs_of_few_messages_and_of_one_are_those_of_each_alone() {
+    let mut numbers = Numbers(9);
+    for count in (0..=70).chain([129; 20]) {
+        let (keys, messages) = (numbers.blocks(count), numbers.messages(count, 70));
+        let chains: Vec<Chain<'_>> = messages.iter().map(|message| Chain(message)).collect();
+        let mut out = vec![[0; 16]; count];
+        for kernels in few_kernels() {
+            (kernels.macs)(&keys, &chains, &mut out);
+            for ((key, message), found) in keys.iter().zip(&chains).zip(&out) {
+                let expected = their_sm4_mac(key, message);
+                assert_eq!(*found, expected, "{} SM4", kernels.name);
+            }
+        }
+        for kind in [DesMac::Retail, DesMac::Folded] {
+            few::des_macs(kind, &keys, &chains, &mut out);
+            for ((key, message), found) in keys.iter().zip(&chains).zip(&out) {
+                assert_eq!(found[..8], their_des_mac(kind, key, message), "{kind:?}");
+            }
+        }
+        for (key, message) in keys.iter().zip(&chains) {
+            let (sm4, des) = (Algorithm::Sm4, Algorithm::Tdes);
+            let [sm4, des] = [sm4, des].map(|algorithm| BlockKey::new(algorithm, *key));
+            let retail = their_des_mac(DesMac::Retail, key, message);
+            let folded = their_des_mac(DesMac::Folded, key, message);
+            assert_eq!(eight_bytes(&des, &[0; 8], message.0), retail);
+            assert_eq!(SessionKey::for_tac(&des).mac(message.0), folded[..4]);
+            assert_eq!(
+                eight_bytes(&sm4, &[0; 8], message.0),
+                their_sm4_mac(key, message)[..8]
+            );
+        }
+    }
 }

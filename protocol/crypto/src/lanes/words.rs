@@ -7,22 +7,26 @@ pub(crate) trait Words: Copy + Default {
     /// How many lanes.
     const LANES: usize;
 
-    /// The words of the lanes, of which there are [`Self::LANES`].
-    fn gather(lanes: &[u32]) -> Self;
     /// Every lane the same.
     fn splat(word: u32) -> Self;
-    /// Sum, modulo 2^32.
-    fn add(self, other: Self) -> Self;
-    /// Exclusive or of three.
-    fn xor3(self, b: Self, c: Self) -> Self;
     /// Exclusive or.
     fn xor(self, other: Self) -> Self;
+    /// Exclusive or of three.
+    fn xor3(self, b: Self, c: Self) -> Self;
+    /// Turned to the left.
+    fn turn<const BY: i32>(self) -> Self;
+}
+
+/// Words of which sums are taken, and which come and go as SM3 has them.
+pub(crate) trait Sums: Words {
+    /// The words of the lanes, of which there are [`Words::LANES`].
+    fn gather(lanes: &[u32]) -> Self;
+    /// Sum, modulo 2^32.
+    fn add(self, other: Self) -> Self;
     /// Of each bit, what most of the three say.
     fn most(self, b: Self, c: Self) -> Self;
     /// Of each bit, `then` where it is set, `other` where it is not.
     fn choose(self, then: Self, other: Self) -> Self;
-    /// Turned to the left.
-    fn turn<const BY: i32>(self) -> Self;
     /// With itself turned, and turned eight more.
     #[inline(always)]
     fn spread<const BY: i32, const AND_EIGHT: i32>(self) -> Self {
@@ -50,26 +54,17 @@ pub(crate) fn in_lanes<V: Words, const N: usize>(words: &[u32; N]) -> [V; N] {
 /// Two side by side: where an instruction waits longer for the one before than a processor needs to
 /// begin the next, one does while the other waits. Spelled out, because a closure may become a function
 /// without the instructions.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Two<V>([V; 2]);
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 impl<V: Words> Words for Two<V> {
     const LANES: usize = 2 * V::LANES;
 
     #[inline(always)]
-    fn gather(lanes: &[u32]) -> Self {
-        let (first, second) = lanes.split_at(V::LANES);
-        Self([V::gather(first), V::gather(second)])
-    }
-
-    #[inline(always)]
     fn splat(word: u32) -> Self {
         Self([V::splat(word); 2])
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self([self.0[0].add(other.0[0]), self.0[1].add(other.0[1])])
     }
 
     #[inline(always)]
@@ -86,6 +81,25 @@ impl<V: Words> Words for Two<V> {
     }
 
     #[inline(always)]
+    fn turn<const BY: i32>(self) -> Self {
+        Self([self.0[0].turn::<BY>(), self.0[1].turn::<BY>()])
+    }
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+impl<V: Sums> Sums for Two<V> {
+    #[inline(always)]
+    fn gather(lanes: &[u32]) -> Self {
+        let (first, second) = lanes.split_at(V::LANES);
+        Self([V::gather(first), V::gather(second)])
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self([self.0[0].add(other.0[0]), self.0[1].add(other.0[1])])
+    }
+
+    #[inline(always)]
     fn most(self, b: Self, c: Self) -> Self {
         Self([
             self.0[0].most(b.0[0], c.0[0]),
@@ -99,11 +113,6 @@ impl<V: Words> Words for Two<V> {
             self.0[0].choose(then.0[0], other.0[0]),
             self.0[1].choose(then.0[1], other.0[1]),
         ])
-    }
-
-    #[inline(always)]
-    fn turn<const BY: i32>(self) -> Self {
-        Self([self.0[0].turn::<BY>(), self.0[1].turn::<BY>()])
     }
 
     #[inline(always)]
@@ -136,18 +145,8 @@ impl Words for u32 {
     const LANES: usize = 1;
 
     #[inline(always)]
-    fn gather(lanes: &[u32]) -> Self {
-        lanes[0]
-    }
-
-    #[inline(always)]
     fn splat(word: u32) -> Self {
         word
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.wrapping_add(other)
     }
 
     #[inline(always)]
@@ -161,6 +160,23 @@ impl Words for u32 {
     }
 
     #[inline(always)]
+    fn turn<const BY: i32>(self) -> Self {
+        self.rotate_left(BY.cast_unsigned())
+    }
+}
+
+impl Sums for u32 {
+    #[inline(always)]
+    fn gather(lanes: &[u32]) -> Self {
+        lanes[0]
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
     fn most(self, b: Self, c: Self) -> Self {
         (self & b) | ((self | b) & c)
     }
@@ -168,11 +184,6 @@ impl Words for u32 {
     #[inline(always)]
     fn choose(self, then: Self, other: Self) -> Self {
         ((then ^ other) & self) ^ other
-    }
-
-    #[inline(always)]
-    fn turn<const BY: i32>(self) -> Self {
-        self.rotate_left(BY.cast_unsigned())
     }
 
     #[inline(always)]
