@@ -6,6 +6,9 @@
 //! | SM4 | 64 lanes of planes | 128 | 256 | 64 lanes of words |
 //! | DES | 64 lanes of planes | 128 | 256 | 512 |
 //!
+//! Where there are few, or one, the lanes of `few` serve: four words by NEON, AES-NI or GFNI, eight of
+//! portable code.
+//!
 //! Each algorithm is written once over two traits, `Bits` (a plane of bits) and `Words` (a word of
 //! each lane). An instruction set is a module that implements them; those modules alone have unsafe
 //! code. What a processor has is asked when it runs, and only with `std`; without, the portable
@@ -13,7 +16,7 @@
 //!
 //! Keys are secret here: nothing branches on them or looks up by them. Keys and their copies across
 //! lanes are overwritten after use, and so is the stack ([`wipe_stack`]). What is not here: which key
-//! and which message belong together ([`crate::tac`]), and single calls.
+//! and which message belong together ([`crate::tac`]).
 
 mod bits;
 mod des;
@@ -22,6 +25,8 @@ mod eight;
 mod few;
 mod nonces;
 mod sm3;
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod sm4_box;
 mod sm4_planes;
 mod sm4_words;
 mod wiped;
@@ -264,12 +269,3 @@ const SM4_CK: [u32; 32] = {
     }
     out
 };
-
-/// The map before the inverse in SM4's box, with the change into the field of AES: rows as GFNI has them,
-/// and what is added.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-const SM4_BEFORE: (u64, u8) = (0x4C28_7DB9_1A22_505D, 0x3E);
-
-/// The map after it.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-const SM4_AFTER: (u64, u8) = (0xF3AB_34A9_74A6_B589, 0xD3);

@@ -4,9 +4,8 @@
 //! [`PublicKey::verify`], [`SecretKey::sign`], [`sm3::digest`], [`mac`] and [`diversify`];
 //! and what secure channels and payment certificates ask for: [`TdesKey`], [`WideKey`] (AES,
 //! SM4), [`rsa`], [`sha2`]. SHA-1 is here for foreign formats that carry it.
-//! What is not here: where keys live (key system), which bytes are signed (the formats),
-//! arithmetic (well-kept crates; nothing outside this crate names them, so that faster
-//! kernels can take their place).
+//! What is not here: where keys live (key system), which bytes are signed (the formats). Arithmetic is our
+//! own or well-kept crates'; nothing outside this crate names them.
 //!
 //! Whatever takes a secret key takes a time that tells nothing of it, and looks nothing up by it: signing,
 //! reading private keys, SM3, SM4, 3DES and AES, by themselves and in lanes; docs/proofs.md says how that is

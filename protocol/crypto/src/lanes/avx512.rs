@@ -11,12 +11,10 @@ use core::arch::x86_64 as x86;
 use std::sync::OnceLock;
 
 use super::bits::{Bits, Gates};
+use super::sm4_box::{SM4_AFTER, SM4_BEFORE};
 use super::sm4_words::Boxed;
 use super::words::{MOST_LANES, Sums, Two, Words};
-use super::{
-    Before, Block16, Block32, Chain, DesMac, Kernels, SM4_AFTER, SM4_BEFORE, des, nonces, sm3,
-    sm4_words,
-};
+use super::{Before, Block16, Block32, Chain, DesMac, Kernels, des, nonces, sm3, sm4_words};
 use crate::sm3::Digest;
 use crate::trial::{Kernel, allowed};
 

@@ -37,6 +37,10 @@ pub(super) fn best() -> &'static FewKernels {
     if let Some(kernels) = super::four::ways().last() {
         return kernels;
     }
+    #[cfg(all(feature = "std", target_arch = "aarch64", target_endian = "little"))]
+    if let Some(kernels) = super::neon::few() {
+        return kernels;
+    }
     &PORTABLE
 }
 

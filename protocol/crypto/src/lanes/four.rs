@@ -16,9 +16,10 @@ use core::arch::x86_64 as x86;
 use core::marker::PhantomData;
 
 use super::few::FewKernels;
+use super::sm4_box::{AES_AFTER, SM4_AFTER, SM4_BEFORE, affine};
 use super::sm4_words::{self, Boxed, OneSchedule};
 use super::words::Words;
-use super::{Block16, Chain, SM4_AFTER, SM4_BEFORE};
+use super::{Block16, Chain};
 use crate::trial::{Kernel, allowed};
 
 /// 128 bits, and how the box is taken. Made and used only below the functions of [`ways`].
@@ -200,22 +201,7 @@ struct Aes;
 /// What a map makes of the low halves of bytes, and of the high ones.
 type Halves = [Block16; 2];
 
-/// An affine map as GFNI has it: the row for bit `i` is byte `7 - i`, counted from the least.
-const fn affine((rows, add): (u64, u8), byte: u8) -> u8 {
-    let (rows, mut out, mut bit) = (rows.to_be_bytes(), add, 0);
-    while bit < 8 {
-        if !(rows[bit] & byte).count_ones().is_multiple_of(2) {
-            out ^= 1 << bit;
-        }
-        bit += 1;
-    }
-    out
-}
-
-/// The map of AES after its inverse.
-const AES_AFTER: (u64, u8) = (0xF1E3_C78F_1F3E_7CF8, 0x63);
-
-/// What the box of AES took for this inverse's byte, back again: searched for, because it is done once.
+/// The byte of an inverse out of that which the box of AES gives: searched for, because it is done once.
 const fn before_aes(byte: u8) -> u8 {
     let mut inverse = 0;
     while affine(AES_AFTER, inverse) != byte {

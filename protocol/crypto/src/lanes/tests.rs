@@ -304,12 +304,14 @@ fn ciphers_under_a_key_each_are_those_of_each_key_alone() {
 
 fn few_kernels() -> Vec<&'static FewKernels> {
     #[cfg_attr(
-        not(target_arch = "x86_64"),
+        not(any(target_arch = "x86_64", target_arch = "aarch64")),
         expect(unused_mut, reason = "nothing to add")
     )]
     let mut all = vec![&few::PORTABLE];
     #[cfg(target_arch = "x86_64")]
     all.extend(four::ways());
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    all.extend(neon::few());
     all
 }
 
@@ -317,6 +319,17 @@ fn few_kernels() -> Vec<&'static FewKernels> {
 fn the_best_kernel_for_few_that_is_here_is_chosen() {
     let best = few_kernels().last().map(|kernels| kernels.name);
     assert_eq!(Some(few::best().name), best);
+}
+
+#[test]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn the_box_in_registers_is_that_of_gates() {
+    use super::sm4_words::Boxed as _;
+    use super::words::Words as _;
+    for (at, found) in (0u32..).zip(sm4_box::BOX.as_flattened()) {
+        let gates = eight::Eight::splat(at << 16).substitute().first();
+        assert_eq!(gates.to_be_bytes()[1], *found, "{at}");
+    }
 }
 
 #[test]
