@@ -78,7 +78,13 @@ const fn place(at: usize) -> u32 {
     31 - DES_INTO[at] as u32
 }
 
-/// The keys of sixteen rounds, six bits in a byte for each box: the boxes 1, 3, 5 and 7 in the upper half.
+/// From which bit on a box has its input, counted from the right: six bits in a byte for each box, the boxes
+/// 1, 3, 5 and 7 in the upper half.
+const fn input_at(of_box: usize) -> usize {
+    32 * (1 - of_box % 2) + 8 * (3 - of_box / 2)
+}
+
+/// The keys of sixteen rounds, in the order of the boxes' inputs.
 type Rounds = Wiped<u64, 16>;
 
 /// A key of DES with the keys of its rounds, overwritten when it goes.
@@ -95,7 +101,7 @@ const fn registers(key: &[u8; 8]) -> u64 {
     (upper as u64) << 28 | square >> 36
 }
 
-/// PC-2 and the order of [`Rounds`] as moves of both registers: by how much they are turned to the left, and
+/// PC-2 and the order of inputs as moves of both registers: by how much they are turned to the left, and
 /// which bits are then where they should be. With D above C these are fewest.
 const MOVES: [(u32, u64); MOVED_BY] = {
     let (by_turn, mut out) = (moves(), [(0, 0); MOVED_BY]);
@@ -125,8 +131,7 @@ const fn moves() -> [u64; 64] {
     while at < 48 {
         let wire = DES_PC2[at] as usize - 1;
         let from = if wire < 28 { 27 - wire } else { 83 - wire };
-        let (of_box, bit) = (at / 6, at % 6);
-        let to = 32 * (1 - of_box % 2) + 8 * (3 - of_box / 2) + 5 - bit;
+        let to = input_at(at / 6) + 5 - at % 6;
         out[(64 + to - from) % 64] |= 1 << to;
         at += 1;
     }
@@ -261,8 +266,7 @@ fn through_boxes(half: u32, key: u64) -> u32 {
     let inputs = (sides ^ key) & 0x3F3F_3F3F_3F3F_3F3F;
     let mut out = 0;
     for of_box in 0..8 {
-        let from = 32 * (1 - of_box % 2) + 8 * (3 - of_box / 2);
-        let input = low(inputs >> from & 63);
+        let input = low(inputs >> input_at(of_box) & 63);
         for at in 4 * of_box..4 * of_box + 4 {
             out |= picked(at, input);
         }
