@@ -205,7 +205,7 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// The rides of an account or card that arrived here as uploads, by scan time.
+    /// The rides of an account by card or face that arrived here as uploads, by scan time.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -213,7 +213,8 @@ impl Tx {
         let rows = sqlx::query(
             "SELECT record, batch, number, acquirer, issuer, account, generated_at, scanned_at, \
              amount, direction, category, line, body FROM ride \
-             WHERE account = $1 AND body IS NOT NULL ORDER BY scanned_at, record",
+             WHERE account = $1 AND body IS NOT NULL AND generated_at < 0 \
+             ORDER BY scanned_at, record",
         )
         .bind(self.sealing.number(account))
         .fetch_all(&mut *self.inner)

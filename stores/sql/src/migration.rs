@@ -27,6 +27,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0018_caller_acts.sql"),
     include_str!("../migrations/0019_key_reports.sql"),
     include_str!("../migrations/0020_key_uses.sql"),
+    include_str!("../migrations/0021_pages.sql"),
 ];
 
 const VERSION_TABLE: &str =
@@ -88,4 +89,61 @@ fn statements(engine: Engine, step: &str) -> Vec<String> {
         .map(|statement| statement.trim().replace(" BLOB", bytes))
         .filter(|statement| !statement.is_empty())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::any::AnyPoolOptions;
+
+    use super::*;
+
+    /// A store in memory, of the first so many steps.
+    async fn made_by(steps: &[&str]) -> AnyPool {
+        sqlx::any::install_default_drivers();
+        // One connection, because another would be another store.
+        let pool = AnyPoolOptions::new().max_connections(1);
+        let pool = pool.connect("sqlite::memory:").await.unwrap();
+        sqlx::raw_sql(VERSION_TABLE).execute(&pool).await.unwrap();
+        for (step, version) in steps.iter().zip(1..) {
+            let mut tx = pool.begin().await.unwrap();
+            apply(Engine::Sqlite, &mut tx, step, version).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        pool
+    }
+
+    async fn texts(pool: &AnyPool, query: &'static str) -> Vec<String> {
+        let rows = sqlx::query(query).fetch_all(pool).await.unwrap();
+        rows.iter().map(|row| row.try_get(0).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn an_earlier_store_keeps_its_rides_and_claims() {
+        let pool = made_by(&STEPS[..20]).await;
+        sqlx::raw_sql(
+            "INSERT INTO ride (record, batch, number, acquirer, issuer, account, generated_at, \
+             scanned_at, amount, direction, category, line, body) VALUES \
+             ('code', 'u', 0, '', '', 'a', 1000, 1, 200, 0, '', '', x'01'), \
+             ('card', 'u', 1, '', '', 'a', -2, 1, 200, 0, '', '', x'01'), \
+             ('line', 'f', 0, '', '', 'a', -3, 1, 200, 0, '', '', NULL); \
+             INSERT INTO claimed_code (account, generated_at, record) VALUES \
+             ('b', -2, 'card'), ('a', 1000, 'code')",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        run(Engine::Sqlite, &pool).await.unwrap();
+        let of_account = "SELECT record FROM ride INDEXED BY ride_card \
+                          WHERE account = 'a' AND body IS NOT NULL AND generated_at < 0";
+        assert_eq!(texts(&pool, of_account).await, ["card"]);
+        let all = "SELECT record FROM ride ORDER BY batch DESC, number";
+        assert_eq!(texts(&pool, all).await, ["code", "card", "line"]);
+        let claimed = "SELECT account || generated_at || record FROM claimed_code ORDER BY record";
+        assert_eq!(texts(&pool, claimed).await, ["b-2card", "a1000code"]);
+        for again in ["('b', -2, 'other')", "('b', 7, 'card')"] {
+            let text = format!("INSERT INTO claimed_code VALUES {again}");
+            let refused = sqlx::raw_sql(AssertSqlSafe(text)).execute(&pool).await;
+            assert!(StoreError::from(refused.unwrap_err()).is_taken(), "{again}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tongtu_sql::{CardTable, GreyRow};
+use tongtu_sql::{CardTable, GreyRow, RideRow};
 
 use crate::engine::{Home, on_both_engines};
 use crate::ride::{batch, ride};
@@ -67,9 +67,13 @@ async fn finds_the_rides_of_a_card(home: &Home) {
     let store = home.open().await;
     let mut tx = store.write().await.unwrap();
     tx.batch_insert(&batch("u1")).await.unwrap();
-    let mut rows = [ride(2, "u1"), ride(1, "u1"), ride(3, "u1"), ride(4, "u1")];
+    let mut rows = [1, 0, 2, 3, 4].map(|n| RideRow {
+        generated_at: -1 - n,
+        ..ride(n, "u1")
+    });
     rows[2].account = "3104100000000000018".into();
     rows[3].body = None;
+    rows[4].generated_at = 1000;
     tx.rides_insert(&rows).await.unwrap();
     let found = tx.rides_of_account("3104100000000000017").await.unwrap();
     assert_eq!(found, [rows[1].clone(), rows[0].clone()]);

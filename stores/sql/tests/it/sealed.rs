@@ -125,6 +125,7 @@ async fn fill(store: &Store) {
     tx.alarm_insert(&alarm).await.unwrap();
     assert_eq!(tx.alarms().await.unwrap(), [alarm]);
     let row = RideRow {
+        generated_at: -1,
         body: Some(bytes()),
         ..ride(1, "u1")
     };
