@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, PORTION, fetch_portions};
 use crate::masked::masked;
 use crate::sealing::Column;
 use crate::{Sealing, StoreError, Tx};
@@ -148,10 +148,10 @@ impl Tx {
         numbers: &[String],
     ) -> Result<BTreeSet<String>, StoreError> {
         let numbers = self.sealing.numbers_each(numbers.iter());
-        let rows = ACCOUNTS_KNOWN
-            .fetch(self, &numbers, |query, number| query.bind(number))
+        let read = |rows: &[AnyRow], seal: &Sealing| seal.open_numbers(rows, "number");
+        let known = ACCOUNTS_KNOWN
+            .fetch(self, &numbers, |query, number| query.bind(number), read)
             .await?;
-        let known = self.sealing.open_numbers(&rows, "number")?;
         Ok(known.into_iter().collect())
     }
 
@@ -236,23 +236,25 @@ impl Tx {
     /// # Errors
     /// [`StoreError`], one that [`StoreError::is_taken`] for a record charged before.
     pub async fn charged_insert(&mut self, rows: &[ChargedRow]) -> Result<(), StoreError> {
-        let accounts = self
-            .sealing
-            .numbers_each(rows.iter().map(|row| &row.account));
-        let rows: Vec<_> = rows.iter().zip(accounts).collect();
-        CHARGED_INSERT
-            .execute(self, &rows, |query, (row, account)| {
-                query
-                    .bind(&row.record)
-                    .bind(account)
-                    .bind(row.generated_at)
-                    .bind(row.amount)
-                    .bind(row.direction)
-                    .bind(&row.hub)
-                    .bind(row.result)
-                    .bind(row.day)
-            })
-            .await?;
+        for rows in rows.chunks(PORTION) {
+            let accounts = self
+                .sealing
+                .numbers_each(rows.iter().map(|row| &row.account));
+            let rows: Vec<_> = rows.iter().zip(accounts).collect();
+            CHARGED_INSERT
+                .execute(self, &rows, |query, (row, account)| {
+                    query
+                        .bind(&row.record)
+                        .bind(account)
+                        .bind(row.generated_at)
+                        .bind(row.amount)
+                        .bind(row.direction)
+                        .bind(&row.hub)
+                        .bind(row.result)
+                        .bind(row.day)
+                })
+                .await?;
+        }
         Ok(())
     }
 
@@ -264,17 +266,26 @@ impl Tx {
         &mut self,
         codes: &[(String, i64)],
     ) -> Result<Vec<(String, i64, String)>, StoreError> {
-        let accounts = codes.iter().map(|(account, _)| account);
-        let accounts = self.sealing.numbers_each(accounts);
-        let codes: Vec<_> = accounts.into_iter().zip(codes).collect();
-        let rows = CODES_CHARGED
-            .fetch(self, &codes, |query, (account, (_, generated_at))| {
-                query.bind(account).bind(*generated_at)
-            })
-            .await?;
-        let accounts = self.sealing.open_numbers(&rows, "account")?;
-        let code = |(row, account): (&AnyRow, _)| Ok((account, row.try_get(1)?, row.try_get(2)?));
-        rows.iter().zip(accounts).map(code).collect()
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let accounts = seal.open_numbers(rows, "account")?;
+            let code =
+                |(row, account): (&AnyRow, _)| Ok((account, row.try_get(1)?, row.try_get(2)?));
+            rows.iter().zip(accounts).map(code).collect()
+        };
+        let mut found = Vec::new();
+        for codes in codes.chunks(PORTION) {
+            let accounts = codes.iter().map(|(account, _)| account);
+            let accounts = self.sealing.numbers_each(accounts);
+            let codes: Vec<_> = accounts.into_iter().zip(codes).collect();
+            let charged = CODES_CHARGED.fetch(
+                self,
+                &codes,
+                |query, (account, (_, generated_at))| query.bind(account).bind(*generated_at),
+                read,
+            );
+            found.append(&mut charged.await?);
+        }
+        Ok(found)
     }
 
     /// All charged rides, in the order of their records.
@@ -282,14 +293,15 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn charged_rides(&mut self) -> Result<Vec<ChargedRow>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT record, account, generated_at, amount, direction, hub, result, day \
              FROM charged_ride ORDER BY record",
-        )
-        .fetch_all(&mut *self.inner)
-        .await?;
-        let accounts = self.sealing.open_numbers(&rows, "account")?;
-        rows.iter().zip(accounts).map(charged).collect()
+        );
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let accounts = seal.open_numbers(rows, "account")?;
+            rows.iter().zip(accounts).map(charged).collect()
+        };
+        fetch_portions(self, query, read).await
     }
 
     /// How many rides an account was charged for.

@@ -5,11 +5,15 @@ use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
 use crate::store::Engine;
-use crate::{StoreError, Tx};
+use crate::{Sealing, StoreError, Tx};
 
 /// Rows per statement: 13 columns of them stay far below the engines' limits on parameters
 /// (32 766 and 65 535), and more would not be faster.
 const ROWS_MAX: usize = 250;
+
+/// Rows that are sealed, or opened and read, at a time: enough to go side by side, and a day's rows are
+/// never in memory twice.
+pub(crate) const PORTION: usize = 2 * ROWS_MAX;
 
 pub(crate) type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
 
@@ -72,17 +76,19 @@ impl Bulk {
         Ok(touched)
     }
 
-    /// Runs it over all rows; gives the rows it returns.
-    pub(crate) async fn fetch<'q, R>(
+    /// Runs it over all rows; gives what is read of the rows that it returns.
+    pub(crate) async fn fetch<'q, R, T>(
         &self,
         tx: &mut Tx,
         rows: &'q [R],
         bind: impl Fn(AnyQuery<'q>, &'q R) -> AnyQuery<'q>,
-    ) -> Result<Vec<AnyRow>, StoreError> {
+        read: impl Fn(&[AnyRow], &Sealing) -> Result<Vec<T>, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut found = Vec::new();
         for chunk in rows.chunks(ROWS_MAX) {
             let query = self.query(tx.engine, chunk, &bind);
-            found.extend(query.fetch_all(&mut *tx.inner).await?);
+            let rows = query.fetch_all(&mut *tx.inner).await?;
+            found.append(&mut read(&rows, &tx.sealing)?);
         }
         Ok(found)
     }
@@ -99,6 +105,37 @@ impl Bulk {
         let query = sqlx::query(AssertSqlSafe(text)).persistent(keep);
         chunk.iter().fold(query, bind)
     }
+}
+
+/// Runs a statement whose rows may be a day's; gives what is read of them. They are read by portions as
+/// they come: a row as the engines give it takes several times the memory of what it says.
+pub(crate) async fn fetch_portions<T: Send>(
+    tx: &mut Tx,
+    query: AnyQuery<'_>,
+    read: impl Fn(&[AnyRow], &Sealing) -> Result<Vec<T>, StoreError> + Sync,
+) -> Result<Vec<T>, StoreError> {
+    let sealing = tx.sealing.clone();
+    let mut waiting = Vec::with_capacity(PORTION);
+    let mut found = Ok(Vec::new());
+    let mut read_waiting = |waiting: &mut Vec<AnyRow>| {
+        // After a portion that cannot be read, the others are let go.
+        if let Ok(all) = &mut found {
+            match read(waiting, &sealing) {
+                Ok(mut some) => all.append(&mut some),
+                Err(error) => found = Err(error),
+            }
+        }
+        waiting.clear();
+    };
+    let take = |row| {
+        waiting.push(row);
+        if waiting.len() == PORTION {
+            read_waiting(&mut waiting);
+        }
+    };
+    query.map(take).fetch_all(&mut *tx.inner).await?;
+    read_waiting(&mut waiting);
+    found
 }
 
 #[cfg(test)]

@@ -116,11 +116,11 @@ impl Tx {
         numbers: &[String],
     ) -> Result<BTreeSet<String>, StoreError> {
         let numbers = self.sealing.numbers_each(numbers.iter());
-        let rows = table
+        let read = |rows: &[AnyRow], seal: &Sealing| seal.open_numbers(rows, "number");
+        let known = table
             .known()
-            .fetch(self, &numbers, |query, number| query.bind(number))
+            .fetch(self, &numbers, |query, number| query.bind(number), read)
             .await?;
-        let known = self.sealing.open_numbers(&rows, "number")?;
         Ok(known.into_iter().collect())
     }
 
@@ -138,17 +138,21 @@ impl Tx {
         let bodies = seal.bytes_each(Column::Body, &bodies);
         let rows: Vec<_> = rows.iter().zip(accounts).zip(bodies).collect();
         let stored = GREY_INSERT
-            .fetch(self, &rows, |query, ((row, account), body)| {
-                query
-                    .bind(&row.record)
-                    .bind(account)
-                    .bind(row.sequence)
-                    .bind(row.arrived_at)
-                    .bind(body)
-            })
+            .fetch(
+                self,
+                &rows,
+                |query, ((row, account), body)| {
+                    query
+                        .bind(&row.record)
+                        .bind(account)
+                        .bind(row.sequence)
+                        .bind(row.arrived_at)
+                        .bind(body)
+                },
+                crate::ride::records,
+            )
             .await?;
-        let stored = stored.iter().map(|row| row.try_get("record"));
-        Ok(stored.collect::<Result<_, _>>()?)
+        Ok(stored.into_iter().collect())
     }
 
     /// The bodies of grey records stored under these ids.
@@ -159,12 +163,14 @@ impl Tx {
         &mut self,
         records: &[String],
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let rows = GREY_BODIES
-            .fetch(self, records, |query, record| query.bind(record))
-            .await?;
-        let bodies = open_bodies(&rows, &self.sealing)?;
-        let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
-        rows.iter().zip(bodies).map(body).collect()
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let bodies = open_bodies(rows, seal)?;
+            let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
+            rows.iter().zip(bodies).map(body).collect()
+        };
+        GREY_BODIES
+            .fetch(self, records, |query, record| query.bind(record), read)
+            .await
     }
 
     /// Every grey record, by id; `waiting` those only whose fate is not known.

@@ -256,12 +256,14 @@ impl Tx {
         engine: &str,
     ) -> Result<Vec<FaceTemplateRow>, StoreError> {
         let asked: Vec<(&str, &str)> = handles.iter().map(|h| (h.as_str(), engine)).collect();
-        let rows = TEMPLATES_OF
-            .fetch(self, &asked, |query, (handle, engine)| {
-                query.bind(*handle).bind(*engine)
-            })
-            .await?;
-        rows.iter().map(template).collect()
+        TEMPLATES_OF
+            .fetch(
+                self,
+                &asked,
+                |query, (handle, engine)| query.bind(*handle).bind(*engine),
+                |rows, _| rows.iter().map(template).collect(),
+            )
+            .await
     }
 
     /// So many templates of an engine behind a place, with the accounts of their riders; for a

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use tongtu_ledger::row::{EntryRow, Original, PostingRow, decide, entry_of, rows_of};
 use tongtu_ledger::{AccountName, Entry, EntryId, SumE7};
 
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, PORTION};
 use crate::sealing::Column;
 use crate::{Sealing, StoreError, Tx};
 
@@ -69,6 +69,17 @@ impl Tx {
     /// [`StoreError::Refused`] by the rules of the book; then nothing of this transaction may
     /// be committed.
     pub async fn entries_post(&mut self, entries: &[Entry]) -> Result<Posted, StoreError> {
+        let mut posted = Posted::default();
+        // What one portion posts, the next one finds in the tables.
+        for portion in entries.chunks(PORTION) {
+            let Posted { new, already } = self.portion_post(portion).await?;
+            posted.new += new;
+            posted.already += already;
+        }
+        Ok(posted)
+    }
+
+    async fn portion_post(&mut self, entries: &[Entry]) -> Result<Posted, StoreError> {
         let ids: Vec<&str> = entries.iter().map(|entry| entry.id().as_str()).collect();
         let mut known = self.entries_of(&ids).await?;
         let mut posted = Posted::default();
@@ -163,50 +174,55 @@ impl Tx {
     ) -> Result<BTreeMap<AccountName, SumE7>, StoreError> {
         let keys: Vec<String> = accounts.iter().map(AccountName::key).collect();
         let keys = self.sealing.accounts_each(keys.iter().map(|key| &key[..]));
-        let rows = BALANCES_OF
-            .fetch(self, &keys, |query, key| query.bind(key))
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let accounts = seal.open_accounts(rows)?;
+            rows.iter().zip(accounts).map(balance).collect()
+        };
+        let balances = BALANCES_OF
+            .fetch(self, &keys, |query, key| query.bind(key), read)
             .await?;
-        let accounts = self.sealing.open_accounts(&rows)?;
-        rows.iter().zip(accounts).map(balance).collect()
+        Ok(balances.into_iter().collect())
     }
 
     async fn entries_of(&mut self, ids: &[&str]) -> Result<BTreeMap<EntryId, Entry>, StoreError> {
         let seal = self.sealing.clone();
-        let heads = ENTRIES_OF
-            .fetch(self, ids, |query, id| query.bind(seal.entry(id)))
-            .await?;
-        if heads.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let found: Vec<String> = heads
-            .iter()
-            .map(|row| row.try_get("id"))
-            .collect::<Result<_, _>>()?;
-        let lines = POSTINGS_OF
-            .fetch(self, &found, |query, id| query.bind(id))
-            .await?;
-        let mut postings: BTreeMap<String, Vec<PostingRow>> = BTreeMap::new();
-        let accounts = seal.open_accounts(&lines)?;
-        for (row, account) in lines.iter().zip(accounts) {
-            let entry: String = row.try_get("entry")?;
-            postings.entry(entry).or_default().push(PostingRow {
-                number: row.try_get("number")?,
-                account,
-                amount_e7: row.try_get("amount")?,
-            });
-        }
-        let mut entries = BTreeMap::new();
-        for row in &heads {
-            let (id, corrects): (&str, Option<&str>) =
-                (row.try_get("id")?, row.try_get("corrects")?);
-            let lines = postings.remove(id).unwrap_or_default();
+        let head = |row: &AnyRow| {
+            let corrects: Option<&str> = row.try_get("corrects")?;
+            let sealed: String = row.try_get("id")?;
             let head = EntryRow {
-                id: seal.open_entry(id)?,
+                id: seal.open_entry(&sealed)?,
                 day: row.try_get("day")?,
                 memo: row.try_get("memo")?,
                 corrects: corrects.map(|id| seal.open_entry(id)).transpose()?,
             };
-            let entry = entry_of(&head, &lines)?;
+            Ok((sealed, head))
+        };
+        let heads: Vec<(String, EntryRow)> = ENTRIES_OF
+            .fetch(
+                self,
+                ids,
+                |query, id| query.bind(seal.entry(id)),
+                |rows, _| rows.iter().map(head).collect(),
+            )
+            .await?;
+        if heads.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let lines = POSTINGS_OF
+            .fetch(
+                self,
+                &heads,
+                |query, (sealed, _)| query.bind(sealed),
+                postings,
+            )
+            .await?;
+        let mut of: BTreeMap<String, Vec<PostingRow>> = BTreeMap::new();
+        for (entry, row) in lines {
+            of.entry(entry).or_default().push(row);
+        }
+        let mut entries = BTreeMap::new();
+        for (sealed, head) in heads {
+            let entry = entry_of(&head, &of.remove(&sealed).unwrap_or_default())?;
             entries.insert(entry.id().clone(), entry);
         }
         Ok(entries)
@@ -310,6 +326,20 @@ impl Sealing {
         let tail = self.open_text(Column::PaymentEntry, &[], tail)?;
         Ok(format!("{head}{tail}"))
     }
+}
+
+/// Postings, each with the sealed id of its entry.
+fn postings(rows: &[AnyRow], seal: &Sealing) -> Result<Vec<(String, PostingRow)>, StoreError> {
+    let posting = |(row, account): (&AnyRow, String)| {
+        let posting = PostingRow {
+            number: row.try_get("number")?,
+            account,
+            amount_e7: row.try_get("amount")?,
+        };
+        Ok((row.try_get("entry")?, posting))
+    };
+    let accounts = seal.open_accounts(rows)?;
+    rows.iter().zip(accounts).map(posting).collect()
 }
 
 fn balance((row, account): (&AnyRow, String)) -> Result<(AccountName, SumE7), StoreError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, fetch_portions};
 use crate::masked::masked;
 use crate::sealing::Column;
 use crate::{Sealing, StoreError, Tx};
@@ -175,25 +175,29 @@ impl Tx {
         let bodies = bodies(rows, &self.sealing);
         let rows: Vec<_> = rows.iter().zip(accounts).zip(bodies).collect();
         let stored = RIDE_INSERT
-            .fetch(self, &rows, |query, ((row, account), body)| {
-                query
-                    .bind(&row.record)
-                    .bind(&row.batch)
-                    .bind(row.number)
-                    .bind(&row.acquirer)
-                    .bind(&row.issuer)
-                    .bind(account)
-                    .bind(row.generated_at)
-                    .bind(row.scanned_at)
-                    .bind(row.amount)
-                    .bind(row.direction)
-                    .bind(&row.category)
-                    .bind(&row.line)
-                    .bind(body.as_deref())
-            })
+            .fetch(
+                self,
+                &rows,
+                |query, ((row, account), body)| {
+                    query
+                        .bind(&row.record)
+                        .bind(&row.batch)
+                        .bind(row.number)
+                        .bind(&row.acquirer)
+                        .bind(&row.issuer)
+                        .bind(account)
+                        .bind(row.generated_at)
+                        .bind(row.scanned_at)
+                        .bind(row.amount)
+                        .bind(row.direction)
+                        .bind(&row.category)
+                        .bind(&row.line)
+                        .bind(body.as_deref())
+                },
+                records,
+            )
             .await?;
-        let stored = stored.iter().map(|row| row.try_get("record"));
-        Ok(stored.collect::<Result<_, _>>()?)
+        Ok(stored.into_iter().collect())
     }
 
     /// The bodies stored under these record ids.
@@ -204,12 +208,14 @@ impl Tx {
         &mut self,
         records: &[String],
     ) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
-        let rows = BODIES_OF
-            .fetch(self, records, |query, record| query.bind(record))
-            .await?;
-        let bodies = open_bodies(&rows, &self.sealing)?;
-        let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
-        rows.iter().zip(bodies).map(body).collect()
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let bodies = open_bodies(rows, seal)?;
+            let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
+            rows.iter().zip(bodies).map(body).collect()
+        };
+        BODIES_OF
+            .fetch(self, records, |query, record| query.bind(record), read)
+            .await
     }
 
     /// Notes lines whose record id is taken.
@@ -269,17 +275,20 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn rides_of_day(&mut self, day: i64) -> Result<Vec<RideRow>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT r.record, r.batch, r.number, r.acquirer, r.issuer, r.account, \
              r.generated_at, r.scanned_at, r.amount, r.direction, r.category, r.line, r.body \
              FROM batch b JOIN ride r ON r.batch = b.id WHERE b.day = $1 \
              ORDER BY r.batch, r.number",
-        )
-        .bind(day)
-        .fetch_all(&mut *self.inner)
-        .await?;
-        rides(&rows, &self.sealing)
+        );
+        fetch_portions(self, query.bind(day), rides).await
     }
+}
+
+/// The record ids of rows.
+pub(crate) fn records(rows: &[AnyRow], _: &Sealing) -> Result<Vec<String>, StoreError> {
+    let records = rows.iter().map(|row| row.try_get("record"));
+    Ok(records.collect::<Result<_, _>>()?)
 }
 
 /// The bodies of rows sealed, of those that have one.

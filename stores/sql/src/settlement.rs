@@ -3,9 +3,9 @@
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, PORTION, fetch_portions};
 use crate::masked::masked;
-use crate::{StoreError, Tx};
+use crate::{Sealing, StoreError, Tx};
 
 /// A row of table `judgement`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -222,17 +222,17 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn judged_of_day(&mut self, day: i64) -> Result<Vec<JudgedRow>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT j.record, j.day, j.verdict, j.hub, j.result, j.acquirer, j.serial, r.batch, \
              r.number, r.issuer, r.account, r.generated_at, r.amount, r.direction, r.category, \
              r.line FROM judgement j JOIN ride r ON r.record = j.record WHERE j.day = $1 \
              ORDER BY j.record",
-        )
-        .bind(day)
-        .fetch_all(&mut *self.inner)
-        .await?;
-        let accounts = self.sealing.open_numbers(&rows, "account")?;
-        rows.iter().zip(accounts).map(judged).collect()
+        );
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let accounts = seal.open_numbers(rows, "account")?;
+            rows.iter().zip(accounts).map(judged).collect()
+        };
+        fetch_portions(self, query.bind(day), read).await
     }
 
     /// Which codes of a day's rides are claimed already.
@@ -240,15 +240,11 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn claims_on_day(&mut self, day: i64) -> Result<Vec<ClaimRow>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT DISTINCT c.account, c.generated_at, c.record FROM batch b \
              JOIN ride r ON r.batch = b.id JOIN claimed_code c \
              ON c.account = r.account AND c.generated_at = r.generated_at WHERE b.day = $1",
-        )
-        .bind(day)
-        .fetch_all(&mut *self.inner)
-        .await?;
-        let accounts = self.sealing.open_numbers(&rows, "account")?;
+        );
         let claim = |(row, account): (&AnyRow, _)| {
             Ok(ClaimRow {
                 account,
@@ -256,7 +252,11 @@ impl Tx {
                 record: row.try_get("record")?,
             })
         };
-        rows.iter().zip(accounts).map(claim).collect()
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let accounts = seal.open_numbers(rows, "account")?;
+            rows.iter().zip(accounts).map(claim).collect()
+        };
+        fetch_portions(self, query.bind(day), read).await
     }
 
     /// Claims codes; one that is claimed refuses them all.
@@ -264,15 +264,17 @@ impl Tx {
     /// # Errors
     /// [`StoreError`], one that [`StoreError::is_taken`] for a code or record claimed before.
     pub async fn claims_insert(&mut self, rows: &[ClaimRow]) -> Result<(), StoreError> {
-        let accounts = self
-            .sealing
-            .numbers_each(rows.iter().map(|row| &row.account));
-        let rows: Vec<_> = rows.iter().zip(accounts).collect();
-        CLAIM_INSERT
-            .execute(self, &rows, |query, (row, account)| {
-                query.bind(account).bind(row.generated_at).bind(&row.record)
-            })
-            .await?;
+        for rows in rows.chunks(PORTION) {
+            let accounts = self
+                .sealing
+                .numbers_each(rows.iter().map(|row| &row.account));
+            let rows: Vec<_> = rows.iter().zip(accounts).collect();
+            CLAIM_INSERT
+                .execute(self, &rows, |query, (row, account)| {
+                    query.bind(account).bind(row.generated_at).bind(&row.record)
+                })
+                .await?;
+        }
         Ok(())
     }
 
@@ -307,12 +309,6 @@ impl Tx {
         &mut self,
         serials: &[(String, i64, i64)],
     ) -> Result<Vec<SerialRow>, StoreError> {
-        let rows = BY_SERIAL
-            .fetch(self, serials, |query, (acquirer, day, serial)| {
-                query.bind(acquirer).bind(*day).bind(*serial)
-            })
-            .await?;
-        let accounts = self.sealing.open_numbers(&rows, "account")?;
         let found = |(row, account): (&AnyRow, _)| {
             Ok(SerialRow {
                 day: row.try_get("day")?,
@@ -323,7 +319,18 @@ impl Tx {
                 account,
             })
         };
-        rows.iter().zip(accounts).map(found).collect()
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let accounts = seal.open_numbers(rows, "account")?;
+            rows.iter().zip(accounts).map(found).collect()
+        };
+        BY_SERIAL
+            .fetch(
+                self,
+                serials,
+                |query, (acquirer, day, serial)| query.bind(acquirer).bind(*day).bind(*serial),
+                read,
+            )
+            .await
     }
 
     /// Every ride that arrived here with its end, in the order of the records.
@@ -331,9 +338,11 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn ride_ends(&mut self) -> Result<Vec<RideEndRow>, StoreError> {
-        let rows = sqlx::query(RIDE_ENDS).fetch_all(&mut *self.inner).await?;
-        let accounts = self.sealing.open_numbers(&rows, "account")?;
-        rows.iter().zip(accounts).map(ride_end).collect()
+        let read = |rows: &[AnyRow], seal: &Sealing| {
+            let accounts = seal.open_numbers(rows, "account")?;
+            rows.iter().zip(accounts).map(ride_end).collect()
+        };
+        fetch_portions(self, sqlx::query(RIDE_ENDS), read).await
     }
 }
 

@@ -11,6 +11,7 @@ on_both_engines! {
     corrects_by_new_entries_only
     sums_beyond_64_bits
     posts_many_at_once
+    corrects_what_came_long_before_in_one_posting
 }
 
 fn draft(id: &str, memo: Memo, corrects: Option<&str>, postings: &[(&str, i64)]) -> Entry {
@@ -128,4 +129,21 @@ async fn posts_many_at_once(home: &Home) {
     assert_eq!(post(&store, &entries[..501]).await, "501 new, 0 already");
     assert_eq!(post(&store, &entries).await, "500 new, 501 already");
     assert_eq!(balance(&store, GZ).await, 1001 * 501);
+}
+
+/// Many entries are posted by portions: what another corrects may be in an earlier one.
+async fn corrects_what_came_long_before_in_one_posting(home: &Home) {
+    let store = home.open().await;
+    let back = |id: &str| draft(id, Memo::Reversal, Some("e1"), &[(GZ, -1), (BJ, 1)]);
+    let mut entries: Vec<Entry> = (1..=1001)
+        .map(|n| draft(&format!("e{n}"), Memo::Clearing, None, &[(GZ, n), (BJ, -n)]))
+        .collect();
+    entries.insert(600, back("r1"));
+    let e1 = entries[0].clone();
+    let twice: Vec<Entry> = entries.iter().cloned().chain([back("r2")]).collect();
+    assert_eq!(post(&store, &twice).await, "ledger.original_reversed");
+    assert_eq!(balance(&store, GZ).await, 0, "nothing of it was posted");
+    entries.push(e1);
+    assert_eq!(post(&store, &entries).await, "1002 new, 1 already");
+    assert_eq!(balance(&store, GZ).await, 1001 * 501 - 1);
 }
