@@ -48,46 +48,30 @@ impl Node {
             })
             .collect();
         rides.sort_by(|(_, a), (_, b)| a.row.record.cmp(&b.row.record));
-        let (mut codes, mut purses, mut cashes) = (Vec::new(), Vec::new(), Vec::new());
+        let sender = self.sender();
+        let mut codes = Files::of(sender, day, 1);
+        let mut purses = Files::of(sender, day, 1);
+        // Lines of one file have one length, and the numbers of these files come after those of purses.
+        let mut cashes: Vec<Box<CdRecord>> = Vec::new();
         for (serial, ride) in rides {
             match self.line(day, serial, ride)? {
-                Line::Code(line) => codes.push(*line),
+                Line::Code(line) => codes.add(*line)?,
                 Line::Card(line) => match line.card {
-                    CdCard::Purse(_) => purses.push(*line),
-                    CdCard::Cash(_) => cashes.push(*line),
+                    CdCard::Purse(_) => purses.add(*line)?,
+                    CdCard::Cash(_) => cashes.push(line),
                 },
             }
         }
-        let mut files = Vec::new();
-        self.add_files(parent, day, codes, 1, &mut files)?;
-        // Lines of one file have one length.
-        let next = self.add_files(parent, day, purses, 1, &mut files)?;
-        self.add_files(parent, day, cashes, next, &mut files)?;
-        Ok(files)
-    }
-
-    /// Adds files of one kind, numbered from `sequence` on; the number after them.
-    fn add_files<R: Record>(
-        &self,
-        parent: InstitutionCode,
-        day: BusinessDay,
-        records: Vec<R>,
-        mut sequence: u64,
-        files: &mut Vec<OutgoingRow>,
-    ) -> Result<u64, ServiceError> {
-        let sender = self.sender();
-        let mut records = records.into_iter();
-        loop {
-            let some: Vec<R> = records.by_ref().take(RECORDS_PER_FILE).collect();
-            if some.is_empty() {
-                return Ok(sequence);
-            }
-            let name = FileName::new(R::KIND, day, TimeOfDay::MIDNIGHT, sender, sequence)?;
-            let content = ExchangeFile::new(name, day, sender, some).encode()?;
-            let place = files.len() + 1;
-            files.push(outgoing(parent, &name, day, place, content));
-            sequence += 1;
+        let (mut made, _) = codes.finish()?;
+        let (files, next) = purses.finish()?;
+        made.extend(files);
+        let mut files = Files::of(sender, day, next);
+        for line in cashes {
+            files.add(*line)?;
         }
+        made.extend(files.finish()?.0);
+        let outgoing = |((name, content), place)| outgoing(parent, &name, day, place, content);
+        Ok(made.into_iter().zip(1..).map(outgoing).collect())
     }
 
     /// This node as a sender of CQ files: a city in its role as acquirer, a hub as it is.
@@ -103,7 +87,7 @@ impl Node {
     fn line(&self, day: BusinessDay, serial: i64, sealed: Sealed) -> Result<Line, ServiceError> {
         let row = &sealed.row;
         let body = match sealed.source {
-            Source::Line(line) => return Ok(*line),
+            Source::Line(line) => return Ok(line),
             Source::Upload(body) => body,
         };
         if TapRecord::is_one(&body) {
@@ -237,6 +221,58 @@ impl Node {
     }
 }
 
+/// Files of one kind as they are written: a line is as long as its record and lies in memory many
+/// times over, so that no more of them wait than a file has.
+struct Files<R> {
+    sender: InstitutionCode,
+    day: BusinessDay,
+    waiting: Vec<R>,
+    /// The number of the next file.
+    next: u64,
+    made: Vec<Made>,
+}
+
+/// A file's name and bytes.
+type Made = (FileName, Vec<u8>);
+
+impl<R: Record> Files<R> {
+    const fn of(sender: InstitutionCode, day: BusinessDay, first: u64) -> Self {
+        Self {
+            sender,
+            day,
+            waiting: Vec::new(),
+            next: first,
+            made: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, line: R) -> Result<(), ServiceError> {
+        self.waiting.push(line);
+        if self.waiting.len() == RECORDS_PER_FILE {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), ServiceError> {
+        let Self { sender, day, .. } = *self;
+        let name = FileName::new(R::KIND, day, TimeOfDay::MIDNIGHT, sender, self.next)?;
+        let lines = std::mem::take(&mut self.waiting);
+        let content = ExchangeFile::new(name, day, sender, lines).encode()?;
+        self.made.push((name, content));
+        self.next += 1;
+        Ok(())
+    }
+
+    /// The files, and the number after them.
+    fn finish(mut self) -> Result<(Vec<Made>, u64), ServiceError> {
+        if !self.waiting.is_empty() {
+            self.write()?;
+        }
+        Ok((self.made, self.next))
+    }
+}
+
 /// What a purse proved.
 fn purse(tap: &Tap) -> CdPurse {
     let record = &tap.record;
@@ -268,4 +304,41 @@ fn number(bytes: &[u8]) -> u64 {
 // record in the tail has it.
 fn unsigned(balance: Fen) -> Fen {
     Fen::new(balance.get().max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use tongtu_exchange_file::{BpFile, BpRecord};
+
+    use super::*;
+
+    #[test]
+    fn files_are_full_but_the_last_and_numbered_on() {
+        let sender = "01341000".parse().unwrap();
+        let day = BusinessDay::from_days(20_000);
+        let line = |n: usize| {
+            let income = Fen::new(i64::try_from(n).unwrap());
+            BpRecord::new(income, Fen::ZERO, Fen::ZERO, Fen::ZERO).unwrap()
+        };
+        for (lines, expect) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (2_000, vec![2_000]),
+            (4_001, vec![2_000, 2_000, 1]),
+        ] {
+            let mut files = Files::of(sender, day, 5);
+            for n in 0..lines {
+                files.add(line(n)).unwrap();
+            }
+            let (made, next) = files.finish().unwrap();
+            let numbers: Vec<u64> = made.iter().map(|(name, _)| name.sequence()).collect();
+            assert_eq!(numbers, (5..next).collect::<Vec<_>>());
+            let read: Vec<Vec<BpRecord>> = made
+                .iter()
+                .map(|(name, content)| BpFile::decode(name, content).unwrap().records)
+                .collect();
+            assert_eq!(read.iter().map(Vec::len).collect::<Vec<_>>(), expect);
+            assert_eq!(read.concat(), (0..lines).map(line).collect::<Vec<_>>());
+        }
+    }
 }

@@ -65,17 +65,20 @@ impl Node {
             let keys = self.card_keys(by_card, now).await?;
             let (sealed, made) = self
                 .compute(move |node| {
-                    let made = node.judge_all(day, &sealed, claims, (&since, &keys));
+                    let made = node.judge_all(day, &sealed, &claims, (&since, &keys));
                     (sealed, made)
                 })
                 .await?;
             judged = made?;
             sealed
         };
-        let to_forward = judged.judgements.clone();
-        let files = self
-            .compute(move |node| node.forwarded_files(day, sealed, &to_forward))
-            .await??;
+        let (judged, files) = self
+            .compute(move |node| {
+                let files = node.forwarded_files(day, sealed, &judged.judgements);
+                (judged, files)
+            })
+            .await?;
+        let files = files?;
         let mut tx = self.store().write().await?;
         if !before {
             tx.judgements_insert(&judged.judgements).await?;
@@ -92,26 +95,31 @@ impl Node {
         &self,
         day: BusinessDay,
         sealed: &[Sealed],
-        claims: Vec<ClaimRow>,
+        claims: &[ClaimRow],
         by: (&Since, &CardKeys),
     ) -> Result<Judged, ServiceError> {
-        let mut taken: BTreeMap<(String, i64), String> = claims
-            .into_iter()
-            .map(|claim| ((claim.account, claim.generated_at), claim.record))
+        let mut taken: BTreeMap<(&str, i64), &str> = claims
+            .iter()
+            .map(|claim| ((&*claim.account, claim.generated_at), &*claim.record))
             .collect();
-        let mut looked: Vec<(&Sealed, Option<RideFacts>)> =
-            sealed.iter().zip(self.look_at_all(sealed, by)?).collect();
-        looked.sort_by(|(a, _), (b, _)| {
-            let key = |s: &'_ Sealed| (s.row.scanned_at, s.row.record.clone());
-            key(a).cmp(&key(b))
-        });
-        let mut judged = Judged::default();
-        for ((sealed, facts), number) in looked.into_iter().zip(1..) {
+        let mut looked: Vec<Option<RideFacts>> = self.look_at_all(sealed, by)?;
+        let mut order: Vec<(i64, &str, usize)> = sealed
+            .iter()
+            .zip(0..)
+            .map(|(sealed, at)| (sealed.row.scanned_at, &*sealed.row.record, at))
+            .collect();
+        order.sort_unstable();
+        let mut judged = Judged {
+            judgements: Vec::with_capacity(order.len()),
+            claims: Vec::new(),
+        };
+        for ((_, _, at), number) in order.into_iter().zip(1..) {
+            let sealed = &sealed[at];
             let row = &sealed.row;
-            let (verdict, hub, outcome) = match facts {
+            let (verdict, hub, outcome) = match looked[at].take() {
                 None => (EVIDENCE, self.code(), Outcome::Correct),
                 Some(mut facts) => {
-                    let code = (row.account.clone(), row.generated_at);
+                    let code = (&*row.account, row.generated_at);
                     let other = taken.get(&code).is_some_and(|record| *record != row.record);
                     facts.repeat = if other {
                         Repeat::SameCode
@@ -119,7 +127,7 @@ impl Node {
                         Repeat::None
                     };
                     let (verdict, hub, outcome) = self.decide(&facts);
-                    if verdict == TO_SETTLE && taken.insert(code, row.record.clone()).is_none() {
+                    if verdict == TO_SETTLE && taken.insert(code, &row.record).is_none() {
                         judged.claims.push(ClaimRow {
                             account: row.account.clone(),
                             generated_at: row.generated_at,

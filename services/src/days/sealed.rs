@@ -40,7 +40,7 @@ pub(super) enum Source {
     /// A terminal uploaded it here: its record.
     Upload(Vec<u8>),
     /// A file brought it: its line.
-    Line(Box<Line>),
+    Line(Line),
 }
 
 /// A sealed ride.
@@ -97,7 +97,7 @@ impl Node {
     pub(super) async fn sealed(&self, day: BusinessDay) -> Result<Vec<Sealed>, ServiceError> {
         let mut tx = self.store().read().await?;
         let batches = tx.batches_of_day(day.days()).await?;
-        let files = files_of_day(&mut tx, day).await?;
+        let mut files = files_of_day(&mut tx, day).await?;
         let rows = tx.rides_of_day(day.days()).await?;
         drop(tx);
         self.compute(move |_| {
@@ -105,21 +105,24 @@ impl Node {
                 .iter()
                 .map(|batch| (batch.id.as_str(), batch.received_at))
                 .collect();
-            let mut lines: BTreeMap<String, BTreeMap<i64, Line>> = BTreeMap::new();
-            for (batch, file) in &files {
-                let numbered = (0..).zip(lines_of(file)?).collect();
-                lines.insert(batch.clone(), numbered);
-            }
+            // A batch's rides stand one behind the other, in the order of their places: a file is read
+            // when its first one comes, and let go with its last one.
+            let (mut of, mut lines) = (String::new(), (0..).zip(Vec::new()));
             rows.into_iter()
                 .map(|mut row| {
-                    let missing = ServiceError::Stored { what: "ride" };
+                    let missing = || ServiceError::Stored { what: "ride" };
                     let at = arrived.get(row.batch.as_str()).copied().unwrap_or_default();
                     let source = match row.body.take() {
                         Some(body) => Source::Upload(body),
                         None => {
-                            let file = lines.get_mut(&row.batch);
-                            let line = file.and_then(|file| file.remove(&row.number));
-                            Source::Line(Box::new(line.ok_or(missing)?))
+                            if row.batch != of {
+                                let file = files.remove(&row.batch).ok_or_else(missing)?;
+                                lines = (0..).zip(lines_of(&file)?);
+                                of.clone_from(&row.batch);
+                            }
+                            let line = lines.find(|(number, _)| *number == row.number);
+                            let (_, line) = line.ok_or_else(missing)?;
+                            Source::Line(line)
                         }
                     };
                     Ok(Sealed {
