@@ -175,7 +175,19 @@ impl Tx {
         .bind(self.sealing.file(&[&row.receiver, &row.name], &row.content))
         .execute(&mut *self.inner)
         .await?;
-        Ok(done.rows_affected() == 1)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "INSERT INTO outgoing_state (receiver, name, day, place) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(&row.receiver)
+        .bind(&row.name)
+        .bind(row.day)
+        .bind(row.place)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(true)
     }
 
     /// The digest of a file made for a receiver.
@@ -227,8 +239,10 @@ impl Tx {
     ) -> Result<Vec<WaitingRow>, StoreError> {
         // The length of bytes is counted in bytes by both engines, but in 32 bits by one.
         let rows = sqlx::query(
-            "SELECT name, digest, CAST(LENGTH(content) AS BIGINT) AS length FROM outgoing_file \
-             WHERE receiver = $1 AND confirmed_at IS NULL ORDER BY day, place",
+            "SELECT f.name, f.digest, CAST(LENGTH(f.content) AS BIGINT) AS length \
+             FROM outgoing_state s JOIN outgoing_file f \
+             ON f.receiver = s.receiver AND f.name = s.name \
+             WHERE s.receiver = $1 AND s.confirmed_at IS NULL ORDER BY s.day, s.place",
         )
         .bind(receiver)
         .fetch_all(&mut *self.inner)
@@ -276,7 +290,7 @@ impl Tx {
         confirmed_at: i64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE outgoing_file SET confirmed_at = $1 \
+            "UPDATE outgoing_state SET confirmed_at = $1 \
              WHERE receiver = $2 AND name = $3 AND confirmed_at IS NULL",
         )
         .bind(confirmed_at)

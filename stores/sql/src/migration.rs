@@ -28,6 +28,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0019_key_reports.sql"),
     include_str!("../migrations/0020_key_uses.sql"),
     include_str!("../migrations/0021_pages.sql"),
+    include_str!("../migrations/0022_outgoing_state.sql"),
 ];
 
 const VERSION_TABLE: &str =
@@ -145,5 +146,24 @@ mod tests {
             let refused = sqlx::raw_sql(AssertSqlSafe(text)).execute(&pool).await;
             assert!(StoreError::from(refused.unwrap_err()).is_taken(), "{again}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_earlier_store_keeps_what_waits() {
+        let pool = made_by(&STEPS[..21]).await;
+        sqlx::raw_sql(
+            "INSERT INTO outgoing_file (receiver, name, day, place, digest, content, confirmed_at) \
+             VALUES ('a', 'second', 1, 2, x'', x'01', NULL), ('a', 'first', 1, 1, x'', x'01', NULL), \
+             ('a', 'taken', 1, 0, x'', x'01', 7)",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        run(Engine::Sqlite, &pool).await.unwrap();
+        let waiting = "SELECT name FROM outgoing_state INDEXED BY outgoing_state_waiting \
+                       WHERE receiver = 'a' AND confirmed_at IS NULL ORDER BY day, place";
+        assert_eq!(texts(&pool, waiting).await, ["first", "second"]);
+        let taken = "SELECT name FROM outgoing_state WHERE confirmed_at = 7";
+        assert_eq!(texts(&pool, taken).await, ["taken"]);
     }
 }
