@@ -9,11 +9,14 @@ CREATE TABLE outgoing_state (
     PRIMARY KEY (receiver, name)
 );
 
-INSERT INTO outgoing_state (receiver, name, day, place, confirmed_at)
-    SELECT receiver, name, day, place, confirmed_at FROM outgoing_file;
+-- By the old index, because what stands behind a file is found by reading all of it. A file that was
+-- taken is never asked about again.
+INSERT INTO outgoing_state (receiver, name, day, place)
+    SELECT receiver, name, day, place FROM outgoing_file WHERE confirmed_at IS NULL
+    ORDER BY receiver, day, place;
 
 CREATE INDEX outgoing_state_waiting ON outgoing_state (receiver, day, place)
     WHERE confirmed_at IS NULL;
 
--- The column of the same name stays in outgoing_file, and says nothing of files made from now on.
+-- The column confirmed_at stays in outgoing_file, for files that were made before.
 DROP INDEX outgoing_file_waiting;
