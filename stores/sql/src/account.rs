@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::bulk::{Bulk, PORTION, fetch_portions};
+use crate::bulk::{Bulk, PORTION, fetch_portions, with_account};
 use crate::masked::masked;
 use crate::sealing::Column;
 use crate::{Sealing, StoreError, Tx};
@@ -266,12 +266,8 @@ impl Tx {
         &mut self,
         codes: &[(String, i64)],
     ) -> Result<Vec<(String, i64, String)>, StoreError> {
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let accounts = seal.open_numbers(rows, "account")?;
-            let code =
-                |(row, account): (&AnyRow, _)| Ok((account, row.try_get(1)?, row.try_get(2)?));
-            rows.iter().zip(accounts).map(code).collect()
-        };
+        let code = |(row, account): (&AnyRow, _)| Ok((account, row.try_get(1)?, row.try_get(2)?));
+        let read = with_account(code);
         let mut found = Vec::new();
         for codes in codes.chunks(PORTION) {
             let accounts = codes.iter().map(|(account, _)| account);
@@ -281,7 +277,7 @@ impl Tx {
                 self,
                 &codes,
                 |query, (account, (_, generated_at))| query.bind(account).bind(*generated_at),
-                read,
+                &read,
             );
             found.append(&mut charged.await?);
         }
@@ -297,11 +293,7 @@ impl Tx {
             "SELECT record, account, generated_at, amount, direction, hub, result, day \
              FROM charged_ride ORDER BY record",
         );
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let accounts = seal.open_numbers(rows, "account")?;
-            rows.iter().zip(accounts).map(charged).collect()
-        };
-        fetch_portions(self, query, read).await
+        fetch_portions(self, query, with_account(charged)).await
     }
 
     /// How many rides an account was charged for.

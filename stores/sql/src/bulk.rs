@@ -138,6 +138,16 @@ pub(crate) async fn fetch_portions<T: Send>(
     found
 }
 
+/// Reads rows that have a sealed account, each with what that is.
+pub(crate) fn with_account<T>(
+    read: impl Fn((&AnyRow, String)) -> Result<T, StoreError>,
+) -> impl Fn(&[AnyRow], &Sealing) -> Result<Vec<T>, StoreError> {
+    move |rows, seal| {
+        let accounts = seal.open_numbers(rows, "account")?;
+        rows.iter().zip(accounts).map(&read).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,9 @@
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::bulk::{Bulk, PORTION, fetch_portions};
+use crate::bulk::{Bulk, PORTION, fetch_portions, with_account};
 use crate::masked::masked;
-use crate::{Sealing, StoreError, Tx};
+use crate::{StoreError, Tx};
 
 /// A row of table `judgement`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -228,11 +228,7 @@ impl Tx {
              r.line FROM judgement j JOIN ride r ON r.record = j.record WHERE j.day = $1 \
              ORDER BY j.record",
         );
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let accounts = seal.open_numbers(rows, "account")?;
-            rows.iter().zip(accounts).map(judged).collect()
-        };
-        fetch_portions(self, query.bind(day), read).await
+        fetch_portions(self, query.bind(day), with_account(judged)).await
     }
 
     /// Which codes of a day's rides are claimed already.
@@ -252,11 +248,7 @@ impl Tx {
                 record: row.try_get("record")?,
             })
         };
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let accounts = seal.open_numbers(rows, "account")?;
-            rows.iter().zip(accounts).map(claim).collect()
-        };
-        fetch_portions(self, query.bind(day), read).await
+        fetch_portions(self, query.bind(day), with_account(claim)).await
     }
 
     /// Claims codes; one that is claimed refuses them all.
@@ -319,16 +311,12 @@ impl Tx {
                 account,
             })
         };
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let accounts = seal.open_numbers(rows, "account")?;
-            rows.iter().zip(accounts).map(found).collect()
-        };
         BY_SERIAL
             .fetch(
                 self,
                 serials,
                 |query, (acquirer, day, serial)| query.bind(acquirer).bind(*day).bind(*serial),
-                read,
+                with_account(found),
             )
             .await
     }
@@ -338,11 +326,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn ride_ends(&mut self) -> Result<Vec<RideEndRow>, StoreError> {
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let accounts = seal.open_numbers(rows, "account")?;
-            rows.iter().zip(accounts).map(ride_end).collect()
-        };
-        fetch_portions(self, sqlx::query(RIDE_ENDS), read).await
+        fetch_portions(self, sqlx::query(RIDE_ENDS), with_account(ride_end)).await
     }
 }
 
