@@ -13,6 +13,7 @@ use crate::curve::limbs;
 use crate::curve::multiple;
 use crate::curve::order::{N, Scalar};
 use crate::lanes::{self, Chain, DesMac};
+use crate::mac::{SessionKey, eight_bytes};
 use crate::{Algorithm, BlockKey, PublicKey, SecretKey, Signature, sm3, trial};
 
 /// So many are asked together.
@@ -368,6 +369,9 @@ fn digests_are_openssls() {
     });
 }
 
+/// So many go by the kernels for few, at every level.
+const FEW: usize = 5;
+
 #[test]
 fn blocks_are_enciphered_as_openssl_does() {
     let Some(mut openssl) = Witness::call("blocks") else {
@@ -382,16 +386,22 @@ fn blocks_are_enciphered_as_openssl_does() {
         for algorithm in [Algorithm::Sm4, Algorithm::Tdes] {
             let theirs = openssl.encipher(algorithm == Algorithm::Sm4, &asked);
             trial::at_each_level(|level| {
-                let mut ours = blocks.clone();
-                lanes::encipher_each(algorithm, &keys, &mut ours);
-                assert_eq!(ours, theirs, "{level} {algorithm:?}");
+                for together in [count, FEW] {
+                    let mut ours = blocks.clone();
+                    for (keys, ours) in keys.chunks(together).zip(ours.chunks_mut(together)) {
+                        lanes::encipher_each(algorithm, keys, ours);
+                    }
+                    assert_eq!(ours, theirs, "{level} {algorithm:?} {together}");
+                }
+                for ((key, block), theirs) in asked.iter().zip(&theirs) {
+                    let mut single = *block;
+                    let key = BlockKey::new(algorithm, *key);
+                    key.encrypt_blocks(&mut single).expect("whole blocks");
+                    assert_eq!(single, *theirs, "{level} {algorithm:?}");
+                    key.decrypt_blocks(&mut single).expect("whole blocks");
+                    assert_eq!(single, *block, "{level} {algorithm:?}");
+                }
             });
-            for ((key, block), theirs) in asked.iter().zip(&theirs) {
-                let mut single = *block;
-                let key = BlockKey::new(algorithm, *key);
-                key.encrypt_blocks(&mut single).expect("whole blocks");
-                assert_eq!(single, *theirs, "{algorithm:?}");
-            }
         }
     });
 }
@@ -427,15 +437,30 @@ fn macs_are_openssls() {
                 .collect();
             let theirs = openssl.macs(chaining, &asked);
             trial::at_each_level(|level| {
-                let mut ours = std::vec![[0; 16]; count];
-                lanes::mac_each(algorithm, kind, &keys, &chains, &mut ours);
-                for (place, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-                    let asked = (&keys[place], &messages[place]);
-                    assert_eq!(
-                        ours[..len],
-                        theirs[..len],
-                        "{level} {chaining:?} {asked:02x?}"
-                    );
+                for together in [count, FEW] {
+                    let mut ours = std::vec![[0; 16]; count];
+                    for ((keys, chains), ours) in keys
+                        .chunks(together)
+                        .zip(chains.chunks(together))
+                        .zip(ours.chunks_mut(together))
+                    {
+                        lanes::mac_each(algorithm, kind, keys, chains, ours);
+                    }
+                    for (place, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+                        let asked = (&keys[place], &messages[place]);
+                        let (ours, theirs) = (&ours[..len], &theirs[..len]);
+                        assert_eq!(ours, theirs, "{level} {chaining:?} {together} {asked:02x?}");
+                    }
+                }
+                for ((key, message), theirs) in keys.iter().zip(&messages).zip(&theirs) {
+                    let key = BlockKey::new(algorithm, *key);
+                    let (ours, theirs) = match kind {
+                        DesMac::Retail => (&eight_bytes(&key, &[0; 8], message)[..], &theirs[..8]),
+                        DesMac::Folded => {
+                            (&SessionKey::for_tac(&key).mac(message)[..], &theirs[..4])
+                        }
+                    };
+                    assert_eq!(ours, theirs, "{level} {chaining:?} {message:02x?}");
                 }
             });
         }
