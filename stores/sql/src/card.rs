@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 
 use crate::bulk::Bulk;
 use crate::masked::masked;
+use crate::ride::{records, with_records};
 use crate::sealing::Column;
 use crate::{RideRow, Sealing, StoreError, Tx};
 
@@ -149,7 +150,7 @@ impl Tx {
                         .bind(row.arrived_at)
                         .bind(body)
                 },
-                crate::ride::records,
+                records,
             )
             .await?;
         Ok(stored.into_iter().collect())
@@ -163,11 +164,7 @@ impl Tx {
         &mut self,
         records: &[String],
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let bodies = open_bodies(rows, seal)?;
-            let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
-            rows.iter().zip(bodies).map(body).collect()
-        };
+        let read = |rows: &[AnyRow], seal: &Sealing| with_records(rows, open_bodies(rows, seal)?);
         GREY_BODIES
             .fetch(self, records, |query, record| query.bind(record), read)
             .await

@@ -208,11 +208,7 @@ impl Tx {
         &mut self,
         records: &[String],
     ) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
-        let read = |rows: &[AnyRow], seal: &Sealing| {
-            let bodies = open_bodies(rows, seal)?;
-            let body = |(row, body): (&AnyRow, _)| Ok((row.try_get("record")?, body));
-            rows.iter().zip(bodies).map(body).collect()
-        };
+        let read = |rows: &[AnyRow], seal: &Sealing| with_records(rows, open_bodies(rows, seal)?);
         BODIES_OF
             .fetch(self, records, |query, record| query.bind(record), read)
             .await
@@ -289,6 +285,15 @@ impl Tx {
 pub(crate) fn records(rows: &[AnyRow], _: &Sealing) -> Result<Vec<String>, StoreError> {
     let records = rows.iter().map(|row| row.try_get("record"));
     Ok(records.collect::<Result<_, _>>()?)
+}
+
+/// What was opened of rows, each with its record id.
+pub(crate) fn with_records<T>(
+    rows: &[AnyRow],
+    opened: Vec<T>,
+) -> Result<Vec<(String, T)>, StoreError> {
+    let of = |(row, opened): (&AnyRow, T)| Ok((row.try_get("record")?, opened));
+    rows.iter().zip(opened).map(of).collect()
 }
 
 /// The bodies of rows sealed, of those that have one.
