@@ -145,7 +145,7 @@ pub(crate) struct Kernels {
     des_macs_least: usize,
     /// The MAC of each message, in the first eight bytes of its place.
     des_macs: fn(DesMac, &[Block16], &[Chain<'_>], &mut [Block16]),
-    /// From how many blocks or messages under keys of their own on it is faster than those.
+    /// From how many blocks or messages under keys of their own on it is faster than the kernels for few.
     sm4_least: usize,
     /// SM4 of a block under each key.
     sm4_each: fn(&[Block16], &mut [Block16]),

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::chain::{Way, xor};
 use crate::lanes::Sm4;
-use crate::single_des::{SingleDes, both_halves};
+use crate::single_des::{SingleDes, both_halves, folded};
 use crate::symmetric::{Algorithm, BlockKey, BlockKeyError, whole_blocks};
 use crate::tdes::TdesKey;
 
@@ -46,14 +46,7 @@ impl SessionKey {
     #[must_use]
     pub fn for_tac(key: &BlockKey) -> Self {
         match key.algorithm() {
-            Algorithm::Tdes => {
-                let bytes = key.bytes();
-                let mut out = Zeroizing::new([0; 8]);
-                for (i, slot) in out.iter_mut().enumerate() {
-                    *slot = bytes[i] ^ bytes[i + 8];
-                }
-                Self::Des(out)
-            }
+            Algorithm::Tdes => Self::Des(folded(key.bytes())),
             Algorithm::Sm4 => Self::Sm4(BlockKey::new(Algorithm::Sm4, *key.bytes())),
         }
     }
@@ -62,14 +55,7 @@ impl SessionKey {
     #[must_use]
     pub fn mac(&self, message: &[u8]) -> [u8; 4] {
         match self {
-            Self::Des(key) => {
-                let (cipher, mut state) = (SingleDes::new(key), [0; 8]);
-                for block in padded::<8>(message) {
-                    xor(&mut state, &block);
-                    cipher.block(Way::Encrypt, &mut state);
-                }
-                first_four(&state)
-            }
+            Self::Des(key) => first_four(&SingleDes::new(key).chained(&[0; 8], message)),
             Self::Sm4(key) => first_four(&sm4_cbc_mac(key, &[0; 16], message)),
         }
     }

@@ -5,8 +5,11 @@
 //! inputs, and the input says by how much that number is turned. Permutations are moves of bits. Many blocks
 //! go through `lanes` sooner.
 
-use crate::chain::Way;
+use zeroize::Zeroizing;
+
+use crate::chain::{Way, xor};
 use crate::lanes::{DES_INTO, DES_PC2, DES_SHIFTS, Wiped};
+use crate::mac::padded;
 
 /// What a box gives, by its bits from the left: bit `i` of a number is what it is for the input `i`, of six
 /// bits (FIPS 46-3). The tests hold them against the circuits of `lanes`.
@@ -168,6 +171,16 @@ impl SingleDes {
         *block = halves.block();
     }
 
+    /// The last block of the chain over a message, completed with `80 00…`: a MAC's first step.
+    pub(crate) fn chained(&self, icv: &[u8; 8], message: &[u8]) -> [u8; 8] {
+        let mut state = *icv;
+        for block in padded::<8>(message) {
+            xor(&mut state, &block);
+            self.block(Way::Encrypt, &mut state);
+        }
+        state
+    }
+
     /// All but the permutations at either end, which cancel out between two of them.
     fn rounds(&self, way: Way, halves: &mut Halves) {
         let Halves {
@@ -255,6 +268,14 @@ pub(crate) fn both_halves(key: &[u8; 16]) -> (&[u8; 8], &[u8; 8]) {
         unreachable!("sixteen bytes are twice eight")
     };
     (left, right)
+}
+
+/// Both halves of a key of two, XORed: what makes a TAC.
+pub(crate) fn folded(key: &[u8; 16]) -> Zeroizing<[u8; 8]> {
+    let (left, right) = both_halves(key);
+    let mut out = Zeroizing::new(*left);
+    xor(&mut out, right);
+    out
 }
 
 /// The boxes over one half and a round's key, and P.

@@ -85,11 +85,7 @@ impl TdesKey {
     #[must_use]
     pub fn retail_mac(&self, icv: &[u8; 8], message: &[u8]) -> [u8; 8] {
         let (left, right) = self.halves();
-        let mut state = *icv;
-        for block in padded::<8>(message) {
-            xor(&mut state, &block);
-            left.block(Way::Encrypt, &mut state);
-        }
+        let mut state = left.chained(icv, message);
         right.block(Way::Decrypt, &mut state);
         left.block(Way::Encrypt, &mut state);
         state

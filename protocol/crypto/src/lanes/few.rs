@@ -1,11 +1,12 @@
-//! Few blocks: SM4 under one key or under some, where the lanes of [`super::Kernels`] would be empty for the most
-//! part, and DES one by one.
+//! Few blocks: SM4 under one key or under some, where the lanes of [`super::Kernels`] would be empty for
+//! the most part, and DES one by one.
 
 use super::eight::Eight;
 use super::sm4_words::{self, OneSchedule};
 use super::{Block16, Chain, DesMac, Wiped};
-use crate::chain::{Way, xor};
-use crate::single_des::{SingleDes, TripleDes, both_halves};
+use crate::chain::Way;
+use crate::single_des::{SingleDes, TripleDes, folded};
+use crate::tdes::TdesKey;
 
 /// What there is for one kind of processor.
 pub(crate) struct FewKernels {
@@ -62,20 +63,10 @@ pub(super) fn des_macs(
     out: &mut [Block16],
 ) {
     for ((key, message), out) in keys.iter().zip(messages).zip(out) {
-        let (left, right) = both_halves(key);
-        let mut key = Wiped::new(*left);
-        if let DesMac::Folded = kind {
-            xor(&mut key, right);
-        }
-        let (cipher, mut state) = (SingleDes::new(&key), [0; 8]);
-        for at in 0..message.blocks::<8>() {
-            xor(&mut state, &message.block(at));
-            cipher.block(Way::Encrypt, &mut state);
-        }
-        if let DesMac::Retail = kind {
-            SingleDes::new(right).block(Way::Decrypt, &mut state);
-            cipher.block(Way::Encrypt, &mut state);
-        }
+        let state = match kind {
+            DesMac::Folded => SingleDes::new(&folded(key)).chained(&[0; 8], message.0),
+            DesMac::Retail => TdesKey::new(*key).retail_mac(&[0; 8], message.0),
+        };
         out[..8].copy_from_slice(&state);
     }
 }

@@ -142,10 +142,11 @@ impl<B: Way> Boxed for Four<B> {
     #[inline(always)]
     fn diffused(self) -> Self {
         // Turning by whole bytes is one instruction: 2, 10 and 18 are turned by 0, 8, 16, and then by 2.
-        const BYTES: [Block16; 3] = [turned_by(1), turned_by(2), turned_by(3)];
-        let [eight, sixteen, most] = BYTES.map(|places| self.shuffled(&places));
-        let near = self.xor3(eight, sixteen).turn::<2>();
-        self.xor3(most, near)
+        const EIGHT: Block16 = turned_by(1);
+        const SIXTEEN: Block16 = turned_by(2);
+        const MOST: Block16 = turned_by(3);
+        let whole = self.xor3(self.shuffled(&EIGHT), self.shuffled(&SIXTEEN));
+        self.xor3(self.shuffled(&MOST), whole.turn::<2>())
     }
 
     #[inline(always)]
