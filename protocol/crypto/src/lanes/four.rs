@@ -290,14 +290,18 @@ macro_rules! asked {
 macro_rules! kernels {
     ($static:ident, $name:literal, $features:literal, $way:ty) => {
         static $static: FewKernels = {
-    asked!($features expand(key: &Block16, out: &mut OneSchedule)
-                sm4_words::expand::<Four<$way>>(key, out));
-    asked!($features encipher(keys: &OneSchedule, blocks: &mut [Block16])
-                sm4_words::encipher_by::<Four<$way>, 4>(keys, blocks));
-    asked!($features each(keys: &[Block16], blocks: &mut [Block16])
-                sm4_words::encipher_each::<Four<$way>, 4>(keys, blocks));
-    asked!($features macs(keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
-                sm4_words::mac_each::<Four<$way>, 4>(keys, messages, out));
+            asked! {$features expand(key: &Block16, out: &mut OneSchedule)
+                sm4_words::expand::<Four<$way>>(key, out)
+            }
+            asked! {$features encipher(keys: &OneSchedule, blocks: &mut [Block16])
+                sm4_words::encipher_by::<Four<$way>, 4>(keys, blocks)
+            }
+            asked! {$features each(keys: &[Block16], blocks: &mut [Block16])
+                sm4_words::encipher_each::<Four<$way>, 4>(keys, blocks)
+            }
+            asked! {$features macs(keys: &[Block16], messages: &[Chain<'_>], out: &mut [Block16])
+                sm4_words::mac_each::<Four<$way>, 4>(keys, messages, out)
+            }
             FewKernels {
                 name: $name,
                 expand,
